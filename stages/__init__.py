@@ -1,0 +1,1 @@
+"""One file per DVC stage; one folder per room of library code."""

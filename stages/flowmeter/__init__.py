@@ -1,0 +1,1 @@
+"""Room: packets to flows, with CICFlowMeter's features to the last bit."""

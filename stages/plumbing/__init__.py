@@ -1,0 +1,1 @@
+"""Room: how stages touch the world — parameters, files, progress, processes, MLflow."""

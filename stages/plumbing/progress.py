@@ -1,0 +1,19 @@
+"""Progress bars for people at a terminal; silence in logs and pipes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm import tqdm
+
+
+def progress_bar(
+    iterable: Iterable[Any] | None = None, *, total: float | None = None, unit: str = "packets", description: str = ""
+) -> tqdm:
+    """Give a bar that counts `unit`; nothing is printed unless standard error is a terminal."""
+    return tqdm(
+        iterable, total=total, desc=description, unit=f" {unit}", unit_scale=True, leave=False,
+        disable=not sys.stderr.isatty(), dynamic_ncols=True,
+    )
