@@ -1,0 +1,63 @@
+# make: from a fresh clone to the paper's tables.   make test | test-all | smoke | sweep | ui | bench | lint | sample
+SHELL := /bin/bash
+VENV ?= .venv
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export TF_CPP_MIN_LOG_LEVEL := 2
+
+.PHONY: all setup data test test-all smoke sweep ui bench lint sample lock clean
+
+all: data                       ## the paper's experiment: data, flows, models, tables, figures
+	dvc repro
+	@echo; echo "Table III, figures and audit: out/report/report.md   Runs: make ui"
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: requirements.lock requirements-uv.lock
+	@python3 -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "python3 is %s; 3.11 or newer is needed" % sys.version.split()[0])'
+	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
+	@test -x $(VENV)/bin/uv || $(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements-uv.lock
+	$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --compile-bytecode --require-hashes requirements.lock
+	@touch $@
+
+data: setup
+	@test -e data/sample || dvc pull --quiet data.dvc
+
+test: setup                     ## every test that takes less than about 20 s
+	pytest -m "not slow"
+
+test-all: data                  ## all tests
+	pytest
+
+smoke: data                     ## the whole DAG in a few minutes, as an experiment that leaves the workspace alone
+	dvc exp run --temp --name smoke-$$(date +%s) -S preset=smoke
+
+sweep: data                     ## depth, two at a time
+	dvc exp run --queue -S preset=smoke -S 'network.depths=[4],[5],[6],[7]'
+	dvc queue start -j 2
+
+ui: setup                       ## MLflow on this machine only
+	@echo "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&compareRunsMode=CHART&searchFilter=tags.level%3D%27cv%27"
+	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" --host 127.0.0.1 --port 5000
+
+bench: setup                    ## speed and memory, one table per part
+	python -m tests.bench.bench_meter
+	python -m tests.bench.bench_integrate
+	python -m tests.bench.bench_training
+
+lint: setup
+	ruff check .
+	mypy
+	lint-imports
+
+sample: setup                   ## write the sample anew (same bytes) and store it
+	python -m stages.testbed data/sample --seed 7
+	dvc add data && dvc push data.dvc
+
+lock: setup                     ## resolve the dependencies anew
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra dev --extra export --extra dask pyproject.toml -o requirements.lock
+	echo uv | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-uv.lock
+
+clean:                          ## remove what stages wrote; DVC's cache and the sample stay
+	rm -rf out dvc_plots

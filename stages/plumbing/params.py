@@ -1,0 +1,124 @@
+"""Read params.yaml section by section, strictly; and compose it from conf/ the way DVC does.
+
+`python -m stages.plumbing.params [OVERRIDE…]` writes params.yaml anew, for example after an edit in conf/ or with `preset=smoke`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+
+PARAMS_FILE = Path("params.yaml")
+HOW_TO_MEND = "edit conf/ and run `python -m stages.plumbing.params` (params.yaml itself is generated)"
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which captures are used and which classes they can have (section `data`).
+
+    `root` is resolved: see `find_root`. `sources` maps a source's name to its kind, folder and truth files.
+    """
+
+    name: str
+    root: Path
+    sources: dict[str, dict[str, Any]]
+    classes: tuple[str, ...]
+    benign: str
+
+
+def read_section(name: str, kind: type[T], path: str | Path = PARAMS_FILE) -> T:
+    """Read one section of params.yaml into a dataclass.
+
+    Lists become tuples. Every field of `kind` must be there, and nothing else.
+
+    Raises
+    ------
+    KeyError
+        A section or key is missing, unknown, or still `???`; the message names it.
+    FileNotFoundError
+        No params.yaml.
+    """
+    section = _all_params(Path(path)).get(name)
+    if not isinstance(section, Mapping):
+        raise KeyError(f"{path}: no section `{name}`: {HOW_TO_MEND}")
+    wanted = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}  # type: ignore[arg-type]
+    if unknown := sorted(set(section) - wanted):
+        raise KeyError(f"{path}: unknown key {_names(name, unknown)}; known are {', '.join(sorted(wanted))}: {HOW_TO_MEND}")
+    if missing := sorted(required - set(section)):
+        raise KeyError(f"{path}: missing key {_names(name, missing)}: {HOW_TO_MEND}")
+    if unset := sorted(key for key, value in section.items() if value == "???"):
+        raise KeyError(f"{path}: {_names(name, unset)} has no value (`???`): give one with `-S {name}.{unset[0]}=…` or in conf/{name}/")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in section.items()})
+
+
+def read_data(path: str | Path = PARAMS_FILE) -> Data:
+    """Read section `data` and find its root.
+
+    Raises
+    ------
+    KeyError
+        As `read_section`.
+    FileNotFoundError
+        The root is not there; the message says how to get the sample.
+    """
+    data = read_section("data", Data, path)
+    if data.benign not in data.classes:
+        raise KeyError(f"{path}: data.benign is {data.benign!r}, but data.classes are {', '.join(data.classes)}")
+    return Data(**{**vars(data), "root": find_root(str(data.root))})
+
+
+def find_root(root: str) -> Path:
+    """Find a capture folder named in the parameters.
+
+    A relative path is looked for in the current folder and then in the workspace (DVC_ROOT): an experiment with
+    `--temp` or from the queue runs in a copy elsewhere, from where `../captures` would lead nowhere.
+
+    Raises
+    ------
+    FileNotFoundError
+        With the places looked at and what to do.
+    """
+    places = [Path(root).expanduser(), Path(os.environ.get("DVC_ROOT", ".")) / Path(root).expanduser()]
+    for place in places:
+        if place.is_dir():
+            return place
+    looked = " and ".join(dict.fromkeys(str(place.absolute()) for place in places))
+    raise FileNotFoundError(
+        f"data.root {root}: no such folder (looked at {looked}). "
+        "The sample comes with `make` or `dvc pull data.dvc`; other captures by `-S data.root=…`"
+    )
+
+
+def _all_params(path: Path) -> Mapping[str, Any]:
+    """Load the whole file."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path.absolute()}: no parameters here; run from the repository's root, or write them with `python -m stages.plumbing.params`"
+        )
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def _names(section: str, keys: list[str]) -> str:
+    """Write keys with their section."""
+    return ", ".join(f"`{section}.{key}`" for key in keys)
+
+
+def compose(overrides: list[str], params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> None:
+    """Write params.yaml from conf/ with DVC's own composer, so that `dvc repro` and `dvc exp run` agree."""
+    from dvc.utils.hydra import compose_and_dump
+
+    compose_and_dump(params_file, str(config_dir.absolute()), None, "config", "", overrides)
+
+
+if __name__ == "__main__":
+    compose(sys.argv[1:])
+    print(f"{PARAMS_FILE} written from conf/ {' '.join(sys.argv[1:])}")

@@ -1,0 +1,63 @@
+"""Parameters are read strictly, and every message names the key."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from stages.plumbing.params import find_root, read_data, read_section
+
+
+@dataclass(frozen=True)
+class Params:
+    width: int
+    depths: tuple[int, ...]
+
+
+def write(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_lists_become_tuples(tmp_path):
+    assert read_section("network", Params, write(tmp_path, "network: {width: 64, depths: [4, 5]}")) == Params(64, (4, 5))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("network: {width: 64}", "missing key `network.depths`"),
+        ("network: {width: 64, depths: [4], wdith: 3}", "unknown key `network.wdith`; known are depths, width"),
+        ("network: {width: '???', depths: [4]}", "`network.width` has no value"),
+        ("meter: {}", "no section `network`"),
+    ],
+)
+def test_a_wrong_section_is_named(tmp_path, text, message):
+    with pytest.raises(KeyError, match=message.replace("?", r"\?").replace(".", r"\.")):
+        read_section("network", Params, write(tmp_path, text))
+
+
+def test_a_missing_file_says_how_to_write_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match="stages.plumbing.params"):
+        read_section("network", Params, tmp_path / "params.yaml")
+
+
+def test_a_relative_root_is_found_from_the_workspace(tmp_path, monkeypatch):
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "captures").mkdir()
+    (tmp_path / "copy").mkdir()
+    monkeypatch.chdir(tmp_path / "copy")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "workspace"))
+    assert find_root("../captures").resolve() == tmp_path / "captures"
+
+
+def test_a_missing_root_says_how_to_get_the_sample(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    with pytest.raises(FileNotFoundError, match="dvc pull data.dvc"):
+        find_root("data/sample")
+
+
+def test_the_benign_class_must_be_one_of_the_classes(tmp_path):
+    with pytest.raises(KeyError, match="NORMAL"):
+        read_data(write(tmp_path, "data: {name: x, root: ., sources: {}, classes: [BENIGN], benign: NORMAL}"))
