@@ -227,8 +227,3 @@ def mean_and_std(folds: Sequence[Mapping[str, float]]) -> tuple[dict[str, float]
         means[name] = float(known.mean()) if known.size else float("nan")
         stds[name] = float(known.std(ddof=1)) if known.size > 1 else float("nan")
     return means, stds
-
-
-def without_nan(scores: Mapping[str, float]) -> dict[str, float | None]:
-    """The same scores with None for NaN: JSON has no NaN."""
-    return {name: None if value != value else value for name, value in scores.items()}

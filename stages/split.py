@@ -1,0 +1,65 @@
+"""Cut the dataset into training and test parts, once per protocol, so that every model sees the same folds.
+
+In: out/dataset/flows.parquet. Out: out/splits/<protocol>.parquet (row, test_fold, train_folds) and .json (counts, warnings).
+Paper: Sec. VI, "5-fold cross validation"; the other protocols ask what is left of it without leaks (docs/evaluation.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stages.flowmeter.schema import MODEL_FEATURE_NAMES
+from stages.learning.flow_columns import flows_from_table
+from stages.learning.folds import describe_split, split_table
+from stages.learning.protocols import make_split
+from stages.plumbing.params import read_data, read_section
+from stages.plumbing.tables import read_table, write_json, write_table
+
+COLUMNS = ["label", "sublabel", "source", "group", "capture", "start_us", *MODEL_FEATURE_NAMES]
+
+
+@dataclass(frozen=True)
+class Params:
+    """Section `split`: protocols by name, folds of the k-fold ones, seed, gap around tested time, what one attack is."""
+
+    protocols: tuple[str, ...]
+    folds: int
+    seed: int
+    embargo_s: float
+    attack_column: str
+
+
+def split_flows(dataset: pa.Table, params: Params, *, benign: str) -> dict[str, tuple[pa.Table, dict[str, Any]]]:
+    """Table and description of every protocol's split, by protocol."""
+    flows = flows_from_table(dataset, benign=benign)
+    result = {}
+    for protocol in params.protocols:
+        split = make_split(
+            protocol, flows, n_folds=params.folds, seed=params.seed, embargo_s=params.embargo_s, attack_column=params.attack_column
+        )
+        result[protocol] = split_table(split), describe_split(split, flows) | {"seed": params.seed}
+    return result
+
+
+def main() -> None:
+    """Read the dataset, write one table and one JSON per protocol, and say what a reader must know."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    splits = split_flows(read_table(arguments.dataset, COLUMNS), read_section("split", Params), benign=read_data().benign)
+    for protocol, (table, description) in splits.items():
+        write_table(table, arguments.out / f"{protocol}.parquet")
+        write_json(description, arguments.out / f"{protocol}.json")
+        for warning in description["warnings"]:
+            print(f"split {protocol}: warning: {warning}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
