@@ -1,4 +1,4 @@
-# make: from a fresh clone to the paper's tables.   make test | test-all | smoke | sweep | ui | bench | lint | sample
+# make: from a fresh clone to the paper's tables.   make test | test-slow | smoke | sweep | ui | bench | lint | sample
 SHELL := /bin/bash
 VENV ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
@@ -6,7 +6,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: all setup data test test-all smoke sweep ui bench lint sample lock clean
+.PHONY: all setup data test test-slow smoke sweep ui bench lint sample lock clean
 
 all: data                       ## the paper's experiment: data, flows, models, tables, figures
 	dvc repro
@@ -27,8 +27,8 @@ data: setup
 test: setup                     ## every test that takes less than about 20 s
 	pytest -m "not slow"
 
-test-all: data                  ## all tests
-	pytest
+test-slow: data                 ## the others
+	pytest -m slow
 
 smoke: data                     ## the whole DAG in a few minutes, as an experiment that leaves the workspace alone
 	dvc exp run --temp --name smoke-$$(date +%s) -S preset=smoke

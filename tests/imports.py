@@ -1,0 +1,36 @@
+"""Which project files a script reaches through its imports, read from the source (nothing is executed)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+
+def reached_files(script: Path, root: Path) -> set[Path]:
+    """Every file of `stages` that `script` imports, directly or not, itself included; paths relative to `root`."""
+    todo, seen = [script], set()
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        todo += [found for name in _imported_names(path) for found in _files_of(name, root)]
+    return {path.relative_to(root) for path in seen}
+
+
+def _imported_names(path: Path) -> set[str]:
+    """Dotted names that a file imports from `stages`, functions' own imports included."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] == "stages"}
+
+
+def _files_of(name: str, root: Path) -> list[Path]:
+    """The module file of a dotted name and the `__init__.py` files above it that hold more than a docstring."""
+    base = root.joinpath(*name.split("."))
+    module = [base.with_suffix(".py")] if base.with_suffix(".py").is_file() else []
+    return module

@@ -1,0 +1,49 @@
+"""dvc.yaml tells the truth: what a stage imports it depends on, and its commands run the checked-out code."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.imports import reached_files
+
+ROOT = Path(__file__).resolve().parents[1]
+DAG = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+EXEMPT = {Path("stages/plumbing/tracking.py"), Path("stages/plumbing/progress.py"), Path("stages/plumbing/parallel.py")}  # they cannot change a result
+
+
+def stage_bodies():
+    for name, stage in DAG["stages"].items():
+        yield name, stage.get("do", stage)
+
+
+@pytest.mark.parametrize(("name", "body"), list(stage_bodies()))
+def test_a_stage_depends_on_every_file_it_imports_and_on_no_other_code(name, body):
+    script = ROOT / "stages" / f"{name}.py"
+    wanted = {str(path) for path in reached_files(script, ROOT) - EXEMPT}
+    listed = {dep for dep in body["deps"] if dep.startswith("stages/")}
+    assert listed == wanted
+
+
+@pytest.mark.parametrize(("name", "body"), list(stage_bodies()))
+def test_a_command_runs_the_module_named_like_the_stage(name, body):
+    assert body["cmd"].split()[:3] == ["python", "-m", f"stages.{name}"]
+
+
+@pytest.mark.parametrize(("name", "body"), list(stage_bodies()))
+def test_a_stage_watches_its_own_section_of_the_parameters(name, body):
+    assert any(str(param).split(".")[0] == name for param in body["params"])
+
+
+def test_outputs_lie_in_out_and_are_never_pushed_to_the_sample_store():
+    for _, body in stage_bodies():
+        for out in body.get("outs", []) + body.get("metrics", []):
+            path, options = next(iter(out.items()))
+            assert path.startswith("out/")
+            assert options.get("push") is False or options.get("cache") is False
+
+
+def test_every_script_in_stages_is_a_stage_or_a_command():
+    commands = {"detect", "fetch", "audit"}
+    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert set(DAG["stages"]) <= scripts <= set(DAG["stages"]) | commands

@@ -1,0 +1,52 @@
+"""The walls between rooms stand, and stages start fast."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = {"tensorflow", "keras", "river", "sklearn", "mlflow", "numba"}
+SCRIPTS = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
+
+
+def top_level_imports(path):
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_import_contracts_hold():
+    done = subprocess.run([sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "stages").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_at_most_one_heavy_library(path):
+    assert len((top_level_imports(path) & HEAVY) - {"keras"}) <= 1
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_no_stage_imports_another_stage(script):
+    tree = ast.parse((ROOT / "stages" / f"{script}.py").read_text())
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    assert not imported & {f"stages.{other}" for other in SCRIPTS}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_stage_answers_help_without_tensorflow(script):
+    code = f"import sys, runpy; sys.argv = ['x', '--help']\ntry: runpy.run_module('stages.{script}', run_name='__main__')\nexcept SystemExit: pass\nassert 'tensorflow' not in sys.modules and 'mlflow' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+
+
+def test_no_work_happens_at_import_of_the_plumbing():
+    code = "import sys, stages.plumbing.params, stages.plumbing.tables, stages.plumbing.tracking; assert not {'mlflow', 'tensorflow', 'numba', 'sklearn'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
