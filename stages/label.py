@@ -1,0 +1,92 @@
+"""Flow table + ground truth → labelled flows (the paper's "consistent labeling of the flow instances", section V-A).
+
+in: out/flows/<source>.parquet and the source's captures and truth files    out: out/labelled/<source>.parquet, .apart.parquet and .json
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stages.flowmeter.packets import packet_batches
+from stages.plumbing.parallel import parallel_map
+from stages.plumbing.params import Data, read_data, read_section
+from stages.plumbing.tables import read_table, write_json, write_table
+from stages.truth.labelling import Part, check_labels, join_labels, rows_by_capture, summarise
+from stages.truth.sources import Truth, list_captures, missing_captures, open_truth
+from stages.truth.verdicts import Notice
+
+
+@dataclass(frozen=True)
+class Params:
+    """Section `label` of the parameters."""
+
+    unlabelled: str
+    missing_captures: str
+
+
+def label_source(source: str, flows: pa.Table, data: Data, params: Params, packets: Any) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
+    """Label the flows of one source: labelled flows, flows kept apart, and the summary."""
+    options = data.sources[source]
+    folder = data.root / str(options.get("folder", "."))
+    truth = open_truth(source, options, data.root, data.benign)
+    notices = _check_captures(source, truth, folder, params)
+    rows = list(rows_by_capture(flows))
+    judge = partial(_label_one, truth=truth, folder=folder, packets=packets)
+    parts: list[Part] = parallel_map(judge, [(name, flows.take(numbers)) for name, numbers in rows], description=f"label {source}")
+    notices += check_labels(parts, classes=data.classes, unlabelled=params.unlabelled)
+    labelled, apart = join_labels(flows, [(numbers, part) for (_, numbers), part in zip(rows, parts, strict=True)])
+    return labelled, apart, summarise(source, parts, notices)
+
+
+def _label_one(item: tuple[str, pa.Table], *, truth: Truth, folder: Path, packets: Any) -> Part:
+    """Label the flows of one capture."""
+    capture, flows = item
+
+    def read_packets() -> Iterable[pa.RecordBatch]:
+        return packets(folder / capture)
+
+    return truth.label(capture, flows, read_packets)
+
+
+def _check_captures(source: str, truth: Truth, folder: Path, params: Params) -> list[Notice]:
+    """Complain about captures that the truth names and that are not there."""
+    if params.missing_captures not in {"error", "warn"}:
+        raise KeyError(f"label.missing_captures is {params.missing_captures!r}; known are error, warn")
+    missing = missing_captures(truth, list_captures(folder)) if truth.names else []
+    if not missing:
+        return []
+    message = f"{source}: the ground truth names {', '.join(missing[:5])}{' …' if missing[5:] else ''}, not found below {folder}"
+    if params.missing_captures == "error":
+        raise FileNotFoundError(f"{message} ({len(missing)} captures). Get them, or go on without by `-S label.missing_captures=warn`")
+    return [Notice("missing_capture", "warning", len(missing), message)]
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--source", required=True)
+    for name in ("--flows", "--out", "--summary"):
+        parser.add_argument(name, required=True, type=Path)
+    args = parser.parse_args()
+    data = read_data()
+    if args.source not in data.sources:
+        sys.exit(f"error: no source {args.source!r} in data.sources; there are {', '.join(data.sources)}")
+    try:
+        labelled, apart, summary = label_source(args.source, read_table(args.flows), data, read_section("label", Params), packet_batches)
+    except (ValueError, FileNotFoundError, KeyError) as error:
+        sys.exit(f"error: {error.args[0] if isinstance(error, KeyError) else error}")
+    write_table(labelled, args.out)
+    write_table(apart, args.out.with_suffix(".apart.parquet"))
+    write_json(summary, args.summary)
+
+
+if __name__ == "__main__":
+    main()

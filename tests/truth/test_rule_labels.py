@@ -1,0 +1,166 @@
+"""Flows become what the first rule says that one of their packets matches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stages.truth.rule_labels import book_packets, label_by_rules
+from stages.truth.rules import read_filter_table, read_rules
+from stages.truth.verdicts import UNLABELLED, CaptureLabels, Verdict
+from tests.truth.tables import ACK, SYN, arp, packets, tcp, udp
+
+BENIGN = Verdict("BENIGN", "", "no rule matches")
+TWO_BATCHES = [
+    packets(tcp("10.0.0.9", "10.0.0.2", 5000, 80, SYN, flow_number=0), tcp("10.0.0.2", "10.0.0.9", 80, 5000, ACK, flow_number=0)),
+    packets(
+        udp("10.0.0.9", "10.0.0.2", 5000, 53, flow_number=2),
+        tcp("10.0.0.9", "10.0.0.2", 5001, 80, SYN, flow_number=3),
+        arp("02:00:00:00:00:09", "00:00:00:00:00:00", "10.0.0.9", "10.0.0.2"),
+        udp("10.0.0.3", "10.0.0.2", 1, 2, flow_number=1),
+    ),
+]
+
+
+def label(yaml_text: str, default: Verdict | None = BENIGN) -> CaptureLabels:
+    rules, _ = read_rules(yaml_text, "rules.yaml")
+    return label_by_rules("a.pcap", "a.pcap", np.arange(4), rules, book_packets(rules, TWO_BATCHES), default=default)
+
+
+def classes(labels: CaptureLabels) -> list[str]:
+    return [labels.verdicts[code].label if code >= 0 else "?" for code in labels.codes]
+
+
+def test_one_matching_packet_makes_the_whole_flow_an_attack() -> None:
+    assert classes(label("rules: [{label: DOS, filter: tcp.flags == 0x02}]")) == ["DOS", "BENIGN", "BENIGN", "DOS"]
+
+
+def test_match_every_wants_all_packets_of_the_flow() -> None:
+    labels = label("rules: [{label: DOS, filter: tcp.flags == 0x02, match: every}]")
+    assert classes(labels) == ["BENIGN", "BENIGN", "BENIGN", "DOS"]
+
+
+def test_first_rule_wins_and_the_disagreement_is_counted() -> None:
+    labels = label("rules: [{label: DOS, host: 10.0.0.9}, {label: SCANNING, protocol: tcp}]")
+    assert classes(labels) == ["DOS", "BENIGN", "DOS", "DOS"]
+    (notice,) = [notice for notice in labels.notices if notice.name == "rules_disagree"]
+    assert (notice.severity, notice.count) == ("warning", 2)
+
+
+def test_rules_that_differ_in_the_sublabel_only_are_an_overlap() -> None:
+    labels = label("rules: [{label: DOS, sublabel: a, host: 10.0.0.9}, {label: DOS, sublabel: b, protocol: udp}]")
+    assert [(notice.name, notice.severity, notice.count) for notice in labels.notices] == [("rules_overlap", "info", 1)]
+
+
+def test_rule_that_matches_nothing_is_named() -> None:
+    labels = label("rules: [{label: DOS, host: 10.0.0.77}]")
+    assert [(notice.name, notice.severity) for notice in labels.notices] == [("rule_matches_nothing", "warning")]
+
+
+def test_rule_that_matches_arp_only_labels_no_flow_and_says_so() -> None:
+    labels = label("rules: [{label: SCANNING, filter: arp}]")
+    assert classes(labels) == ["BENIGN"] * 4
+    assert [(notice.name, notice.severity, notice.count) for notice in labels.notices] == [("rule_matches_no_flow", "info", 1)]
+    assert labels.rule_packets == {"filter arp": 1}
+
+
+def test_without_a_default_unmatched_flows_stay_unlabelled() -> None:
+    labels = label("rules: [{label: DOS, protocol: udp}]", default=None)
+    assert labels.codes.tolist() == [UNLABELLED, 0, 0, UNLABELLED]
+
+
+def test_flow_without_packets_means_other_settings_and_is_refused() -> None:
+    rules, _ = read_rules("rules: [{label: DOS, protocol: udp}]", "rules.yaml")
+    with pytest.raises(ValueError, match="another capture or with another profile"):
+        label_by_rules("a.pcap", "a", np.arange(5), rules, book_packets(rules, TWO_BATCHES), default=BENIGN)
+
+
+def test_capture_without_flows_gets_no_labels() -> None:
+    rules, _ = read_rules("rules: [{label: DOS, protocol: udp}]", "rules.yaml")
+    labels = label_by_rules("a.pcap", "a", np.arange(0), rules, book_packets(rules, []), default=BENIGN)
+    assert labels.codes.tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        ("host: 10.0.0.3", [1]),
+        ("host: [10.0.0.3, 10.0.0.9/32]", [0, 1, 2, 3]),
+        ("port: 80", [0, 3]),
+        ("port: [53, 1-5]", [1, 2]),
+        ("protocol: udp", [1, 2]),
+        ("protocol: [tcp, udp]", [0, 1, 2, 3]),
+        ("mac: '02:00:00:00:00:01'", [0, 1, 2, 3]),
+        ("bpf: udp dst port 53", [2]),
+        ("{protocol: udp, host: 10.0.0.9}", [2]),
+        ("until: 1970-01-01T00:00:01Z", [0, 1, 2, 3]),
+        ("from: 1970-01-01T00:00:01Z", []),
+        ("captures: 'b*.pcap'", [0, 1, 2, 3]),
+    ],
+)
+def test_condition_of_a_rule_chooses_these_flows(condition: str, wanted: list[int]) -> None:
+    condition = condition.strip("{}")
+    labels = label(f"rules: [{{label: DOS, {condition}}}]")
+    assert np.flatnonzero(labels.codes == 0).tolist() == wanted
+
+
+def test_csv_rules_say_the_same_as_yaml_rules() -> None:
+    from_csv, _ = read_rules("label,host,filter,match\nDOS,10.0.0.9,tcp.flags == 0x02,every\n", "rules.csv")
+    from_yaml, _ = read_rules("rules: [{label: DOS, host: 10.0.0.9, filter: tcp.flags == 0x02, match: every}]", "rules.yaml")
+    assert from_csv == from_yaml
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("rules: [{host: 10.0.0.9}]", "rule 1: no `label`"),
+        ("rules: [{label: A}, {label: B, hots: x}]", "rule 2: unknown key 'hots'"),
+        ("rules: [{label: A, host: fridge}]", "rule 1: filter"),
+        ("rules: [{label: A, match: all}]", "wanted `any` or `every`"),
+        ("rules: [{label: A, from: yesterday}]", "wanted a time such as"),
+        ("rules: [{label: A, protocol: http}]", "came 'http'"),
+        ("[1, 2]", "wanted the keys `rules`"),
+        ("rules: 3", "wanted the keys `rules`"),
+        ("rules: [5]", "rule 1: wanted keys and values"),
+    ],
+)
+def test_broken_rules_are_refused_with_their_number(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=r"rules\.yaml") as caught:
+        read_rules(text, "rules.yaml")
+    assert complaint in str(caught.value)
+
+
+HEADER = "No,File Name,Category,Sub-category,Rule\n"
+
+
+def test_filter_table_reads_with_or_without_a_byte_order_mark_and_last_newline() -> None:
+    text = HEADER + "2,a.pcap,Scanning,Host Discovery,arp\n3,a.pcap,Scanning,Port Scanning,tcp.dstport==23"
+    for version in (text, "\ufeff" + text, text + "\r\n"):
+        rules = read_filter_table(version, {"Scanning": "SCANNING"}, "t.csv")
+        assert [(rule.captures, rule.label, rule.sublabel) for rule in rules] == [
+            ("a.pcap", "SCANNING", "Host Discovery"),
+            ("a.pcap", "SCANNING", "Port Scanning"),
+        ]
+
+
+def test_rule_finds_its_capture_in_a_folder_and_compressed() -> None:
+    (rule,) = read_filter_table(HEADER + "2,a-1-dec.pcap,Scanning,x,arp\n", {"Scanning": "S"}, "t.csv")
+    assert rule.applies_to("sub/a-1-dec.pcap.zst")
+    assert rule.applies_to("a-1-dec.pcap")
+    assert not rule.applies_to("a-11-dec.pcap")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("File Name,Category,Rule\n", "missing column 'Sub-category'"),
+        ("", "missing column"),
+        (HEADER + "2,a.pcap,Mirrai,x,arp\n", "line 2: category 'Mirrai' has no class"),
+        (HEADER + "2,a.pcap,Scanning,x,arp\n3,a.pcap,Scanning,x,tcp.flux\n", "line 3: filter"),
+        (HEADER + "2,a.pcap,Scanning,x,tcp.port in {1, 2}\n", "line 2: not 5 fields"),
+    ],
+)
+def test_broken_filter_tables_are_refused_with_the_line(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=r"t\.csv") as caught:
+        read_filter_table(text, {"Scanning": "SCANNING"}, "t.csv")
+    assert complaint in str(caught.value)
