@@ -1,0 +1,56 @@
+"""DVC's plots page draws its plots with no network at all."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.plumbing import plots_page
+from tests.pages.browser import browser_page, needs_chromium
+
+PLOTS = {"plots": [
+    {"curves": {"x": "epoch", "y": {"curves.json": "val_loss"}, "template": "linear", "title": "validation loss"}},
+    {"confusion": {"x": "predicted", "y": {"confusion.json": "actual"}, "template": "confusion_normalized", "title": "confusion"}},
+]}
+
+
+def dvc(*arguments):
+    subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True)
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A small DVC repository with a curve and a confusion matrix, and the page template in its local configuration."""
+    pytest.importorskip("vl_convert")
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    dvc("init", "-q")
+    Path("curves.json").write_text(json.dumps([{"epoch": e, "val_loss": 1 / e} for e in range(1, 11)]))
+    Path("confusion.json").write_text(json.dumps([{"actual": a, "predicted": p} for a, p in ("AA", "AB", "BB", "BB")]))
+    Path("dvc.yaml").write_text(json.dumps(PLOTS))
+    plots_page.main(tmp_path / "template.html")
+    return tmp_path
+
+
+@needs_chromium
+def test_plots_are_drawn_without_asking_any_other_machine(repository):
+    dvc("plots", "show", "-q")
+    with browser_page() as page:
+        page.open((repository / "dvc_plots" / "index.html").as_uri())
+        page.wait_for("document.querySelectorAll('main canvas, main svg.marks').length >= 2")
+        page.screenshot(repository / "page.png", whole_page=True)
+        assert [address for address in page.requests if not address.startswith(("file:", "data:", "blob:"))] == []
+        assert page.complaints == []
+
+
+def test_no_script_in_the_template_ends_its_element_early(repository):
+    text = (repository / "template.html").read_text(encoding="utf-8")
+    assert text.count("</script") == 1
+    assert "cdn" not in text.split("<body>")[1]
+
+
+def test_dvc_is_told_of_the_template_for_this_machine_only(repository):
+    assert "template.html" in (repository / ".dvc" / "config.local").read_text()
+    assert "html_template" not in (repository / ".dvc" / "config").read_text()
