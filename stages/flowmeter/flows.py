@@ -1,0 +1,199 @@
+"""A capture to its flow table: read, decode, meter, and count every packet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from stages.flowmeter import kernels
+from stages.flowmeter.capture import LINK_NAMES, Block, Capture, CaptureFault
+from stages.flowmeter.ledger import Ledger
+from stages.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
+from stages.flowmeter.rows import rows_of, schema_of
+from stages.flowmeter.table import FlowTable
+
+SWEEP_PACKETS = 65_536  # flows are looked over for silent ones at most this often
+N_FRAGMENTS = 1024
+
+
+class Decoder:
+    """Frames to packets; remembers first fragments from block to block."""
+
+    def __init__(self, rules: Rules, counts: np.ndarray) -> None:
+        self.rules = rules
+        self.counts = counts
+        self.fragments = np.zeros(N_FRAGMENTS, kernels.FRAGMENT)
+        self.n_fragments = np.zeros(1, np.int64)
+
+    def decode(self, block: Block, packets: np.ndarray) -> int:
+        """Write the packets of a block; returns how many."""
+        n = len(block.frames)
+        kernels.decode_frames(block.data, block.frames, n, self.rules, packets, self.fragments, self.n_fragments, self.counts)
+        return n
+
+
+class Meter:
+    """Meters one capture.
+
+    Parameters
+    ----------
+    path : Path or "-"
+    profile : str
+    name : str
+        Value of the column `capture`; the file's name when empty.
+    keep_going : bool
+        Note a fault in the ledger instead of raising it.
+    with_digest : bool
+        Whether the ledger gets the file's SHA-256.
+    timeouts
+        See profiles.rules_of.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        profile: str = "clean",
+        *,
+        name: str = "",
+        keep_going: bool = False,
+        with_digest: bool = True,
+        flow_timeout_s: float = 120.0,
+        activity_timeout_s: float = 5.0,
+        idle_timeout_s: float = 120.0,
+        tunnels: str = "inner",
+    ) -> None:
+        self.profile: Profile = profile_named(profile)
+        self.rules = rules_of(
+            self.profile, flow_timeout_s=flow_timeout_s, activity_timeout_s=activity_timeout_s, idle_timeout_s=idle_timeout_s, tunnels=tunnels
+        )
+        self.name = name or ("stdin" if str(path) == "-" else Path(path).name)
+        self.keep_going = keep_going
+        self.capture = Capture(path, name=str(path), keep_going=keep_going, check_times=self.rules.logic == CLEAN, with_digest=with_digest)
+        self.ledger = Ledger(self.name, profile)
+        self._ready: list[pa.RecordBatch] = []
+        self.table = FlowTable(self.rules, self._take)
+        self.decoder = Decoder(self.rules, self.table.counts)
+        self._swept_at = -(1 << 62)
+        self._watermark = 1 << 62
+        self._since_sweep = 0
+
+    def _take(self, keys: np.ndarray, flows: np.ndarray) -> None:
+        """Receive flows that are over."""
+        self.ledger.flows += len(flows)
+        self.ledger.packets_in_written_flows += int(flows["fwd_packets"].sum() + flows["bwd_packets"].sum())
+        self._ready.append(rows_of(keys, flows, self.name, self.profile))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows as flows finish, then those that are left; the ledger is complete after the last.
+
+        Raises
+        ------
+        CaptureFault
+            After all rows, unless told to keep going.
+        OSError
+            When the file cannot be opened.
+        """
+        fault: CaptureFault | None = None
+        blocks = self.capture.blocks()
+        packets = np.zeros(self.capture.frames_per_block, kernels.PACKET)
+        booked = np.zeros(self.capture.frames_per_block, np.int64)
+        while True:
+            try:
+                block = next(blocks)
+            except StopIteration:
+                break
+            except CaptureFault as found:
+                fault = found
+                break
+            n = self.decoder.decode(block, packets)
+            self.table.meter(packets, n, block.first_number, booked)
+            self._sweep_when_due(block.frames["time_us"])
+            yield from self._drain()
+        self.table.finish()
+        yield from self._drain()
+        self._close(fault)
+        if fault is not None and not self.keep_going:
+            raise fault
+
+    def _sweep_when_due(self, times_us: np.ndarray) -> None:
+        """Every 65,536 packets, end the flows that were silent too long before the oldest of these packets."""
+        if self.rules.idle_us == 0:
+            return
+        self._watermark = min(self._watermark, int(times_us.min()))
+        self._since_sweep += len(times_us)
+        if self._since_sweep < SWEEP_PACKETS:
+            return
+        if abs(self._watermark - self._swept_at) >= self.rules.idle_us // 4:
+            self.table.expire(self._watermark)
+            self._swept_at = self._watermark
+        self._since_sweep = 0
+        self._watermark = 1 << 62
+
+    def _drain(self) -> Iterator[pa.RecordBatch]:
+        ready, self._ready = self._ready, []
+        yield from ready
+
+    def _close(self, fault: CaptureFault | None) -> None:
+        """Complete the ledger and check it."""
+        ledger, capture, counters = self.ledger, self.capture, self.table.counters
+        ledger.format, ledger.size, ledger.sha256, ledger.packets = capture.format, capture.size, capture.sha256, capture.packets
+        ledger.links = {LINK_NAMES.get(link, f"link type {link}"): n for link, n in sorted(capture.links.items())}
+        ledger.flows_created = int(counters[kernels.CREATED])
+        ledger.flows_not_written = int(counters[kernels.UNWRITTEN])
+        ledger.packets_in_flows_not_written = int(counters[kernels.UNWRITTEN])  # they have one packet each
+        if fault is not None:
+            ledger.complete, ledger.fault = False, str(fault)
+        ledger.close(self.table.counts)
+
+
+def flows_from_capture(
+    path: Path | str,
+    profile: str = "clean",
+    *,
+    name: str = "",
+    keep_going: bool = False,
+    flow_timeout_s: float = 120.0,
+    activity_timeout_s: float = 5.0,
+    idle_timeout_s: float = 120.0,
+    tunnels: str = "inner",
+) -> pa.Table:
+    """Flow table of a capture.
+
+    Parameters
+    ----------
+    path : Path or "-"
+        pcap or pcapng, plain or .gz, .xz, .zst; "-" is standard input.
+    profile : str
+        original, paper, corrected or clean.
+    name : str
+        Value of the column `capture`; the file's name when empty.
+    keep_going : bool
+        On a damaged capture return the flows before the damage; the table's metadata `incomplete` then says what is wrong.
+    flow_timeout_s, activity_timeout_s, idle_timeout_s, tunnels
+        See profiles.rules_of.
+
+    Returns
+    -------
+    pa.Table
+        IDENTITY and FEATURES of schema.py, for corrected and clean also CORRECTED_EXTRAS; rows in the order of CICFlowMeter.
+        An empty capture gives an empty table.
+
+    Raises
+    ------
+    CaptureFault
+        For a damaged capture, unless told to keep going.
+    OSError
+        When the file cannot be opened.
+    """
+    meter = Meter(
+        path, profile, name=name, keep_going=keep_going, with_digest=False, flow_timeout_s=flow_timeout_s,
+        activity_timeout_s=activity_timeout_s, idle_timeout_s=idle_timeout_s, tunnels=tunnels,
+    )  # fmt: skip
+    schema = schema_of(meter.profile)
+    table = pa.Table.from_batches(list(meter.batches()), schema)
+    if not meter.ledger.complete:
+        table = table.replace_schema_metadata({"incomplete": meter.ledger.fault})
+    return table

@@ -1,0 +1,118 @@
+"""The packet ledger: every packet of a capture is metered or set aside for one reason, and the sums must agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+# in the order of the status codes in kernels.py, a test compares them
+REASONS: tuple[tuple[str, str], ...] = (
+    ("metered", "booked to a flow"),
+    ("not_ip", "no IPv4 or IPv6 inside: LLDP, spanning tree, EAPOL, ..."),
+    ("arp", "address resolution, no IP packet"),
+    ("unsupported_link", "link type or aggregated radio frame that is not decoded"),
+    ("truncated", "cut by the snapshot length before the end of the headers"),
+    ("malformed", "header lengths or versions contradict each other"),
+    ("later_fragment", "fragment whose first fragment is not among the latest 1,024"),
+    ("encrypted", "802.11 frame with protected payload"),
+    ("not_data", "802.11 management or control frame, or data frame without data"),
+    ("empty", "no captured bytes"),
+    ("no_ipv4", "CICFlowMeter profiles: discarded because its decoder finds no IPv4 header"),
+    ("repeated_fin", "original: dropped as a further FIN of the initiator"),
+    ("impossible_time", "time stamp that cannot be true"),
+)
+
+
+class LedgerError(RuntimeError):
+    """The packets of a capture do not add up; a defect of the meter."""
+
+
+@dataclass
+class Ledger:
+    """What happened to the packets of one capture."""
+
+    capture: str
+    profile: str
+    format: str = ""
+    size: int = 0
+    sha256: str = ""
+    packets: int = 0
+    links: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    flows: int = 0
+    flows_created: int = 0
+    flows_not_written: int = 0
+    packets_in_written_flows: int = 0
+    packets_in_flows_not_written: int = 0
+    complete: bool = True
+    fault: str = ""
+
+    def close(self, counts: np.ndarray) -> None:
+        """Take the counts by status and check all sums.
+
+        Raises
+        ------
+        LedgerError
+            When packets are missing or counted twice.
+        """
+        self.counts = {name: int(n) for (name, _), n in zip(REASONS, counts, strict=True)}
+        if sum(self.counts.values()) != self.packets:
+            raise LedgerError(f"{self.capture}: {self.packets} packets read, {sum(self.counts.values())} in the ledger")
+        in_flows = self.packets_in_written_flows + self.packets_in_flows_not_written
+        if in_flows != self.counts["metered"]:
+            raise LedgerError(f"{self.capture}: {self.counts['metered']} packets metered, {in_flows} in the flows")
+        if self.flows + self.flows_not_written != self.flows_created:
+            raise LedgerError(f"{self.capture}: {self.flows_created} flows begun, {self.flows} written and {self.flows_not_written} left out")
+
+    @property
+    def set_aside(self) -> dict[str, int]:
+        """Packets that are in no flow, by reason, without the zeros."""
+        return {name: n for name, n in self.counts.items() if n and name != "metered"}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The ledger as plain types, for JSON; reasons without packets are left out."""
+        return {
+            "capture": self.capture,
+            "sha256": self.sha256,
+            "bytes": self.size,
+            "format": self.format,
+            "links": self.links,
+            "profile": self.profile,
+            "packets": self.packets,
+            "metered": self.counts.get("metered", 0),
+            "set_aside": self.set_aside,
+            "flows": self.flows,
+            "flows_not_written": self.flows_not_written,
+            "packets_in_flows_not_written": self.packets_in_flows_not_written,
+            "complete": self.complete,
+            "fault": self.fault,
+        }
+
+    def in_words(self) -> str:
+        """One line for a person."""
+        line = f"{self.capture}: {self.packets:,} packets, {self.counts.get('metered', 0):,} metered into {self.flows:,} flows"
+        if self.flows_not_written:
+            line += f" ({self.flows_not_written:,} flows of one packet not written)"
+        for name, n in self.set_aside.items():
+            line += f", {n:,} {name.replace('_', ' ')}"
+        return line + (f"; INCOMPLETE: {self.fault}" if self.fault else "")
+
+
+def totals(ledgers: list[Ledger]) -> dict[str, Any]:
+    """Sums over captures."""
+    set_aside: dict[str, int] = {}
+    for ledger in ledgers:
+        for name, n in ledger.set_aside.items():
+            set_aside[name] = set_aside.get(name, 0) + n
+    return {
+        "captures": len(ledgers),
+        "packets": sum(x.packets for x in ledgers),
+        "metered": sum(x.counts.get("metered", 0) for x in ledgers),
+        "set_aside": set_aside,
+        "flows": sum(x.flows for x in ledgers),
+        "flows_not_written": sum(x.flows_not_written for x in ledgers),
+        "bytes": sum(x.size for x in ledgers),
+        "complete": all(x.complete for x in ledgers),
+    }
