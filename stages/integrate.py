@@ -1,0 +1,64 @@
+"""Labelled flows of all sources → one clean dataset and Table II (the paper's cleaning and merging steps, section V-A).
+
+in: out/labelled/<source>.parquet    out: out/dataset/flows.parquet, table2.csv, table2.md, cleaning.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stages.plumbing.params import read_data, read_section
+from stages.plumbing.tables import read_table, write_json, write_table, write_text
+from stages.truth.integration import Cleaning, check_merged, constant_columns, count_flows, describe_cleaning, integrate_source
+from stages.truth.table2 import table2_csv, table2_markdown
+
+
+@dataclass(frozen=True)
+class Params:
+    """Section `integrate` of the parameters."""
+
+    keep: Mapping[str, float]
+    seed: int
+
+
+def integrate(tables: Iterable[tuple[str, pa.Table]], classes: Sequence[str], params: Params) -> tuple[pa.Table, dict[str, Any]]:
+    """Clean, sample and merge labelled tables, in their order; give the dataset and the account of what was left out.
+
+    `tables` are (name for messages, labelled flows); given one by one, only one is in memory with all its columns.
+    """
+    cleaning, parts = Cleaning(), []
+    for where, table in tables:
+        parts.append(integrate_source(table, where, classes=classes, keep=params.keep, seed=params.seed, cleaning=cleaning))
+    check_merged(parts, classes=classes, keep=params.keep)
+    dataset = pa.concat_tables(parts)
+    return dataset, describe_cleaning(cleaning, constant_columns(parts), dataset.num_rows)
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--labelled", type=Path, required=True, help="folder with <source>.parquet")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    data = read_data()
+    try:
+        paths = [args.labelled / f"{source}.parquet" for source in data.sources]
+        dataset, cleaning = integrate(((str(path), read_table(path)) for path in paths), data.classes, read_section("integrate", Params))
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+    counts = count_flows(dataset)
+    write_table(dataset, args.out / "flows.parquet")
+    write_json(cleaning, args.out / "cleaning.json")
+    write_text(table2_csv(counts, data.classes), args.out / "table2.csv")
+    write_text(table2_markdown(counts, data.classes), args.out / "table2.md")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Cleaning, sampling and merging; Table II."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stages.flowmeter.schema import IDENTITY_NAMES, MODEL_FEATURE_NAMES, TRUTH_NAMES
+from stages.integrate import Params, integrate
+from stages.plumbing.tables import write_table
+from stages.truth.integration import count_flows, draw_rows
+from stages.truth.table2 import PAPER, PAPER_PRINTED_TOTALS, add_up, table2_csv, table2_markdown
+from stages.truth.verdicts import CaptureLabels, Verdict, truth_columns
+from tests.truth.tables import flow, flows
+
+CLASSES = ("BENIGN", "DOS")
+ALL = Params(keep={}, seed=7)
+
+
+def labelled(source: str, classes: list[str], **columns: list[float]) -> pa.Table:
+    table = flows(*[flow("10.0.0.1", number, "10.0.0.2", 80) for number in range(len(classes))])
+    for name, values in columns.items():
+        table = table.set_column(table.column_names.index(name), table.schema.field(name), pa.array(values, table.schema.field(name).type))
+    verdicts = tuple(Verdict(name, "", "test") for name in dict.fromkeys(classes))
+    codes = np.array([[verdict.label for verdict in verdicts].index(name) for name in classes], dtype=np.int32)
+    truth = truth_columns(source, CaptureLabels("a.pcap", "a", verdicts, codes))
+    for name in TRUTH_NAMES:
+        table = table.append_column(truth.schema.field(name), truth.column(name))
+    return table
+
+
+def test_rows_with_nan_or_infinity_go_and_are_counted_per_column_source_and_class() -> None:
+    table = labelled(
+        "D1",
+        ["BENIGN", "DOS", "DOS", "DOS"],
+        flow_bytes_per_s=[1.0, float("nan"), float("inf"), 2.0],
+        flow_iat_min_us=[0, float("nan"), 0, 0],
+    )
+    dataset, cleaning = integrate([("D1", table)], CLASSES, ALL)
+    assert dataset.column("flow_bytes_per_s").to_pylist() == [1.0, 2.0]
+    assert cleaning["not_finite"]["flows"] == {"D1": {"DOS": 2}}
+    assert cleaning["not_finite"]["columns"] == {
+        "flow_bytes_per_s": {"nan": 1, "infinity": 1, "minus_infinity": 0},
+        "flow_iat_min_us": {"nan": 1, "infinity": 0, "minus_infinity": 0},
+    }
+    assert cleaning["flows"] == {"came": 4, "not_finite": 2, "not_drawn": 0, "left": 2}
+
+
+def test_dataset_has_identity_truth_and_the_70_features_as_numbers() -> None:
+    dataset, _ = integrate([("D1", labelled("D1", ["BENIGN", "DOS"]))], CLASSES, ALL)
+    assert dataset.column_names == [*IDENTITY_NAMES, *TRUTH_NAMES, *MODEL_FEATURE_NAMES]
+    assert {dataset.schema.field(name).type for name in MODEL_FEATURE_NAMES} == {pa.float64()}
+
+
+def test_constant_columns_are_reported_and_stay() -> None:
+    table = labelled("D1", ["BENIGN", "DOS"], fwd_packets=[1, 2], syn_flags=[3, 3])
+    dataset, cleaning = integrate([("D1", table)], CLASSES, ALL)
+    assert "fwd_packets" not in cleaning["constant_columns"]["columns"]
+    assert cleaning["constant_columns"]["columns"]["syn_flags"] == 3.0
+    assert "syn_flags" in dataset.column_names
+
+
+def test_column_is_constant_only_when_it_is_so_across_sources() -> None:
+    parts = [("D1", labelled("D1", ["BENIGN", "DOS"], syn_flags=[3, 3])), ("D2", labelled("D2", ["DOS"], syn_flags=[4]))]
+    assert "syn_flags" not in integrate(parts, CLASSES, ALL)[1]["constant_columns"]["columns"]
+
+
+def test_share_and_number_of_flows_to_keep_are_kept_per_source_and_class() -> None:
+    parts = [("D1", labelled("D1", ["BENIGN"] * 10 + ["DOS"] * 100)), ("D2", labelled("D2", ["DOS"] * 100))]
+    dataset, cleaning = integrate(parts, CLASSES, Params(keep={"D1/DOS": 0.25, "D2": 7}, seed=7))
+    assert count_flows(dataset) == {"D1": {"BENIGN": 10, "DOS": 25}, "D2": {"DOS": 7}}
+    assert cleaning["not_drawn"]["flows"] == {"D1": {"DOS": 75}, "D2": {"DOS": 93}}
+
+
+def test_sample_depends_on_the_seed_and_not_on_the_other_sources() -> None:
+    one, other = labelled("D1", ["DOS"] * 100), labelled("D2", ["DOS"] * 50)
+    alone = draw_rows(one, {"D1": 0.2}, 7)
+    beside = draw_rows(pa.concat_tables([one, other]), {"D1": 0.2, "D2": 0}, 7)
+    assert alone.tolist() == beside.tolist() == sorted(set(alone.tolist()))
+    assert len(alone) == 20
+    assert alone.tolist() != draw_rows(one, {"D1": 0.2}, 8).tolist()
+
+
+def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    digests = set()
+    for name in ("a", "b"):
+        dataset, _ = integrate([("D1", labelled("D1", ["BENIGN"] + ["DOS"] * 99))], CLASSES, Params(keep={"D1/DOS": 0.5}, seed=3))
+        write_table(dataset, tmp_path / name)
+        digests.add(hashlib.md5((tmp_path / name).read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "params", "complaint"),
+    [
+        ([("D1", labelled("D1", ["BENIGN", "WORM"]))], ALL, "unknown class 'WORM'"),
+        ([("D1", labelled("D1", ["DOS"]))], ALL, "no flow of class BENIGN is left"),
+        ([("D1", labelled("D1", ["BENIGN", "DOS"]).drop_columns(["syn_flags"]))], ALL, "missing column syn_flags"),
+        ([("D1", labelled("D1", ["BENIGN", "DOS"]))], Params(keep={"D9": 0.5}, seed=7), "integrate.keep names D9"),
+        ([("D1", labelled("D1", ["BENIGN", "DOS"]))], Params(keep={"D1": 5.0}, seed=7), "wanted a share"),
+        ([("D1", labelled("D1", ["BENIGN", "DOS"]))], Params(keep={"D1": "many"}, seed=7), "wanted a share"),  # type: ignore[dict-item]
+    ],
+)
+def test_what_cannot_be_integrated_is_refused(parts: list[tuple[str, pa.Table]], params: Params, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint.replace(".", r"\.")):
+        integrate(parts, CLASSES, params)
+
+
+def test_cells_of_the_papers_table_add_up_to_what_it_does_not_print() -> None:
+    sums = add_up(PAPER)
+    assert sum(sums.values()) == 1_805_055 == PAPER_PRINTED_TOTALS["flows"] + 2
+    assert sums["BENIGN"] == 437_818 == PAPER_PRINTED_TOTALS["BENIGN"] + 1
+    assert sum(sums.values()) - sums["BENIGN"] == 1_367_237 == PAPER_PRINTED_TOTALS["ATTACK"] + 1
+    assert all(sums[name] == PAPER_PRINTED_TOTALS[name] for name in ("DOS", "MITM", "MIRAI", "SCANNING"))
+    assert {source: sum(classes.values()) for source, classes in PAPER.items()} == {
+        "D1": 26_246,
+        "D2": 794_767,
+        "D3": 437_322,
+        "D4": 546_720,
+    }
+
+
+def test_table_shows_the_papers_figures_beside_ours() -> None:
+    classes = ("BENIGN", "DOS", "MIRAI", "MITM", "SCANNING")
+    counts = {"D1": {"BENIGN": 61, "DOS": 65}, "D2": {"SCANNING": 15_895}}
+    text = table2_markdown(counts, classes)
+    assert "| D1 | 126 (26,246) | 61 (496) | 65 (3,273) | – (18,623) | – (378) | – (3,476) |" in text
+    assert "| D2 | 15,895 (794,767) | – | – | – | – | 15,895 (794,767) |" in text
+    assert "D2,SCANNING,15895,794767\n" in table2_csv(counts, classes)
+
+
+def test_table_of_other_sources_does_not_mention_the_paper() -> None:
+    text = table2_markdown({"home": {"BENIGN": 5, "DOS": 6}}, CLASSES)
+    assert text == "| Dataset | Flows | BENIGN | DOS |\n|---|---:|---:|---:|\n| home | 11 | 5 | 6 |\n| **Sum** | 11 | 5 | 6 |\n"
