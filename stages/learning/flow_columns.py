@@ -85,3 +85,9 @@ def flows_from_table(dataset: pa.Table, *, benign: str) -> Flows:
     start_us = dataset.column("start_us").to_numpy()
     duration_us = np.maximum(dataset.column("flow_duration_us").to_numpy(), 0.0)
     return Flows(**text, start_us=start_us, end_us=start_us + duration_us.astype(np.int64), features=feature_matrix(dataset), benign=benign)
+
+
+def source_column(dataset: pa.Table) -> np.ndarray:
+    """(n, 1) float64 number of each flow's source in the sorted list of sources: for the oracle, never for a detector."""
+    source = dataset.column("source").to_numpy(zero_copy_only=False).astype(str)
+    return np.unique(source, return_inverse=True)[1].astype(np.float64)[:, None]
