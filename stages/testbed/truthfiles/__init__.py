@@ -1,0 +1,1 @@
+"""Ground truth in the file formats of the published datasets."""
