@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +44,7 @@ class StackedNetworks:
     def __init__(self, shape: NetworkShape, n_folds: int) -> None:
         self.shape, self.n_folds = shape, n_folds
         sizes = [shape.n_features] + [shape.width] * shape.depth + [shape.n_classes]
-        zeros = [np.zeros((n_folds, a, b), np.float32) for a, b in zip(sizes, sizes[1:], strict=False)]
+        zeros = [np.zeros((n_folds, a, b), np.float32) for a, b in pairwise(sizes)]
         biases = [np.zeros((n_folds, 1, b), np.float32) for b in sizes[1:]]
         scale = [np.zeros((n_folds, shape.n_features, 1), np.float32) for _ in range(2)]  # gamma, beta
         self._trained = [tf.Variable(value, name="weights") for value in (*zeros, *biases, *scale)]

@@ -12,21 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from stages.learning.network_inputs import Fold
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from stages.learning.stacked import StackedNetworks
-
-MAX_FEATURE = 1e18  # its square still fits float32, in which the variance of a batch is computed
-
-
-class Fold(NamedTuple):
-    """One fold: its number, the rows it learns from and the rows it is tested on."""
-
-    number: int
-    train_rows: np.ndarray
-    test_rows: np.ndarray
-
 
 class EpochFigures(NamedTuple):
     """One row of history.parquet: how one fold stood after one epoch (epochs count from 1)."""
@@ -101,7 +92,8 @@ def epoch_batches(folds: Sequence[Fold], plan: TrainingPlan, *, epoch: int, stop
     from stages.learning.stacked import batches_in_order
 
     order = [np.random.default_rng([plan.seed, fold.number, 2, epoch]).permutation(fold.train_rows) for fold in folds]
-    return batches_in_order([rows[:0] if fold.number in stopped else rows for fold, rows in zip(folds, order, strict=True)], plan.batch_size)
+    order = [rows[:0] if fold.number in stopped else rows for fold, rows in zip(folds, order, strict=True)]
+    return batches_in_order(order, plan.batch_size)
 
 
 def stopped_folds(history: Sequence[EpochFigures], patience: int) -> frozenset[int]:
@@ -126,64 +118,6 @@ def check_loss(folds: Sequence[Fold], epoch: int, losses: np.ndarray, stopped: f
         raise FloatingPointError(
             f"training diverged in epoch {epoch}: the loss of {', '.join(bad)} is not finite. Lower network.learning_rate or "
             f"network.momentum, or raise network.batch_size; what was finished before is kept"
-        )
-
-
-def check_folds(folds: Sequence[Fold], classes: np.ndarray, names: Sequence[str]) -> None:
-    """Refuse folds that cannot be learned from: none at all, no rows on a side, or one class only in the training part.
-
-    Raises
-    ------
-    ValueError
-        Names the fold, what is there and what to do.
-    """
-    if not folds:
-        raise ValueError("the split has no fold with test rows; run the split stage again or lower split.folds")
-    for fold in folds:
-        if len(fold.train_rows) == 0 or len(fold.test_rows) == 0:
-            sides = f"{len(fold.train_rows)} training and {len(fold.test_rows)} test rows"
-            raise ValueError(f"fold {fold.number} has {sides}; a fold needs both: lower split.folds or take this protocol out of split.protocols")
-        present = np.unique(classes[fold.train_rows])
-        if present.size < 2:
-            only = names[int(present[0])]
-            raise ValueError(
-                f"fold {fold.number} has no training row of any class but {only}, so there is nothing to tell apart: "
-                f"lower split.folds, add captures of other classes, or take this protocol out of split.protocols"
-            )
-
-
-def check_range(column: np.ndarray, name: str) -> None:
-    """Refuse NaN, infinity, and values whose square does not fit float32; name the feature and the row."""
-    bad = ~(np.abs(column) < MAX_FEATURE)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ValueError(
-            f"feature {name} of row {row} is {column[row]}, {int(bad.sum())} values in all; a network wants finite numbers below "
-            f"{MAX_FEATURE:.0e}: run the integrate stage again (it removes such flows, see out/dataset/cleaning.json)"
-        )
-
-
-def bytes_needed(*, n_rows: int, n_features: int, n_classes: int, n_folds: int, depth: int, width: int, batch_size: int) -> int:
-    """Estimate of what training holds at once: the matrix twice (while it is handed over), one epoch's batches, activations, weights."""
-    matrix = 2 * 4 * n_rows * n_features
-    batches = 3 * 4 * n_folds * n_rows
-    activations = 4 * n_folds * max(batch_size, 1024) * (3 * n_features + 4 * depth * width + 4 * n_classes)
-    weights = 6 * 4 * n_folds * (n_features * width + (depth - 1) * width * width + width * n_classes)
-    return matrix + batches + activations + weights
-
-
-def check_memory(needed_bytes: int, available_bytes: int) -> None:
-    """Refuse a training that cannot fit.
-
-    Raises
-    ------
-    MemoryError
-        Says what is needed, what there is, and which parameters to lower.
-    """
-    if needed_bytes > available_bytes:
-        raise MemoryError(
-            f"training needs about {needed_bytes / 2**30:.1f} GiB and {available_bytes / 2**30:.1f} GiB are free. Lower network.batch_size, "
-            f"network.width or split.folds, use fewer flows, or close other programs"
         )
 
 

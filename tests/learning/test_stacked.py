@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from stages.learning.dropout_masks import keep_mask, layer_keys
 from stages.learning.network import build_network, network_from_weights, paper_optimizer
+from stages.learning.network_inputs import Fold
 from stages.learning.stacked import NetworkShape, StackedNetworks
-from stages.learning.training import Fold, TrainingPlan, epoch_batches, train_epochs
+from stages.learning.training import TrainingPlan, epoch_batches, train_epochs
 
 SHAPE = NetworkShape(
     n_features=7, n_classes=3, depth=2, width=16, dropout=0.0, learning_rate=0.1, momentum=0.09, decay=1e-6, nesterov=True, batch_size=32,

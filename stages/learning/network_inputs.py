@@ -1,0 +1,114 @@
+"""What a network is given: a float32 matrix, folds of row numbers; and the checks that refuse what it could not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from stages.learning.folds import fold_rows
+
+MAX_FEATURE = 1e18  # its square still fits float32, in which the variance of a batch is computed
+
+
+class Fold(NamedTuple):
+    """One fold: its number, the rows it learns from and the rows it is tested on."""
+
+    number: int
+    train_rows: np.ndarray
+    test_rows: np.ndarray
+
+
+def float32_matrix(columns: Iterable[tuple[str, np.ndarray]], n_rows: int) -> np.ndarray:
+    """(n_rows, d) float32 from (name, float64 column) pairs that come one at a time: all doubles at once would triple the memory.
+
+    Raises
+    ------
+    ValueError
+        A value is NaN, infinite or at least 1e18 in size; names the feature, the row and what to do.
+    """
+    kept = []
+    for name, column in columns:
+        bad = ~(np.abs(column) < MAX_FEATURE)
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise ValueError(
+                f"feature {name} of row {row} is {column[row]} ({int(bad.sum())} such values); a network wants finite numbers below "
+                f"{MAX_FEATURE:.0e}: run the integrate stage again (it removes such flows, see out/dataset/cleaning.json)"
+            )
+        kept.append(column.astype(np.float32))
+    matrix = np.empty((n_rows, len(kept)), np.float32)
+    for j in range(len(kept)):
+        matrix[:, j] = kept[j]
+    return matrix
+
+
+def folds_of_split(split: pa.Table, truth: np.ndarray, classes: Sequence[str], protocol: str) -> list[Fold]:
+    """The folds of one split table, checked against the dataset.
+
+    Raises
+    ------
+    ValueError
+        The table is of another dataset, or `check_folds` refuses a fold; the message begins with the protocol.
+    """
+    if split.num_rows != truth.size:
+        raise ValueError(f"split {protocol} is of {split.num_rows} flows, but the dataset has {truth.size}: run the split stage again")
+    folds = [Fold(*fold) for fold in fold_rows(split)]
+    try:
+        check_folds(folds, truth, classes)
+    except ValueError as error:
+        raise ValueError(f"split {protocol}: {error}") from error
+    return folds
+
+
+def check_folds(folds: Sequence[Fold], truth: np.ndarray, classes: Sequence[str]) -> None:
+    """Refuse folds that cannot be learned from: none at all, no rows on a side, or one class only in the training part.
+
+    Raises
+    ------
+    ValueError
+        Names the fold, what is there and what to do.
+    """
+    if not folds:
+        raise ValueError("the split has no fold with test rows; run the split stage again or lower split.folds")
+    for fold in folds:
+        if len(fold.train_rows) == 0 or len(fold.test_rows) == 0:
+            sides = f"{len(fold.train_rows)} training and {len(fold.test_rows)} test rows"
+            raise ValueError(f"fold {fold.number} has {sides}; it needs both: lower split.folds or leave the protocol out")
+        present = np.unique(truth[fold.train_rows])
+        if present.size < 2:
+            only = classes[int(present[0])]
+            raise ValueError(
+                f"fold {fold.number} has no training row of any class but {only}, so there is nothing to tell apart: "
+                f"lower split.folds, add captures of other classes, or take this protocol out of split.protocols"
+            )
+
+
+def bytes_needed(n_rows: int, n_classes: int, splits: Mapping[str, Sequence[Fold]], depth: int, settings: Any, n_features: int = 70) -> int:
+    """Estimate of what training holds at once: the matrix twice (while it is handed over), one epoch's batches, activations, weights.
+
+    `settings` has the `width` and `batch_size` of conf/network.
+    """
+    n_folds, width = max(map(len, splits.values())), settings.width
+    matrix = 2 * 4 * n_rows * n_features
+    batches = 3 * 4 * n_folds * n_rows
+    activations = 4 * n_folds * max(settings.batch_size, 1024) * (3 * n_features + 4 * depth * width + 4 * n_classes)
+    weights = 6 * 4 * n_folds * (n_features * width + (depth - 1) * width * width + width * n_classes)
+    return matrix + batches + activations + weights
+
+
+def check_memory(needed_bytes: int, available_bytes: int) -> None:
+    """Refuse a training that cannot fit.
+
+    Raises
+    ------
+    MemoryError
+        Says what is needed, what there is, and which parameters to lower.
+    """
+    if needed_bytes > available_bytes:
+        raise MemoryError(
+            f"training needs about {needed_bytes / 2**30:.1f} GiB and {available_bytes / 2**30:.1f} GiB are free. Lower "
+            f"network.batch_size, network.width or split.folds, use fewer flows, or close other programs"
+        )

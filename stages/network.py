@@ -1,0 +1,108 @@
+"""Train the paper's network at one depth for one task: every fold of every split protocol, tested on the fold's own rows.
+
+In: out/dataset/flows.parquet, out/splits/<protocol>.parquet. Out: a run folder with folds.json, predictions.parquet,
+history.parquet and model.keras (first fold of the first protocol). Paper: Sec. IV-B, V-B, VI; a DL row of Table III, Figures 2 and 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from stages.flowmeter.schema import MODEL_FEATURE_NAMES
+from stages.learning.flow_columns import TASKS, task_classes, task_truth
+from stages.learning.network_inputs import bytes_needed, check_memory, float32_matrix, folds_of_split
+from stages.learning.protocols import protocols_of_task
+from stages.learning.runs import predictions_table, run_document
+from stages.plumbing import params, progress, tables, tracking
+from stages.plumbing.machine import available_memory_bytes
+from stages.plumbing.unfinished import Unfinished
+
+
+@dataclass(frozen=True)
+class Params:
+    """Section `network`; what each key means and where it comes from is said in conf/network/default.yaml."""
+
+    depths: tuple[int, ...]
+    protocols: tuple[str, ...]
+    width: int
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    momentum: float
+    decay: float
+    nesterov: bool
+    dropout: float
+    patience: int
+    seed: int
+
+
+def train_network(features, truth, classes, splits, settings, depth, store):  # type: ignore[no-untyped-def]
+    """Train and test every protocol (`splits` gives its folds by name); a ProtocolRun for each, by name."""
+    from stages.learning.network_runs import NetworkTrainer  # TensorFlow takes seconds: once arguments and data are found good
+
+    trainer = NetworkTrainer(features, truth, classes, depth=depth, settings=settings, benign=classes[0])
+    with progress.progress_bar(total=settings.epochs * len(splits), unit="epochs", description=f"depth {depth}") as bar:
+        told = lambda line: (bar.set_postfix_str(line), bar.update())  # noqa: E731
+        return {name: trainer.run(name, folds, store, told) for name, folds in splits.items()}
+
+
+def write_run(out: Path, runs, arguments, settings, classes) -> None:  # type: ignore[no-untyped-def]
+    """Write the run folder."""
+    from stages.learning.network_runs import history_columns
+
+    results = [result for run in runs.values() for result in run.results]
+    kept = asdict(settings) | {"depth": arguments.depth}
+    document = run_document(
+        results, task=arguments.task, model=f"dl{arguments.depth}", classes=classes, n_features=len(MODEL_FEATURE_NAMES), params=kept
+    )
+    tables.write_table(predictions_table(results, classes), out / "predictions.parquet")
+    tables.write_table(pa.table(history_columns({name: run.history for name, run in runs.items()})), out / "history.parquet")
+    save_network(next(iter(runs.values())).weights, out / "model.keras", dropout=settings.dropout)
+    tables.write_json(document | {"feature_names": MODEL_FEATURE_NAMES}, out / "folds.json")
+
+
+def save_network(weights: list[np.ndarray], path: Path, *, dropout: float) -> None:
+    """Write the weights as an ordinary Keras model."""
+    from stages.learning.network import network_from_weights
+
+    with tables.replacing(path) as temporary:
+        named = temporary.with_name(f"{temporary.name}.keras")  # Keras wants the suffix
+        network_from_weights(weights, dropout=dropout).save(named)
+        named.rename(temporary)
+
+
+def main() -> None:
+    """Read, check, train (or go on), write the run folder, publish it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--task", required=True, choices=TASKS)
+    parser.add_argument("--depth", required=True, type=int)
+    for name in ("--dataset", "--splits", "--out"):
+        parser.add_argument(name, required=True, type=Path)
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with twenty lines that say nothing of the run
+    settings, data = params.read_section("network", Params), params.read_data()
+    classes = task_classes(arguments.task, data.classes, data.benign)
+    truth = task_truth(tables.read_table(arguments.dataset, ["label"]), arguments.task, data.classes, data.benign)
+    files = {name: arguments.splits / f"{name}.parquet" for name in protocols_of_task(settings.protocols, arguments.task)}
+    splits = {name: folds_of_split(tables.read_table(file), truth, classes, name) for name, file in files.items()}
+    check_memory(bytes_needed(truth.size, len(classes), splits, arguments.depth, settings), available_memory_bytes())
+    columns = ((name, tables.read_table(arguments.dataset, [name]).column(0).to_numpy()) for name in MODEL_FEATURE_NAMES)
+    features = float32_matrix(columns, truth.size)
+    inputs = [hashlib.blake2b(np.ascontiguousarray(part).view(np.uint8)).hexdigest() for part in (features, truth)]
+    inputs += [hashlib.blake2b(file.read_bytes()).hexdigest() for file in files.values()]
+    store = Unfinished(arguments.out, repr((vars(arguments), settings, classes, inputs)))
+    runs = train_network(features, truth, classes, splits, settings, arguments.depth, store)
+    write_run(arguments.out, runs, arguments, settings, classes)
+    store.forget()
+    tracking.publish(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
