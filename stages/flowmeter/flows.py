@@ -48,6 +48,8 @@ class Meter:
         Note a fault in the ledger instead of raising it.
     with_digest : bool
         Whether the ledger gets the file's SHA-256.
+    rows_wanted : bool
+        False when only the bookings matter.
     timeouts
         See profiles.rules_of.
     """
@@ -60,6 +62,7 @@ class Meter:
         name: str = "",
         keep_going: bool = False,
         with_digest: bool = True,
+        rows_wanted: bool = True,
         flow_timeout_s: float = 120.0,
         activity_timeout_s: float = 5.0,
         idle_timeout_s: float = 120.0,
@@ -73,18 +76,21 @@ class Meter:
         self.keep_going = keep_going
         self.capture = Capture(path, name=str(path), keep_going=keep_going, check_times=self.rules.logic == CLEAN, with_digest=with_digest)
         self.ledger = Ledger(self.name, profile)
+        self.rows_wanted = rows_wanted
         self._ready: list[pa.RecordBatch] = []
         self.table = FlowTable(self.rules, self._take)
         self.decoder = Decoder(self.rules, self.table.counts)
         self._swept_at = -(1 << 62)
         self._watermark = 1 << 62
         self._since_sweep = 0
+        self._fault: CaptureFault | None = None
 
     def _take(self, keys: np.ndarray, flows: np.ndarray) -> None:
         """Receive flows that are over."""
         self.ledger.flows += len(flows)
         self.ledger.packets_in_written_flows += int(flows["fwd_packets"].sum() + flows["bwd_packets"].sum())
-        self._ready.append(rows_of(keys, flows, self.name, self.profile))
+        if self.rows_wanted:
+            self._ready.append(rows_of(keys, flows, self.name, self.profile))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows as flows finish, then those that are left; the ledger is complete after the last.
@@ -96,6 +102,13 @@ class Meter:
         OSError
             When the file cannot be opened.
         """
+        for _ in self.booked_blocks():
+            yield from self._drain()
+        yield from self._drain()
+        self.raise_fault()
+
+    def booked_blocks(self) -> Iterator[tuple[Block, np.ndarray]]:
+        """Meter block by block; yields each block and the flow number of each of its packets, both valid until the next."""
         fault: CaptureFault | None = None
         blocks = self.capture.blocks()
         packets = np.zeros(self.capture.frames_per_block, kernels.PACKET)
@@ -111,12 +124,14 @@ class Meter:
             n = self.decoder.decode(block, packets)
             self.table.meter(packets, n, block.first_number, booked)
             self._sweep_when_due(block.frames["time_us"])
-            yield from self._drain()
+            yield block, booked
         self.table.finish()
-        yield from self._drain()
         self._close(fault)
-        if fault is not None and not self.keep_going:
-            raise fault
+
+    def raise_fault(self) -> None:
+        """Raise the fault that the capture ended with, unless told to keep going."""
+        if self._fault is not None and not self.keep_going:
+            raise self._fault
 
     def _sweep_when_due(self, times_us: np.ndarray) -> None:
         """Every 65,536 packets, end the flows that were silent too long before the oldest of these packets."""
@@ -144,6 +159,7 @@ class Meter:
         ledger.flows_created = int(counters[kernels.CREATED])
         ledger.flows_not_written = int(counters[kernels.UNWRITTEN])
         ledger.packets_in_flows_not_written = int(counters[kernels.UNWRITTEN])  # they have one packet each
+        self._fault = fault
         if fault is not None:
             ledger.complete, ledger.fault = False, str(fault)
         ledger.close(self.table.counts)
