@@ -76,7 +76,7 @@ def main() -> None:
     for name in ("--flows", "--out", "--summary"):
         parser.add_argument(name, required=True, type=Path)
     args = parser.parse_args()
-    data = read_data()
+    data = read_data(captures=True)
     if args.source not in data.sources:
         sys.exit(f"error: no source {args.source!r} in data.sources; there are {', '.join(data.sources)}")
     try:

@@ -24,7 +24,7 @@ HOW_TO_MEND = "edit conf/ and run `python -m stages.plumbing.params` (params.yam
 class Data:
     """Which captures are used and which classes they can have (section `data`).
 
-    `root` is resolved: see `find_root`. `sources` maps a source's name to its kind, folder and truth files.
+    `root` is resolved by `read_data(captures=True)`. `sources` maps a source's name to its kind, folder and truth files.
     """
 
     name: str
@@ -60,20 +60,20 @@ def read_section(name: str, kind: type[T], path: str | Path = PARAMS_FILE) -> T:
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in section.items()})
 
 
-def read_data(path: str | Path = PARAMS_FILE) -> Data:
-    """Read section `data` and find its root.
+def read_data(path: str | Path = PARAMS_FILE, *, captures: bool = False) -> Data:
+    """Read section `data`; with `captures`, also find its root (stages that open no capture run without one).
 
     Raises
     ------
     KeyError
         As `read_section`.
     FileNotFoundError
-        The root is not there; the message says how to get the sample.
+        With `captures`, when the root is not there; the message says how to get the sample.
     """
     data = read_section("data", Data, path)
     if data.benign not in data.classes:
         raise KeyError(f"{path}: data.benign is {data.benign!r}, but data.classes are {', '.join(data.classes)}")
-    return Data(**{**vars(data), "root": find_root(str(data.root))})
+    return Data(**{**vars(data), "root": find_root(str(data.root)) if captures else Path(data.root)})
 
 
 def find_root(root: str) -> Path:
