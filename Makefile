@@ -19,6 +19,7 @@ $(VENV)/ready: requirements.lock requirements-uv.lock
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
 	@test -x $(VENV)/bin/uv || $(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements-uv.lock
 	$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --compile-bytecode --require-hashes requirements.lock
+	$(VENV)/bin/python -m stages.plumbing.plots_page $(VENV)/plots_page.html
 	@touch $@
 
 data: setup

@@ -1,5 +1,7 @@
 """dvc.yaml tells the truth: what a stage imports it depends on, and its commands run the checked-out code."""
 
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from tests.imports import reached_files
 
 ROOT = Path(__file__).resolve().parents[1]
 DAG = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-EXEMPT = {Path("stages/plumbing/tracking.py"), Path("stages/plumbing/progress.py"), Path("stages/plumbing/parallel.py")}  # they cannot change a result
+EXEMPT = {Path(f"stages/plumbing/{name}.py") for name in ("tracking", "tracked_model", "registry", "progress", "parallel")}  # cannot change a result
 
 
 def stage_bodies():
@@ -31,8 +33,13 @@ def test_a_command_runs_the_module_named_like_the_stage(name, body):
 
 
 @pytest.mark.parametrize(("name", "body"), list(stage_bodies()))
-def test_a_stage_watches_its_own_section_of_the_parameters(name, body):
-    assert any(str(param).split(".")[0] == name for param in body["params"])
+def test_a_stage_watches_every_key_of_its_section_but_the_lists_that_multiply_it(name, body):
+    """Appending a depth or a model must not make the trained ones stale."""
+    watched = {str(param) for param in body["params"]}
+    keys = {field.name for field in fields(import_module(f"stages.{name}").Params)}
+    lists = {value.removeprefix(f"${{{name}.").removesuffix("}") for value in body.get("matrix", {}).values() if str(value).startswith(f"${{{name}.")}
+    assert name in watched or {f"{name}.{key}" for key in keys - lists} <= watched
+    assert not lists or name not in watched
 
 
 def test_outputs_lie_in_out_and_are_never_pushed_to_the_sample_store():
