@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ class Meter:
         if self.rows_wanted:
             self._ready.append(rows_of(keys, flows, self.name, self.profile))
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, progress: Callable[[int], object] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows as flows finish, then those that are left; the ledger is complete after the last.
 
         Raises
@@ -102,7 +102,9 @@ class Meter:
         OSError
             When the file cannot be opened.
         """
-        for _ in self.booked_blocks():
+        for block, _ in self.booked_blocks():
+            if progress is not None:
+                progress(len(block.frames))
             yield from self._drain()
         yield from self._drain()
         self.raise_fault()

@@ -1341,9 +1341,7 @@ def book_direction_flags(flow, packet, forward, rules, first):
         flow["bwd_rst"] += (flags >> 2) & 1
         flow["bwd_fin"] += flags & 1
         flow["bwd_data"] += data
-        if first or (rules.logic == CLEAN and flow["bwd_packets"] == 1):
-            flow["bwd_header_min"] = header
-        elif header < flow["bwd_header_min"]:
+        if first or (rules.logic == CLEAN and flow["bwd_packets"] == 1) or header < flow["bwd_header_min"]:
             flow["bwd_header_min"] = header
     if rules.logic < CORRECTED:
         flow["bwd_window"] = packet["window"]
@@ -1607,9 +1605,7 @@ def meter_packets(
                             flow["state"] = FIN_ONE
                         elif flow["state"] == FIN_ONE and flow["fwd_fin"] > 0 and flow["bwd_fin"] > 0:
                             flow["state"] = FIN_BOTH
-                    elif flags & RST:
-                        flow["state"] = READY
-                    elif flags & ACK and flow["state"] == FIN_BOTH:
+                    elif flags & RST or (flags & ACK and flow["state"] == FIN_BOTH):
                         flow["state"] = READY
             elif late:
                 hand_out(flow, key, rules, finished, finished_keys, counters)
@@ -1713,7 +1709,7 @@ def write_ipv6(text, at, hi, lo):
             at += 2
             i += longest
             continue
-        if i > 0 and i != best + longest or (i > 0 and best < 0):
+        if (i > 0 and i != best + longest) or (i > 0 and best < 0):
             text[at] = 58
             at += 1
         at = write_group(text, at, ipv6_group(hi, lo, i))
