@@ -1,0 +1,70 @@
+"""Put a run folder's Keras model into MLflow and its model registry, without loading Keras (which would take five seconds).
+
+`mlflow.keras.load_model("models:/binary-dl4@workspace")` gives it back.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+FILE = "model.keras"
+
+
+def publish_model(client: Any, experiment_id: str, run_id: str, folder: Path, results: dict, *, alias: str) -> str:
+    """Log `folder/model.keras` as the output of a run, register it as <task>-<model> and let the alias point to it.
+
+    Returns the name under which it is found: `models:/<task>-<model>@<alias>`.
+    """
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.exceptions import MlflowException
+
+    name, alias = f"{results['task']}-{results['model']}", clean_alias(alias)
+    model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id, model_type="keras")
+    with TemporaryDirectory() as temporary:
+        sizes = {"n_features": results["features"], "n_classes": len(results["classes"])}
+        write_model(folder / FILE, Path(temporary), **sizes, run_id=run_id, model_id=model.model_id)
+        client.log_model_artifacts(model.model_id, temporary)
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # for a database MLflow would look the address models:/<id> up in its default store, not in this one; a server does it right
+    local = model.artifact_location.startswith("file:")
+    source = model.artifact_location if local else f"models:/{model.model_id}"
+    version = client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
+    client.set_registered_model_alias(name, alias, version.version)
+    return f"models:/{name}@{alias}"
+
+
+def write_model(file: Path, folder: Path, *, n_features: int, n_classes: int, run_id: str, model_id: str) -> None:
+    """Write the folder that MLflow's Keras flavour would write for this model, signature included."""
+    import numpy as np
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    tensor = np.dtype(np.float32)
+    signature = ModelSignature(Schema([TensorSpec(tensor, (-1, n_features))]), Schema([TensorSpec(tensor, (-1, n_classes))]))
+    (folder / "data").mkdir()
+    (folder / "data" / FILE).write_bytes(file.read_bytes())
+    (folder / "data" / "keras_module.txt").write_text("keras")
+    keras_version = json.loads(zipfile.ZipFile(file).read("metadata.json"))["keras_version"]
+    model = Model(run_id=run_id, signature=signature, model_id=model_id)
+    model.add_flavor("keras", data="data", keras_version=keras_version, keras_backend="tensorflow", save_exported_model=False)
+    model.add_flavor("python_function", loader_module="mlflow.keras", python_version=platform.python_version())
+    model.save(str(folder / "MLmodel"))
+    (folder / "requirements.txt").write_text(f"keras=={keras_version}\ntensorflow\nmlflow\n")
+
+
+def clean_alias(name: str) -> str:
+    """Make an alias that MLflow accepts out of an experiment's name: letters, digits, `-` and `_`, not `latest`, not `v1`."""
+    alias = re.sub(r"[^A-Za-z0-9_-]", "-", name) or "workspace"
+    return f"run-{alias}" if alias.lower() == "latest" or re.fullmatch(r"v\d+", alias, re.IGNORECASE) else alias
