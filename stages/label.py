@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from stages.flowmeter.packets import packet_batches
+from stages.flowmeter.several import Options
 from stages.plumbing.parallel import parallel_map
 from stages.plumbing.params import Data, read_data, read_section
 from stages.plumbing.tables import read_table, write_json, write_table
@@ -76,11 +77,13 @@ def main() -> None:
     for name in ("--flows", "--out", "--summary"):
         parser.add_argument(name, required=True, type=Path)
     args = parser.parse_args()
-    data = read_data(captures=True)
-    if args.source not in data.sources:
-        sys.exit(f"error: no source {args.source!r} in data.sources; there are {', '.join(data.sources)}")
     try:
-        labelled, apart, summary = label_source(args.source, read_table(args.flows), data, read_section("label", Params), packet_batches)
+        data = read_data(captures=True)
+        if args.source not in data.sources:
+            raise ValueError(f"no source {args.source!r} in data.sources; there are {', '.join(data.sources)}")
+        # packets must be booked to flows exactly as the meter did
+        packets = partial(packet_batches, **vars(read_section("meter", Options)))
+        labelled, apart, summary = label_source(args.source, read_table(args.flows), data, read_section("label", Params), packets)
     except (ValueError, FileNotFoundError, KeyError) as error:
         sys.exit(f"error: {error.args[0] if isinstance(error, KeyError) else error}")
     write_table(labelled, args.out)
