@@ -25,6 +25,8 @@ from stages.plumbing.params import read_data, read_section
 from stages.plumbing.tables import read_table, write_json, write_table
 from stages.plumbing.tracking import publish
 
+WORTH_WORKERS_S = 10.0
+
 
 @dataclass(frozen=True)
 class Params:
@@ -56,6 +58,14 @@ def run_job(problem: Problem, job: Job) -> FoldResult:
     return FoldResult(job.protocol, job.fold, job.test, y[job.test], scores.astype(np.float32), record)
 
 
+def run_jobs(problem: Problem, jobs: list[Job]) -> list[FoldResult]:
+    """Do all fits, side by side where the first one shows that starting workers pays (a few seconds each)."""
+    begin = perf_counter()
+    first = run_job(problem, jobs[0])
+    n_jobs = 1 if (perf_counter() - begin) * len(jobs) < WORTH_WORKERS_S else -1
+    return [first, *parallel_map(partial(run_job, problem), jobs[1:], description=problem.model, n_jobs=n_jobs)]
+
+
 def main() -> None:
     """Read, run all folds side by side, write the run folder, publish it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -66,7 +76,7 @@ def main() -> None:
     problem = read_problem(read_table(arguments.dataset), arguments.model, arguments.task, data.classes, data.benign, params.settings)
     splits = {name: read_table(Path(arguments.splits) / f"{name}.parquet") for name in params.protocols}
     jobs = jobs_of(splits, arguments.task, seed=params.seed, n_orders=params.order_seeds if find_model(arguments.model).by_order else 1)
-    results = join_orders(parallel_map(partial(run_job, problem), jobs, description=f"{arguments.task} {arguments.model}"))
+    results = join_orders(run_jobs(problem, jobs))
     used = asdict(params) | {"settings": problem.settings}
     document = run_document(results, arguments.task, arguments.model, problem.classes, n_features=problem.X.shape[1], params=used)
     write_table(predictions_table(results, problem.classes), out / "predictions.parquet")

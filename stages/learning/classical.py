@@ -15,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_limits
 
 from stages.learning.contract import check_training, spread_scores
 from stages.learning.duplicates import vector_numbers
@@ -43,7 +44,7 @@ class ScikitModel:
             return  # some classifiers refuse one class; the answer is known
         seeded = {"random_state": seed} if "random_state" in self.estimator().get_params() else {}
         self.model = make_pipeline(*_scaling_steps(self.scaling), self.estimator(**self.settings, **seeded))
-        with warnings.catch_warnings():
+        with one_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # reported by facts()
             self.model.fit(X, y)
 
@@ -51,7 +52,8 @@ class ScikitModel:
         """(n, k) class probabilities of the classifier."""
         if self.seen.size == 1:
             return spread_scores(np.ones((X.shape[0], 1)), self.seen, self.n_classes)
-        scores = spread_scores(self.model.predict_proba(X), self.seen, self.n_classes)
+        with one_thread():
+            scores = spread_scores(self.model.predict_proba(X), self.seen, self.n_classes)
         return scores / scores.sum(axis=1, keepdims=True)
 
     def facts(self) -> dict[str, Any]:
@@ -90,6 +92,11 @@ class NearestNeighbour:
     def facts(self) -> dict[str, Any]:
         """How many training rows it holds."""
         return {"distinct_rows": int(self.distinct_rows), "kept_rows": int(self.kept_rows)}
+
+
+def one_thread() -> threadpool_limits:
+    """Folds run side by side, so a model gets one thread: no fight for cores, and sums in the same order on every machine."""
+    return threadpool_limits(limits=1)
 
 
 def _scaling_steps(scaling: str) -> list[Any]:

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stages.learning.folds import Flows, Split
-from stages.learning.grouped_folds import grouped_split
-from stages.learning.left_out_folds import attack_split, environment_split
-from stages.learning.shuffled_folds import dedup_split, dup_grouped_split, stratified_split
-from stages.learning.time_folds import temporal_split
 
 BINARY_ONLY = ("attack",)  # a model of several classes cannot name one it never saw
 
@@ -21,6 +17,12 @@ def make_split(protocol: str, flows: Flows, *, n_folds: int, seed: int, embargo_
     ValueError
         An unknown protocol, fewer than 2 folds, no flows, or what the protocol itself refuses.
     """
+    # imported here: scikit-learn takes seconds, and most stages only ask which protocols a task has
+    from stages.learning.grouped_folds import grouped_split
+    from stages.learning.left_out_folds import attack_split, environment_split
+    from stages.learning.shuffled_folds import dedup_split, dup_grouped_split, stratified_split
+    from stages.learning.time_folds import temporal_split
+
     makers: dict[str, Callable[[], Split]] = {
         "stratified": lambda: stratified_split(flows, n_folds=n_folds, seed=seed),
         "dedup": lambda: dedup_split(flows, n_folds=n_folds, seed=seed),

@@ -18,10 +18,11 @@ from river.tree.utils import BranchFactory
 from scipy.special import ndtr, xlogy
 
 from stages.learning.contract import check_training
-from stages.learning.weka_bayes import DEFAULT_PRECISION, likelihood, normal_from_sums
+from stages.learning.weka_bayes import DEFAULT_PRECISION, SMALLEST_LIKELIHOOD
 
 N_CUT_POINTS = 10
 UNLIMITED_MIB = 1e9
+SMALLEST_STD = DEFAULT_PRECISION / 6.0
 
 
 class HoeffdingTree:
@@ -88,8 +89,10 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
         super().__init__(dict(stats), depth, None)
         shape = (n_classes, n_features)
         self.seen = np.zeros(n_classes)
-        # naive Bayes: running sums of rounded values; split search: mean and squared deviations of raw ones
+        # naive Bayes: running sums of rounded values and the normals they give
         self.total, self.squares = np.zeros(shape), np.zeros(shape)
+        self.bayes_mean, self.bayes_std = np.zeros(shape), np.full(shape, SMALLEST_STD)
+        # split search: mean and squared deviations of raw values
         self.mean, self.deviations = np.zeros(shape), np.zeros(shape)
         self.lowest, self.highest = np.full(shape, math.inf), np.full(shape, -math.inf)
 
@@ -98,7 +101,7 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
         if self.is_active():
             if not self.stats or max(self.stats, key=self.stats.get) == y:
                 self._mc_correct_weight += w
-            if self.bayes_scores(x[None, :])[0].argmax() == y:
+            if self.bayes_logs(x).argmax() == y:
                 self._nb_correct_weight += w
         self.update_stats(y, w)
         if self.is_active():
@@ -108,11 +111,16 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
         """Update the statistics of class y."""
         rounded = np.rint(x / DEFAULT_PRECISION) * DEFAULT_PRECISION
         self.seen[y] += 1.0
-        self.total[y] += rounded
-        self.squares[y] += rounded * rounded
-        step = x - self.mean[y]
-        self.mean[y] += step / self.seen[y]
-        self.deviations[y] += step * (x - self.mean[y])
+        n, total, squares, mean = self.seen[y], self.total[y], self.squares[y], self.mean[y]
+        total += rounded
+        squares += rounded * rounded
+        self.bayes_mean[y] = total / n
+        spread = np.sqrt(np.abs(squares - self.bayes_mean[y] * total) / n)
+        # one floor does for both of Weka's: an unknown spread (below 1e-10) becomes precision / 6 as well
+        np.maximum(spread, SMALLEST_STD, out=self.bayes_std[y])
+        step = x - mean
+        mean += step / n
+        self.deviations[y] += step * (x - mean)
         np.minimum(self.lowest[y], x, out=self.lowest[y])
         np.maximum(self.highest[y], x, out=self.highest[y])
 
@@ -124,12 +132,18 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
         return np.tile(shares / shares.sum(), (X.shape[0], 1))
 
     def bayes_scores(self, X: np.ndarray) -> np.ndarray:
-        """(n, k) posterior of the leaf's naive Bayes, in logarithms: no underflow."""
-        mean, std = normal_from_sums(self.seen[:, None], self.total, self.squares, DEFAULT_PRECISION)
-        prior = np.log((self.seen + 1.0) / (self.seen.sum() + self.seen.size))
-        logs = prior + np.log(likelihood(X[:, None, :], mean, std, DEFAULT_PRECISION)).sum(axis=2)
+        """(n, k) posterior of the leaf's naive Bayes."""
+        logs = self.bayes_logs(X[:, None, :])
         scores = np.exp(logs - logs.max(axis=1, keepdims=True))
         return scores / scores.sum(axis=1, keepdims=True)
+
+    def bayes_logs(self, x: np.ndarray) -> np.ndarray:
+        """(..., k) unnormalised log posterior of rows (..., 1, d) or of one row (d,): in logarithms nothing underflows."""
+        half = DEFAULT_PRECISION / 2.0
+        offset = np.rint(x / DEFAULT_PRECISION) * DEFAULT_PRECISION - self.bayes_mean
+        mass = ndtr((offset + half) / self.bayes_std) - ndtr((offset - half) / self.bayes_std)
+        prior = np.log((self.seen + 1.0) / (self.seen.sum() + self.seen.size))
+        return prior + np.log(np.maximum(mass / DEFAULT_PRECISION, SMALLEST_LIKELIHOOD)).sum(axis=-1)
 
     def best_split_suggestions(self, criterion: Any, tree: Any) -> list[BranchFactory]:
         """No split, and the best cut of every feature: River's GaussianSplitter for all features and cuts at once."""
