@@ -12,11 +12,12 @@ from stages.flowmeter import kernels
 from stages.flowmeter.capture import LINK_NAMES, Block, Capture, CaptureFault
 from stages.flowmeter.ledger import Ledger
 from stages.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
-from stages.flowmeter.rows import rows_of, schema_of
+from stages.flowmeter.rows import RowBuilder, schema_of
 from stages.flowmeter.table import FlowTable
 
 SWEEP_PACKETS = 65_536  # flows are looked over for silent ones at most this often
 N_FRAGMENTS = 1024
+BATCH_ROWS = 32_768
 
 
 class Decoder:
@@ -77,6 +78,7 @@ class Meter:
         self.capture = Capture(path, name=str(path), keep_going=keep_going, check_times=self.rules.logic == CLEAN, with_digest=with_digest)
         self.ledger = Ledger(self.name, profile)
         self.rows_wanted = rows_wanted
+        self.builder = RowBuilder(self.name, self.profile, rows=BATCH_ROWS)
         self._ready: list[pa.RecordBatch] = []
         self.table = FlowTable(self.rules, self._take)
         self.decoder = Decoder(self.rules, self.table.counts)
@@ -90,7 +92,7 @@ class Meter:
         self.ledger.flows += len(flows)
         self.ledger.packets_in_written_flows += int(flows["fwd_packets"].sum() + flows["bwd_packets"].sum())
         if self.rows_wanted:
-            self._ready.append(rows_of(keys, flows, self.name, self.profile))
+            self._ready += self.builder.add(keys, flows)
 
     def batches(self, progress: Callable[[int], object] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows as flows finish, then those that are left; the ledger is complete after the last.
@@ -107,6 +109,7 @@ class Meter:
                 progress(len(block.frames))
             yield from self._drain()
         yield from self._drain()
+        yield from self.builder.rest()
         self.raise_fault()
 
     def booked_blocks(self) -> Iterator[tuple[Block, np.ndarray]]:

@@ -9,10 +9,36 @@ The slow twin is tests/naive.py; the behaviour of the CICFlowMeter profiles is d
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import config, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 # nogil: reading, decoding, metering and writing run in threads; numpy errors: x/0 is inf or nan, as in Java; no fastmath, sums must match bit for bit
 kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+
+def _prefetch(array, index, offset):
+    """Ask for a cache line of array[index] ahead of its use; does nothing outside compiled code."""
+
+
+if not config.DISABLE_JIT:
+
+    @intrinsic
+    def _prefetch(typing_context, array, index, offset):  # type: ignore[no-redef]  # noqa: F811
+        """Ask for the cache line `offset` bytes into array[index] ahead of its use."""
+
+        def codegen(context, builder, signature, args):
+            view = context.make_array(signature.args[0])(context, builder, args[0])
+            pointer = cgutils.get_item_pointer(context, builder, signature.args[0], view, [args[1]], wraparound=False)
+            byte = builder.gep(builder.bitcast(pointer, cgutils.voidptr_t), [args[2]])
+            word = ir.IntType(32)
+            function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word]))
+            builder.call(function, [byte, word(1), word(3), word(1)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64, types.int64), codegen
+
 
 # ---------------------------------------------------------------------------------------------------------------- layouts
 
@@ -57,25 +83,48 @@ KEY = np.dtype(
         ("version", "i2"),
         ("body", "i4"),  # index of the flow's body; below 0: set down on disk, at -body - 1
         ("order", "i8"),  # counts insertions into the table
-        ("hash", "i8"),
+        ("tag", "i4"),  # the hash's bits that the table works with
+        ("state", "i2"),  # OPEN, FIN_ONE, FIN_BOTH, READY
+        ("reversed", "i2"),  # 1: the initiator is endpoint b
     ]
 )
 
-_STATISTIC = ("mean", "m2", "min", "max")
+
+def _direction(name: str) -> list[tuple[str, str]]:
+    """Fields of one direction: two cache lines."""
+    fields = (
+        ("last", "i8"), ("sum", "f8"), ("mean", "f8"), ("m2", "f8"), ("min", "i4"), ("max", "i4"), ("header", "i8"), ("header_min", "i4"),
+        ("data", "i4"), ("next_seq", "i8"), ("iat_sum", "f8"), ("iat_mean", "f8"), ("iat_m2", "f8"), ("iat_min", "i8"), ("iat_max", "i8"),
+        ("psh", "i4"), ("urg", "i4"), ("rst", "i4"), ("fin", "i4"), ("again", "i4"), ("window", "i4"),
+    )  # fmt: skip
+    return [(f"{name}_{field}", kind) for field, kind in fields]
+
+
+def _bulk(name: str) -> list[tuple[str, str]]:
+    """Fields of one direction's bulks."""
+    return [(f"{name}_{field}", "i8") for field in ("bulk_size", "bulk_count", "bulks", "bulk_packets", "bulk_bytes", "bulk_us")]
+
+
+# a flow's accumulators: eleven cache lines, in the order in which packets touch them; three common ones first
 FLOW = np.dtype(
     [
         ("start", "i8"),
         ("last", "i8"),
-        ("fwd_packets", "i8"),
-        ("bwd_packets", "i8"),
         ("end_active", "i8"),
         ("start_active", "i8"),
-        ("subflow_last", "i8"),
-        ("subflows", "i8"),
         ("last_packet", "i8"),
         ("all_mean", "f8"),
         ("all_m2", "f8"),
-        *[(f"iat_{s}", "f8") for s in _STATISTIC],
+        ("fwd_packets", "i4"),
+        ("bwd_packets", "i4"),
+        ("iat_mean", "f8"),
+        ("iat_m2", "f8"),
+        ("iat_min", "i8"),
+        ("iat_max", "i8"),
+        ("fwd_bulk_start", "i8"),
+        ("fwd_bulk_last", "i8"),
+        ("bwd_bulk_start", "i8"),
+        ("bwd_bulk_last", "i8"),
         ("fin", "i4"),
         ("syn", "i4"),
         ("rst", "i4"),
@@ -84,67 +133,32 @@ FLOW = np.dtype(
         ("urg", "i4"),
         ("cwr", "i4"),
         ("ece", "i4"),
-        ("state", "i4"),
-        ("reversed", "i4"),  # 1: the initiator is endpoint b of the key
-        ("fwd_last", "i8"),
-        ("fwd_sum", "f8"),
-        *[(f"fwd_{s}", "f8") for s in _STATISTIC],
-        ("fwd_iat_sum", "f8"),
-        *[(f"fwd_iat_{s}", "f8") for s in _STATISTIC],
-        ("fwd_header", "i8"),
-        ("fwd_header_min", "i4"),
-        ("fwd_data", "i4"),
-        ("fwd_psh", "i4"),
-        ("fwd_urg", "i4"),
-        ("fwd_rst", "i4"),
-        ("fwd_fin", "i4"),
-        ("fwd_bulk_start", "i8"),
-        ("fwd_bulk_last", "i8"),
-        ("fwd_bulk_size", "i8"),
-        ("fwd_bulk_count", "i8"),
-        ("fwd_bulks", "i8"),
-        ("fwd_bulk_packets", "i8"),
-        ("fwd_bulk_bytes", "i8"),
-        ("fwd_bulk_us", "i8"),
-        ("bwd_last", "i8"),
-        ("bwd_sum", "f8"),
-        *[(f"bwd_{s}", "f8") for s in _STATISTIC],
-        ("bwd_iat_sum", "f8"),
-        *[(f"bwd_iat_{s}", "f8") for s in _STATISTIC],
-        ("bwd_header", "i8"),
-        ("bwd_header_min", "i4"),
-        ("bwd_data", "i4"),
-        ("bwd_psh", "i4"),
-        ("bwd_urg", "i4"),
-        ("bwd_rst", "i4"),
-        ("bwd_fin", "i4"),
-        ("bwd_bulk_start", "i8"),
-        ("bwd_bulk_last", "i8"),
-        ("bwd_bulk_size", "i8"),
-        ("bwd_bulk_count", "i8"),
-        ("bwd_bulks", "i8"),
-        ("bwd_bulk_packets", "i8"),
-        ("bwd_bulk_bytes", "i8"),
-        ("bwd_bulk_us", "i8"),
-        ("fwd_window", "i4"),
-        ("bwd_window", "i4"),
-        ("fwd_again", "i4"),
-        ("bwd_again", "i4"),
-        ("fwd_next_seq", "i8"),  # -1 before the first segment
-        ("bwd_next_seq", "i8"),
-        ("active_n", "i8"),
-        *[(f"active_{s}", "f8") for s in _STATISTIC],
-        ("idle_n", "i8"),
-        *[(f"idle_{s}", "f8") for s in _STATISTIC],
-        ("connection_us", "i8"),  # of the earlier parts of the connection and the gaps between
+        ("number", "i8"),
+        ("subflows", "i8"),
+        ("first_payload", "i4"),
         ("segments", "i4"),  # head of the list of TCP segments seen by the connection, -1 without
         ("icmp_type", "i2"),
         ("icmp_code", "i2"),
-        ("first_payload", "i8"),
-        ("number", "i8"),
+        ("unused", "i4"),
+        *_direction("fwd"),
+        *_direction("bwd"),
+        *_bulk("fwd"),
+        *_bulk("bwd"),
+        ("active_n", "i8"),
+        ("active_mean", "f8"),
+        ("active_m2", "f8"),
+        ("active_min", "i8"),
+        ("active_max", "i8"),
+        ("idle_n", "i8"),
+        ("idle_mean", "f8"),
+        ("idle_m2", "f8"),
+        ("idle_min", "i8"),
+        ("idle_max", "i8"),
+        ("connection_us", "i8"),  # of the earlier parts of the connection and the gaps between
         ("first_packet", "i8"),
         ("src_mac", "i8"),
         ("dst_mac", "i8"),
+        ("unused_too", "i8", (6,)),
     ]
 )
 
@@ -1046,7 +1060,7 @@ def free_slot(slots, at):
 def slot_of_key(slots, keys, index):
     """Slot that points to a key."""
     mask = len(slots) - 1
-    tag = keys[index]["hash"] & 0x7FFFFFFF
+    tag = np.int64(keys[index]["tag"])
     at = tag & mask
     while (slots[at] & 0xFFFFFFFF) - 1 != index:
         at = (at + 1) & mask
@@ -1141,27 +1155,26 @@ def moved(mean, m2, n, x):
 @kernel
 def update_activity(flow, time_us, activity_us):
     """Tell active from idle time at a packet's time."""
-    if time_us - flow["end_active"] > activity_us:
+    idle = time_us - flow["end_active"]
+    if idle > activity_us:
         active = flow["end_active"] - flow["start_active"]
         if active > 0:
             flow["active_n"] += 1
-            x = float(active)
-            flow["active_mean"], flow["active_m2"] = moved(flow["active_mean"], flow["active_m2"], flow["active_n"], x)
+            flow["active_mean"], flow["active_m2"] = moved(flow["active_mean"], flow["active_m2"], flow["active_n"], float(active))
             if flow["active_n"] == 1:
-                flow["active_min"] = x
-                flow["active_max"] = x
+                flow["active_min"] = active
+                flow["active_max"] = active
             else:
-                flow["active_min"] = min(flow["active_min"], x)
-                flow["active_max"] = max(flow["active_max"], x)
+                flow["active_min"] = min(flow["active_min"], active)
+                flow["active_max"] = max(flow["active_max"], active)
         flow["idle_n"] += 1
-        x = float(time_us - flow["end_active"])
-        flow["idle_mean"], flow["idle_m2"] = moved(flow["idle_mean"], flow["idle_m2"], flow["idle_n"], x)
+        flow["idle_mean"], flow["idle_m2"] = moved(flow["idle_mean"], flow["idle_m2"], flow["idle_n"], float(idle))
         if flow["idle_n"] == 1:
-            flow["idle_min"] = x
-            flow["idle_max"] = x
+            flow["idle_min"] = idle
+            flow["idle_max"] = idle
         else:
-            flow["idle_min"] = min(flow["idle_min"], x)
-            flow["idle_max"] = max(flow["idle_max"], x)
+            flow["idle_min"] = min(flow["idle_min"], idle)
+            flow["idle_max"] = max(flow["idle_max"], idle)
         flow["start_active"] = time_us
     flow["end_active"] = time_us
 
@@ -1221,14 +1234,14 @@ def update_bwd_bulk(flow, time_us, size, other_last):
 @kernel
 def update_subflows(flow, time_us, rules):
     """Count gaps of more than a second; the paper's version counts every packet and mixes up absolute and relative time."""
+    last = flow["last"]
     if rules.logic == PAPER:
-        if time_us - flow["subflow_last"] / 1e6 > 1.0:
+        if time_us - last / 1e6 > 1.0:
             flow["subflows"] += 1
-            update_activity(flow, time_us - flow["subflow_last"], rules.activity_us)
-    elif (time_us - flow["subflow_last"]) / 1e6 > 1.0:
+            update_activity(flow, time_us - last, rules.activity_us)
+    elif (time_us - last) / 1e6 > 1.0:
         flow["subflows"] += 1
         update_activity(flow, time_us, rules.activity_us)
-    flow["subflow_last"] = time_us
 
 
 @kernel
@@ -1260,22 +1273,22 @@ def book_bulk(flow, packet, forward, both_as_backward):
 @kernel
 def book_forward(flow, packet):
     """Add a packet to the forward statistics."""
-    x = float(packet["payload"])
-    header = packet["header"]
+    size = packet["payload"]
     flow["fwd_packets"] += 1
     n = flow["fwd_packets"]
+    x = float(size)
     flow["fwd_sum"] += x
     flow["fwd_mean"], flow["fwd_m2"] = moved(flow["fwd_mean"], flow["fwd_m2"], n, x)
-    flow["fwd_header"] += header
+    flow["fwd_header"] += packet["header"]
     if n == 1:
-        flow["fwd_min"] = x
-        flow["fwd_max"] = x
+        flow["fwd_min"] = size
+        flow["fwd_max"] = size
     else:
-        flow["fwd_min"] = min(flow["fwd_min"], x)
-        flow["fwd_max"] = max(flow["fwd_max"], x)
-        gap = float(packet["time_us"] - flow["fwd_last"])
-        flow["fwd_iat_sum"] += gap
-        flow["fwd_iat_mean"], flow["fwd_iat_m2"] = moved(flow["fwd_iat_mean"], flow["fwd_iat_m2"], n - 1, gap)
+        flow["fwd_min"] = min(flow["fwd_min"], size)
+        flow["fwd_max"] = max(flow["fwd_max"], size)
+        gap = packet["time_us"] - flow["fwd_last"]
+        flow["fwd_iat_sum"] += float(gap)
+        flow["fwd_iat_mean"], flow["fwd_iat_m2"] = moved(flow["fwd_iat_mean"], flow["fwd_iat_m2"], n - 1, float(gap))
         if n == 2:
             flow["fwd_iat_min"] = gap
             flow["fwd_iat_max"] = gap
@@ -1288,22 +1301,22 @@ def book_forward(flow, packet):
 @kernel
 def book_backward(flow, packet):
     """Add a packet to the backward statistics."""
-    x = float(packet["payload"])
-    header = packet["header"]
+    size = packet["payload"]
     flow["bwd_packets"] += 1
     n = flow["bwd_packets"]
+    x = float(size)
     flow["bwd_sum"] += x
     flow["bwd_mean"], flow["bwd_m2"] = moved(flow["bwd_mean"], flow["bwd_m2"], n, x)
-    flow["bwd_header"] += header
+    flow["bwd_header"] += packet["header"]
     if n == 1:
-        flow["bwd_min"] = x
-        flow["bwd_max"] = x
+        flow["bwd_min"] = size
+        flow["bwd_max"] = size
     else:
-        flow["bwd_min"] = min(flow["bwd_min"], x)
-        flow["bwd_max"] = max(flow["bwd_max"], x)
-        gap = float(packet["time_us"] - flow["bwd_last"])
-        flow["bwd_iat_sum"] += gap
-        flow["bwd_iat_mean"], flow["bwd_iat_m2"] = moved(flow["bwd_iat_mean"], flow["bwd_iat_m2"], n - 1, gap)
+        flow["bwd_min"] = min(flow["bwd_min"], size)
+        flow["bwd_max"] = max(flow["bwd_max"], size)
+        gap = packet["time_us"] - flow["bwd_last"]
+        flow["bwd_iat_sum"] += float(gap)
+        flow["bwd_iat_mean"], flow["bwd_iat_m2"] = moved(flow["bwd_iat_mean"], flow["bwd_iat_m2"], n - 1, float(gap))
         if n == 2:
             flow["bwd_iat_min"] = gap
             flow["bwd_iat_max"] = gap
@@ -1392,8 +1405,8 @@ def book_packet(flow, packet, forward, rules, number):
     else:
         book_backward(flow, packet)
     book_direction_flags(flow, packet, forward, rules, False)
-    gap = float(time_us - flow["last"])
-    flow["iat_mean"], flow["iat_m2"] = moved(flow["iat_mean"], flow["iat_m2"], n - 1, gap)
+    gap = time_us - flow["last"]
+    flow["iat_mean"], flow["iat_m2"] = moved(flow["iat_mean"], flow["iat_m2"], n - 1, float(gap))
     if n == 2:
         flow["iat_min"] = gap
         flow["iat_max"] = gap
@@ -1411,7 +1424,6 @@ def start_flow(flow, packet, forward, from_initiator, rules, number):
     x = float(packet["payload"])
     flow["start"] = time_us
     flow["last"] = time_us
-    flow["subflow_last"] = time_us
     flow["first_packet"] = number
     flow["last_packet"] = number
     flow["first_payload"] = packet["payload"]
@@ -1454,9 +1466,9 @@ def release_flow(slots, slot, keys, key_index, free_keys, free_bodies, counters)
 
 
 @kernel
-def hand_out(flow, key, rules, finished, finished_keys, counters):
+def hand_out(flow, key, logic, finished, finished_keys, counters):
     """Copy a flow that is over to the output; the original tools drop those of one packet."""
-    if rules.logic < CORRECTED and flow["fwd_packets"] + flow["bwd_packets"] < 2:
+    if logic < CORRECTED and flow["fwd_packets"] + flow["bwd_packets"] < 2:
         counters[UNWRITTEN] += 1
         return
     at = counters[FINISHED]
@@ -1484,7 +1496,7 @@ def enter_key(key, packet, swapped):
         key["b_port"] = packet["dst_port"]
     key["protocol"] = packet["protocol"]
     key["version"] = packet["version"]
-    key["hash"] = packet["hash"]
+    key["tag"] = packet["hash"] & 0x7FFFFFFF
 
 
 @kernel
@@ -1495,7 +1507,8 @@ def renew_flow(flow, key, packet, forward, from_initiator, is_reversed, rules, n
     counters[ORDER] += 1
     flow["number"] = counters[CREATED]
     counters[CREATED] += 1
-    flow["reversed"] = is_reversed
+    key["reversed"] = is_reversed
+    key["state"] = OPEN
     start_flow(flow, packet, forward, from_initiator, rules, number)
 
 
@@ -1506,9 +1519,33 @@ def talks_to_itself(key, logic):
 
 
 @kernel
-def is_forward(key, flow, same_direction, logic):
+def is_forward(key, same_direction, logic):
     """Whether a packet goes from initiator to responder."""
-    return talks_to_itself(key, logic) or same_direction == (flow["reversed"] == 0)
+    return talks_to_itself(key, logic) or same_direction == (key["reversed"] == 0)
+
+
+@kernel
+def look_ahead(packets, i, n_packets, slots, keys, bodies):
+    """Fetch into the cache what packets soon to come will need: their slot, then their key, then their flow.
+
+    With many flows nearly every packet meets a flow outside the cache; waiting for memory would take most of the time.
+    """
+    mask = len(slots) - 1
+    if i + 24 < n_packets:
+        _prefetch(slots, packets[i + 24]["hash"] & 0x7FFFFFFF & mask, 0)
+    if i + 14 < n_packets:
+        tag = packets[i + 14]["hash"] & 0x7FFFFFFF
+        slot = slots[tag & mask]
+        if slot >> 32 == tag and slot != 0:
+            _prefetch(keys, (slot & 0xFFFFFFFF) - 1, 0)
+    if i + 7 < n_packets:
+        tag = packets[i + 7]["hash"] & 0x7FFFFFFF
+        slot = slots[tag & mask]
+        if slot >> 32 == tag and slot != 0:
+            body = np.int64(keys[(slot & 0xFFFFFFFF) - 1]["body"])
+            if body >= 0:
+                for line in range(7):
+                    _prefetch(bodies, body, line * 64)
 
 
 @kernel
@@ -1527,6 +1564,7 @@ def meter_packets(
     as_fork = logic >= CORRECTED
     counters[REASON] = METER_DONE
     for i in range(first, n_packets):
+        look_ahead(packets, i, n_packets, slots, keys, bodies)
         packet = packets[i]
         if packet["status"] != METERED:
             booked[i] = -1
@@ -1567,10 +1605,10 @@ def meter_packets(
                 counters[WANTED_KEY] = index
                 return i
             flow = bodies[key["body"]]
-            forward = is_forward(key, flow, same_direction, logic)
+            forward = is_forward(key, same_direction, logic)
             late = time_us - flow["start"] > rules.flow_us
             if as_fork:
-                reused = flow["state"] == READY and flags & SYN != 0
+                reused = key["state"] == READY and flags & SYN != 0
                 silent = rules.idle_us > 0 and time_us - flow["last"] > rules.idle_us
                 other_icmp = (
                     (protocol == ICMP or protocol == ICMPV6)
@@ -1578,7 +1616,7 @@ def meter_packets(
                     and packet["icmp_code"] != flow["icmp_code"]
                 )
                 if late or reused or silent or other_icmp:
-                    hand_out(flow, key, rules, finished, finished_keys, counters)
+                    hand_out(flow, key, logic, finished, finished_keys, counters)
                     fresh = reused or silent or (protocol == UDP and time_us - flow["last"] > rules.flow_us) or (protocol != TCP and protocol != UDP)
                     if fresh:
                         if logic == CORRECTED:
@@ -1592,7 +1630,7 @@ def meter_packets(
                         before = flow["connection_us"] + time_us - flow["start"]
                         fwd_next = flow["fwd_next_seq"]
                         bwd_next = flow["bwd_next_seq"]
-                        renew_flow(flow, key, packet, forward, forward, flow["reversed"], rules, number + i, blank, bodies, counters)
+                        renew_flow(flow, key, packet, forward, forward, key["reversed"], rules, number + i, blank, bodies, counters)
                         flow["segments"] = known
                         flow["connection_us"] = before
                         flow["fwd_next_seq"] = fwd_next
@@ -1601,15 +1639,15 @@ def meter_packets(
                     update_activity(flow, time_us, rules.activity_us)
                     book_packet(flow, packet, forward, rules, number + i)
                     if flags & FIN:
-                        if flow["state"] == OPEN:
-                            flow["state"] = FIN_ONE
-                        elif flow["state"] == FIN_ONE and flow["fwd_fin"] > 0 and flow["bwd_fin"] > 0:
-                            flow["state"] = FIN_BOTH
-                    elif flags & RST or (flags & ACK and flow["state"] == FIN_BOTH):
-                        flow["state"] = READY
+                        if key["state"] == OPEN:
+                            key["state"] = FIN_ONE
+                        elif key["state"] == FIN_ONE and flow["fwd_fin"] > 0 and flow["bwd_fin"] > 0:
+                            key["state"] = FIN_BOTH
+                    elif flags & RST or (flags & ACK and key["state"] == FIN_BOTH):
+                        key["state"] = READY
             elif late:
-                hand_out(flow, key, rules, finished, finished_keys, counters)
-                renew_flow(flow, key, packet, True, forward, flow["reversed"], rules, number + i, blank, bodies, counters)
+                hand_out(flow, key, logic, finished, finished_keys, counters)
+                renew_flow(flow, key, packet, True, forward, key["reversed"], rules, number + i, blank, bodies, counters)
             elif logic == ORIGINAL and flags & FIN and forward:
                 flow["fwd_fin"] += 1
                 if flow["fwd_fin"] > 1:
@@ -1622,7 +1660,7 @@ def meter_packets(
             elif flags & FIN or (logic == ORIGINAL and flags & RST):
                 book_packet(flow, packet, forward, rules, number + i)
                 booked[i] = flow["number"]
-                hand_out(flow, key, rules, finished, finished_keys, counters)
+                hand_out(flow, key, logic, finished, finished_keys, counters)
                 release_flow(slots, slot, keys, index, free_keys, free_bodies, counters)
                 continue
             else:
@@ -1649,15 +1687,12 @@ def meter_packets(
 
 @kernel
 def write_number(text, at, value):
-    """Write a non-negative number in decimal; position behind it."""
-    digits = 1
-    rest = value // 10
-    while rest > 0:
-        digits += 1
-        rest //= 10
+    """Write a number from 0 to 99,999 in decimal; position behind it."""
+    rest = np.uint32(value)
+    digits = 1 + (rest > 9) + (rest > 99) + (rest > 999) + (rest > 9999)
     for i in range(digits):
-        text[at + digits - 1 - i] = 48 + value % 10
-        value //= 10
+        text[at + digits - 1 - i] = 48 + rest % np.uint32(10)
+        rest = rest // np.uint32(10)
     return at + digits
 
 
@@ -1742,17 +1777,23 @@ def write_mac(text, at, mac):
 
 
 @kernel
+def write_flow_id_end(text, at, key):
+    """Write the ports and the protocol of a flow id."""
+    at = write_number(text, at, np.int64(key["a_port"]))
+    text[at] = 45
+    at = write_number(text, at + 1, np.int64(key["b_port"]))
+    text[at] = 45
+    return write_number(text, at + 1, np.int64(key["protocol"]))
+
+
+@kernel
 def write_flow_id(text, at, key):
     """Write a key as CICFlowMeter names its flows: src-dst-sport-dport-protocol."""
     at = write_address(text, at, key["a_hi"], key["a_lo"], key["version"])
     text[at] = 45
     at = write_address(text, at + 1, key["b_hi"], key["b_lo"], key["version"])
     text[at] = 45
-    at = write_number(text, at + 1, np.int64(key["a_port"]))
-    text[at] = 45
-    at = write_number(text, at + 1, np.int64(key["b_port"]))
-    text[at] = 45
-    return write_number(text, at + 1, np.int64(key["protocol"]))
+    return write_flow_id_end(text, at + 1, key)
 
 
 @kernel
@@ -1770,7 +1811,7 @@ def java_hashes(keys, indexes, hashes):
 # ------------------------------------------------------------------------------------------------------------ flows to rows
 
 N_FEATURES = 86  # FEATURES and CORRECTED_EXTRAS of schema.py, in their order
-N_NUMBERS = 7  # src_port, dst_port, protocol, start_us, flow_number, first_packet, last_packet
+N_NUMBERS = 4  # start_us, flow_number, first_packet, last_packet
 TEXT_PER_ROW = 96  # longest flow id: two addresses of 39, ports of 5, protocol of 3, four hyphens
 
 
@@ -1790,8 +1831,8 @@ def fill_statistic(floats, row, column, n, mean, m2, low, high):
     if n > 0:
         floats[column, row] = mean
         floats[column + 1, row] = np.sqrt(variance(m2, n))
-        floats[column + 2, row] = high
-        floats[column + 3, row] = low
+        floats[column + 2, row] = float(high)
+        floats[column + 3, row] = float(low)
     else:
         for i in range(4):
             floats[column + i, row] = 0.0
@@ -1967,50 +2008,101 @@ def fill_extras(ints, row, key, flow):
 
 
 @kernel
-def fill_rows(keys, flows, n, logic, cells, floats, numbers, texts, offsets):
-    """Turn flows that are over into columns.
+def fill_rows(keys, flows, n, logic, first, cells, floats, numbers, ports, texts, offsets):
+    """Turn flows that are over into columns, from row `first` on.
 
-    cells, floats : (N_FEATURES, >= n) int64 and float64 views of one memory — written.
-    numbers : (N_NUMBERS, >= n) int64 — written.
-    texts : (5, n * TEXT_PER_ROW) uint8, offsets : (5, n + 1) int32 — written: flow id, source and destination address, MACs.
+    cells, floats : (N_FEATURES, rows) int64 and float64 views of one memory — written.
+    numbers : (N_NUMBERS, rows) int64, ports : (3, rows) int32 — written: start, number, first and last packet; ports and protocol.
+    texts : (5, rows * TEXT_PER_ROW) uint8, offsets : (5, rows + 1) int32 — written: flow id, source and destination address, MACs.
     """
-    ends = np.zeros(5, np.int64)
-    for i in range(5):
-        offsets[i, 0] = 0
-    for row in range(n):
-        key = keys[row]
-        flow = flows[row]
+    for i in range(n):
+        row = first + i
+        key = keys[i]
+        flow = flows[i]
         fill_features(cells, floats, row, key, flow, logic)
-        ends[0] = write_flow_id(texts[0], ends[0], key)
-        is_reversed = flow["reversed"] != 0
+        is_reversed = key["reversed"] != 0
         a_text = 2 if is_reversed else 1
         b_text = 1 if is_reversed else 2
-        ends[a_text] = write_address(texts[a_text], ends[a_text], key["a_hi"], key["a_lo"], key["version"])
-        ends[b_text] = write_address(texts[b_text], ends[b_text], key["b_hi"], key["b_lo"], key["version"])
-        ends[3] = write_mac(texts[3], ends[3], flow["src_mac"])
-        ends[4] = write_mac(texts[4], ends[4], flow["dst_mac"])
-        for i in range(5):
-            offsets[i, row + 1] = ends[i]
-        numbers[0, row] = key["b_port"] if is_reversed else key["a_port"]
-        numbers[1, row] = key["a_port"] if is_reversed else key["b_port"]
-        numbers[2, row] = key["protocol"]
-        numbers[3, row] = flow["start"]
-        numbers[4, row] = flow["number"]
-        numbers[5, row] = flow["first_packet"]
-        numbers[6, row] = flow["last_packet"]
+        a_at = np.int64(offsets[a_text, row])
+        b_at = np.int64(offsets[b_text, row])
+        a_end = write_address(texts[a_text], a_at, key["a_hi"], key["a_lo"], key["version"])
+        b_end = write_address(texts[b_text], b_at, key["b_hi"], key["b_lo"], key["version"])
+        offsets[a_text, row + 1] = a_end
+        offsets[b_text, row + 1] = b_end
+        at = copy_text(texts[0], np.int64(offsets[0, row]), texts[a_text], a_at, a_end)
+        texts[0, at] = 45
+        at = copy_text(texts[0], at + 1, texts[b_text], b_at, b_end)
+        texts[0, at] = 45
+        offsets[0, row + 1] = write_flow_id_end(texts[0], at + 1, key)
+        offsets[3, row + 1] = write_mac(texts[3], np.int64(offsets[3, row]), flow["src_mac"])
+        offsets[4, row + 1] = write_mac(texts[4], np.int64(offsets[4, row]), flow["dst_mac"])
+        ports[0, row] = key["b_port"] if is_reversed else key["a_port"]
+        ports[1, row] = key["a_port"] if is_reversed else key["b_port"]
+        ports[2, row] = key["protocol"]
+        numbers[0, row] = flow["start"]
+        numbers[1, row] = flow["number"]
+        numbers[2, row] = flow["first_packet"]
+        numbers[3, row] = flow["last_packet"]
 
 
 @kernel
-def gather_flows(keys, bodies, indexes, first, n, finished, finished_keys):
-    """Copy live flows, in the order of `indexes`, to the output; returns how many, fewer than n when one is on disk."""
+def copy_text(target, at, source, start, end):
+    """Copy some bytes of text; position behind them."""
+    for i in range(end - start):
+        target[at + i] = source[start + i]
+    return at + end - start
+
+
+@kernel
+def gather_flows(keys, bodies, indexes, first, n, logic, finished, finished_keys, counters):
+    """Hand out live flows in the order of `indexes`, from the first-th on; returns how many were looked at.
+
+    Stops where the output is full, and at a flow that is on disk (then fewer than n).
+    """
     for i in range(n):
-        index = indexes[first + i]
-        body = keys[index]["body"]
-        if body < 0:
+        key = keys[indexes[first + i]]
+        if key["body"] < 0:
             return i
-        finished[i] = bodies[body]
-        finished_keys[i] = keys[index]
+        if first + i + 8 < len(indexes):
+            ahead = np.int64(keys[indexes[first + i + 8]]["body"])
+            if ahead >= 0:
+                for line in range(11):
+                    _prefetch(bodies, ahead, line * 64)
+        hand_out(bodies[key["body"]], key, logic, finished, finished_keys, counters)
     return n
+
+
+@kernel
+def live_keys(slots, live):
+    """Indexes of the keys in use. live : (at least that many,) int64 — written; returns how many."""
+    n = 0
+    for i in range(len(slots)):
+        if slots[i] != 0:
+            live[n] = (slots[i] & 0xFFFFFFFF) - 1
+            n += 1
+    return n
+
+
+@kernel
+def silent_keys(slots, keys, bodies, watermark_us, idle_us, over, numbers):
+    """Keys of the flows silent for longer than idle_us at a time, and their flow numbers; returns how many."""
+    n = 0
+    for i in range(len(slots)):
+        if slots[i] != 0:
+            index = (slots[i] & 0xFFFFFFFF) - 1
+            body = keys[index]["body"]
+            if watermark_us - bodies[body]["last"] > idle_us:
+                over[n] = index
+                numbers[n] = bodies[body]["number"]
+                n += 1
+    return n
+
+
+@kernel
+def release_keys(slots, keys, indexes, free_keys, free_bodies, counters):
+    """Take flows out of the table."""
+    for i in range(len(indexes)):
+        release_flow(slots, slot_of_key(slots, keys, indexes[i]), keys, indexes[i], free_keys, free_bodies, counters)
 
 
 # ------------------------------------------------------------------------------------------- link-layer view of a packet

@@ -23,30 +23,72 @@ def schema_of(profile: Profile) -> pa.Schema:
     return arrow_schema(columns_of(profile))
 
 
-def rows_of(keys: np.ndarray, flows: np.ndarray, capture: str, profile: Profile) -> pa.RecordBatch:
-    """Columns of some flows.
+class RowBuilder:
+    """Collects rows column by column; hands out a record batch when `rows` are together or when asked.
 
     Parameters
     ----------
-    keys, flows : (n,) KEY, (n,) FLOW
     capture : str
         Value of the column of that name.
     profile : Profile
+    rows : int
+        Rows of a batch.
     """
-    n = len(flows)
-    cells = np.empty((kernels.N_FEATURES, n + PADDING), np.int64)
-    numbers = np.empty((kernels.N_NUMBERS, n), np.int64)
-    texts = np.empty((5, n * kernels.TEXT_PER_ROW), np.uint8)
-    offsets = np.empty((5, n + 1), np.int32)
-    kernels.fill_rows(keys, flows, n, profile.logic, cells, cells.view(np.float64), numbers, texts, offsets)
-    flow_id, src_ip, dst_ip, src_mac, dst_mac = (_strings(texts[i], offsets[i]) for i in range(5))
-    src_port, dst_port, protocol = (wrapped(numbers[i].astype(np.int32)) for i in range(3))
-    start, number, first, last = (wrapped(numbers[i]) for i in range(3, 7))
-    identity = [flow_id, src_ip, src_port, dst_ip, dst_port, protocol, start, _repeated(capture, n), number, first, last, src_mac, dst_mac]
-    columns = columns_of(profile)[len(IDENTITY) :]
-    floats = cells.view(np.float64)
-    features = [wrapped((floats if column.dtype == "float64" else cells)[i, :n]) for i, column in enumerate(columns)]
-    return pa.RecordBatch.from_arrays(identity + features, schema=schema_of(profile))
+
+    def __init__(self, capture: str, profile: Profile, *, rows: int) -> None:
+        self.capture = capture
+        self.profile = profile
+        self.rows = rows
+        self.room = 0
+        self.used = 0
+
+    def _allocate(self) -> None:
+        """New memory: that of the last batch belongs to whoever received it."""
+        self.room = self.rows
+        self.used = 0
+        self.cells = np.empty((kernels.N_FEATURES, self.rows + PADDING), np.int64)
+        self.numbers = np.empty((kernels.N_NUMBERS, self.rows + PADDING), np.int64)
+        self.ports = np.empty((3, self.rows + 2 * PADDING), np.int32)
+        self.texts = np.empty((5, self.rows * kernels.TEXT_PER_ROW), np.uint8)
+        self.offsets = np.empty((5, self.rows + 1), np.int32)
+        self.offsets[:, 0] = 0
+
+    def add(self, keys: np.ndarray, flows: np.ndarray) -> list[pa.RecordBatch]:
+        """Add the rows of some flows; returns the batches that became full."""
+        full = []
+        done = 0
+        while done < len(flows):
+            if self.room == 0:
+                self._allocate()
+            n = min(self.room, len(flows) - done)
+            kernels.fill_rows(
+                keys[done : done + n], flows[done : done + n], n, self.profile.logic, self.used, self.cells, self.cells.view(np.float64),
+                self.numbers, self.ports, self.texts, self.offsets,
+            )  # fmt: skip
+            done += n
+            self.used += n
+            self.room -= n
+            if self.room == 0:
+                full.append(self._batch())
+        return full
+
+    def rest(self) -> list[pa.RecordBatch]:
+        """The rows not yet handed out, as a batch; none gives no batch."""
+        return [self._batch()] if self.used else []
+
+    def _batch(self) -> pa.RecordBatch:
+        """Wrap the columns."""
+        n = self.used
+        flow_id, src_ip, dst_ip, src_mac, dst_mac = (_strings(self.texts[i], self.offsets[i, : n + 1]) for i in range(5))
+        src_port, dst_port, protocol = (wrapped(self.ports[i, :n]) for i in range(3))
+        start, number, first, last = (wrapped(self.numbers[i, :n]) for i in range(4))
+        capture = _repeated(self.capture, n)
+        identity = [flow_id, src_ip, src_port, dst_ip, dst_port, protocol, start, capture, number, first, last, src_mac, dst_mac]
+        columns = columns_of(self.profile)[len(IDENTITY) :]
+        floats = self.cells.view(np.float64)
+        features = [wrapped((floats if column.dtype == "float64" else self.cells)[i, :n]) for i, column in enumerate(columns)]
+        self.room = self.used = 0
+        return pa.RecordBatch.from_arrays(identity + features, schema=schema_of(self.profile))
 
 
 def wrapped(values: np.ndarray) -> pa.Array:
@@ -57,7 +99,7 @@ def wrapped(values: np.ndarray) -> pa.Array:
 def _strings(text: np.ndarray, offsets: np.ndarray) -> pa.StringArray:
     """Strings of which the kernel wrote the bytes."""
     size = int(offsets[-1])
-    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(text[:size].copy()))
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(text[:size]))
 
 
 def _repeated(text: str, n: int) -> pa.StringArray:

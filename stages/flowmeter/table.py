@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 
 import numpy as np
@@ -9,8 +10,35 @@ import numpy as np
 from stages.flowmeter import kernels
 from stages.flowmeter.profiles import CLEAN, CORRECTED, Rules
 
-OUTPUT_FLOWS = 4096
+OUTPUT_FLOWS = 512  # they stay in the second-level cache until their rows are made
 Sink = Callable[[np.ndarray, np.ndarray], None]
+
+
+class Growing:
+    """A structured array that grows without being copied: the system moves its pages (mremap), not its bytes."""
+
+    def __init__(self, dtype: np.dtype, length: int) -> None:
+        self._dtype = dtype
+        self._memory = mmap.mmap(-1, _pages(dtype.itemsize * length), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.array: np.ndarray = self._view(length)
+
+    def _view(self, length: int) -> np.ndarray:
+        """The memory as an array."""
+        if len(self._memory) >= 1 << 22 and hasattr(mmap, "MADV_HUGEPAGE"):
+            self._memory.madvise(mmap.MADV_HUGEPAGE)  # flows are met in no order: small pages would cost a table walk each
+        return np.frombuffer(self._memory, self._dtype, length)
+
+    def grow(self, length: int) -> np.ndarray:
+        """The array, longer; no other view of it may be alive."""
+        del self.array
+        self._memory.resize(_pages(self._dtype.itemsize * length))
+        self.array = self._view(length)
+        return self.array
+
+
+def _pages(size: int) -> int:
+    """Size rounded up to whole pages."""
+    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
 class FlowTable:
@@ -29,8 +57,10 @@ class FlowTable:
         self.counters = np.zeros(kernels.N_COUNTERS, np.int64)
         self.counts = np.zeros(kernels.N_STATUS, np.int64)
         self.slots = np.zeros(4 * flows, np.int64)
-        self.keys = np.zeros(flows, kernels.KEY)
-        self.bodies = np.empty(flows, kernels.FLOW)
+        self.key_memory = Growing(kernels.KEY, flows)
+        self.body_memory = Growing(kernels.FLOW, flows)
+        self.keys = self.key_memory.array
+        self.bodies = self.body_memory.array
         self.blank = np.zeros(1, kernels.FLOW)
         self.free_keys = np.arange(flows, dtype=np.int32)[::-1].copy()
         self.free_bodies = self.free_keys.copy()
@@ -65,10 +95,9 @@ class FlowTable:
     def grow(self) -> None:
         """Double the room for live flows."""
         old = len(self.keys)
-        self.keys = np.concatenate([self.keys, np.zeros(old, kernels.KEY)])
-        bodies = np.empty(2 * old, kernels.FLOW)
-        bodies[:old] = self.bodies
-        self.bodies = bodies
+        del self.keys, self.bodies  # nothing may point into memory that is about to move
+        self.keys = self.key_memory.grow(2 * old)
+        self.bodies = self.body_memory.grow(2 * old)
         self.free_keys = self._more_free(self.free_keys, kernels.FREE_KEYS, old)
         self.free_bodies = self._more_free(self.free_bodies, kernels.FREE_BODIES, old)
         slots = np.zeros(2 * len(self.slots), np.int64)
@@ -107,28 +136,22 @@ class FlowTable:
         The next packet of such a flow would end it with the same result, as long as it is not older than the watermark.
         """
         self.flush()
-        live = self._live_keys()
-        last = self.bodies["last"][self.keys["body"][live]]
-        over = live[watermark_us - last > self.rules.idle_us]
-        over = over[np.argsort(self.bodies["number"][self.keys["body"][over]])]
+        live = int(self.counters[kernels.LIVE])
+        over, numbers = np.empty(live, np.int64), np.empty(live, np.int64)
+        n = kernels.silent_keys(self.slots, self.keys, self.bodies, watermark_us, self.rules.idle_us, over, numbers)
+        over = over[:n][np.argsort(numbers[:n])]
         self._hand_out_in_order(over)
-        for index in over:
-            slot = kernels.slot_of_key(self.slots, self.keys, index)
-            kernels.release_flow(self.slots, slot, self.keys, index, self.free_keys, self.free_bodies, self.counters)
+        kernels.release_keys(self.slots, self.keys, over, self.free_keys, self.free_bodies, self.counters)
 
     def finish(self) -> None:
         """Hand out all flows that are left: in creation order, or as Java's HashMap would list them."""
         self.flush()
         self._hand_out_in_order(self._final_order())
 
-    def _live_keys(self) -> np.ndarray:
-        """Indexes of the keys in use."""
-        used = self.slots[self.slots != 0]
-        return ((used & 0xFFFFFFFF) - 1).astype(np.int64)
-
     def _final_order(self) -> np.ndarray:
         """Keys of the flows left at the end, in the order of the rows."""
-        live = self._live_keys()
+        live = np.empty(int(self.counters[kernels.LIVE]), np.int64)
+        kernels.live_keys(self.slots, live)
         order = self.keys["order"][live]
         if self.rules.logic == CLEAN:
             return live[np.argsort(order)]
@@ -140,13 +163,8 @@ class FlowTable:
         return live[np.lexsort((order, hashes & (capacity - 1)))]
 
     def _hand_out_in_order(self, indexes: np.ndarray) -> None:
-        """Give flows to the sink in the given order; the original tools leave out those of one packet."""
-        if self.rules.logic < CORRECTED and len(indexes):
-            flows = self.bodies[["fwd_packets", "bwd_packets"]][self.keys["body"][indexes]]
-            single = flows["fwd_packets"] + flows["bwd_packets"] < 2
-            self.counters[kernels.UNWRITTEN] += int(single.sum())
-            indexes = indexes[~single]
+        """Give flows to the sink in the given order."""
         for first in range(0, len(indexes), OUTPUT_FLOWS):
             n = min(OUTPUT_FLOWS, len(indexes) - first)
-            kernels.gather_flows(self.keys, self.bodies, indexes, first, n, self.finished, self.finished_keys)
-            self.sink(self.finished_keys[:n], self.finished[:n])
+            kernels.gather_flows(self.keys, self.bodies, indexes, first, n, self.rules.logic, self.finished, self.finished_keys, self.counters)
+            self.flush()
