@@ -17,7 +17,9 @@ from stages.testbed.sample import write_sample
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line, write the sample, say how big it became."""
-    parser = argparse.ArgumentParser(prog="python -m stages.testbed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.testbed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="where to write; must not exist yet or be empty, unless --force")
     parser.add_argument("--seed", type=int, default=7, help="other seeds give other samples of the same kind (default 7)")
     parser.add_argument("--scale", type=float, default=1.0, help="how much of everything; 1 is about 1/50 of the paper's flows")
@@ -31,7 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{options.folder} is not empty; give another folder or --force")
     began_s = time.monotonic()
     n_files, n_packets, n_bytes = write_sample(options.folder, seed=options.seed, scale=options.scale, say=_say)
-    _say(f"{n_files} captures, {n_packets} packets, {n_bytes / 1e6:.1f} MB in {time.monotonic() - began_s:.0f} s: {options.folder}", done=True)
+    _say(
+        f"{n_files} captures, {n_packets} packets, {n_bytes / 1e6:.1f} MB in {time.monotonic() - began_s:.0f} s: {options.folder}",
+        done=True,
+    )
     return 0
 
 

@@ -13,7 +13,8 @@ from stages.testbed.hosts import Host
 
 HOUR_US = 3_600_000_000
 # Share of the daytime activity in each hour of the day, for things that people use.
-PEOPLE_BY_HOUR = (0.15, 0.1, 0.05, 0.05, 0.05, 0.15, 0.5, 0.9, 0.8, 0.5, 0.4, 0.5, 0.7, 0.6, 0.5, 0.5, 0.6, 0.8, 1.0, 1.0, 1.0, 0.9, 0.6, 0.3)
+PEOPLE_BY_HOUR = (0.15, 0.1, 0.05, 0.05, 0.05, 0.15, 0.5, 0.9, 0.8, 0.5, 0.4, 0.5,
+                  0.7, 0.6, 0.5, 0.5, 0.6, 0.8, 1.0, 1.0, 1.0, 0.9, 0.6, 0.3)
 
 
 @dataclass(frozen=True)
@@ -39,27 +40,77 @@ def at_random(habit: Habit, period_s: float) -> Routine:
 EVERY_DEVICE = (often(habits.look_up, 9000), often(habits.set_clock, 8000), often(habits.renew_lease, 30_000))
 
 PROFILES: dict[str, tuple[Routine, ...]] = {
-    "camera": (*EVERY_DEVICE, often(habits.talk_to_cloud, 7000), often(habits.hold_cloud_line, 20_000), at_random(habits.upload_clip, 20_000),
-               at_random(habits.burst_datagrams, 5500), often(habits.beat_by_datagram, 12_000), often(habits.retry_dead_server, 14_000),
-               often(habits.announce_upnp, 20_000), at_random(habits.half_open, 40_000)),
-    "speaker": (*EVERY_DEVICE, at_random(habits.talk_to_cloud, 5000), often(habits.hold_cloud_line, 20_000), at_random(habits.stream_music, 9000),
-                often(habits.announce_mdns, 14_000), often(habits.search_neighbours, 16_000), at_random(habits.burst_requests, 60_000)),
-    "plug": (*EVERY_DEVICE, often(habits.beat_small, 16_000), often(habits.send_readings, 16_000), often(habits.retry_dead_server, 11_000),
-             often(habits.beat_by_datagram, 16_000), often(habits.check_line, 20_000)),
-    "hub": (*EVERY_DEVICE, often(habits.poll_web, 6000), often(habits.read_sensor, 8000), often(habits.beat_small, 20_000),
-            often(habits.knock_at_closed_port, 9000), often(habits.probe_open_port, 12_000), often(habits.search_neighbours, 14_000),
-            often(habits.talk_to_cloud, 12_000)),
-    "sensor": (*EVERY_DEVICE, often(habits.send_readings, 8000), often(habits.poll_web, 12_000), often(habits.retry_dead_server, 30_000),
-               often(habits.talk_to_cloud, 16_000)),
-    "laptop": (*EVERY_DEVICE, at_random(habits.browse, 3500), at_random(habits.watch_camera, 30_000), at_random(habits.administer_by_telnet, 7000),
-               at_random(habits.probe_open_port, 9000), at_random(habits.knock_at_closed_port, 8000), at_random(habits.burst_requests, 40_000),
-               at_random(habits.check_line, 20_000), at_random(habits.half_open, 30_000)),
-    "phone": (*EVERY_DEVICE, at_random(habits.browse, 6000), often(habits.hold_cloud_line, 16_000), at_random(habits.poll_web, 6000),
-              at_random(habits.announce_mdns, 16_000), at_random(habits.knock_at_closed_port, 14_000), at_random(habits.watch_camera, 50_000)),
+    "camera": (
+        *EVERY_DEVICE,
+        often(habits.talk_to_cloud, 7000),
+        often(habits.hold_cloud_line, 20_000),
+        at_random(habits.upload_clip, 20_000),
+        at_random(habits.burst_datagrams, 5500),
+        often(habits.beat_by_datagram, 12_000),
+        often(habits.retry_dead_server, 24_000),
+        often(habits.announce_upnp, 20_000),
+        at_random(habits.half_open, 40_000),
+    ),
+    "speaker": (
+        *EVERY_DEVICE,
+        at_random(habits.talk_to_cloud, 5000),
+        often(habits.hold_cloud_line, 20_000),
+        at_random(habits.stream_music, 9000),
+        often(habits.announce_mdns, 14_000),
+        often(habits.search_neighbours, 16_000),
+        at_random(habits.burst_requests, 60_000),
+    ),
+    "plug": (
+        *EVERY_DEVICE,
+        often(habits.beat_small, 16_000),
+        often(habits.send_readings, 16_000),
+        often(habits.retry_dead_server, 20_000),
+        often(habits.beat_by_datagram, 16_000),
+        often(habits.check_line, 20_000),
+    ),
+    "hub": (
+        *EVERY_DEVICE,
+        often(habits.poll_web, 6000),
+        often(habits.read_sensor, 8000),
+        often(habits.beat_small, 20_000),
+        often(habits.knock_at_closed_port, 16_000),
+        often(habits.probe_open_port, 18_000),
+        often(habits.search_neighbours, 14_000),
+        often(habits.talk_to_cloud, 12_000),
+    ),
+    "sensor": (
+        *EVERY_DEVICE,
+        often(habits.send_readings, 8000),
+        often(habits.poll_web, 12_000),
+        often(habits.retry_dead_server, 50_000),
+        often(habits.talk_to_cloud, 16_000),
+    ),
+    "laptop": (
+        *EVERY_DEVICE,
+        at_random(habits.browse, 3500),
+        at_random(habits.watch_camera, 30_000),
+        at_random(habits.administer_by_telnet, 11_000),
+        at_random(habits.probe_open_port, 12_000),
+        at_random(habits.knock_at_closed_port, 13_000),
+        at_random(habits.burst_requests, 40_000),
+        at_random(habits.check_line, 20_000),
+        at_random(habits.half_open, 30_000),
+    ),
+    "phone": (
+        *EVERY_DEVICE,
+        at_random(habits.browse, 6000),
+        often(habits.hold_cloud_line, 16_000),
+        at_random(habits.poll_web, 6000),
+        at_random(habits.announce_mdns, 16_000),
+        at_random(habits.knock_at_closed_port, 20_000),
+        at_random(habits.watch_camera, 50_000),
+    ),
 }
 
 
-def live(home: Home, device: Host, profile: str, *, start_us: int, end_us: int, pace: float = 1.0, routines: Sequence[Routine] = ()) -> None:
+def live(
+    home: Home, device: Host, profile: str, *, start_us: int, end_us: int, pace: float = 1.0, routines: Sequence[Routine] = ()
+) -> None:
     """Let a device follow its routines from start to end, `pace` times as often as the profile says."""
     for routine in routines or PROFILES[profile]:
         period_us = routine.period_s * 1e6 / pace

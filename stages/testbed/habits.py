@@ -77,9 +77,18 @@ def poll_web(home: Home, device: Host, at_us: int) -> int:
     """Fetch a small page from a server or a neighbour."""
     rng = home.rng
     server = home.server_of(device, 3) if happens(rng, 0.6) else home.neighbour_of(device, rng.randrange(4))
-    return http.fetch(home.scene, device, server, at_us=at_us, requests=1 + (rng.randrange(4) if happens(rng, 0.25) else 0),
-                      path=f"/api/v1/{device.name}", pause_us=log_uniform(rng, 1000, 4_000_000),
-                      upload_bytes=rng.randrange(40, 700) if happens(rng, 0.2) else 0, method="GET", lost_syns=1 if happens(rng, 0.02) else 0)
+    return http.fetch(
+        home.scene,
+        device,
+        server,
+        at_us=at_us,
+        requests=1 + (rng.randrange(4) if happens(rng, 0.25) else 0),
+        path=f"/api/v1/{device.name}",
+        pause_us=log_uniform(rng, 1000, 4_000_000),
+        upload_bytes=rng.randrange(40, 700) if happens(rng, 0.2) else 0,
+        method="GET",
+        lost_syns=1 if happens(rng, 0.02) else 0,
+    )
 
 
 def send_readings(home: Home, device: Host, at_us: int) -> int:
@@ -109,7 +118,9 @@ def upload_clip(home: Home, device: Host, at_us: int) -> int:
 
 def stream_music(home: Home, device: Host, at_us: int) -> int:
     """Receive a piece of audio over HTTP."""
-    return http.fetch(home.scene, device, home.server_of(device, 5), at_us=at_us, body_bytes=log_uniform(home.rng, 4000, 80_000), path="/a.mp3")
+    return http.fetch(
+        home.scene, device, home.server_of(device, 5), at_us=at_us, body_bytes=log_uniform(home.rng, 4000, 80_000), path="/a.mp3"
+    )
 
 
 def browse(home: Home, device: Host, at_us: int) -> int:
@@ -119,8 +130,19 @@ def browse(home: Home, device: Host, at_us: int) -> int:
     for number in range(2 + rng.randrange(4)):
         server = home.server_of(device, number + rng.randrange(12))
         start_us = dns.lookup(home.scene, device, home.resolver, server, at_us=at_us + rng.randrange(400_000))
-        end_us = max(end_us, tls.session(home.scene, device, server, at_us=start_us + rng.randrange(90_000), turns=1 + rng.randrange(3),
-                                         up_bytes=500, down_bytes=log_uniform(rng, 400, 40_000), pause_us=log_uniform(rng, 5000, 3_000_000)))
+        end_us = max(
+            end_us,
+            tls.session(
+                home.scene,
+                device,
+                server,
+                at_us=start_us + rng.randrange(90_000),
+                turns=1 + rng.randrange(3),
+                up_bytes=500,
+                down_bytes=log_uniform(rng, 400, 40_000),
+                pause_us=log_uniform(rng, 5000, 3_000_000),
+            ),
+        )
     return end_us
 
 
@@ -148,7 +170,9 @@ def probe_open_port(home: Home, device: Host, at_us: int) -> int:
     """Check that a service is there and hang up at once, like a connect scan: reachability checks of apps and monitors."""
     target = home.neighbour_of(device, home.rng.randrange(9)) if happens(home.rng, 0.5) else home.server_of(device, home.rng.randrange(9))
     talk = TcpConversation(home.scene, device, target, weighted(home.rng, ((3, 80), (2, 443), (1, 22))), at_us=at_us).connect()
-    talk.pause(home.rng.randrange(100, 4000)).close(CLIENT, style=weighted(home.rng, ((3, "reset"), (2, "four"), (2, "three"), (1, "vanish"))))
+    talk.pause(home.rng.randrange(100, 4000)).close(
+        CLIENT, style=weighted(home.rng, ((3, "reset"), (2, "four"), (2, "three"), (1, "vanish")))
+    )
     return talk.now_us
 
 
@@ -169,7 +193,9 @@ def administer_by_telnet(home: Home, device: Host, at_us: int) -> int:
 def beat_small(home: Home, device: Host, at_us: int) -> int:
     """Hold a plain connection open with messages of two to twelve bytes, like a bot waiting for orders."""
     rng = home.rng
-    talk = TcpConversation(home.scene, device, home.server_of(device, 4), weighted(rng, ((2, 5222), (2, 8000), (1, 1883))), at_us=at_us).connect()
+    talk = TcpConversation(
+        home.scene, device, home.server_of(device, 4), weighted(rng, ((2, 5222), (2, 8000), (1, 1883))), at_us=at_us
+    ).connect()
     size, beat_us = weighted(rng, ((3, 2), (1, 4), (1, 12))), weighted(rng, ((1, 10_000_000), (2, 30_000_000), (3, 60_000_000)))
     talk.say(CLIENT, ciphertext(rng, 4 + rng.randrange(60)), think_us=rng.randrange(500, 60_000))
     for _ in range(2 + rng.randrange(8)):
@@ -198,7 +224,9 @@ def burst_datagrams(home: Home, device: Host, at_us: int) -> int:
     server, port, size = home.server_of(device, 5), home.scene.lan.free_port(device), weighted(rng, ((2, 512), (1, 1400), (1, 160)))
     pause_us = log_uniform(rng, 80, 20_000)
     for number in range(log_uniform(rng, 2, 90)):
-        datagram(home.scene, device, server.address, src_port=port, dst_port=40_000 + port % 900, payload=ciphertext(rng, size), at_us=at_us)
+        datagram(
+            home.scene, device, server.address, src_port=port, dst_port=40_000 + port % 900, payload=ciphertext(rng, size), at_us=at_us
+        )
         if number % 16 == 15 and happens(rng, 0.5):
             datagram(home.scene, server, device.address, src_port=40_000 + port % 900, dst_port=port, payload=ciphertext(rng, 40),
                      at_us=at_us + server.delay_us)

@@ -35,7 +35,7 @@ class Lan:
         """Return the hardware address that a packet to or from this IP address carries here."""
         if address >> 28 == 0xE:
             return multicast_mac(address)
-        if address == 0xFFFFFFFF or (address & 0xFF) == 0xFF and (address >> 8) == (self.gateway.address >> 8):
+        if address in (0xFFFFFFFF, self.gateway.address | 0xFF):
             return BROADCAST_MAC
         return self.hardware.get(address, self.gateway.hardware)
 

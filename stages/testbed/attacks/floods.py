@@ -93,7 +93,11 @@ def ack_flood(scene: Scene, bot: Host, target: Host, *, at_us: int, sockets: int
     rng = scene.rng
     end_us = at_us
     for _ in range(sockets):
-        src_port, dst_port, window = 1024 + rng.randrange(64_000), weighted(rng, ((3, 80), (1, 443), (1, rng.randrange(1, 65535)))), rng.getrandbits(16)
+        src_port, dst_port, window = (
+            1024 + rng.randrange(64_000),
+            weighted(rng, ((3, 80), (1, 443), (1, rng.randrange(1, 65535)))),
+            rng.getrandbits(16),
+        )
         when_us = at_us + rng.randrange(1_500_000)
         for _ in range(max(2, log_uniform(rng, packets_each / 6, packets_each * 2.5))):
             size = around(rng, size_bytes, 0.02) if size_bytes else 0
@@ -124,9 +128,19 @@ def bot_syn_flood(scene: Scene, bot: Host, target: Host, port: int, *, at_us: in
                 segment(scene, target, bot, src_port=port, dst_port=src_port, flags=SYN | ACK, seq=rng.getrandbits(32), ack=seq + 1,
                         window=target.stack.syn_ack_window, at_us=reply_us, ident=0, dont_fragment=True,
                         options=syn_options("mss", mss=1460, shift=0, own_time=0))
-                segment(scene, bot, target, src_port=src_port, dst_port=port, flags=RST, seq=seq + 1, window=0, at_us=reply_us + 40, ident=0)
+                segment(
+                    scene, bot, target, src_port=src_port, dst_port=port, flags=RST, seq=seq + 1, window=0, at_us=reply_us + 40, ident=0
+                )
             elif happens(rng, 0.3):
-                refusal(scene, target, bot, refuser_port=port, asker_port=src_port, ack=seq + 1, at_us=when_us + around(rng, target.delay_us, 0.3))
+                refusal(
+                    scene,
+                    target,
+                    bot,
+                    refuser_port=port,
+                    asker_port=src_port,
+                    ack=seq + 1,
+                    at_us=when_us + around(rng, target.delay_us, 0.3),
+                )
         at_us += around(rng, pause_us, 0.9)
     return at_us
 

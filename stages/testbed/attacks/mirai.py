@@ -50,17 +50,32 @@ def scan_one(scene: Scene, bot: Bot, target: Host, outcome: str, *, at_us: int) 
         segment(scene, target, bot.host, src_port=port, dst_port=bot.scan_port, flags=SYN | ACK, seq=rng.getrandbits(32), ack=seq + 1,
                 window=target.stack.syn_ack_window, at_us=reply_us, ident=0, dont_fragment=True,
                 options=syn_options("mss", mss=target.stack.mss, shift=0, own_time=0))
-        segment(scene, bot.host, target, src_port=bot.scan_port, dst_port=port, flags=RST, seq=seq + 1, window=0, at_us=reply_us + 40 + rng.randrange(300),
-                ident=0, dont_fragment=True)
+        segment(
+            scene,
+            bot.host,
+            target,
+            src_port=bot.scan_port,
+            dst_port=port,
+            flags=RST,
+            seq=seq + 1,
+            window=0,
+            at_us=reply_us + 40 + rng.randrange(300),
+            ident=0,
+            dont_fragment=True,
+        )
     return reply_us
 
 
 def _scan_by_connection(scene: Scene, bot: Bot, target: Host, port: int, outcome: str, *, at_us: int) -> int:
     talk = TcpConversation(scene, bot.host, target, port, at_us=at_us)
     if outcome == ANSWERED:
-        talk.connect().pause(scene.rng.randrange(60, 5000)).close(CLIENT, style=weighted(scene.rng, ((3, "reset"), (2, "four"), (1, "three"))))
+        talk.connect().pause(scene.rng.randrange(60, 5000)).close(
+            CLIENT, style=weighted(scene.rng, ((3, "reset"), (2, "four"), (1, "three")))
+        )
     else:
-        talk.attempt(retries={ALONE: 0, REFUSED: 0, REPEATED: weighted(scene.rng, ((3, 1), (3, 2), (1, 3)))}[outcome], refused=outcome == REFUSED)
+        talk.attempt(
+            retries={ALONE: 0, REFUSED: 0, REPEATED: weighted(scene.rng, ((3, 1), (3, 2), (1, 3)))}[outcome], refused=outcome == REFUSED
+        )
     return talk.now_us
 
 
@@ -116,7 +131,9 @@ def chat_with_control(scene: Scene, bot: Host, control: Host, port: int, *, at_u
              think_us=log_uniform(rng, 2000, 900_000))
     if happens(rng, 0.5):
         talk.say(CLIENT, b"PONG\r\n", think_us=rng.randrange(300, 9000))
-    talk.say(SERVER, b"ERROR :Closing Link: [" + ciphertext(rng, rng.randrange(20, 120)) + b"]\r\n", think_us=around(rng, 31_000_000, 0.1))
+    talk.say(
+        SERVER, b"ERROR :Closing Link: " + b"x" * rng.randrange(20, 120) + b" (Ping timeout)\r\n", think_us=around(rng, 31_000_000, 0.1)
+    )
     talk.close(SERVER, style=weighted(rng, ((3, "half"), (2, "three"), (2, "four"), (1, "abort"))))
     return talk.now_us
 

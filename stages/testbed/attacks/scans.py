@@ -32,7 +32,9 @@ HPING = SynTool(512, "none", repeats=2)
 MASSCAN = SynTool(1024, "none", repeats=1, repeat_us=3_000_000)
 
 
-def arp_sweep(scene: Scene, scanner: Host, network: int, alive: dict[int, Host], *, at_us: int, last_octets: Sequence[int], pause_us: int) -> int:
+def arp_sweep(
+    scene: Scene, scanner: Host, network: int, alive: dict[int, Host], *, at_us: int, last_octets: Sequence[int], pause_us: int
+) -> int:
     """Ask for every address of a network by ARP; silent addresses are asked twice."""
     for octet in last_octets:
         address = network | octet
@@ -78,7 +80,9 @@ def connect_probe(scene: Scene, scanner: Host, target: Host, port: int, state: s
     return talk.now_us
 
 
-def udp_probe(scene: Scene, scanner: Host, target: Host, port: int, state: str, *, at_us: int, question: bytes = b"", answer: bytes = b"") -> int:
+def udp_probe(
+    scene: Scene, scanner: Host, target: Host, port: int, state: str, *, at_us: int, question: bytes = b"", answer: bytes = b""
+) -> int:
     """Send a datagram twice or more; a closed port complains by ICMP, an open one may answer."""
     rng = scene.rng
     src_port = 33_000 + rng.randrange(32_000)
@@ -124,14 +128,28 @@ def os_probes(scene: Scene, scanner: Host, target: Host, *, open_port: int, clos
 def _odd_probe(scene: Scene, scanner: Host, target: Host, src_port: int, dst_port: int, flags: int, window: int, seq: int, options: bytes,
                at_us: int, *, is_open: bool) -> None:
     """Send one probe and what a Linux target answers: SYN-ACK and a RST back, RST, or nothing."""
-    segment(scene, scanner, target, src_port=src_port, dst_port=dst_port, flags=flags, seq=seq, ack=seq if flags & ACK else 0, window=window,
-            at_us=at_us, options=options, urgent=63477 if flags & CWR else 0)
+    segment(
+        scene,
+        scanner,
+        target,
+        src_port=src_port,
+        dst_port=dst_port,
+        flags=flags,
+        seq=seq,
+        ack=seq if flags & ACK else 0,
+        window=window,
+        at_us=at_us,
+        options=options,
+        urgent=63477 if flags & CWR else 0,
+    )
     reply_us = at_us + 20 + around(scene.rng, target.delay_us, 0.5)
     if is_open and flags & SYN and not flags & FIN:
         segment(scene, target, scanner, src_port=dst_port, dst_port=src_port, flags=SYN | ACK, seq=scene.rng.getrandbits(32), ack=seq + 1,
                 window=target.stack.syn_ack_window, at_us=reply_us, ident=0, dont_fragment=True,
                 options=syn_options("linux", mss=target.stack.mss, shift=target.stack.window_shift, own_time=scene.rng.getrandbits(31)))
-        segment(scene, scanner, target, src_port=src_port, dst_port=dst_port, flags=RST, seq=seq + 1, window=0, at_us=reply_us + 50, ident=0)
+        segment(
+            scene, scanner, target, src_port=src_port, dst_port=dst_port, flags=RST, seq=seq + 1, window=0, at_us=reply_us + 50, ident=0
+        )
     elif not is_open or flags & ACK:
         refusal(scene, target, scanner, refuser_port=dst_port, asker_port=src_port, ack=seq + 1, at_us=reply_us)
 

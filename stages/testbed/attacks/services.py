@@ -9,7 +9,11 @@ from stages.testbed.protocols import http, mqtt, telnet, tls
 from stages.testbed.protocols.ciphertext import ciphertext
 from stages.testbed.tcp import CLIENT, SERVER, TcpConversation
 
-BANNERS = {21: b"220 (vsFTPd 2.3.4)\r\n", 22: b"SSH-2.0-OpenSSH_4.7p1 Debian-8ubuntu1\r\n", 25: b"220 metasploitable.localdomain ESMTP Postfix\r\n"}
+BANNERS = {
+    21: b"220 (vsFTPd 2.3.4)\r\n",
+    22: b"SSH-2.0-OpenSSH_4.7p1 Debian-8ubuntu1\r\n",
+    25: b"220 metasploitable.localdomain ESMTP Postfix\r\n",
+}
 GENERIC_PROBES = (b"\r\n\r\n", b"HELP\r\n", b"OPTIONS / RTSP/1.0\r\n\r\n", b"\x00\x0c\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 SCAN_CLOSINGS = ((4, (CLIENT, "four")), (3, (SERVER, "four")), (3, (CLIENT, "three")), (2, (SERVER, "three")), (4, (CLIENT, "reset")),
                  (1, (CLIENT, "abort")), (1, (SERVER, "vanish")))

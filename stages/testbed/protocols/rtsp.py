@@ -57,7 +57,9 @@ def stream(scene: Scene, camera: Host, viewer: Host, *, at_us: int, frames: int,
             size = min(1400, left)
             left -= size
             head = struct.pack("!BBHII", 0x80, 96 | (0x80 if left <= 0 else 0), sequence & 0xFFFF, frame * 3600 & 0xFFFFFFFF, source)
-            datagram(scene, camera, viewer.address, src_port=src_port, dst_port=dst_port, payload=head + ciphertext(rng, size), at_us=send_us)
+            datagram(
+                scene, camera, viewer.address, src_port=src_port, dst_port=dst_port, payload=head + ciphertext(rng, size), at_us=send_us
+            )
             sequence += 1
             send_us += 90 + rng.randrange(400)
         at_us += around(rng, frame_us, 0.15)

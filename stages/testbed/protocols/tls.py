@@ -1,8 +1,9 @@
-"""TLS as seen from outside: record headers and plausible lengths, the content is not real cryptography."""
+"""TLS 1.3 as seen from outside: well-formed hellos and records of plausible lengths; the encrypted content is not real cryptography."""
 
 from __future__ import annotations
 
 import struct
+from random import Random
 
 from stages.testbed.chance import around, happens, log_uniform
 from stages.testbed.hosts import Host
@@ -12,7 +13,7 @@ from stages.testbed.protocols.http import close_somehow
 from stages.testbed.tcp import CLIENT, SERVER, TcpConversation
 
 LARGEST_RECORD = 16_384
-CHANGE_CIPHER, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
+CHANGE_CIPHER, HANDSHAKE, DATA = 20, 22, 23
 
 
 def record(kind: int, body: bytes) -> bytes:
@@ -21,19 +22,58 @@ def record(kind: int, body: bytes) -> bytes:
     return b"".join(struct.pack("!BHH", kind, 0x0303, len(piece)) + piece for piece in pieces)
 
 
+def client_hello(rng: Random, name: str, size: int) -> bytes:
+    """Return a ClientHello of about `size` bytes that asks for a server by name and offers version 1.3."""
+    host = name.encode()
+    server_name = _extension(0, struct.pack("!HBH", len(host) + 3, 0, len(host)) + host)
+    versions = _extension(43, b"\x04\x03\x04\x03\x03")
+    groups = _extension(10, b"\x00\x04\x00\x1d\x00\x17")
+    signatures = _extension(13, b"\x00\x04\x04\x03\x08\x04")
+    key = _extension(51, struct.pack("!HHH", 36, 29, 32) + ciphertext(rng, 32))
+    ciphers = b"\x13\x01\x13\x02\xc0\x2b\xc0\x2f\xc0\x13"
+    extensions = server_name + versions + groups + signatures + key
+    fixed = 4 + 2 + 32 + 33 + 2 + len(ciphers) + 2 + 2
+    extensions += _extension(21, b"\0" * max(0, size - fixed - len(extensions) - 4))
+    body = (b"\x03\x03" + ciphertext(rng, 32) + b"\x20" + ciphertext(rng, 32) + struct.pack("!H", len(ciphers)) + ciphers + b"\x01\x00"
+            + struct.pack("!H", len(extensions)) + extensions)
+    return _message(1, body)
+
+
+def server_hello(rng: Random) -> bytes:
+    """Return a ServerHello that agrees to version 1.3."""
+    extensions = _extension(43, b"\x03\x04") + _extension(51, struct.pack("!HH", 29, 32) + ciphertext(rng, 32))
+    return _message(
+        2,
+        b"\x03\x03"
+        + ciphertext(rng, 32)
+        + b"\x20"
+        + ciphertext(rng, 32)
+        + b"\x13\x01\x00"
+        + struct.pack("!H", len(extensions))
+        + extensions,
+    )
+
+
+def _extension(kind: int, body: bytes) -> bytes:
+    return struct.pack("!HH", kind, len(body)) + body
+
+
+def _message(kind: int, body: bytes) -> bytes:
+    return bytes([kind]) + len(body).to_bytes(3, "big") + body
+
+
 def handshake(talk: TcpConversation, scene: Scene, *, resumed: bool) -> None:
-    """Exchange hello, certificates and keys, or the short form of a resumed session."""
+    """Exchange hellos, then certificates (already encrypted, as in version 1.3) or the short form of a resumed session."""
     rng = scene.rng
-    name_length = rng.randrange(150, 320)
-    talk.say(CLIENT, record(HANDSHAKE, b"\x01\x00\x00" + ciphertext(rng, name_length)), think_us=rng.randrange(300, 4000))
-    finished = record(CHANGE_CIPHER, b"\x01") + record(HANDSHAKE, ciphertext(rng, 40))
-    if resumed:
-        talk.say(SERVER, record(HANDSHAKE, b"\x02\x00\x00" + ciphertext(rng, 90)) + finished, think_us=rng.randrange(300, 5000))
-        talk.say(CLIENT, finished, think_us=rng.randrange(300, 6000))
-        return
-    talk.say(SERVER, record(HANDSHAKE, b"\x02\x00\x00" + ciphertext(rng, rng.randrange(2200, 4200))), think_us=rng.randrange(500, 9000))
-    talk.say(CLIENT, record(HANDSHAKE, b"\x10\x00\x00" + ciphertext(rng, 70)) + finished, think_us=rng.randrange(2000, 60_000))
-    talk.say(SERVER, finished, think_us=rng.randrange(300, 5000))
+    name = talk.ends[SERVER].host.name.replace(" ", "-")
+    talk.say(CLIENT, record(HANDSHAKE, client_hello(rng, name, rng.randrange(190, 330))), think_us=rng.randrange(300, 4000))
+    changed = record(CHANGE_CIPHER, b"\x01")
+    certificates = 0 if resumed else rng.randrange(2200, 4200)
+    talk.say(SERVER, record(HANDSHAKE, server_hello(rng)) + changed + record(DATA, ciphertext(rng, 76 + certificates)),
+             think_us=rng.randrange(300, 5000 if resumed else 9000))
+    talk.say(CLIENT, changed + record(DATA, ciphertext(rng, 53)), think_us=rng.randrange(300, 6000 if resumed else 60_000))
+    if not resumed:
+        talk.say(SERVER, record(DATA, ciphertext(rng, rng.randrange(60, 250))), think_us=rng.randrange(300, 5000))
 
 
 def session(scene: Scene, client: Host, server: Host, *, at_us: int, port: int = 443, turns: int = 1, up_bytes: int = 300,
@@ -48,7 +88,7 @@ def session(scene: Scene, client: Host, server: Host, *, at_us: int, port: int =
         talk.say(SERVER, record(DATA, ciphertext(rng, 24 + around(rng, down_bytes, 0.6))), think_us=log_uniform(rng, 500, 80_000))
     talk.pause(rng.randrange(500, 90_000))
     if happens(rng, 0.5):
-        talk.say(CLIENT, record(ALERT, ciphertext(rng, 26)))
+        talk.say(CLIENT, record(DATA, ciphertext(rng, 19)))
     close_somehow(talk, scene)
     return talk.now_us
 

@@ -34,7 +34,15 @@ TABLET = local("tablet", "192.168.0.11", "02:d1:00:00:00:11", APPLE, delay_us=50
 PLUG = local("plug", "192.168.0.31", "02:d1:00:00:00:31", LWIP, delay_us=7000)
 HUB = local("hub", "192.168.0.30", "02:d1:00:00:00:30", UCLINUX, delay_us=600)
 FLOODED = remote("flooded", "203.0.113.250", CLOUD, delay_us=42_000)
-RESIDENTS = ((CAMERA, "camera"), (SPEAKER, "speaker"), (LAPTOP, "laptop"), (PHONE, "phone"), (TABLET, "phone"), (PLUG, "plug"), (HUB, "hub"))
+RESIDENTS = (
+    (CAMERA, "camera"),
+    (SPEAKER, "speaker"),
+    (LAPTOP, "laptop"),
+    (PHONE, "phone"),
+    (TABLET, "phone"),
+    (PLUG, "plug"),
+    (HUB, "hub"),
+)
 HOSTS = tuple(host for host, _ in RESIDENTS)
 NETWORK = GATEWAY.address & 0xFFFFFF00
 RTSP, SPEAKER_PORT = 554, 19604
@@ -100,13 +108,13 @@ def _set_up(seed: int, scale: float, name: str, number: int, start_us: int) -> S
     # The rule for a bot's host discovery takes every ARP broadcast of that device, so camera and speaker do not broadcast there.
     arp.chatter(home.scene, (*HOSTS, GATEWAY), start_us=start_us, end_us=end_us, mean_pause_us=9 * SECOND_US,
                 broadcast="bruteforce" not in name)
-    act_at_random(home, RESIDENTS, start_us=start_us, end_us=end_us, times=scaled(2, scale))
+    act_at_random(home, RESIDENTS, start_us=start_us, end_us=end_us, times=scaled(1, scale))
     return stage
 
 
 def _benign(stage: Stage, name: str) -> list[Rule]:
     """Twenty more things happen, among them the conversations that the spoofing captures divert."""
-    act_at_random(stage.home, RESIDENTS, start_us=stage.start_us, end_us=stage.end_us, times=scaled(22, stage.scale))
+    act_at_random(stage.home, RESIDENTS, start_us=stage.start_us, end_us=stage.end_us, times=scaled(14, stage.scale))
     for _ in range(scaled(3, stage.scale)):
         _camera_talk(stage, stage.scene, stage.rng.randrange(stage.start_us, stage.end_us))
         _speaker_talk(stage, stage.scene, stage.rng.randrange(stage.start_us, stage.end_us))
@@ -124,8 +132,12 @@ def _camera_talk(stage: Stage, scene: Scene, at_us: int) -> int:
     if kind == 1:
         return http.fetch(scene, LAPTOP, CAMERA, at_us=at_us, path="/snapshot.jpg", body_bytes=log_uniform(rng, 1500, 30_000))
     if kind == 2:
-        return tls.session(scene, LAPTOP, CAMERA, at_us=at_us, port=9020, turns=1 + rng.randrange(3), pause_us=log_uniform(rng, 1000, 2_000_000))
-    return http.fetch(scene, LAPTOP, CAMERA, at_us=at_us, path="/status", requests=1 + rng.randrange(3), pause_us=log_uniform(rng, 1000, 900_000))
+        return tls.session(
+            scene, LAPTOP, CAMERA, at_us=at_us, port=9020, turns=1 + rng.randrange(3), pause_us=log_uniform(rng, 1000, 2_000_000)
+        )
+    return http.fetch(
+        scene, LAPTOP, CAMERA, at_us=at_us, path="/status", requests=1 + rng.randrange(3), pause_us=log_uniform(rng, 1000, 900_000)
+    )
 
 
 def _speaker_talk(stage: Stage, scene: Scene, at_us: int) -> int:
@@ -153,7 +165,7 @@ def _mitm(stage: Stage, name: str) -> list[Rule]:
     arpspoof.poison(scene, ATTACKER, victims, start_us=begin_us, end_us=stop_us)
     diverted = Scene(arpspoof.SpoofedLan(stage.scene.lan, relay), rng, scene.label, stage.scene.loss, stage.scene.disorder)
     talk = _camera_talk if between_hosts else _speaker_talk
-    for _ in range(scaled(6, stage.scale)):
+    for _ in range(scaled(4, stage.scale)):
         talk(stage, diverted, rng.randrange(begin_us, stop_us))
     talk(stage, stage.scene, stage.start_us + rng.randrange(max(1, third_us - 20 * SECOND_US)))
     rule = rules.spoofing_between(ATTACKER, CAMERA, LAPTOP) if between_hosts else rules.spoofing_around(ATTACKER, SPEAKER, GATEWAY)
@@ -169,7 +181,7 @@ def _dos(stage: Stage, name: str) -> list[Rule]:
     port = RTSP if stage.victim is CAMERA else SPEAKER_PORT
     source = floods.ForgedSource(first_byte, ATTACKER.hardware, weighted(rng, ((2, 512), (1, 64), (1, 1024), (1, 5840))), happens(rng, 0.3))
     floods.syn_flood(stage.scene.labelled("DOS", "SYN Flooding"), stage.victim, port, source, at_us=stage.start_us + 30 * SECOND_US,
-                     syns=scaled(500, stage.scale), answered=scaled(12, stage.scale), pause_us=log_uniform(rng, 1500, 9000))
+                     syns=scaled(500, stage.scale), answered=scaled(11, stage.scale), pause_us=log_uniform(rng, 1500, 9000))
     if stage.victim is CAMERA:
         rtsp.watch(stage.scene, PHONE, CAMERA, at_us=stage.start_us + 33 * SECOND_US, frames=5, frame_bytes=900)
     return [Rule(name, rules.DOS, "SYN Flooding", rules.syn_flood(stage.victim, port, first_byte))]
@@ -179,7 +191,7 @@ def _dos(stage: Stage, name: str) -> list[Rule]:
 
 def _sweep_hosts(stage: Stage, scene: Scene) -> int:
     alive = {host.address: host for host in (*HOSTS, GATEWAY)}
-    octets = list(range(1, 255, 5)) + [10, 13, 15, 24, 30]
+    octets = [*range(1, 255, 5), 10, 13, 15, 24, 30]
     return scans.arp_sweep(scene, ATTACKER, NETWORK, alive, at_us=stage.start_us + 12 * SECOND_US, last_octets=octets, pause_us=4000)
 
 
@@ -197,7 +209,7 @@ def _scan_ports(stage: Stage, *, probes: int, at_us: int) -> int:
 def _host_port(stage: Stage, name: str) -> list[Rule]:
     """Who is there (by ARP), then which ports are open; later the attacker's laptop has harmless ARP questions again."""
     end_us = _sweep_hosts(stage, stage.scene.labelled("SCANNING", "Host Discovery"))
-    end_us = _scan_ports(stage, probes=scaled(6, stage.scale), at_us=end_us + 3 * SECOND_US)
+    end_us = _scan_ports(stage, probes=scaled(5, stage.scale), at_us=end_us + 3 * SECOND_US)
     scene = stage.scene
     for number in range(3):
         scene.ask_who_has(end_us + (5 + 20 * number) * SECOND_US, ATTACKER, GATEWAY.address, answer=GATEWAY)
@@ -223,7 +235,9 @@ def _port_os(stage: Stage, name: str) -> list[Rule]:
     if stage.number in (1, 4):
         at_us = scans.os_probes(scene, ATTACKER, stage.victim, open_port=port, closed_port=1, at_us=at_us + SECOND_US, with_icmp=False)
     for _ in range(scaled(2, stage.scale)):
-        at_us = services.version_probe(scene, ATTACKER, stage.victim, weighted(rng, ((1, 80), (2, port), (1, 443))), at_us=at_us + SECOND_US)
+        at_us = services.version_probe(
+            scene, ATTACKER, stage.victim, weighted(rng, ((1, 80), (2, port), (1, 443))), at_us=at_us + SECOND_US
+        )
     return [Rule(name, rules.SCANNING, "Port Scanning", rules.port_scan(ATTACKER, stage.victim)),
             Rule(name, rules.SCANNING, "OS/Version Detection", rules.version_scan(ATTACKER, stage.victim))]
 
@@ -268,4 +282,7 @@ def _brute_force(stage: Stage, name: str) -> list[Rule]:
         at_us = mirai.scan_one(scene, scanner, target, outcome, at_us=at_us + rng.randrange(400_000))
         if outcome == mirai.ANSWERED:
             at_us = mirai.break_in(scene, bot, target, at_us=at_us + 50_000, tries=2 + rng.randrange(3), succeeds=happens(rng, 0.1))
-    return [Rule(name, rules.MIRAI, "Host Discovery", rules.bot_discovery(bot)), Rule(name, rules.MIRAI, "Telnet Bruteforce", rules.telnet_from(bot))]
+    return [
+        Rule(name, rules.MIRAI, "Host Discovery", rules.bot_discovery(bot)),
+        Rule(name, rules.MIRAI, "Telnet Bruteforce", rules.telnet_from(bot)),
+    ]

@@ -48,22 +48,28 @@ class Plan:
 
 OS_MIX = ((46, "closed"), (9, "open"), (8, "silent"), (14, "connect closed"), (4, "connect open"), (3, "connect silent"), (6, "udp closed"),
           (2, "udp open"), (4, "os"), (2, "version"), (1, "ping"))
-SERVICE_MIX = ((50, "closed"), (6, "open"), (7, "silent"), (12, "connect closed"), (5, "connect open"), (4, "connect silent"),
+SERVICE_MIX = ((50, "closed"), (6, "open"), (7, "silent"), (10, "connect closed"), (5, "connect open"), (3, "connect silent"),
                (4, "udp closed"), (2, "udp open"), (0.3, "os"), (8, "version"), (0.3, "ping"))
 POLITE = scans.SynTool(2048)
 XPROBE = scans.SynTool(5840, "linux", repeats=1)
 FAST, NORMAL, SLOW = (300, 4000), (3000, 60_000), (20_000, 600_000)
 PLANS = (
-    Plan("Scan/OS/IoT_Dataset_OSScan__00001_20180521140502.pcap", "2018-05-21T14:05:02", 800, FAST, scans.NMAP, 1, OS_MIX),
-    Plan("Scan/OS/IoT_Dataset_OSScan__00002_20180521154506.pcap", "2018-05-21T15:45:06", 750, NORMAL, XPROBE, 1, OS_MIX),
-    Plan("Scan/OS/IoT_Dataset_OSScan__00003_20180522091011.pcap", "2018-05-22T09:10:11", 600, SLOW, scans.NMAP, 12, OS_MIX),
-    Plan("Scan/OS/IoT_Dataset_OSScan__00004_20180522113307.pcap", "2018-05-22T11:33:07", 500, NORMAL, scans.HPING, 40, OS_MIX),
-    Plan("Scan/Service/IoT_Dataset_ServiceScan__00001_20180514110203.pcap", "2018-05-14T11:02:03", 2600, FAST, scans.NMAP, 1, SERVICE_MIX),
-    Plan("Scan/Service/IoT_Dataset_ServiceScan__00002_20180514152030.pcap", "2018-05-14T15:20:30", 2300, NORMAL, scans.HPING, 1, SERVICE_MIX),
-    Plan("Scan/Service/IoT_Dataset_ServiceScan__00003_20180515094414.pcap", "2018-05-15T09:44:14", 1900, NORMAL, scans.NMAP, 6, SERVICE_MIX),
-    Plan("Scan/Service/IoT_Dataset_ServiceScan__00004_20180515131718.pcap", "2018-05-15T13:17:18", 1700, FAST, scans.MASSCAN, 25, SERVICE_MIX),
-    Plan("Scan/Service/IoT_Dataset_ServiceScan__00005_20180516100122.pcap", "2018-05-16T10:01:22", 1400, SLOW, POLITE, 100, SERVICE_MIX),
-    Plan("Scan/Service/IoT_Dataset_ServiceScan__00006_20180516163926.pcap", "2018-05-16T16:39:26", 1200, NORMAL, XPROBE, 3, SERVICE_MIX),
+    Plan("Scan/OS/IoT_Dataset_OSScan__00001_20180521140502.pcap", "2018-05-21T14:05:02", 740, FAST, scans.NMAP, 1, OS_MIX),
+    Plan("Scan/OS/IoT_Dataset_OSScan__00002_20180521154506.pcap", "2018-05-21T15:45:06", 700, NORMAL, XPROBE, 1, OS_MIX),
+    Plan("Scan/OS/IoT_Dataset_OSScan__00003_20180522091011.pcap", "2018-05-22T09:10:11", 560, SLOW, scans.NMAP, 6, OS_MIX),
+    Plan("Scan/OS/IoT_Dataset_OSScan__00004_20180522113307.pcap", "2018-05-22T11:33:07", 450, NORMAL, scans.HPING, 12, OS_MIX),
+    Plan("Scan/Service/IoT_Dataset_ServiceScan__00001_20180514110203.pcap", "2018-05-14T11:02:03", 2750, FAST, scans.NMAP, 1, SERVICE_MIX),
+    Plan(
+        "Scan/Service/IoT_Dataset_ServiceScan__00002_20180514152030.pcap", "2018-05-14T15:20:30", 2400, NORMAL, scans.HPING, 1, SERVICE_MIX
+    ),
+    Plan(
+        "Scan/Service/IoT_Dataset_ServiceScan__00003_20180515094414.pcap", "2018-05-15T09:44:14", 1800, NORMAL, scans.NMAP, 4, SERVICE_MIX
+    ),
+    Plan(
+        "Scan/Service/IoT_Dataset_ServiceScan__00004_20180515131718.pcap", "2018-05-15T13:17:18", 800, FAST, scans.MASSCAN, 8, SERVICE_MIX
+    ),
+    Plan("Scan/Service/IoT_Dataset_ServiceScan__00005_20180516100122.pcap", "2018-05-16T10:01:22", 1250, SLOW, POLITE, 20, SERVICE_MIX),
+    Plan("Scan/Service/IoT_Dataset_ServiceScan__00006_20180516163926.pcap", "2018-05-16T16:39:26", 1100, NORMAL, XPROBE, 2, SERVICE_MIX),
 )
 SERVICE_PORTS = ((4, 80), (2, 22), (2, 21), (2, 23), (1, 25), (2, 443), (1, 1883), (1, 8080), (2, 3306), (1, 49152))
 

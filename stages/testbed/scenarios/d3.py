@@ -63,7 +63,9 @@ def captures(seed: int, scale: float) -> Iterator[Capture]:
         for device, profile in RESIDENTS:
             live(home, device, profile, start_us=start_us, end_us=start_us + DAY_US - 5 * MINUTE_US, pace=PACE * scale)
         arp.chatter(scene, (*DEVICES, GATEWAY), start_us=start_us, end_us=start_us + DAY_US, mean_pause_us=int(20 * MINUTE_US / scale))
-        yield Capture(f"{datetime.fromtimestamp(start_us // 1_000_000, UTC):%y-%m-%d}.pcap", tape.between(start_us, start_us + DAY_US).in_order())
+        yield Capture(
+            f"{datetime.fromtimestamp(start_us // 1_000_000, UTC):%y-%m-%d}.pcap", tape.between(start_us, start_us + DAY_US).in_order()
+        )
 
 
-PACE = 0.5                              # 1 would be the pace of the profiles; the sample is 1/50 of the paper's flows
+PACE = 0.36                             # 1 would be the pace of the profiles; the sample is 1/50 of the paper's flows

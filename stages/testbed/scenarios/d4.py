@@ -39,17 +39,17 @@ class Infection:
     address: str
     stack: Stack
     control_port: int
+    scan_window: int                    # the window field of the scanner's SYNs, the same for a whole run
     knocks: int                         # attempts to reach a control server that is down
-    chats: int                          # short IRC-like sessions
-    touches: int                        # long keep-alive sessions
-    scans: int
-    break_ins: int
-    udp_sockets: int
-    ack_sockets: int
-    syn_sockets: int
-    http_connections: int
-    clock_checks: int
-    scan_window: int
+    chats: int = 0                      # short IRC-like sessions
+    touches: int = 0                    # long keep-alive sessions
+    scans: int = 0
+    break_ins: int = 0
+    udp_sockets: int = 0
+    ack_sockets: int = 0
+    syn_sockets: int = 0
+    http_connections: int = 0
+    clock_checks: int = 40              # benign
     connects: bool = False
     ports: tuple[tuple[float, int], ...] = ((9, 23), (1, 2323))
     benign_word: str = "Benign"
@@ -57,17 +57,22 @@ class Infection:
 
 
 INFECTIONS = (
-    Infection("CTU-IoT-Malware-Capture-34-1", "2018-12-21T15:50:14", "192.168.1.195", LINUX_4, 6667, 700, 380, 10, 150, 10, 120, 40, 40, 20, 90, 29200),
-    Infection("CTU-IoT-Malware-Capture-43-1", "2019-01-10T19:22:51", "192.168.1.198", LINUX_3, 23, 260, 0, 40, 1900, 70, 60, 30, 120, 0, 40, 14600,
-              closed=True),
-    Infection("CTU-IoT-Malware-Capture-44-1", "2019-01-10T21:06:26", "192.168.1.199", LINUX_4, 1312, 30, 0, 14, 0, 0, 90, 110, 150, 60, 20, 5840,
+    Infection("CTU-IoT-Malware-Capture-34-1", "2018-12-21T15:50:14", "192.168.1.195", LINUX_4, control_port=6667, scan_window=29200,
+              knocks=690, chats=370, touches=10, scans=150, break_ins=10,
+              udp_sockets=120, ack_sockets=40, syn_sockets=40, http_connections=20, clock_checks=90),
+    Infection("CTU-IoT-Malware-Capture-43-1", "2019-01-10T19:22:51", "192.168.1.198", LINUX_3, control_port=23, scan_window=14600,
+              knocks=260, touches=40, scans=1850, break_ins=66, udp_sockets=60, ack_sockets=30, syn_sockets=120, closed=True),
+    Infection("CTU-IoT-Malware-Capture-44-1", "2019-01-10T21:06:26", "192.168.1.199", LINUX_4, control_port=1312, scan_window=5840,
+              knocks=30, touches=14, udp_sockets=90, ack_sockets=110, syn_sockets=150, http_connections=60, clock_checks=20,
               benign_word="benign"),
-    Infection("CTU-IoT-Malware-Capture-48-1", "2019-02-28T19:15:13", "192.168.1.200", LINUX_2_6, 9375, 190, 40, 30, 1300, 260, 30, 0, 0, 0, 40, 40211,
-              benign_word="benign", closed=True),
-    Infection("CTU-IoT-Malware-Capture-49-1", "2019-02-28T20:50:15", "192.168.1.193", LINUX_3, 55650, 160, 0, 26, 1500, 50, 40, 20, 60, 160, 40, 1024,
+    Infection("CTU-IoT-Malware-Capture-48-1", "2019-02-28T19:15:13", "192.168.1.200", LINUX_2_6, control_port=9375, scan_window=40211,
+              knocks=190, chats=40, touches=30, scans=1270, break_ins=245, udp_sockets=30, benign_word="benign", closed=True),
+    Infection("CTU-IoT-Malware-Capture-49-1", "2019-02-28T20:50:15", "192.168.1.193", LINUX_3, control_port=55650, scan_window=1024,
+              knocks=160, touches=26, scans=1450, break_ins=48, udp_sockets=40, ack_sockets=20, syn_sockets=60, http_connections=160,
               ports=((3, 23), (2, 80), (2, 8080), (1, 5555), (1, 49152))),
-    Infection("CTU-IoT-Malware-Capture-52-1", "2019-03-08T13:24:30", "192.168.1.197", LINUX_4, 4554, 120, 60, 16, 1100, 40, 40, 10, 30, 40, 40, 29200,
-              connects=True, ports=((3, 23), (2, 22), (2, 80), (1, 37215)), closed=True),
+    Infection("CTU-IoT-Malware-Capture-52-1", "2019-03-08T13:24:30", "192.168.1.197", LINUX_4, control_port=4554, scan_window=29200,
+              knocks=120, chats=60, touches=16, scans=1000, break_ins=38, udp_sockets=40, ack_sockets=10, syn_sockets=30,
+              http_connections=40, connects=True, ports=((3, 23), (2, 22), (2, 80), (1, 37215)), closed=True),
 )
 GATEWAY = local("gateway", "192.168.1.1", "02:d4:00:00:00:01", LINUX_3, delay_us=450)
 LENGTH_US = 6 * 3600 * SECOND_US
@@ -103,7 +108,9 @@ class _Run:
 
 def _make(infection: Infection, seed: int, scale: float) -> list[Packet]:
     rng = stream(seed, "D4", infection.name)
-    host = local("infected", infection.address, "02:d4:00:00:00:" + infection.address.rsplit(".", 1)[1].zfill(3)[1:], infection.stack, delay_us=900)
+    host = local(
+        "infected", infection.address, "02:d4:00:00:00:" + infection.address.rsplit(".", 1)[1].zfill(3)[1:], infection.stack, delay_us=900
+    )
     tape = Tape()
     scene = Scene(Lan(GATEWAY, (host,), tape, rng), rng, loss=0.008, disorder=0.003)
     home = Home(scene, GATEWAY, (host, GATEWAY), make_servers(stream(seed, "D4", "servers"), 12))
@@ -132,8 +139,8 @@ def _command_and_control(run: _Run) -> None:
 
 def _random_target(rng: Random) -> Host:
     network, bits = SCANNED_RANGES[rng.randrange(2)]
-    return Host(f"dev{rng.randrange(90)}", network + rng.getrandbits(bits), weighted(rng, TARGET_STACKS), b"", log_uniform(rng, 8000, 350_000),
-                8 + rng.randrange(12))
+    return Host(f"dev{rng.randrange(90)}", network + rng.getrandbits(bits), weighted(rng, TARGET_STACKS), b"",
+                log_uniform(rng, 15_000, 350_000), 8 + rng.randrange(12))
 
 
 def _scan_and_break_in(run: _Run) -> None:
@@ -169,8 +176,14 @@ def _flood(run: _Run) -> None:
             floods.bot_syn_flood(scene, run.host, victim, weighted(rng, ((2, 80), (1, 443))), at_us=moment + 400 * SECOND_US,
                                  sockets=scaled(infection.syn_sockets // 2, run.scale), pause_us=log_uniform(rng, 500, 50_000))
         if infection.http_connections:
-            floods.http_flood(scene, run.host, victim, at_us=moment + 900 * SECOND_US, connections=scaled(infection.http_connections // 2, run.scale),
-                              pause_us=log_uniform(rng, 4000, 400_000))
+            floods.http_flood(
+                scene,
+                run.host,
+                victim,
+                at_us=moment + 900 * SECOND_US,
+                connections=scaled(infection.http_connections // 2, run.scale),
+                pause_us=log_uniform(rng, 4000, 400_000),
+            )
 
 
 def _own_needs(run: _Run) -> None:

@@ -185,7 +185,9 @@ def _seconds(time_us: int) -> str:
     return f"{time_us // 1_000_000}.{time_us % 1_000_000:06d}"
 
 
-def write_conn_log(packets: Sequence[Packet], path: Path, rng: Random, *, opened: str, benign_word: str = "Benign", closed: str | None = None) -> int:
+def write_conn_log(
+    packets: Sequence[Packet], path: Path, rng: Random, *, opened: str, benign_word: str = "Benign", closed: str | None = None
+) -> int:
     """Write conn.log.labeled for these packets and return the number of rows.
 
     Parameters
