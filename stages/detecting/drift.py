@@ -1,0 +1,79 @@
+"""How far the features of the traffic at hand have moved from benign training traffic: PSI and Kolmogorov-Smirnov per feature.
+
+Benign training flows are the reference: the network of a user is mostly benign, and the share of attacks in training is arbitrary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+BINS = 20
+SMALLEST_SHARE = 1e-4  # keeps the logarithm of an empty bin finite, as is usual for PSI
+ROWS_PER_BATCH = 2048  # of a large batch every k-th flow is looked at
+NOTABLE, STRONG = 0.1, 0.25  # customary readings of PSI: below 0.1 alike, above 0.25 moved
+
+
+@dataclass(frozen=True)
+class FeatureDrift:
+    """One feature: population stability index, largest gap between the two distribution functions, flows looked at."""
+
+    feature: str
+    psi: float
+    ks: float
+    flows: int
+
+    @property
+    def reading(self) -> str:
+        """In words."""
+        return "moved" if self.psi >= STRONG else "slightly moved" if self.psi >= NOTABLE else "alike"
+
+
+def reference_bins(X: np.ndarray) -> list[dict[str, list[float]]]:
+    """Per feature the inner bin edges (distinct quantiles) and the share of reference flows in each bin, for JSON."""
+    quantiles = np.quantile(X, np.linspace(0, 1, BINS + 1)[:-1], axis=0, method="lower")
+    bins = []
+    for j in range(X.shape[1]):
+        edges = np.unique(np.append(quantiles[:, j], X[:, j].max()))
+        counts = np.bincount(np.searchsorted(edges, X[:, j], side="left"), minlength=edges.size + 1)
+        bins.append({"edges": edges.tolist(), "shares": (counts / len(X)).tolist()})
+    return bins
+
+
+class DriftCounter:
+    """Counts flows per bin while they stream by."""
+
+    def __init__(self, features: Sequence[str], bins: Sequence[dict[str, list[float]]]) -> None:
+        self._features = tuple(features)
+        self._edges = [np.array(b["edges"]) for b in bins]
+        self._shares = [np.array(b["shares"]) for b in bins]
+        self._counts = [np.zeros(shares.size, np.int64) for shares in self._shares]
+
+    def add(self, X: np.ndarray) -> None:
+        """Count some flows, at most 2,048 of them, evenly spaced."""
+        X = X[:: max(1, len(X) // ROWS_PER_BATCH)]
+        for j, edges in enumerate(self._edges):
+            self._counts[j] += np.bincount(np.searchsorted(edges, X[:, j], side="left"), minlength=edges.size + 1)
+
+    def result(self) -> list[FeatureDrift]:
+        """Drift of every feature, largest PSI first; empty without flows."""
+        n = int(self._counts[0].sum()) if self._counts else 0
+        if n == 0:
+            return []
+        drift = [FeatureDrift(name, psi(c / n, s), float(np.abs(np.cumsum(c / n - s)).max()), n)
+                 for name, c, s in zip(self._features, self._counts, self._shares, strict=True)]  # fmt: skip
+        return sorted(drift, key=lambda d: -d.psi)
+
+
+def psi(shares: np.ndarray, reference: np.ndarray) -> float:
+    """Population stability index: sum of (share - reference) * log(share / reference), shares of at least 1e-4."""
+    a, b = np.maximum(shares, SMALLEST_SHARE), np.maximum(reference, SMALLEST_SHARE)
+    return float(((a - b) * np.log(a / b)).sum())
+
+
+def drift_to_plain(drift: Sequence[FeatureDrift]) -> list[dict[str, Any]]:
+    """For JSON."""
+    return [{"feature": d.feature, "psi": round(d.psi, 4), "ks": round(d.ks, 4), "flows": d.flows, "reading": d.reading} for d in drift]

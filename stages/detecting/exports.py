@@ -1,0 +1,107 @@
+"""The model in other forms, smaller or for other runtimes; one that gives other verdicts than Keras is not published.
+
+ONNX takes float64 features and normalises them itself. LiteRT has no float64: its files take features that were normalised with
+the figures in reference.json. Integer variants keep that step in float too: in eight bits a microsecond would be lost in an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.detecting.assembly import Training
+from stages.detecting.novelty import balanced_rows
+from stages.detecting.onnx_graph import DenseChain
+from stages.detecting.operating_point import decide, log_scores, probabilities
+from stages.detecting.package import ONNX
+
+FILES = {
+    "onnx": ONNX, "onnx_int8": "model.int8.onnx", "litert": "model.tflite", "litert_dynamic": "model.dynamic.tflite",
+    "litert_int8": "model.int8.tflite", "litert_int16x8": "model.int16x8.tflite",
+}  # fmt: skip
+COMPARED_FLOWS, CALIBRATION_FLOWS = 100_000, 4_000
+
+
+class ExportRefused(ValueError):
+    """The float ONNX model, without which there is no detector, disagrees with Keras."""
+
+
+def write_exports(
+    folder: Path, model: Any, chain: DenseChain, training: Training, manifest: Mapping[str, Any], *, kinds: Sequence[str], wanted: float, seed: int
+) -> dict[str, Any]:
+    """Write every export into the package folder, compare it with the Keras model, remove it again when it disagrees.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Softmax outputs for (n, d) features.
+    kinds : sequence of str
+        Keys of FILES; `onnx` is there already and always compared.
+    wanted : float
+        Smallest share of equal verdicts.
+
+    Returns
+    -------
+    dict
+        Per kind: published, agreement, largest_probability_difference, bytes, flows, and `why` where refused.
+
+    Raises
+    ------
+    ExportRefused
+        The float ONNX model itself is refused.
+    ValueError
+        An unknown kind.
+    """
+    if unknown := sorted(set(kinds) - set(FILES)):
+        raise ValueError(f"final.exports: unknown {', '.join(unknown)}; known are {', '.join(FILES)}")
+    rows = balanced_rows(training.truth, COMPARED_FLOWS, seed + 1)
+    shown = training.X[balanced_rows(training.truth, CALIBRATION_FLOWS, seed)]
+    X = training.X[rows]
+    expected = log_scores(np.asarray(model.predict(X.astype(np.float32), batch_size=8192, verbose=0)))
+    report = {}
+    for kind in dict.fromkeys(["onnx", *kinds]):
+        path = folder / FILES[kind]
+        _write(kind, path, folder, chain, shown)
+        report[kind] = {"file": path.name, "bytes": path.stat().st_size} | compare(expected, logits_of(kind, path, chain, X), manifest)
+        report[kind]["published"] = report[kind]["agreement"] >= wanted
+        if not report[kind]["published"]:
+            report[kind]["why"] = f"{report[kind]['agreement']:.4%} of the verdicts are those of the Keras model; {wanted:.4%} are wanted"
+            path.unlink()
+    if not report["onnx"]["published"]:
+        raise ExportRefused(f"{folder.name}: the ONNX model gives other verdicts than the Keras model: {report['onnx']['why']}")
+    return report
+
+
+def compare(expected: np.ndarray, found: np.ndarray, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Share of equal verdicts and largest difference of a calibrated probability between two sets of logits."""
+    temperature, benign = manifest["calibration"]["temperature"], list(manifest["classes"]).index(manifest["benign"])
+    settings = {"temperature": temperature, "benign_index": benign, "threshold": manifest["operating_point"]["log_odds"]}
+    same = decide(expected, **settings)[0] == decide(found, **settings)[0]
+    difference = np.abs(probabilities(expected, temperature) - probabilities(found, temperature))
+    return {"agreement": float(same.mean()), "largest_probability_difference": float(difference.max()), "flows": int(same.size)}
+
+
+def logits_of(kind: str, path: Path, chain: DenseChain, X: np.ndarray) -> np.ndarray:
+    """(n, k) logits of an exported file for (n, d) float64 features, each kind on its own runtime."""
+    if kind.startswith("onnx"):
+        from stages.detecting.inference import open_graph, run_in_batches
+
+        return run_in_batches(open_graph(path), {"features": X}, "logits", (len(chain.biases[-1]),))
+    from stages.detecting.litert import run_litert
+
+    return run_litert(path, chain.normalise(X))
+
+
+def _write(kind: str, path: Path, folder: Path, chain: DenseChain, shown: np.ndarray) -> None:
+    """Write one export; `shown` are flows from which integer variants learn the ranges of their activations."""
+    if kind == "onnx_int8":
+        from stages.detecting.onnx_int8 import quantize
+
+        quantize(folder / ONNX, path, shown, n_layers=len(chain.kernels))
+    elif kind != "onnx":
+        from stages.detecting.litert import convert
+
+        path.write_bytes(convert(chain, kind, chain.normalise(shown)))

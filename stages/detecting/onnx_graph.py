@@ -1,0 +1,136 @@
+"""The network as an ONNX graph, written from its weights: normalisation in float64, dense layers in float32.
+
+Features in microseconds reach 1e9 and more; subtracting their mean in float32 would lose what matters, so the graph takes
+float64 and rounds after scaling. A second graph gives the gradient that reasons are made of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET, IR_VERSION = 17, 8  # read by onnxruntime since 1.14 (2023)
+BN_EPSILON = 1e-3  # Keras' default; network.py uses it
+
+
+@dataclass(frozen=True)
+class DenseChain:
+    """A trained network: inputs are (x - mean) * scale + offset, then dense layers with ReLU between, then logits.
+
+    mean, scale, offset : (d,) float64. kernels[i] : (inputs, outputs) float32; biases[i] : (outputs,) float32.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    offset: np.ndarray
+    kernels: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+
+    def normalise(self, X: np.ndarray) -> np.ndarray:
+        """(n, d) float64 features as the first dense layer sees them, float32."""
+        return ((X - self.mean) * self.scale + self.offset).astype(np.float32)
+
+
+def chain_from_weights(weights: Sequence[np.ndarray]) -> DenseChain:
+    """The chain of a network's weights in Keras' order: gamma, beta, moving mean, moving variance, then kernel and bias per layer."""
+    gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in weights[:4])
+    kernels, biases = weights[4::2], weights[5::2]
+    return DenseChain(
+        mean, gamma / np.sqrt(variance + BN_EPSILON), beta,
+        tuple(np.asarray(k, np.float32) for k in kernels), tuple(np.asarray(b, np.float32) for b in biases),
+    )  # fmt: skip
+
+
+def logits_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelProto:
+    """`features` (n, d) float64 -> `logits` (n, k) float32, before the temperature.
+
+    Parameters
+    ----------
+    chain : DenseChain
+        The network.
+    metadata : mapping
+        Written into the file as JSON per key, so that the file alone says how its numbers are read.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, values = _normalisation(chain)
+    signal = "normalised"
+    for i, (kernel, bias) in enumerate(zip(chain.kernels, chain.biases, strict=True)):
+        last = i == len(chain.kernels) - 1
+        values += [numpy_helper.from_array(kernel, f"kernel_{i}"), numpy_helper.from_array(bias, f"bias_{i}")]
+        nodes.append(helper.make_node("Gemm", [signal, f"kernel_{i}", f"bias_{i}"], ["logits" if last else f"sum_{i}"], name=f"dense_{i}"))
+        if not last:
+            nodes.append(helper.make_node("Relu", [f"sum_{i}"], [f"hidden_{i}"], name=f"relu_{i}"))
+            signal = f"hidden_{i}"
+    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["flows", len(chain.biases[-1])])
+    return _model(nodes, [_features_info(chain)], [output], values, metadata, "logits")
+
+
+def gradient_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelProto:
+    """`features` (n, d) float64, `direction` (n, k) float32 -> `gradient` (n, d) float32.
+
+    The gradient of the sum over classes of direction * logit with respect to the normalised features, by hand-written
+    back-propagation: dense networks need only products and masks.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, values = _normalisation(chain)
+    signal = "normalised"
+    for i, (kernel, bias) in enumerate(zip(chain.kernels, chain.biases, strict=True)):
+        values.append(numpy_helper.from_array(kernel, f"kernel_{i}"))
+        if i == len(chain.kernels) - 1:
+            break
+        values.append(numpy_helper.from_array(bias, f"bias_{i}"))
+        nodes.append(helper.make_node("Gemm", [signal, f"kernel_{i}", f"bias_{i}"], [f"sum_{i}"]))
+        nodes.append(helper.make_node("Relu", [f"sum_{i}"], [f"hidden_{i}"]))
+        nodes.append(helper.make_node("Sign", [f"hidden_{i}"], [f"active_{i}"]))
+        signal = f"hidden_{i}"
+    back = "direction"
+    for i in reversed(range(len(chain.kernels))):
+        pulled = "gradient" if i == 0 else f"back_{i}"
+        nodes.append(helper.make_node("Gemm", [back, f"kernel_{i}"], [pulled], transB=1))
+        if i > 0:
+            nodes.append(helper.make_node("Mul", [pulled, f"active_{i - 1}"], [f"masked_{i}"]))
+            back = f"masked_{i}"
+    direction = helper.make_tensor_value_info("direction", TensorProto.FLOAT, ["flows", len(chain.biases[-1])])
+    output = helper.make_tensor_value_info("gradient", TensorProto.FLOAT, ["flows", chain.mean.size])
+    return _model(nodes, [_features_info(chain), direction], [output], values, metadata, "gradient")
+
+
+def _normalisation(chain: DenseChain) -> tuple[list[Any], list[Any]]:
+    """Nodes and constants from `features` to `normalised`."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    values = [numpy_helper.from_array(getattr(chain, name), name) for name in ("mean", "scale", "offset")]
+    nodes = [
+        helper.make_node("Sub", ["features", "mean"], ["centred"], name="centre"),
+        helper.make_node("Mul", ["centred", "scale"], ["scaled"], name="scale_inputs"),
+        helper.make_node("Add", ["scaled", "offset"], ["shifted"], name="shift"),
+        helper.make_node("Cast", ["shifted"], ["normalised"], to=TensorProto.FLOAT, name="round"),
+    ]
+    return nodes, values
+
+
+def _features_info(chain: DenseChain) -> Any:
+    """Description of the input."""
+    from onnx import TensorProto, helper
+
+    return helper.make_tensor_value_info("features", TensorProto.DOUBLE, ["flows", chain.mean.size])
+
+
+def _model(nodes: list, inputs: list, outputs: list, values: list, metadata: Mapping[str, Any], name: str) -> onnx.ModelProto:
+    """A checked model with its metadata."""
+    from onnx import checker, helper
+
+    graph = helper.make_graph(nodes, name, inputs, outputs, values)
+    model = helper.make_model(graph, producer_name="iot-attack-detection", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    helper.set_model_props(model, {key: json.dumps(value) for key, value in metadata.items()})
+    checker.check_model(model)
+    return model
