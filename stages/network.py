@@ -43,11 +43,11 @@ class Params:
     seed: int
 
 
-def train_network(features, truth, classes, splits, settings, depth, store):  # type: ignore[no-untyped-def]
+def train_network(features, truth, classes, splits, settings, depth, store, *, benign):  # type: ignore[no-untyped-def]
     """Train and test every protocol (`splits` gives its folds by name); a ProtocolRun for each, by name."""
     from stages.learning.network_runs import NetworkTrainer  # TensorFlow takes seconds: once arguments and data are found good
 
-    trainer = NetworkTrainer(features, truth, classes, depth=depth, settings=settings, benign=classes[0])
+    trainer = NetworkTrainer(features, truth, classes, depth=depth, settings=settings, benign=benign)
     with progress.progress_bar(total=settings.epochs * len(splits), unit="epochs", description=f"depth {depth}") as bar:
         told = lambda line: (bar.set_postfix_str(line), bar.update())  # noqa: E731
         return {name: trainer.run(name, folds, store, told) for name, folds in splits.items()}
@@ -98,7 +98,7 @@ def main() -> None:
     inputs = [hashlib.blake2b(np.ascontiguousarray(part).view(np.uint8)).hexdigest() for part in (features, truth)]
     inputs += [hashlib.blake2b(file.read_bytes()).hexdigest() for file in files.values()]
     store = Unfinished(arguments.out, repr((vars(arguments), settings, classes, inputs)))
-    runs = train_network(features, truth, classes, splits, settings, arguments.depth, store)
+    runs = train_network(features, truth, classes, splits, settings, arguments.depth, store, benign=data.benign)
     write_run(arguments.out, runs, arguments, settings, classes)
     store.forget()
     tracking.publish(arguments.out)

@@ -1,0 +1,40 @@
+"""Which run folders a report stands on: those that the parameters name, no more and no fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+CONFUSION_MODELS = ("hoeffding_tree", "naive_bayes", "hist_gradient_boosting")
+
+
+def run_folders(
+    tasks: Sequence[str], depths: Sequence[int], models: Sequence[str], *, network: Path, baseline: Path
+) -> dict[tuple[str, str], Path]:
+    """Folder of every (task, model): networks are dl4, dl5, ... in the order of the depths, then the baselines."""
+    runs = {(task, f"dl{depth}"): network / f"{task}-{depth}" for task in tasks for depth in depths}
+    return runs | {(task, model): baseline / f"{task}-{model}" for task in tasks for model in models}
+
+
+def check_complete(runs: Mapping[tuple[str, str], Path], there: Mapping[tuple[str, str], bool]) -> None:
+    """Refuse to report on less than was asked for.
+
+    Raises
+    ------
+    FileNotFoundError
+        Names the folders without results and what to do.
+    """
+    if missing := [str(runs[key]) for key, exists in there.items() if not exists]:
+        raise FileNotFoundError(
+            f"no results (folds.json) in {', '.join(missing)}: run `dvc repro`, or take the model or depth out of its list in conf/"
+        )
+
+
+def figure_depth(depths: Sequence[int], wanted: int) -> int:
+    """The depth of Figure 2 or 3: the paper's, or the nearest one that was run, the deeper of two."""
+    return min(depths, key=lambda depth: (abs(depth - wanted), -depth))
+
+
+def confusion_models(models: Sequence[str]) -> list[str]:
+    """Whose matrices are drawn: networks, HT, NB and gradient boosting; the others stand in confusions.json."""
+    return [model for model in models if model.startswith("dl") or model in CONFUSION_MODELS]

@@ -1,0 +1,106 @@
+"""Table III: the paper's figure and ours in every cell, under the paper's split and under the others, baselines below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stages.reporting.markdown import csv_table, markdown_table, number
+from stages.reporting.names import TASKS, model_title, protocol_title
+from stages.reporting.results import Result
+
+# support-weighted averages: the paper's HT and NB rows are Weka's weighted averages, and one average for all rows compares like with like
+SHOWN = {"accuracy": "accuracy", "precision": "precision_weighted", "recall": "recall_weighted", "f1": "f1_weighted"}
+AVERAGES = (
+    "accuracy", "accuracy_ovr", "precision_micro", "recall_micro", "f1_micro", "precision_macro", "recall_macro", "f1_macro",
+    "precision_weighted", "recall_weighted", "f1_weighted", "accuracy_half", "precision_half", "recall_half", "f1_half",
+    "balanced_accuracy", "mcc",
+)  # fmt: skip
+
+
+def table3_markdown(results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any], *, protocols: Sequence[str]) -> str:
+    """The models of the paper's table in the paper's layout: three or more lines each, the first the paper's own."""
+    tasks = [task for task in TASKS if any(task == key[0] for key in results)]
+    header = ["Alg.", ""] + [f"{TASKS[task].split()[0]} {name}" for task in tasks for name in ("Acc.", "P", "R", "F")]
+    rows = []
+    for model in paper_rows(results, paper):
+        rows.append([f"**{model_title(model)}**", "paper", *(_paper_cell(paper, task, model, i) for task in tasks for i in range(4))])
+        for protocol in protocols:
+            rows.append(["", protocol_title(protocol), *(cell for task in tasks for cell in _our_cells(results, task, model, protocol))])
+    return markdown_table(header, rows, numbers_from=2)
+
+
+def paper_rows(results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any]) -> list[str]:
+    """Models of Table III in the paper's order, then networks of other depths that were run."""
+    ran = list(dict.fromkeys(model for _, model in results))
+    known = [model for model in paper["binary"] if model in ran]
+    return known + [model for model in ran if model.startswith("dl") and model not in known]
+
+
+def baselines_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]) -> str:
+    """Every model of one task, best first under the last protocol: accuracy, macro F, balanced accuracy, MCC for each protocol."""
+    shown = {"Acc.": "accuracy", "macro F": "f1_macro", "MCC": "mcc"}
+    columns = [f"{protocol_title(protocol)} {name}" for protocol in protocols for name in shown]
+    header = ["Model", *columns, "fit, s per fold", "µs per flow"]
+    mine = [result for (its_task, _), result in results.items() if its_task == task]
+    have = [result for result in mine if all(protocol in result.protocols for protocol in protocols)]
+    rows = []
+    for result in sorted(have, key=lambda r: -r.protocols[protocols[-1]].mean["f1_macro"]):
+        cells = [number(result.protocols[p].mean[m], result.protocols[p].std[m]) for p in protocols for m in shown.values()]
+        rows.append([model_title(result.model), *cells, *times(result, protocols[0])])
+    return markdown_table(header, rows)
+
+
+def times(result: Result, protocol: str) -> list[str]:
+    """Mean seconds to fit one fold, and microseconds to predict one flow."""
+    records = result.protocols[protocol].records
+    fit_s = sum(record["fit_s"] for record in records) / len(records)
+    flow_us = 1e6 * sum(record["predict_s"] for record in records) / sum(record["test_rows"] for record in records)
+    return [f"{fit_s:.1f}", f"{flow_us:.1f}"]
+
+
+def table3_csv(results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any]) -> str:
+    """Every average of every model, task and protocol as one long table, with the paper's figure where it printed one."""
+    rows = []
+    for (task, model), result in results.items():
+        for protocol, scored in result.protocols.items():
+            for metric in AVERAGES:
+                printed = _printed(paper, task, model, metric.split("_")[0]) if metric in SHOWN.values() else None
+                rows.append([task, model, protocol, metric, printed, scored.mean[metric], scored.std[metric], len(scored.folds)])
+    return csv_table(["task", "model", "split", "score", "paper", "mean", "std", "folds"], rows)
+
+
+def averages_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocol: str, models: Sequence[str]) -> str:
+    """The same predictions under every average: how far the choice of average alone moves a figure."""
+    groups = ("micro", "macro", "weighted", "half")
+    header = ["Alg.", "Acc.", "Acc. one-vs-rest", *(f"{letter} {group}" for group in groups for letter in "PRF")]
+    rows = []
+    for model in models:
+        if (task, model) in results and protocol in results[task, model].protocols:
+            mean = results[task, model].protocols[protocol].mean
+            names = [f"{name}_{group}" for group in groups for name in ("precision", "recall", "f1")]
+            rows.append([model_title(model), *(number(mean[name]) for name in ("accuracy", "accuracy_ovr", *names))])
+    return markdown_table(header, rows)
+
+
+def _printed(paper: Mapping[str, Any], task: str, model: str, column: str) -> float | None:
+    """What the paper printed, if it did."""
+    row = paper.get(task, {}).get(model)
+    return row[paper["columns"].index(column)] if row else None
+
+
+def _paper_cell(paper: Mapping[str, Any], task: str, model: str, column: int) -> str:
+    """The printed figure, with a star where a note says something about it."""
+    row = paper.get(task, {}).get(model)
+    if row is None:
+        return "–"
+    return f"{row[column]:.4f}" + ("*" if f"{task}/{model}/{paper['columns'][column]}" in paper["notes"] else "")
+
+
+def _our_cells(results: Mapping[tuple[str, str], Result], task: str, model: str, protocol: str) -> list[str]:
+    """Mean ± sd of the four columns."""
+    result = results.get((task, model))
+    if result is None or protocol not in result.protocols:
+        return ["–"] * 4
+    scored = result.protocols[protocol]
+    return [number(scored.mean[name], scored.std[name]) for name in SHOWN.values()]
