@@ -51,9 +51,11 @@ def write_task(out: Path, runs: dict[str, Path], mine: dict[str, Result], model:
     write_text(confusion.confusion_lines(chosen.protocols[protocols[0]].confusion, chosen.classes), out / f"confusion_{chosen.task}.csv")
     title = f"{names.model_title(model)}, {names.TASKS[chosen.task].lower()}: accuracy and loss per epoch"
     write_figure(figures.curves_figure(told, title), out / f"curves_{chosen.task}.png")
-    shown = [(mine[name], protocol) for protocol in protocols for name in expected.confusion_models(list(mine))]
-    matrices = [(f"{names.model_title(r.model)}, {names.protocol_title(p)}", r.protocols[p].confusion) for r, p in shown]
+    shown = [mine[name] for name in expected.confusion_models(list(mine))]
+    matrices = [[(names.run_title(r.model, p), r.protocols[p].confusion) for p in protocols] for r in shown]
     write_figure(figures.confusion_figure(matrices, chosen.classes, names.TASKS[chosen.task]), out / f"confusion_{chosen.task}.png")
+    dots = figures.comparison_figure(list(mine.values()), protocols, f"{names.TASKS[chosen.task]}: macro F of every model", "f1_macro")
+    write_figure(dots, out / f"models_{chosen.task}.png")
 
 
 def write_figure(figure: Figure, path: Path) -> None:

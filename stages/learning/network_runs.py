@@ -94,6 +94,7 @@ class NetworkTrainer:
                 told_so_far = {"history": _to_array(history), "fit_s": np.array(spent_s + now - started)}
                 store.save(f"{protocol}.state", networks.state() | told_so_far)
         fit_s = spent_s + time.perf_counter() - started
+        networks.predict(self._features, [fold.test_rows[:1] for fold in folds])  # compiles: no part of the time a flow takes
         started = time.perf_counter()
         scores = networks.predict(self._features, [fold.test_rows for fold in folds])
         done = {f"scores_{fold.number}": mine for fold, mine in zip(folds, scores, strict=True)}

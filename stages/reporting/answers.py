@@ -97,7 +97,7 @@ def _against(results: Mapping[tuple[str, str], Result], task: str, model: str, p
             continue
         compared = compare(results, task=task, protocol=protocol, model=model, others=others)
         if compared:
-            words = [f"{c.words} {model_title(c.other)} ({c.difference:+.4f}, p = {_p(c.p)})" for c in compared]
+            words = [f"{c.words} {model_title(c.other)} ({c.difference:+.4f}, {_p(c.p)})" for c in compared]
             said.append(f"{_under(protocol)} ({results[task, model].protocols[protocol].mean[METRIC]:.4f}): {_join(words)}")
     return "; ".join(said) + "." if said else ""
 
@@ -169,8 +169,8 @@ def _spread(results: Mapping[tuple[str, str], Result], task: str, model: str, pr
 def _p(value: float) -> str:
     """A p-value to read."""
     if np.isnan(value):
-        return "unknown, too few folds"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+        return "p unknown: too few folds"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def _join(words: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,10 +10,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from stages.reporting.curves import Curves
-from stages.reporting.names import protocol_title
+from stages.reporting.names import model_title, protocol_title
+from stages.reporting.results import Result
 
 # two colours told apart by all kinds of colour sight (Okabe and Ito), and by light and dark
 TRAIN, TEST, INK, GRID = "#0072B2", "#D55E00", "#222222", "#DDDDDD"
+COLOURS = (TRAIN, TEST, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def curves_figure(curves: Sequence[Curves], title: str) -> Figure:
@@ -33,35 +36,43 @@ def curves_figure(curves: Sequence[Curves], title: str) -> Figure:
     return figure
 
 
-def confusion_figure(matrices: Sequence[tuple[str, np.ndarray]], classes: Sequence[str], title: str) -> Figure:
-    """A small matrix per model: shade and upper number are the share of the true class, lower number the flows."""
-    columns = min(4, len(matrices))
-    lines = -(-len(matrices) // columns)
+def confusion_figure(matrices: Sequence[Sequence[tuple[str, np.ndarray]]], classes: Sequence[str], title: str) -> Figure:
+    """A small matrix per model and split; the splits of one model stand side by side, two models on a line where there is room.
+
+    Shade and upper number are the share of the true class, the lower number counts flows.
+    """
+    n_splits = len(matrices[0])
+    columns = n_splits * max(1, min(len(matrices), 4 // n_splits))
+    flat = [panel for model in matrices for panel in model]
+    lines = -(-len(flat) // columns)
     size = 1.1 + 0.62 * len(classes)
     figure = _figure(size * columns + 0.6, size * lines + 0.6)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for i, (axes, (name, confusion)) in enumerate(zip(panels, matrices, strict=False)):
+    for i, (axes, (name, confusion)) in enumerate(zip(panels, flat, strict=False)):
         _draw_confusion(axes, confusion, classes, with_names=i % columns == 0)
         axes.set_title(name, fontsize=10, loc="left")
-    for axes in panels[len(matrices):]:  # fmt: skip
+    for axes in panels[len(flat):]:  # fmt: skip
         axes.axis("off")
     figure.suptitle(f"{title}  (rows: true class, columns: predicted)", fontsize=12, fontweight="bold", x=0.01, ha="left")
     return figure
 
 
-def comparison_figure(names: Sequence[str], bars: Sequence[tuple[str, np.ndarray, np.ndarray]], title: str, axis: str) -> Figure:
-    """A dot with a bar of ± one standard deviation per model (rows) and protocol (colours)."""
-    figure = _figure(8.0, 0.9 + 0.34 * len(names))
+def comparison_figure(results: Sequence[Result], protocols: Sequence[str], title: str, score: str) -> Figure:
+    """A dot per model (rows, best on top) and split (colours), with a bar of ± one standard deviation over folds."""
+    ranked = sorted(results, key=lambda result: result.protocols[protocols[-1]].mean[score])
+    height = 1.5 + 0.34 * len(ranked)
+    figure = _figure(8.0, height)
     axes = figure.subplots()
-    places = np.arange(len(names))[::-1]
-    shift = 0.18 * (np.arange(len(bars)) - (len(bars) - 1) / 2)
-    colours = (TRAIN, TEST, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-    for (label, mean, std), down, colour in zip(bars, shift, colours, strict=False):
-        axes.errorbar(mean, places - down, xerr=np.nan_to_num(std), fmt="o", color=colour, label=label, capsize=2, markersize=5)
-    axes.set_yticks(places, names)
-    axes.set_xlabel(axis)
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.9 / (0.9 + 0.34 * len(names)) - 0.02), ncols=len(bars))
+    places = np.arange(len(ranked))
+    shift = 0.22 * ((len(protocols) - 1) / 2 - np.arange(len(protocols)))
+    for protocol, up, colour in zip(protocols, shift, itertools.cycle(COLOURS), strict=False):
+        mean, std = ([getattr(result.protocols[protocol], kind)[score] for result in ranked] for kind in ("mean", "std"))
+        label = f"{protocol_title(protocol)} split"
+        axes.errorbar(mean, places + up, xerr=np.nan_to_num(std), fmt="o", color=colour, label=label, capsize=2)
+    axes.set_yticks(places, [model_title(result.model) for result in ranked])
+    axes.set_xlabel(f"{score.replace('f1_macro', 'macro F')}, mean ± standard deviation over folds")
     _tidy(axes)
+    figure.legend(frameon=False, loc="outside lower center", ncols=len(protocols))
     figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
     return figure
 

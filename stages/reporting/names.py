@@ -26,6 +26,11 @@ def protocol_title(protocol: str) -> str:
     return PROTOCOLS.get(protocol, protocol)
 
 
+def run_title(model: str, protocol: str) -> str:
+    """DL4, grouped."""
+    return f"{model_title(model)}, {protocol_title(protocol)}"
+
+
 def is_network(model: str) -> bool:
     """Whether the key is that of a network: dl4, dl5, ..."""
     return model.startswith("dl") and model[2:].isdigit()

@@ -29,6 +29,7 @@ def report_page(
     ]  # fmt: skip
     for task in protocols:
         parts += [f"## {TASKS[task]}: every model\n", baselines_markdown(results, task=task, protocols=shared)]
+        parts += [f"![Macro F of every model, {task}](models_{task}.png)\n"]
     parts += ["## Figures 2 and 3\n", _figures(figure_models)]
     for task, model in figure_models.items():
         parts += [f"### {TASKS[task]}: precision / recall / F per class, all folds added\n", _per_class(results, task, model, shared)]
