@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from stages.flowmeter import kernels
+from stages.flowmeter.ahead import Ahead, usable_cores
 from stages.flowmeter.capture import LINK_NAMES, Block, Capture, CaptureFault
 from stages.flowmeter.ledger import Ledger
 from stages.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
@@ -18,14 +20,26 @@ from stages.flowmeter.table import FlowTable
 SWEEP_PACKETS = 65_536  # flows are looked over for silent ones at most this often
 N_FRAGMENTS = 1024
 BATCH_ROWS = 32_768
+READ_AHEAD = 4  # blocks
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Some consecutive packets; the block they come from is valid only when nothing is read ahead."""
+
+    block: Block
+    packets: np.ndarray
+    n: int
+    first_number: int
+    oldest_us: int
 
 
 class Decoder:
     """Frames to packets; remembers first fragments from block to block."""
 
-    def __init__(self, rules: Rules, counts: np.ndarray) -> None:
+    def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.counts = counts
+        self.counts = np.zeros(kernels.N_STATUS, np.int64)
         self.fragments = np.zeros(N_FRAGMENTS, kernels.FRAGMENT)
         self.n_fragments = np.zeros(1, np.int64)
 
@@ -51,6 +65,8 @@ class Meter:
         Whether the ledger gets the file's SHA-256.
     rows_wanted : bool
         False when only the bookings matter.
+    threads : int
+        2 reads and decodes in a thread of its own, 0 does so where there is more than one core; the result is the same.
     timeouts
         See profiles.rules_of.
     """
@@ -64,6 +80,7 @@ class Meter:
         keep_going: bool = False,
         with_digest: bool = True,
         rows_wanted: bool = True,
+        threads: int = 0,
         flow_timeout_s: float = 120.0,
         activity_timeout_s: float = 5.0,
         idle_timeout_s: float = 120.0,
@@ -78,10 +95,11 @@ class Meter:
         self.capture = Capture(path, name=str(path), keep_going=keep_going, check_times=self.rules.logic == CLEAN, with_digest=with_digest)
         self.ledger = Ledger(self.name, profile)
         self.rows_wanted = rows_wanted
+        self.threads = threads or min(2, usable_cores())
         self.builder = RowBuilder(self.name, self.profile, rows=BATCH_ROWS)
         self._ready: list[pa.RecordBatch] = []
         self.table = FlowTable(self.rules, self._take)
-        self.decoder = Decoder(self.rules, self.table.counts)
+        self.decoder = Decoder(self.rules)
         self._swept_at = -(1 << 62)
         self._watermark = 1 << 62
         self._since_sweep = 0
@@ -104,46 +122,60 @@ class Meter:
         OSError
             When the file cannot be opened.
         """
-        for block, _ in self.booked_blocks():
+        booked = np.zeros(self.capture.frames_per_block, np.int64)
+        decoded = self._decoded(None if self.threads > 1 else 1)
+        for part in Ahead(decoded, depth=READ_AHEAD) if self.threads > 1 else decoded:
+            self._meter_part(part, booked)
             if progress is not None:
-                progress(len(block.frames))
+                progress(part.n)
             yield from self._drain()
-        yield from self._drain()
-        yield from self.builder.rest()
+        yield from self._end()
         self.raise_fault()
 
     def booked_blocks(self) -> Iterator[tuple[Block, np.ndarray]]:
         """Meter block by block; yields each block and the flow number of each of its packets, both valid until the next."""
-        fault: CaptureFault | None = None
-        blocks = self.capture.blocks()
-        packets = np.zeros(self.capture.frames_per_block, kernels.PACKET)
         booked = np.zeros(self.capture.frames_per_block, np.int64)
-        while True:
-            try:
-                block = next(blocks)
-            except StopIteration:
-                break
-            except CaptureFault as found:
-                fault = found
-                break
-            n = self.decoder.decode(block, packets)
-            self.table.meter(packets, n, block.first_number, booked)
-            self._sweep_when_due(block.frames["time_us"])
-            yield block, booked
+        for part in self._decoded(1):
+            self._meter_part(part, booked)
+            yield part.block, booked
+        for _ in self._end():
+            pass
+
+    def _decoded(self, buffers: int | None) -> Iterator[Decoded]:
+        """Read and decode; a fault of the capture ends it and is kept. buffers: 1 when each part is used up before the next."""
+        size = self.capture.frames_per_block
+        ring = [np.zeros(size, kernels.PACKET) for _ in range(buffers or READ_AHEAD + 2)]  # queued, in use, being written
+        try:
+            for i, block in enumerate(self.capture.blocks()):
+                packets = ring[i % len(ring)]
+                n = self.decoder.decode(block, packets)
+                yield Decoded(block, packets, n, block.first_number, int(block.frames["time_us"].min()))
+        except CaptureFault as fault:
+            self._fault = fault
+
+    def _meter_part(self, part: Decoded, booked: np.ndarray) -> None:
+        """Book some packets, and look for silent flows when it is time to."""
+        self.table.meter(part.packets, part.n, part.first_number, booked)
+        self._sweep_when_due(part.oldest_us, part.n)
+
+    def _end(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that are left and close the ledger."""
         self.table.finish()
-        self._close(fault)
+        self._close()
+        yield from self._drain()
+        yield from self.builder.rest()
 
     def raise_fault(self) -> None:
         """Raise the fault that the capture ended with, unless told to keep going."""
         if self._fault is not None and not self.keep_going:
             raise self._fault
 
-    def _sweep_when_due(self, times_us: np.ndarray) -> None:
+    def _sweep_when_due(self, oldest_us: int, n: int) -> None:
         """Every 65,536 packets, end the flows that were silent too long before the oldest of these packets."""
         if self.rules.idle_us == 0:
             return
-        self._watermark = min(self._watermark, int(times_us.min()))
-        self._since_sweep += len(times_us)
+        self._watermark = min(self._watermark, oldest_us)
+        self._since_sweep += n
         if self._since_sweep < SWEEP_PACKETS:
             return
         if abs(self._watermark - self._swept_at) >= self.rules.idle_us // 4:
@@ -156,7 +188,7 @@ class Meter:
         ready, self._ready = self._ready, []
         yield from ready
 
-    def _close(self, fault: CaptureFault | None) -> None:
+    def _close(self) -> None:
         """Complete the ledger and check it."""
         ledger, capture, counters = self.ledger, self.capture, self.table.counters
         ledger.format, ledger.size, ledger.sha256, ledger.packets = capture.format, capture.size, capture.sha256, capture.packets
@@ -164,10 +196,9 @@ class Meter:
         ledger.flows_created = int(counters[kernels.CREATED])
         ledger.flows_not_written = int(counters[kernels.UNWRITTEN])
         ledger.packets_in_flows_not_written = int(counters[kernels.UNWRITTEN])  # they have one packet each
-        self._fault = fault
-        if fault is not None:
-            ledger.complete, ledger.fault = False, str(fault)
-        ledger.close(self.table.counts)
+        if self._fault is not None:
+            ledger.complete, ledger.fault = False, str(self._fault)
+        ledger.close(self.table.counts + self.decoder.counts)
 
 
 def flows_from_capture(

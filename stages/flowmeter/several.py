@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from stages.flowmeter.ahead import Behind
 from stages.flowmeter.capture import CaptureFault, is_capture_name
 from stages.flowmeter.flows import Meter
 from stages.flowmeter.ledger import Ledger
@@ -58,25 +59,30 @@ def captures_of_source(root: Path, source: dict[str, Any]) -> list[NamedCapture]
     return [NamedCapture(folder / name, name) for name in names]
 
 
-def meter_into(sink: Sink, capture: NamedCapture, options: Options, progress: Callable[[int], object] | None = None) -> Ledger:
+def meter_into(sink: Sink, capture: NamedCapture, options: Options, *, threads: int = 0, progress: Callable[[int], object] | None = None) -> Ledger:
     """Meter one capture into a sink; a fault or a file that does not open is noted in the ledger, not raised."""
     meter = Meter(
         capture.path, options.profile, name=capture.name, keep_going=options.keep_going, flow_timeout_s=options.flow_timeout_s,
         activity_timeout_s=options.activity_timeout_s, idle_timeout_s=options.idle_timeout_s, tunnels=options.tunnels,
+        threads=threads,
     )  # fmt: skip
+    write = Behind(sink.write, depth=1) if meter.threads > 1 else sink.write
     try:
         for batch in meter.batches(progress):
-            sink.write(batch)
+            write(batch)
     except CaptureFault:
         pass  # noted in the ledger
     except OSError as error:
         meter.ledger.complete, meter.ledger.fault = False, f"{capture.path}: cannot be read ({error.strerror or error})"
+    finally:
+        if isinstance(write, Behind):
+            write.close()
     return meter.ledger
 
 
 def meter_captures(
     captures: Sequence[NamedCapture], out: Path, options: Options, *, suffix: str = "", mapper: Mapper | None = None,
-    progress: Callable[[int], object] | None = None,
+    threads: int = 0, progress: Callable[[int], object] | None = None,
 ) -> list[Ledger]:  # fmt: skip
     """Write the flows of some captures to one file.
 
@@ -89,6 +95,8 @@ def meter_captures(
     options : Options
     mapper : callable, optional
         Like plumbing.parallel.parallel_map; used when there are several captures of some size. The file is the same without it.
+    threads : int
+        See flows.Meter.
     progress : callable, optional
         Told the number of packets done, now and then.
 
@@ -105,7 +113,7 @@ def meter_captures(
         else:
             ledgers = []
             for capture in captures:
-                ledgers.append(meter_into(sink, capture, options, progress))
+                ledgers.append(meter_into(sink, capture, options, threads=threads, progress=progress))
                 if not ledgers[-1].complete and not options.keep_going:
                     break
         sink.close("; ".join(ledger.fault for ledger in ledgers if not ledger.complete))
@@ -133,6 +141,6 @@ def _meter_part(item: tuple[NamedCapture, Path], *, options: Options) -> Ledger:
     """Meter one capture into a Parquet file of its own."""
     capture, part = item
     with sink_for(part, profile_named(options.profile), suffix=".parquet") as sink:
-        ledger = meter_into(sink, capture, options)
+        ledger = meter_into(sink, capture, options, threads=1)
         sink.close()
     return ledger
