@@ -27,6 +27,12 @@ def _hoeffding_tree(**settings: Any) -> Classifier:
     return HoeffdingTree(**settings)
 
 
+def _vfdt(**settings: Any) -> Classifier:
+    from stages.learning.vfdt import Vfdt
+
+    return Vfdt(**settings)
+
+
 def _naive_bayes(**settings: Any) -> Classifier:
     from stages.learning.weka_bayes import WekaNaiveBayes
 
@@ -53,6 +59,7 @@ def _classical(name: str) -> Callable[..., Classifier]:
 
 MODELS: dict[str, Model] = {
     "hoeffding_tree": Model(_hoeffding_tree, by_order=True),
+    "vfdt": Model(_vfdt, by_order=True),
     "naive_bayes": Model(_naive_bayes),
     "majority": Model(_simple("Majority")),
     "dataset_oracle": Model(_simple("DatasetOracle"), sees="source"),
