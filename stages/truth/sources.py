@@ -149,6 +149,11 @@ def missing_captures(truth: Truth, captures: Sequence[str]) -> list[str]:
     return [name for name in truth.names if plain_name(name) not in known]
 
 
+def table_labels() -> dict[str, str]:
+    """Give the classes of labels in flow tables from elsewhere, by the label in lower case."""
+    return _categories("tables")
+
+
 def _open_packet_filters(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """D1."""
     opts = _options(source, options, PacketFilters)

@@ -64,6 +64,12 @@ def test_rows_left_out_of_training_are_no_twins() -> None:
     assert count_twins(np.array([0, 0]), 1, split) == [{"fold": 0, "test_rows": 1, "twins": 0}]
 
 
+def test_split_of_another_dataset_is_refused() -> None:
+    split = {"row": np.arange(3), "test_fold": np.zeros(3, dtype=np.int16), "train_folds": np.zeros(3, dtype=np.uint64)}
+    with pytest.raises(ValueError, match="cut from another dataset"):
+        count_twins(np.array([0, 1]), 2, split)
+
+
 def test_fold_63_can_be_read_from_the_bits() -> None:
     split = {"row": np.arange(2), "test_fold": np.array([63, -1], dtype=np.int16), "train_folds": np.array([0, 1 << 63], dtype=np.uint64)}
     assert count_twins(np.array([0, 0]), 1, split)[0]["twins"] == 1
