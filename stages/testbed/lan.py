@@ -79,6 +79,7 @@ class Scene:
     label: Label = BENIGN
     loss: float = 0.004                 # share of data segments that are seen twice because the first copy got lost later
     disorder: float = 0.003             # share of segments that overtake their predecessor
+    joint_fin: bool = False             # hosts that answer a FIN always put their own FIN into the same packet
 
     def labelled(self, category: str, activity: str) -> Scene:
         """Return the same scene for a conversation of another kind."""

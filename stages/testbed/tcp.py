@@ -137,6 +137,8 @@ class TcpConversation:
             ``abort`` FIN answered by RST; ``half`` one FIN and its ACK only; ``vanish`` nothing at all.
         """
         second = 1 - first
+        if style == "four" and self.scene.joint_fin:
+            style = "three"
         if style == "vanish":
             return self
         self._turn(first)
@@ -215,7 +217,7 @@ class TcpConversation:
             return 0 if happens(self.rng, 0.7) else min(65535, end.window_bytes >> (stack.window_shift if self.with_scaling else 0))
         if end.unacknowledged and end.window_bytes < stack.max_window:
             end.window_bytes = min(stack.max_window, end.window_bytes + end.unacknowledged * 2 * self.segment_bytes)
-        unread = self.rng.randrange(600) if happens(self.rng, 0.25) else 0
+        unread = self.rng.randrange(600) if end.unacknowledged and happens(self.rng, 0.4) else 0
         usable = max(0, end.window_bytes - unread)
         return min(65535, usable >> stack.window_shift if self.with_scaling else usable)
 

@@ -7,7 +7,7 @@ the forged 111/8 and 222/8 networks and the form of the label rules are the publ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from stages.testbed.attacks import arpspoof, floods, mirai, scans, services
@@ -77,6 +77,15 @@ class Stage:
     def bot(self) -> Host:
         """Return the device from which the bot seems to act: camera and speaker in turn."""
         return CAMERA if self.number % 2 else SPEAKER
+
+
+    def attack(self, category: str, activity: str) -> Scene:
+        """Return the scene of an attack.
+
+        Its hosts send ACK and FIN in one packet: the published rules name one direction only, and a flow meter that ends a flow at the
+        first FIN would make a flow of its own from a victim's separate ACK and FIN, which those rules would call benign.
+        """
+        return replace(self.scene.labelled(category, activity), joint_fin=True)
 
 
 Maker = Callable[[Stage, str], list[Rule]]
@@ -155,7 +164,7 @@ def _mitm(stage: Stage, name: str) -> list[Rule]:
     rng = stage.rng
     between_hosts = stage.number <= 3
     victims = (CAMERA, LAPTOP) if between_hosts else (SPEAKER, GATEWAY)
-    scene = stage.scene.labelled("MITM", "ARP Spoofing")
+    scene = stage.attack("MITM", "ARP Spoofing")
     third_us = (stage.end_us - stage.start_us) // 4
     begin_us, stop_us = stage.start_us + third_us, stage.end_us - third_us // 2
     # In some captures only one victim believes the lie, so only half of the conversation is diverted.
@@ -163,9 +172,9 @@ def _mitm(stage: Stage, name: str) -> list[Rule]:
     fooled = halves.get(stage.number, (LAPTOP.address, CAMERA.address) if between_hosts else None)
     relay = arpspoof.Relay(ATTACKER, fooled, delay_us=log_uniform(rng, 150, 2500), lowers_ttl=stage.number != 3)
     arpspoof.poison(scene, ATTACKER, victims, start_us=begin_us, end_us=stop_us)
-    diverted = Scene(arpspoof.SpoofedLan(stage.scene.lan, relay), rng, scene.label, stage.scene.loss, stage.scene.disorder)
+    diverted = replace(scene, lan=arpspoof.SpoofedLan(scene.lan, relay))
     talk = _camera_talk if between_hosts else _speaker_talk
-    for _ in range(scaled(4, stage.scale)):
+    for _ in range(scaled(5 if between_hosts else 4, stage.scale)):
         talk(stage, diverted, rng.randrange(begin_us, stop_us))
     talk(stage, stage.scene, stage.start_us + rng.randrange(max(1, third_us - 20 * SECOND_US)))
     rule = rules.spoofing_between(ATTACKER, CAMERA, LAPTOP) if between_hosts else rules.spoofing_around(ATTACKER, SPEAKER, GATEWAY)
@@ -180,7 +189,7 @@ def _dos(stage: Stage, name: str) -> list[Rule]:
     first_byte = 222 if stage.number <= 2 else 111
     port = RTSP if stage.victim is CAMERA else SPEAKER_PORT
     source = floods.ForgedSource(first_byte, ATTACKER.hardware, weighted(rng, ((2, 512), (1, 64), (1, 1024), (1, 5840))), happens(rng, 0.3))
-    floods.syn_flood(stage.scene.labelled("DOS", "SYN Flooding"), stage.victim, port, source, at_us=stage.start_us + 30 * SECOND_US,
+    floods.syn_flood(stage.attack("DOS", "SYN Flooding"), stage.victim, port, source, at_us=stage.start_us + 30 * SECOND_US,
                      syns=scaled(500, stage.scale), answered=scaled(11, stage.scale), pause_us=log_uniform(rng, 1500, 9000))
     if stage.victim is CAMERA:
         rtsp.watch(stage.scene, PHONE, CAMERA, at_us=stage.start_us + 33 * SECOND_US, frames=5, frame_bytes=900)
@@ -197,7 +206,7 @@ def _sweep_hosts(stage: Stage, scene: Scene) -> int:
 
 def _scan_ports(stage: Stage, *, probes: int, at_us: int) -> int:
     """Scan ports by hand-made SYNs with nmap's window, some from a tool that leaves out the options."""
-    rng, scene = stage.rng, stage.scene.labelled("SCANNING", "Port Scanning")
+    rng, scene = stage.rng, stage.attack("SCANNING", "Port Scanning")
     tool = scans.NMAP if happens(rng, 0.7) else scans.MASSCAN
     for _ in range(probes):
         state = weighted(rng, ((6, scans.CLOSED), (2, scans.OPEN), (2, scans.SILENT)))
@@ -208,8 +217,8 @@ def _scan_ports(stage: Stage, *, probes: int, at_us: int) -> int:
 
 def _host_port(stage: Stage, name: str) -> list[Rule]:
     """Who is there (by ARP), then which ports are open; later the attacker's laptop has harmless ARP questions again."""
-    end_us = _sweep_hosts(stage, stage.scene.labelled("SCANNING", "Host Discovery"))
-    end_us = _scan_ports(stage, probes=scaled(5, stage.scale), at_us=end_us + 3 * SECOND_US)
+    end_us = _sweep_hosts(stage, stage.attack("SCANNING", "Host Discovery"))
+    end_us = _scan_ports(stage, probes=scaled(4, stage.scale), at_us=end_us + 3 * SECOND_US)
     scene = stage.scene
     for number in range(3):
         scene.ask_who_has(end_us + (5 + 20 * number) * SECOND_US, ATTACKER, GATEWAY.address, answer=GATEWAY)
@@ -229,8 +238,8 @@ def last_frame_of(packets: list[Packet], activity: str) -> int:
 def _port_os(stage: Stage, name: str) -> list[Rule]:
     """Which ports are open, then which system and which services answer there."""
     rng = stage.rng
-    at_us = _scan_ports(stage, probes=scaled(3, stage.scale), at_us=stage.start_us + 10 * SECOND_US)
-    scene = stage.scene.labelled("SCANNING", "OS/Version Detection")
+    at_us = _scan_ports(stage, probes=scaled(2, stage.scale), at_us=stage.start_us + 10 * SECOND_US)
+    scene = stage.attack("SCANNING", "OS/Version Detection")
     port = RTSP if stage.victim is CAMERA else SPEAKER_PORT
     if stage.number in (1, 4):
         at_us = scans.os_probes(scene, ATTACKER, stage.victim, open_port=port, closed_port=1, at_us=at_us + SECOND_US, with_icmp=False)
@@ -249,21 +258,21 @@ def _flood_rule(name: str, kind: str) -> list[Rule]:
 
 
 def _udp(stage: Stage, name: str) -> list[Rule]:
-    floods.udp_flood(stage.scene.labelled("MIRAI", "UDP Flooding"), stage.bot, FLOODED, at_us=stage.start_us + 20 * SECOND_US,
+    floods.udp_flood(stage.attack("MIRAI", "UDP Flooding"), stage.bot, FLOODED, at_us=stage.start_us + 20 * SECOND_US,
                      sockets=scaled(40, stage.scale), packets_each=12, size_bytes=weighted(stage.rng, ((3, 512), (1, 1400))),
                      pause_us=log_uniform(stage.rng, 300, 9000))
     return _flood_rule(name, "UDP")
 
 
 def _ack(stage: Stage, name: str) -> list[Rule]:
-    floods.ack_flood(stage.scene.labelled("MIRAI", "ACK Flooding"), stage.bot, FLOODED, at_us=stage.start_us + 20 * SECOND_US,
+    floods.ack_flood(stage.attack("MIRAI", "ACK Flooding"), stage.bot, FLOODED, at_us=stage.start_us + 20 * SECOND_US,
                      sockets=scaled(13, stage.scale), packets_each=14, size_bytes=weighted(stage.rng, ((2, 512), (1, 0))),
                      pause_us=log_uniform(stage.rng, 300, 9000))
     return _flood_rule(name, "ACK")
 
 
 def _http(stage: Stage, name: str) -> list[Rule]:
-    floods.http_flood(stage.scene.labelled("MIRAI", "HTTP Flooding"), stage.bot, FLOODED, at_us=stage.start_us + 20 * SECOND_US,
+    floods.http_flood(stage.attack("MIRAI", "HTTP Flooding"), stage.bot, FLOODED, at_us=stage.start_us + 20 * SECOND_US,
                       connections=scaled(8, stage.scale), pause_us=log_uniform(stage.rng, 4000, 300_000))
     return _flood_rule(name, "HTTP")
 
@@ -272,9 +281,9 @@ def _brute_force(stage: Stage, name: str) -> list[Rule]:
     """The bot looks for neighbours by ARP and tries log-ins at those that answer."""
     rng, bot = stage.rng, stage.bot
     alive = {host.address: host for host in (*HOSTS, GATEWAY) if host is not bot}
-    discovery = stage.scene.labelled("MIRAI", "Host Discovery")
+    discovery = stage.attack("MIRAI", "Host Discovery")
     at_us = scans.arp_sweep(discovery, bot, NETWORK, alive, at_us=stage.start_us + 5 * SECOND_US, last_octets=range(1, 40), pause_us=9000)
-    scene = stage.scene.labelled("MIRAI", "Telnet Bruteforce")
+    scene = stage.attack("MIRAI", "Telnet Bruteforce")
     for _ in range(scaled(7, stage.scale)):
         target = weighted(rng, ((1, GATEWAY), (1, HUB), (1, PLUG), (1, LAPTOP)))
         outcome = weighted(rng, ((3, mirai.REFUSED), (2, mirai.REPEATED), (5, mirai.ANSWERED)))

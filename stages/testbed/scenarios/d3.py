@@ -41,7 +41,7 @@ _INVENTORY: tuple[tuple[str, str, Stack, int], ...] = (
     ("Sleep Sensor", "sensor", LINUX_3, 6500), ("Light Bulb", "plug", LWIP_SMALL, 14_000), ("Kitchen Speaker", "speaker", LINUX_3, 5600),
     ("Photo Frame", "hub", LINUX_2_6, 5000), ("Printer", "hub", RTOS, 3000), ("Tablet", "phone", ANDROID, 4400),
     ("Android Phone", "phone", ANDROID, 6600), ("Laptop", "laptop", WINDOWS_10, 2400), ("Old Laptop", "laptop", WINDOWS_7, 2900),
-    ("Workstation", "laptop", LINUX_5, 450), ("Notebook", "laptop", APPLE, 2600), ("Other Phone", "phone", APPLE, 7100),
+    ("Docked Laptop", "laptop", LINUX_5, 450), ("MacBook", "laptop", APPLE, 2600), ("IPhone", "phone", APPLE, 7100),
     ("Media Box", "speaker", LINUX_4, 420),
 )
 RESIDENTS: tuple[tuple[Host, str], ...] = tuple(
