@@ -6,14 +6,13 @@ from collections import Counter
 
 from stages.testbed.chance import around, happens, log_uniform, stream, waiting, weighted
 
-
 PINNED = [1192788714, 939, 623, 205, "a"]
 
 
 def test_draws_of_a_named_stream_are_these_numbers_on_every_python():
     rng = stream(7, "D1", "x")
-    drawn = [rng.getrandbits(32), around(rng, 1000, 0.5), waiting(rng, 1000), log_uniform(rng, 10, 1000), weighted(rng, ((1, "a"), (2, "b")))]
-    assert drawn == PINNED
+    drawn = [rng.getrandbits(32), around(rng, 1000, 0.5), waiting(rng, 1000), log_uniform(rng, 10, 1000)]
+    assert [*drawn, weighted(rng, ((1, "a"), (2, "b")))] == PINNED
 
 
 def test_streams_of_different_parts_are_different():
@@ -23,7 +22,7 @@ def test_streams_of_different_parts_are_different():
 def test_draws_around_a_value_stay_within_the_share_and_centre_on_it():
     rng = stream(1)
     values = [around(rng, 10_000, 0.2) for _ in range(4000)]
-    assert 8000 <= min(values) and max(values) <= 12_000 and abs(sum(values) / 4000 - 10_000) < 60
+    assert min(values) >= 8000 and max(values) <= 12_000 and abs(sum(values) / 4000 - 10_000) < 60
 
 
 def test_waiting_times_have_their_mean_and_are_never_zero():
