@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stages.plumbing import tracked_model
+from stages.plumbing import tracked_model, tracking_view
 
 EXPERIMENT = "iot-attack-detection"
 EXPERIMENT_TAGS = {
@@ -119,7 +119,7 @@ def _experiment_id(client: Any) -> str:
         return experiment.experiment_id
     local = store_uri().startswith("sqlite:")
     location = (workspace() / "mlartifacts").as_uri() if local else None
-    return client.create_experiment(EXPERIMENT, artifact_location=location, tags=EXPERIMENT_TAGS)
+    return client.create_experiment(EXPERIMENT, artifact_location=location, tags={**EXPERIMENT_TAGS, tracking_view.TAG: tracking_view.view_tag()})
 
 
 def _is_published(client: Any, experiment_id: str, digest: str) -> bool:
@@ -174,7 +174,7 @@ def _epoch_curves(folder: Path, protocol: str) -> dict[int, list[tuple[str, floa
         return {}
     import pyarrow.parquet as pq
 
-    curves = defaultdict(list)
+    curves: dict[int, list[tuple[str, float, int]]] = defaultdict(list)
     for row in pq.read_table(path, filters=[("protocol", "==", protocol)]).to_pylist():
         curves[row["fold"]] += [(EPOCH_METRICS[name], row[name], row["epoch"]) for name in EPOCH_METRICS if row.get(name) is not None]
     return dict(curves)

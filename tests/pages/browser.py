@@ -27,6 +27,12 @@ FLAGS = [
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"  # every name but this machine fails to resolve
 
 
+def pictures() -> Path:
+    """Give the folder for screenshots: out/pictures/, or docs/images/ when KEEP_PICTURES=1 asks for new ones there."""
+    root = Path(__file__).resolve().parents[2]
+    return root / "docs" / "images" if os.environ.get("KEEP_PICTURES") else root / "out" / "pictures"
+
+
 class Page:
     """One tab. `requests` collects every address it asked for and `complaints` what went wrong in it."""
 
@@ -53,10 +59,12 @@ class Page:
         """Give the text a person can read."""
         return self.evaluate("document.body ? document.body.innerText : ''")
 
-    def wait_for(self, condition: str, seconds: float = 60) -> None:
-        """Wait until a JavaScript condition holds; fails with the page's text and complaints."""
+    def wait_for(self, condition: str, seconds: float = 60, *, needed: bool = True) -> None:
+        """Wait until a JavaScript condition holds; fails with the page's text and complaints, unless it is not `needed`."""
         end = time.monotonic() + seconds
         while not self.evaluate(f"Boolean({condition})"):
+            if not needed and time.monotonic() > end:
+                return
             assert time.monotonic() < end, f"never true: {condition}\ncomplaints: {self.complaints}\npage:\n{self.text()[:3000]}"
             time.sleep(0.2)
 

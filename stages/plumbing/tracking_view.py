@@ -1,0 +1,70 @@
+"""The view with which MLflow's UI opens: which columns its run table has and which charts compare the runs.
+
+MLflow keeps such views as tags of the experiment; `?viewStateShareKey=compare` in the address opens this one.
+The names of its keys are MLflow's own (read off a view saved in the UI of 3.17); a UI that does not know them shows its default.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any
+
+KEY = "compare"
+TAG = f"mlflow.sharedViewState.{KEY}"
+COLUMNS = (
+    "metrics.`test/accuracy_mean`", "metrics.`test/f1_macro_mean`", "metrics.`test/mcc_mean`", "params.`task`", "params.`model`",
+    "params.`split.protocol`",
+)
+COMPARED = ("test/accuracy_mean", "test/f1_macro_mean", "test/mcc_mean")
+CURVES = ("val/loss", "val/accuracy", "train/loss", "train/accuracy")
+KNOBS = ("network.depth", "network.width")
+
+
+def view_tag() -> str:
+    """Give the value of the experiment's tag `TAG`."""
+    state = base64.b64encode(zlib.compress(json.dumps(_state()).encode())).decode()
+    return json.dumps({"name": "compare runs", "createdAt": 0, "updatedAt": 0, "state": f"deflate;{state}"})
+
+
+def _state() -> dict[str, Any]:
+    """Parents only, the columns worth a look, and two sections of charts: scores and curves."""
+    return {
+        "searchFilter": "tags.level='cv'", "orderByKey": "attributes.start_time", "orderByAsc": False, "startTime": "ALL",
+        "lifecycleFilter": "Active", "datasetsFilter": [], "modelVersionFilter": "All Runs", "selectedColumns": list(COLUMNS),
+        "columnOrder": [], "columnWidths": {}, "runsHiddenMode": "FIRST_20_RUNS",
+        "compareRunSections": [_section("scores"), _section("curves")], "compareRunCharts": [_parallel(), *map(_bar, COMPARED), *map(_line, CURVES)], "viewMaximized": False, "runListHidden": False,
+        "isAccordionReordered": True, "useGroupedValuesInCharts": True, "hideEmptyCharts": True, "groupBy": None, "groupsExpanded": {},
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    }  # fmt: skip
+
+
+def _section(name: str) -> dict[str, Any]:
+    return {"uuid": name, "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+
+
+def _chart(kind: str, section: str, name: str) -> dict[str, Any]:
+    """What every kind of chart has."""
+    return {
+        "uuid": f"{section}-{name}", "type": kind, "runsCountToCompare": 20, "metricSectionId": section, "deleted": False,
+        "isGenerated": False, "displayName": name,
+    }  # fmt: skip
+
+
+def _bar(metric: str) -> dict[str, Any]:
+    return {**_chart("BAR", "scores", metric.removeprefix("test/")), "metricKey": metric}
+
+
+def _parallel() -> dict[str, Any]:
+    chosen = {"selectedParams": list(KNOBS), "selectedMetrics": list(COMPARED[:2]), "showAllRuns": False}
+    return {**_chart("PARALLEL", "scores", "knobs and scores"), **chosen}
+
+
+def _line(metric: str) -> dict[str, Any]:
+    """Draw a curve over the epochs."""
+    return {
+        **_chart("LINE", "curves", metric), "metricKey": metric, "selectedMetricKeys": [metric], "lineSmoothness": 0,
+        "xAxisScaleType": "linear", "scaleType": "linear", "range": {}, "xAxisKey": "step", "selectedXAxisMetricKey": "", "yAxisKey": "metric", "yAxisExpressions": [],
+        "ignoreOutliers": False, "useGlobalXaxisKey": True, "useGlobalLineSmoothing": True,
+    }  # fmt: skip

@@ -1,0 +1,45 @@
+"""What a person sees of a finished sweep in MLflow: a run table with scores and a comparison with curves, in a real browser."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.pages.browser import browser_page, needs_chromium, pictures
+from tests.pages.mlflow_pages import ROOT, mlflow_ui, open_comparison, open_run_table, scroll_to_curves
+from tests.plumbing.run_folders import write_run_folder
+
+NAMES = {f"binary dl{depth} {protocol}" for depth in (4, 5, 6, 7) for protocol in ("stratified", "grouped")}
+
+
+@pytest.fixture(scope="module")
+def served_sweep(tmp_path_factory):
+    """Four depths under two protocols, published the way a user back-fills, and MLflow's UI on them."""
+    root = tmp_path_factory.mktemp("sweep")
+    for depth in (4, 5, 6, 7):
+        write_run_folder(root, depth=depth, protocols=("stratified", "grouped"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        subprocess.run([sys.executable, "-m", "stages.plumbing.tracking", str(root / "out")], cwd=ROOT, check=True)
+    with mlflow_ui(f"sqlite:///{root / 'mlflow.db'}", root / "ui.log") as base:
+        yield base
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_the_run_table_opens_with_scores_and_knobs_of_every_configuration(served_sweep):
+    with browser_page(1500, 760) as page:
+        open_run_table(page, served_sweep, NAMES)
+        page.screenshot(pictures() / "mlflow-table.png")
+        assert [address for address in page.requests if not address.startswith((served_sweep, "data:", "blob:", "about:"))] == []
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_the_comparison_opens_with_parallel_coordinates_bars_and_curves(served_sweep):
+    with browser_page(1500, 1000) as page:
+        open_comparison(page, served_sweep, NAMES)
+        page.screenshot(pictures() / "mlflow-charts.png")
+        scroll_to_curves(page)
+        page.screenshot(pictures() / "mlflow-curves.png")
