@@ -257,7 +257,7 @@ class _Walk:
         self.at = 0
         self.end = 0
         self.done = False
-        self.frames = np.zeros(capture.frames_per_block, kernels.FRAME)
+        self.frames = np.empty(capture.frames_per_block, kernels.FRAME)
         self.big = False
         self.interfaces = np.zeros((0, 4), np.int64)
 

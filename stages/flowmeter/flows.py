@@ -122,7 +122,7 @@ class Meter:
         OSError
             When the file cannot be opened.
         """
-        booked = np.zeros(self.capture.frames_per_block, np.int64)
+        booked = np.empty(self.capture.frames_per_block, np.int64)
         decoded = self._decoded(None if self.threads > 1 else 1)
         for part in Ahead(decoded, depth=READ_AHEAD) if self.threads > 1 else decoded:
             self._meter_part(part, booked)
@@ -134,7 +134,7 @@ class Meter:
 
     def booked_blocks(self) -> Iterator[tuple[Block, np.ndarray]]:
         """Meter block by block; yields each block and the flow number of each of its packets, both valid until the next."""
-        booked = np.zeros(self.capture.frames_per_block, np.int64)
+        booked = np.empty(self.capture.frames_per_block, np.int64)
         for part in self._decoded(1):
             self._meter_part(part, booked)
             yield part.block, booked
@@ -144,7 +144,7 @@ class Meter:
     def _decoded(self, buffers: int | None) -> Iterator[Decoded]:
         """Read and decode; a fault of the capture ends it and is kept. buffers: 1 when each part is used up before the next."""
         size = self.capture.frames_per_block
-        ring = [np.zeros(size, kernels.PACKET) for _ in range(buffers or READ_AHEAD + 2)]  # queued, in use, being written
+        ring = [np.empty(size, kernels.PACKET) for _ in range(buffers or READ_AHEAD + 2)]  # queued, in use, being written
         try:
             for i, block in enumerate(self.capture.blocks()):
                 packets = ring[i % len(ring)]
@@ -162,6 +162,7 @@ class Meter:
         """Yield the rows that are left and close the ledger."""
         self.table.finish()
         self._close()
+        self.table.release()
         yield from self._drain()
         yield from self.builder.rest()
 

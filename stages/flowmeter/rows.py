@@ -10,6 +10,7 @@ from stages.flowmeter.profiles import Profile
 from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column, arrow_schema
 
 ARROW_TYPES = {"i2": pa.int16(), "i4": pa.int32(), "i8": pa.int64(), "u4": pa.uint32(), "u8": pa.uint64(), "f8": pa.float64()}
+FIRST_ROWS, GROWTH = 256, 4
 PADDING = 8  # one cache line: columns a power of two apart would all fall into the same cache set
 
 
@@ -32,18 +33,20 @@ class RowBuilder:
         Value of the column of that name.
     profile : Profile
     rows : int
-        Rows of a batch.
+        Rows of a batch; the first ones are smaller, because most captures have few flows.
     """
 
     def __init__(self, capture: str, profile: Profile, *, rows: int) -> None:
         self.capture = capture
         self.profile = profile
-        self.rows = rows
+        self.most_rows = rows
+        self.rows = min(rows, FIRST_ROWS) // GROWTH
         self.room = 0
         self.used = 0
 
     def _allocate(self) -> None:
         """New memory: that of the last batch belongs to whoever received it."""
+        self.rows = min(self.most_rows, self.rows * GROWTH)
         self.room = self.rows
         self.used = 0
         self.cells = np.empty((kernels.N_FEATURES, self.rows + PADDING), np.int64)

@@ -148,6 +148,11 @@ class FlowTable:
         self.flush()
         self._hand_out_in_order(self._final_order())
 
+    def release(self) -> None:
+        """Give the memory back at once; the counters stay. The sink usually refers to the table's owner, a cycle otherwise."""
+        del self.sink, self.keys, self.bodies, self.key_memory, self.body_memory, self.finished, self.finished_keys
+        del self.slots, self.segments, self.buckets
+
     def _final_order(self) -> np.ndarray:
         """Keys of the flows left at the end, in the order of the rows."""
         live = np.empty(int(self.counters[kernels.LIVE]), np.int64)

@@ -1,0 +1,177 @@
+"""Mutate captures of all formats and meter them: no crash, no hang, no read out of bounds, no runaway memory.
+
+python -m tests.fuzz.fuzz_meter --count 1000000       (a seed and a count; a failing capture is kept and named)
+NUMBA_BOUNDSCHECK=1 python -m tests.fuzz.fuzz_meter   (the same with every array access checked)
+Each mutated capture is metered in-process under one of the profiles; anything but a result or a CaptureFault is a finding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import lzma
+import random
+import resource
+import signal
+import struct
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import zstandard
+
+from stages.flowmeter.capture import CaptureFault
+from stages.flowmeter.flows import Meter
+from stages.flowmeter.profiles import PROFILES
+from tests.packets import (
+    MAC_A, Record, arp, ethernet, icmp, ipv4, ipv6, ng_block, ng_interface, ng_packet, ng_section, pcap_bytes, sctp, tcp, udp, vlan,
+)  # fmt: skip
+
+HANG_S = 20
+MEMORY_MB = 1_500
+T0 = 1_600_000_000_000_000
+INTERESTING = [0, 1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 19, 20, 31, 32, 40, 44, 58, 63, 64, 100, 127, 128, 129, 200, 254, 255]
+
+
+def seed_frames() -> list[tuple[int, bytes]]:
+    """Link type and bytes of frames that reach every part of the decoders."""
+    inner = ipv4("10.0.0.1", "10.0.0.2", 17, udp(1000, 53, b"question"))
+    segment = ipv4("10.0.0.1", "10.0.0.2", 6, tcp(options=bytes(12), payload=b"abc", flags=24))
+    long6 = struct.pack("!BB6x", 60, 0) + struct.pack("!BB14x", 51, 1) + struct.pack("!BB10x", 44, 1) + struct.pack("!BBHI", 17, 0, 1, 9) + udp(5, 6, b"x")
+    radiotap = bytes.fromhex("0000080000000000") + bytes.fromhex("8801") + bytes(2) + MAC_A * 3 + bytes(4) + bytes.fromhex("aaaa030000000800") + inner
+    l2tp = udp(1701, 1701, bytes.fromhex("ca0200010002000300040000ff030021") + segment)
+    return [
+        (1, ethernet(segment)), (1, ethernet(inner)), (1, ethernet(arp(), 0x0806, dst=b"\xff" * 6)), (1, ethernet(ipv6("fe80::1", "fe80::2", 0, long6), 0x86DD)),
+        (1, ethernet(vlan(vlan(segment), 0x8100), 0x88A8)), (1, ethernet(bytes.fromhex("0001004000020140") + inner, 0x8847)),
+        (1, ethernet(bytes.fromhex("00010140") + bytes(4) + ethernet(inner), 0x8847)),
+        (1, ethernet(struct.pack("!BBHHH", 0x11, 0, 1, len(inner) + 2, 0x0021) + inner, 0x8864)),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 47, bytes.fromhex("b00065580000000000000001") + ethernet(inner)))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 47, bytes.fromhex("3081880b000000010000000200000003") + bytes.fromhex("ff030021") + inner))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 4, inner))), (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 41, ipv6("fe80::1", "fe80::2", 58, icmp())))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, l2tp))), (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 1, icmp(3, 1, bytes(4) + inner)))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 132, sctp()))), (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, udp(1, 2, bytes(16)), more=True, ident=3))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, bytes(16), offset=3, ident=3))), (1, ethernet(bytes.fromhex("aaaa030000000800") + inner, 60)),
+        (113, struct.pack("!HHH8sH", 0, 1, 6, MAC_A + bytes(2), 0x0800) + inner), (276, struct.pack("!HHIHBB8s", 0x0800, 0, 2, 1, 0, 6, MAC_A + bytes(2)) + inner),
+        (101, inner), (0, struct.pack("<I", 2) + inner), (9, bytes.fromhex("ff030021") + inner), (127, radiotap), (105, radiotap[8:]),
+    ]  # fmt: skip
+
+
+def seed_captures() -> list[bytes]:
+    """Sound captures of both formats, small enough to be quick."""
+    frames = seed_frames()
+    seeds = []
+    for link in sorted({link for link, _ in frames}):
+        records = [Record(T0 + 700_000 * i, data) for i, (kind, data) in enumerate(frames * 2) if kind == link]
+        for big, nanoseconds in ((False, False), (True, True)):
+            seeds.append(pcap_bytes(records[:12], link=link, big=big, nanoseconds=nanoseconds))
+            seeds.append(pcap_bytes(records[12:30], link=link, big=big, nanoseconds=nanoseconds))
+    for big in (False, True):
+        blocks = [ng_section(big=big), ng_interface(1, resolution=9, offset_s=3, big=big), ng_interface(113, resolution=0x94, big=big)]
+        blocks += [ng_packet(data, T0 + i, interface=int(link == 113), big=big) for i, (link, data) in enumerate(frames) if link in (1, 113)]
+        blocks += [ng_block(3, struct.pack((">" if big else "<") + "I", 60) + frames[0][1][:60], big=big), ng_section(big=big), ng_interface(101, big=big)]
+        seeds.append(b"".join(blocks))
+    return seeds
+
+
+def mutate(data: bytes, other: bytes, rng: random.Random) -> bytes:
+    """One to eight changes: bytes, words, cuts, copies, splices."""
+    out = bytearray(data)
+    for _ in range(1 + min(7, int(rng.expovariate(0.5)))):
+        if not out:
+            return bytes(out)
+        at = rng.randrange(len(out))
+        choice = rng.randrange(9)
+        if choice == 0:
+            out[at] ^= 1 << rng.randrange(8)
+        elif choice == 1:
+            out[at] = rng.choice(INTERESTING)
+        elif choice == 2:
+            out[at : at + 4] = struct.pack(rng.choice("<>") + "I", rng.choice([0, 1, 12, 16, 0x7FFFFFFF, 0xFFFFFFFF, len(out), rng.getrandbits(32)]))
+        elif choice == 3:
+            out[at : at + 2] = struct.pack(rng.choice("<>") + "H", rng.choice([0, 1, 20, 0x0800, 0x86DD, 0x8100, 0x8847, 0x8864, 0x6558, 0xFFFF, rng.getrandbits(16)]))
+        elif choice == 4:
+            del out[at : at + rng.randrange(1, 40)]
+        elif choice == 5:
+            out[at:at] = out[rng.randrange(len(out)) :][: rng.randrange(1, 80)]
+        elif choice == 6:
+            del out[at:]
+        elif choice == 7:
+            start = rng.randrange(max(1, len(other)))
+            out[at:at] = other[start : start + rng.randrange(1, 300)]
+        else:
+            out[at : at + 8] = rng.randbytes(8)
+    return bytes(out)
+
+
+PACKERS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
+    (".gz", lambda data: gzip.compress(data, 1)),
+    (".xz", lambda data: lzma.compress(data, preset=0)),
+    (".zst", zstandard.compress),
+)
+
+
+def meter_one(path: Path, profile: str, *, keep_going: bool) -> None:
+    """Meter a file; only a CaptureFault is an answer beside a result."""
+    meter = Meter(path, profile, keep_going=keep_going, threads=1, with_digest=False)
+    try:
+        for _ in meter.batches():
+            pass
+    except CaptureFault:
+        pass
+
+
+def fuzz(count: int, seed: int, folder: Path) -> None:
+    """Meter `count` mutated captures.
+
+    Raises
+    ------
+    BaseException
+        Whatever a capture causes; that capture is left in the folder.
+    """
+    rng = random.Random(seed)
+    seeds = seed_captures()
+    names = list(PROFILES)
+    path = folder / "fuzz.pcap"
+    started = shown = time.monotonic()
+    for i in range(count):
+        data = mutate(rng.choice(seeds), rng.choice(seeds), rng)
+        if rng.random() < 0.02:
+            data = mutate(rng.choice(PACKERS)[1](data), b"", rng) if rng.random() < 0.7 else rng.choice(PACKERS)[1](data)
+        path.write_bytes(data)
+        signal.alarm(HANG_S)
+        meter_one(path, names[i % len(names)], keep_going=bool(rng.getrandbits(1)))
+        signal.alarm(0)
+        if i % 1000 == 0:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            if peak > MEMORY_MB:
+                raise MemoryError(f"{peak} MB in use after {i} captures")
+            if time.monotonic() - shown > 10:
+                shown = time.monotonic()
+                print(f"{i:,} captures, {i / (shown - started):,.0f}/s, peak {peak} MB", flush=True)
+    path.unlink(missing_ok=True)
+    print(f"{count:,} mutated captures metered in {time.monotonic() - started:.0f} s, seed {seed}: no finding")
+
+
+def on_alarm(signal_number: int, frame: object) -> None:
+    """Turn a hang into an error."""
+    raise TimeoutError(f"metering takes longer than {HANG_S} s")
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("."))
+    args = parser.parse_args()
+    signal.signal(signal.SIGALRM, on_alarm)
+    try:
+        fuzz(args.count, args.seed, args.folder)
+    except BaseException:
+        print(f"finding: the capture is {args.folder / 'fuzz.pcap'}", file=sys.stderr)
+        raise
+
+
+if __name__ == "__main__":
+    main()
