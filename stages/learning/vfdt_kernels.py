@@ -28,7 +28,9 @@ LOG_SMALLEST = math.log(1e-75)
 LOG_UNDERFLOW = -745.1332191019412  # log of half the smallest float64: below it a product is 0
 LOG_CENTRE = math.log(math.erf(3.0 / math.sqrt(2.0)) / PRECISION)  # value at the mean of a normal of the smallest spread
 WIDE_INV_STD = 10.0  # a normal wider than 0.1 has a density that hardly bends within one step of the precision
+LOG_2 = math.log(2.0)
 LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
+LOG_2PI = math.log(2.0 * math.pi)
 ROOT_HALF = math.sqrt(0.5)
 SMALLEST_VARIANCE = 1e-12
 UNSET_VARIANCE = 1.7976931348623157e308
@@ -161,7 +163,7 @@ def entropy(weights):
             logs -= w * math.log(w)
     if abs(total) < 1e-6:
         return 0.0
-    return (logs + total * math.log(total)) / (total * math.log(2.0))
+    return (logs + total * math.log(total)) / (total * LOG_2)
 
 
 @kernel
@@ -183,9 +185,11 @@ def divide(nodes, leaf, j, cut, sides, listed):
         variance = max(nodes.raw_squares[leaf, c, j] / n - mean * mean, SMALLEST_VARIANCE)
         nodes.variance[leaf, c, j] = variance
         gap = cut - mean
-        equal = n * math.exp(-gap * gap / (2.0 * variance)) / (math.sqrt(variance) * math.sqrt(2.0 * math.pi))
+        # these operations in this order: half-and-half divisions tie, and Weka's last bit decides between them (its density
+        # divides by log 2 pi where the root of 2 pi is meant; that cancels, but for the last bit)
+        equal = 1.0 / (LOG_2PI * math.sqrt(variance)) * math.exp(-(gap * gap / (2.0 * variance))) * n
         less = normal_cdf(gap / stale_std) * n - equal
-        sides[0, c], sides[1, c] = less + equal, max(n - equal - less, 0.0)
+        sides[0, c], sides[1, c] = less + equal, n - equal - less
         listed[0, c], listed[1, c] = True, True
 
 
@@ -248,7 +252,7 @@ def try_split(nodes, leaf, n_nodes, delta, tau, min_branch_fraction):
     if n_candidates == 0:
         nodes.kind[leaf] = DEAD
         return n_nodes
-    reach = math.log(max(n_listed, 2)) / math.log(2.0)
+    reach = math.log(max(n_listed, 2)) / LOG_2
     bound = math.sqrt(reach * reach * math.log(1.0 / delta) / (2.0 * nodes.weight[leaf].sum()))
     if not (best - second > bound or bound < tau):
         return n_nodes

@@ -26,7 +26,13 @@ from stages.learning.flow_columns import feature_matrix, task_truth
 from stages.learning.models import find_model
 from tests.learning.generated_flows import flow_like_features
 
-WEKA = {"vfdt": "weka.classifiers.trees.HoeffdingTree", "hoeffding_tree": "weka.classifiers.trees.HoeffdingTree", "naive_bayes": "weka.classifiers.bayes.NaiveBayes"}
+WEKA = {
+    "vfdt": "weka.classifiers.trees.HoeffdingTree",
+    "hoeffding_tree": "weka.classifiers.trees.HoeffdingTree",
+    "naive_bayes": "weka.classifiers.bayes.NaiveBayes",
+}
+Rows = tuple[np.ndarray, np.ndarray]  # features and class numbers
+HEAD = "| model | task | rows | Weka acc. | ours | same class | score gap median | 99 % | max | Weka 5-fold | ours 5-fold |"
 JAVA_OPTIONS = ["-Xmx4g", "-Dweka.packageManager.offline=true"]
 
 
@@ -44,8 +50,8 @@ class Comparison:
     score_gap_max: float
 
 
-def weka_scores(jar: Path, weka_class: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], n_classes: int) -> np.ndarray:
-    """(n, k) class probabilities of a Weka classifier trained on the rows in their order; six decimals."""
+def weka_scores(jar: Path, weka_class: str, train: Rows, test: Rows, n_classes: int) -> np.ndarray:
+    """(n, k) class probabilities of a Weka classifier trained on the rows in their order; nine decimals."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, "train.arff"), Path(folder, "test.arff")]
         for path, (X, y) in zip(paths, (train, test), strict=True):
@@ -58,11 +64,11 @@ def weka_scores(jar: Path, weka_class: str, train: tuple[np.ndarray, np.ndarray]
     return np.array([[float(value.strip("*")) for value in row[-n_classes:]] for row in rows])
 
 
-def weka_cross_validation(jar: Path, weka_class: str, X: np.ndarray, y: np.ndarray, n_classes: int, *, folds: int = 5, seed: int = 1) -> float:
+def weka_cross_validation(jar: Path, weka_class: str, rows: Rows, n_classes: int, *, folds: int = 5, seed: int = 1) -> float:
     """Accuracy of Weka's own cross-validation (-x folds -s seed)."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "all.arff")
-        write_arff(path, X, y, n_classes)
+        write_arff(path, *rows, n_classes)
         text = run_weka(jar, [weka_class, "-t", str(path), "-x", str(folds), "-s", str(seed), "-o"], folder)
     part = text[text.index("cross-validation"):]
     line = next(line for line in part.splitlines() if line.startswith("Correctly Classified"))
@@ -100,18 +106,19 @@ def ordered_names(n: int) -> list[str]:
     return [found[i] for i in range(n)]
 
 
-def compare(jar: Path, model: str, task: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], n_classes: int) -> Comparison:
+def compare(jar: Path, model: str, task: str, train: Rows, test: Rows, n_classes: int) -> Comparison:
     """Train both on the same rows in the same order, test both on the same rows."""
     theirs = weka_scores(jar, WEKA[model], train, test, n_classes)
     ours = our_scores(model, train, test[0], n_classes)
     gap = np.abs(ours - theirs).max(axis=1)
     return Comparison(
         model, task, float((theirs.argmax(axis=1) == test[1]).mean()), float((ours.argmax(axis=1) == test[1]).mean()),
-        float((theirs.argmax(axis=1) == ours.argmax(axis=1)).mean()), float(np.median(gap)), float(np.quantile(gap, 0.99)), float(gap.max()),
+        float((theirs.argmax(axis=1) == ours.argmax(axis=1)).mean()),
+        float(np.median(gap)), float(np.quantile(gap, 0.99)), float(gap.max()),
     )  # fmt: skip
 
 
-def our_scores(model: str, train: tuple[np.ndarray, np.ndarray], X: np.ndarray, n_classes: int) -> np.ndarray:
+def our_scores(model: str, train: Rows, X: np.ndarray, n_classes: int) -> np.ndarray:
     """Our scores after learning the rows in their order."""
     ours = find_model(model).make()
     if hasattr(ours, "learn_in_order"):
@@ -158,22 +165,29 @@ def main() -> None:
     if reason := available(arguments.jar):
         print(f"skipped: {reason}; see the first lines of tests/crosscheck/weka.py")
         return
-    lines = ["| model | task | rows | Weka acc. | ours | same class | score gap median | 99 % | max | Weka 5-fold | ours 5-fold |", "|" + "---|" * 11]
+    lines = [HEAD, "|" + "---|" * 11]
     for task in ("binary", "multiclass"):
         X, y, k = dataset_rows(arguments.dataset, arguments.rows, task) if arguments.dataset else generated(arguments.rows, task)
-        cut = y.size * 4 // 5
         for model in WEKA:
-            c = compare(arguments.jar, model, task, (X[:cut], y[:cut]), (X[cut:], y[cut:]), k)
-            weka_cv, our_cv = weka_cross_validation(arguments.jar, WEKA[model], X, y, k), our_cross_validation(model, X, y, k)
-            lines.append(
-                f"| {model} | {task} | {y.size} | {c.weka_accuracy:.4f} | {c.accuracy:.4f} | {c.same_class_share:.4%} | {c.score_gap_median:.1e} "
-                f"| {c.score_gap_p99:.1e} | {c.score_gap_max:.1e} | {weka_cv:.4f} | {np.mean(our_cv):.4f} ± {np.std(our_cv, ddof=1):.4f} |"
-            )
+            lines.append(table_line(arguments.jar, model, task, (X, y), k))
             print(lines[-1], flush=True)
     text = "\n".join(lines) + "\n"
     print("\n" + text)
     if arguments.out:
         arguments.out.write_text(text, encoding="utf-8")
+
+
+def table_line(jar: Path, model: str, task: str, rows: Rows, n_classes: int) -> str:
+    """One line of the table: the first four fifths against the rest, and cross-validation over all rows."""
+    X, y = rows
+    cut = y.size * 4 // 5
+    c = compare(jar, model, task, (X[:cut], y[:cut]), (X[cut:], y[cut:]), n_classes)
+    weka_cv, our_cv = weka_cross_validation(jar, WEKA[model], rows, n_classes), our_cross_validation(model, X, y, n_classes)
+    return (
+        f"| {model} | {task} | {y.size} | {c.weka_accuracy:.4f} | {c.accuracy:.4f} | {c.same_class_share:.4%} "
+        f"| {c.score_gap_median:.1e} | {c.score_gap_p99:.1e} | {c.score_gap_max:.1e} | {weka_cv:.4f} "
+        f"| {np.mean(our_cv):.4f} ± {np.std(our_cv, ddof=1):.4f} |"
+    )
 
 
 def our_cross_validation(model: str, X: np.ndarray, y: np.ndarray, n_classes: int, *, folds: int = 5, orders: int = 3) -> list[float]:

@@ -1,0 +1,91 @@
+"""The compiled Hoeffding tree equals its slow twin, and Weka where Weka can be run."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.learning.vfdt import Vfdt
+from stages.learning.vfdt_kernels import SPLIT
+from tests.crosscheck import weka
+from tests.learning.generated_flows import flow_like_features, gaussian_problem
+from tests.naive_vfdt import NaiveVfdt
+
+
+def flows(n, k, seed, columns=slice(0, 70, 9)):
+    y = np.random.default_rng(seed).choice(k, n, p=np.arange(1, k + 1) / np.arange(1, k + 1).sum())
+    X = flow_like_features(y, seed=seed, separation=3.0)[:, columns]
+    return np.column_stack([X, X[:, 0]]), y  # the last column repeats the first: merits tie
+
+
+def shape(tree, node=0):
+    nodes = tree.nodes
+    if nodes.kind[node] != SPLIT:
+        return None
+    left, right = nodes.child[node]
+    return [int(nodes.feature[node]), pytest.approx(float(nodes.cut[node]), rel=1e-12), shape(tree, left), shape(tree, right)]
+
+
+@pytest.mark.parametrize(("k", "seed"), [(2, 0), (2, 1), (3, 2), (5, 3)])
+def test_the_compiled_tree_is_the_slow_twins_tree_and_gives_its_scores(k, seed):
+    X, y = flows(2500, k, seed)
+    fast, slow = Vfdt(tau=0.2), NaiveVfdt(k, X.shape[1], tau=0.2)
+    fast.learn_in_order(X, y, np.arange(2000), n_classes=k)
+    for x, c in zip(X[:2000].tolist(), y[:2000].tolist(), strict=True):
+        slow.learn(x, c)
+    assert slow.shape() == shape(fast) and slow.shape() is not None
+    wanted = np.array([slow.scores(x) for x in X[2000:].tolist()])
+    assert np.abs(fast.predict_scores(X[2000:]) - wanted).max() < 1e-5
+
+
+def test_a_leaf_of_constants_closes_as_wekas_does():
+    fast = Vfdt()
+    y = np.arange(600) % 2
+    fast.learn_in_order(np.ones((600, 3)), y, np.arange(600), n_classes=2)
+    assert fast.facts() == {"nodes": 1, "leaves": 1, "closed_leaves": 1, "height": 1}
+    assert fast.predict_scores(np.ones((1, 3)))[0] == pytest.approx([0.5, 0.5])
+
+
+def test_a_tree_that_outgrows_its_room_is_the_same_tree():
+    X, y = flows(30_000, 3, 5)
+    roomy, tight = Vfdt(tau=1.0, grace_period=50), Vfdt(tau=1.0, grace_period=50)
+    roomy.learn_in_order(X, y, np.arange(y.size), n_classes=3)
+    assert roomy.n_nodes > 64
+    tight.learn_in_order(X, y, np.arange(y.size), n_classes=3)
+    assert np.array_equal(roomy.predict_scores(X), tight.predict_scores(X))
+    assert roomy.nodes.child[: roomy.n_nodes].max() == roomy.n_nodes - 1
+
+
+@pytest.mark.parametrize("leaf", ["majority", "bayes", "adaptive"])
+def test_every_kind_of_leaf_learns(leaf):
+    X, y, bayes = gaussian_problem(n=20_000, seed=1)
+    model = Vfdt(leaf=leaf)
+    model.fit(X[:15_000], y[:15_000], n_classes=2, seed=0)
+    assert (model.predict_scores(X[15_000:]).argmax(axis=1) == y[15_000:]).mean() > bayes - 0.06
+
+
+def test_predicting_changes_nothing():
+    X, y = flows(1500, 3, 7)
+    model = Vfdt()
+    model.fit(X, y, n_classes=3, seed=0)
+    before = model.predict_scores(X)
+    model.predict_scores(X[::-1].copy())
+    assert np.array_equal(before, model.predict_scores(X))
+
+
+def test_an_unknown_leaf_is_refused():
+    with pytest.raises(ValueError, match="leaf 'nba'; known are majority"):
+        Vfdt(leaf="nba")
+
+
+JAR = Path(os.environ["WEKA_JAR"]) if "WEKA_JAR" in os.environ else None
+
+
+@pytest.mark.skipif(bool(weka.available(JAR)), reason=f"Weka cannot be run: {weka.available(JAR)} (set WEKA_JAR)")
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+@pytest.mark.parametrize("model", ["vfdt", "naive_bayes"])
+def test_scores_are_wekas(model, task):
+    X, y, k = weka.generated(8000, task)
+    found = weka.compare(JAR, model, task, (X[:7000], y[:7000]), (X[7000:], y[7000:]), k)
+    assert found.same_class_share == 1.0 and found.score_gap_max < 1e-5
