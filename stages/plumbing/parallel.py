@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
 from stages.plumbing.progress import progress_bar
+
+ADDRESS = "DASK_SCHEDULER_ADDRESS"
+HOW_TO_START = "start them in a checkout of the same commit, with PYTHONPATH=. and --nthreads 1 (docs/scaling-out.md)"
 
 
 def parallel_map(function: Callable[[Any], Any], items: Sequence[Any], *, description: str = "", n_jobs: int = -1) -> list[Any]:
@@ -16,22 +23,79 @@ def parallel_map(function: Callable[[Any], Any], items: Sequence[Any], *, descri
 
     Runs on the local cores (joblib's loky), or on the Dask scheduler at DASK_SCHEDULER_ADDRESS. The address is
     environment and not a parameter, because where a result is computed must not change it or make it stale.
+    Dask's workers need the same code, and the same files at the same paths.
+
+    Raises
+    ------
+    ConnectionError, ImportError, RuntimeError
+        No Dask, no scheduler at the address, no workers, or workers with other code; the message says what to do.
     """
     if len(items) <= 1 or n_jobs == 1:
         return [function(item) for item in items]
-    with parallel_config(**_backend()):
-        results = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(item) for item in items)
+    with _backend() as (backend, wrap), parallel_config(backend=backend):
+        results = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(wrap(function))(item) for item in items)
         return list(progress_bar(results, total=len(items), unit="tasks", description=description))
 
 
-def _backend() -> dict[str, Any]:
-    """Name the joblib backend; a Dask client is opened only when an address is given."""
-    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+@contextlib.contextmanager
+def _backend() -> Iterator[tuple[str, Callable]]:
+    """Name the joblib backend and how functions are wrapped for it; a Dask client lives as long as the block."""
+    address = os.environ.get(ADDRESS)
     if not address:
-        return {"backend": "loky"}
+        yield "loky", lambda function: function
+        return
+    with _dask_client(address) as client:
+        _check_workers(client, address)
+        yield "dask", lambda function: partial(run_in_folder, str(Path.cwd()), function)
+
+
+def _dask_client(address: str) -> Any:
+    """Connect to the scheduler."""
     try:
         from distributed import Client
     except ImportError as error:
-        raise ImportError("DASK_SCHEDULER_ADDRESS is set, but Dask is not installed: install the extra `dask`") from error
-    Client(address)
-    return {"backend": "dask"}
+        raise ImportError(f"{ADDRESS} is set, but Dask is not installed: `uv pip install distributed`, or unset {ADDRESS}") from error
+    try:
+        return Client(address, timeout="10s", set_as_default=True)
+    except (OSError, ValueError) as error:
+        advice = f"Start `dask scheduler`, or unset {ADDRESS}"
+        raise ConnectionError(f"{ADDRESS}={address}: no scheduler answers there ({error}). {advice}") from error
+
+
+def _check_workers(client: Any, address: str) -> None:
+    """Refuse workers that would run other code than this process: nothing else would notice that the result is another."""
+    if not client.scheduler_info()["workers"]:
+        raise RuntimeError(f"{address} has a scheduler but no workers: {HOW_TO_START}")
+    answers = client.run(_code_digest_there, on_error="return")
+    wrong = {worker: answer for worker, answer in answers.items() if answer != code_digest()}
+    if wrong:
+        worker, answer = next(iter(wrong.items()))
+        raise RuntimeError(f"{len(wrong)} of {len(answers)} Dask workers run other code than this one ({worker}: {answer}): {HOW_TO_START}")
+
+
+def _code_digest_there() -> str:
+    """Give the worker's own digest; it is sent by name, so the worker answers with the code it has."""
+    return code_digest()
+
+
+def code_digest() -> str:
+    """Hash the Python files of the package `stages` that this process runs."""
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def run_in_folder(folder: str, function: Callable[[Any], Any], item: Any) -> Any:
+    """Call `function(item)` with the caller's current folder, so that relative paths mean the same on a worker.
+
+    Raises
+    ------
+    FileNotFoundError
+        The worker does not see the folder.
+    """
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"{folder}: not on this Dask worker; workers need the same files at the same paths (docs/scaling-out.md)")
+    with contextlib.chdir(folder):
+        return function(item)

@@ -119,7 +119,8 @@ def _experiment_id(client: Any) -> str:
         return experiment.experiment_id
     local = store_uri().startswith("sqlite:")
     location = (workspace() / "mlartifacts").as_uri() if local else None
-    return client.create_experiment(EXPERIMENT, artifact_location=location, tags={**EXPERIMENT_TAGS, tracking_view.TAG: tracking_view.view_tag()})
+    tags = {**EXPERIMENT_TAGS, tracking_view.TAG: tracking_view.view_tag()}
+    return client.create_experiment(EXPERIMENT, artifact_location=location, tags=tags)
 
 
 def _is_published(client: Any, experiment_id: str, digest: str) -> bool:

@@ -34,7 +34,9 @@ def _state() -> dict[str, Any]:
         "searchFilter": "tags.level='cv'", "orderByKey": "attributes.start_time", "orderByAsc": False, "startTime": "ALL",
         "lifecycleFilter": "Active", "datasetsFilter": [], "modelVersionFilter": "All Runs", "selectedColumns": list(COLUMNS),
         "columnOrder": [], "columnWidths": {}, "runsHiddenMode": "FIRST_20_RUNS",
-        "compareRunSections": [_section("scores"), _section("curves")], "compareRunCharts": [_parallel(), *map(_bar, COMPARED), *map(_line, CURVES)], "viewMaximized": False, "runListHidden": False,
+        "compareRunSections": [_section("scores"), _section("curves")],
+        "compareRunCharts": [_parallel(), *map(_bar, COMPARED), *map(_line, CURVES)],
+        "viewMaximized": False, "runListHidden": False,
         "isAccordionReordered": True, "useGroupedValuesInCharts": True, "hideEmptyCharts": True, "groupBy": None, "groupsExpanded": {},
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
     }  # fmt: skip
@@ -65,6 +67,7 @@ def _line(metric: str) -> dict[str, Any]:
     """Draw a curve over the epochs."""
     return {
         **_chart("LINE", "curves", metric), "metricKey": metric, "selectedMetricKeys": [metric], "lineSmoothness": 0,
-        "xAxisScaleType": "linear", "scaleType": "linear", "range": {}, "xAxisKey": "step", "selectedXAxisMetricKey": "", "yAxisKey": "metric", "yAxisExpressions": [],
+        "xAxisScaleType": "linear", "scaleType": "linear", "range": {},
+        "xAxisKey": "step", "selectedXAxisMetricKey": "", "yAxisKey": "metric", "yAxisExpressions": [],
         "ignoreOutliers": False, "useGlobalXaxisKey": True, "useGlobalLineSmoothing": True,
     }  # fmt: skip
