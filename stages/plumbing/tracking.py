@@ -63,7 +63,7 @@ def publish_folder(folder: Path) -> list[str]:
     """
     results = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
     digest = _digest(folder)
-    with _store() as (client, experiment_id):
+    with open_store() as (client, experiment_id):
         new = []
         for number, protocol in enumerate(results["protocols"]):
             if _is_published(client, experiment_id, f"{digest}-{protocol}"):
@@ -94,7 +94,7 @@ def experiment_name() -> str:
 
 
 @contextmanager
-def _store() -> Iterator[tuple[Any, str]]:
+def open_store() -> Iterator[tuple[Any, str]]:
     """Open the store and its experiment, one process of this workspace at a time.
 
     Four processes that met a fresh SQLite store at once broke it for good, and many writers lock each other out.
