@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from stages.flowmeter.packets import packet_batches
-from stages.flowmeter.several import Options
+from stages.flowmeter.several import SIDE_BY_SIDE_BYTES, Options
 from stages.plumbing.parallel import parallel_map
 from stages.plumbing.params import Data, read_data, read_section
 from stages.plumbing.tables import read_table, write_json, write_table
@@ -41,7 +41,10 @@ def label_source(source: str, flows: pa.Table, data: Data, params: Params, packe
     notices = _check_captures(source, truth, folder, params)
     rows = list(rows_by_capture(flows))
     judge = partial(_label_one, truth=truth, folder=folder, packets=packets)
-    parts: list[Part] = parallel_map(judge, [(name, flows.take(numbers)) for name, numbers in rows], description=f"label {source}")
+    n_bytes = sum((folder / name).stat().st_size for name, _ in rows if (folder / name).is_file())
+    n_jobs = -1 if n_bytes >= SIDE_BY_SIDE_BYTES else 1
+    items = [(name, flows.take(numbers)) for name, numbers in rows]
+    parts: list[Part] = parallel_map(judge, items, description=f"label {source}", n_jobs=n_jobs)
     notices += check_labels(parts, classes=data.classes, unlabelled=params.unlabelled)
     labelled, apart = join_labels(flows, [(numbers, part) for (_, numbers), part in zip(rows, parts, strict=True)])
     return labelled, apart, summarise(source, parts, notices)

@@ -21,8 +21,9 @@ def rows_by_capture(flows: pa.Table) -> Iterator[tuple[str, np.ndarray]]:
     coded = flows.column("capture").combine_chunks().dictionary_encode()
     codes = coded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=len(coded.dictionary)))
-    for name, begin, end in zip(coded.dictionary.to_pylist(), np.concatenate([[0], ends[:-1]]), ends, strict=True):
+    n_rows = np.bincount(codes, minlength=len(coded.dictionary))
+    ends = np.cumsum(n_rows)
+    for name, begin, end in zip(coded.dictionary.to_pylist(), ends - n_rows, ends, strict=True):
         yield name, order[begin:end]
 
 
