@@ -48,8 +48,10 @@ def find_package(named: str | None, profile: str | None) -> Package:
 def open_capture(path: str, package: Package, stop: Stop) -> Any:
     """The flow meter of a capture, set as for the training flows; when asked to stop it ends early with all flows handed out."""
     from stages.flowmeter.flows import Meter
+    from stages.live.meter import LiveMeter
 
-    meter = Meter(path, keep_going=True, with_digest=False, **package.manifest["meter"])
+    settings = package.manifest["meter"]
+    meter = LiveMeter(**settings, stopped=stop.asked) if path == "-" else Meter(path, keep_going=True, with_digest=False, **settings)
     blocks = meter.capture.blocks
     meter.capture.blocks = lambda: stop.until_asked(blocks())  # type: ignore[method-assign]
     return meter

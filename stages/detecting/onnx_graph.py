@@ -74,14 +74,15 @@ def logits_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelPr
 
 
 def gradient_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelProto:
-    """`features` (n, d) float64, `direction` (n, k) float32 -> `gradient` (n, d) float32.
+    """`normalised` (n, d) float32, `direction` (n, k) float32 -> `gradient` (n, d) float32.
 
     The gradient of the sum over classes of direction * logit with respect to the normalised features, by hand-written
     back-propagation: dense networks need only products and masks.
     """
     from onnx import TensorProto, helper, numpy_helper
 
-    nodes, values = _normalisation(chain)
+    nodes: list[Any] = []
+    values: list[Any] = []
     signal = "normalised"
     for i, (kernel, bias) in enumerate(zip(chain.kernels, chain.biases, strict=True)):
         values.append(numpy_helper.from_array(kernel, f"kernel_{i}"))
@@ -100,8 +101,8 @@ def gradient_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.Model
             nodes.append(helper.make_node("Mul", [pulled, f"active_{i - 1}"], [f"masked_{i}"]))
             back = f"masked_{i}"
     direction = helper.make_tensor_value_info("direction", TensorProto.FLOAT, ["flows", len(chain.biases[-1])])
-    output = helper.make_tensor_value_info("gradient", TensorProto.FLOAT, ["flows", chain.mean.size])
-    return _model(nodes, [_features_info(chain), direction], [output], values, metadata, "gradient")
+    normalised, output = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["flows", chain.mean.size]) for name in ("normalised", "gradient"))
+    return _model(nodes, [normalised, direction], [output], values, metadata, "gradient")
 
 
 def _normalisation(chain: DenseChain) -> tuple[list[Any], list[Any]]:

@@ -40,6 +40,11 @@ def attack_log_odds(logits: np.ndarray, temperature: float, benign_index: int) -
     return top + np.log(np.exp(scaled - top[:, None]).sum(axis=1)) - benign
 
 
+def probability_of(log_odds: np.ndarray | float) -> np.ndarray:
+    """Probability of log-odds, without overflow on either side."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds, np.float64)))
+
+
 def decide(logits: np.ndarray, *, temperature: float, benign_index: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """The class that each flow is called, (n,) int64, and the log-odds of attack that it rests on, (n,) float64.
 

@@ -10,7 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages.detecting.operating_point import attack_log_odds, fit_temperature, log_loss, log_scores, probabilities, recall_at, threshold_for_alarms
+from stages.detecting.operating_point import (
+    attack_log_odds,
+    fit_temperature,
+    log_loss,
+    log_scores,
+    probabilities,
+    probability_of,
+    recall_at,
+    threshold_for_alarms,
+)
 from stages.learning.calibration import calibration_error
 
 
@@ -74,6 +83,6 @@ def choose_operating_point(
     measured = recall_at(log_odds, predictions.truth, classes, benign_index, threshold)
     at_half = recall_at(log_odds, predictions.truth, classes, benign_index, 0.0)
     return {
-        "log_odds": threshold, "attack_probability": float(1.0 / (1.0 + np.exp(-threshold))), "wanted_false_alarm_share": false_alarm_share,
+        "log_odds": threshold, "attack_probability": float(probability_of(threshold)), "wanted_false_alarm_share": false_alarm_share,
         "protocol": predictions.protocol, "measured": measured, "at_probability_one_half": at_half,
     }  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stages.detecting.novelty import Novelty, find_prototypes, novelty_from_plain
-from stages.detecting.operating_point import threshold_for_alarms
+from stages.detecting.operating_point import probability_of, threshold_for_alarms
 from stages.detecting.package import Package, PackageError
 from stages.detecting.verdicts import OperatingPoint
 
@@ -92,7 +92,7 @@ def calibrate(package: Package, flows: BenignFlows, *, days: float, max_alarms_p
     was_alarm = log_odds >= before
     return {
         "format": FORMAT, "package_sha256": package.identity, "package": package.manifest["name"],
-        "log_odds": threshold, "attack_probability": float(1.0 / (1.0 + np.exp(-threshold))),
+        "log_odds": threshold, "attack_probability": float(probability_of(threshold)),
         "novelty": {"threshold": novelty.threshold, "prototypes": more.astype(float).tolist()},
         "benign_flows": len(X), "share_of_flows_kept": flows.share, "days": days, "max_alarms_per_day": max_alarms_per_day,
         "before": _rates(was_alarm & (package_novelty.distances(X) <= package_novelty.threshold), X, package_novelty, days * flows.share),

@@ -82,15 +82,15 @@ def _warnings(summary: Mapping[str, Any]) -> str:
 
 
 def _incidents(incidents: Sequence[Mapping[str, Any]], nothing: str) -> str:
-    """Alarms of a kind between two hosts, the strongest first."""
+    """Alarms of one class by one initiator, the strongest first."""
     if not incidents:
         return f"<p class='soft'>{nothing}</p>"
     rows = [[
-        _raw(f"<b>{escape(i['class'])}</b>"), f"{i['src']} → {i['dst']}", i["flows"], _probability(i), _raw(_reasons(i)),
+        _raw(f"<b>{escape(i['class'])}</b>"), _raw(f"{escape(i['src'])}<br><span class='soft'>→ {escape(i['dst'])}{' and others' if i['flows'] > 1 else ''}</span>"), i["flows"], _probability(i), _raw(_reasons(i)),
         _raw(f"{escape(i['first'][:19])}<br><span class='soft'>{escape(i['capture'])}, packets {i['first_packet']:,}–{i['last_packet']:,}</span>"
              f"<details><summary>Wireshark</summary><code>{escape(i['wireshark'])}</code></details>"),
     ] for i in incidents]  # fmt: skip
-    return _table(["class", "from → to", "flows", "attack", "what spoke for it in the strongest flow", "first flow, and where the strongest is"], rows, "ttnntt")
+    return _table(["class", "initiator → responder", "flows", "attack", "what spoke for it in the strongest flow", "first flow, and where the strongest is"], rows, "ttnntt")
 
 
 def _reasons(incident: Mapping[str, Any]) -> str:

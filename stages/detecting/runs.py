@@ -142,8 +142,7 @@ def warn_of_attacks(path: str, tally: Tally) -> None:
     """Name the hosts whose flows the model calls attacks in a capture that is meant to be benign."""
     if tally.attacks == 0:
         return
-    worst = tally.top_incidents("attack", 3)
-    hosts = ", ".join(f"{i.src} → {i.dst} ({i.label}, {i.flows:,} flows)" for i in worst)
+    hosts = ", ".join(f"{i.src} ({i.label}, {i.flows:,} flows)" for i in tally.top_incidents("attack", 3))
     print(f"warning: {path}: the model calls {tally.attacks:,} of {tally.flows:,} flows attacks, strongest {hosts}", file=sys.stderr)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stages.detecting.inference import Network
+from stages.detecting.operating_point import probability_of
 from stages.detecting.package import open_package
 from stages.detecting.verdicts import UNKNOWN, UNKNOWN_CLASS, VERDICTS, Judge, package_point
 
@@ -38,7 +39,7 @@ class Served:
         shown = np.where(decisions.code == UNKNOWN, len(package.classes), decisions.likeliest)
         columns = {
             "verdict": np.array(VERDICTS)[decisions.code], "class": names[shown],
-            "attack_probability": 1.0 / (1.0 + np.exp(-decisions.log_odds)), "novelty": decisions.familiarity.astype(np.float64),
+            "attack_probability": probability_of(decisions.log_odds), "novelty": decisions.familiarity.astype(np.float64),
         }  # fmt: skip
         return pd.DataFrame(columns | {f"p_{name}": decisions.shares[:, c] for c, name in enumerate(package.classes)})
 

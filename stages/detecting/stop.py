@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Stop:
-    """Remembers that SIGINT or SIGTERM came, and ends standard input for a reader that waits for it. A second signal ends at once."""
+    """Remembers that SIGINT or SIGTERM came; a second signal ends the program at once."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -35,7 +35,3 @@ class Stop:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         self.signal = number
-        # a read that waits for packets is taken up again after this handler (PEP 475), and then finds the end of input
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)

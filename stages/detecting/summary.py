@@ -47,7 +47,7 @@ def incident_to_plain(incident: Incident) -> dict[str, Any]:
     """One incident, with where to find its strongest flow."""
     example = incident.example
     return {
-        "src": incident.src, "dst": incident.dst, "class": incident.label, "flows": incident.flows,
+        "src": incident.src, "dst": example["dst_ip"], "class": incident.label, "flows": incident.flows,
         "first": utc_text(incident.first_us), "last": utc_text(incident.last_us),
         "attack_probability": example["attack_probability"], "novelty": example["novelty"], "because": example["unknown_because"],
         "capture": example["capture"], "first_packet": example["first_packet"], "last_packet": example["last_packet"],

@@ -6,21 +6,22 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 TIMELINE_BINS = 240  # at most; when the traffic runs past the last, two become one
 FIRST_BIN_US = 1_000_000
-MAX_HOSTS, MAX_INCIDENTS = 20_000, 20_000  # beyond, the smallest half is added up under OTHERS
+MAX_HOSTS, MAX_INCIDENTS = 20_000, 5_000  # beyond, the smallest half is added up under OTHERS, or forgotten
+GROUPS_PER_BATCH = 256  # hosts and incidents of one batch that are looked at; the rest of them go into the totals only
 OTHERS = "(others)"
 
 
 @dataclass
 class Incident:
-    """Alarms of one kind from one host to another: how many, from when to when, and the flow that stands out most."""
+    """Alarms of one class by one initiator: how many, from when to when, and the flow that stands out most."""
 
     src: str
-    dst: str
     verdict: str
     label: str
     flows: int = 0
@@ -38,7 +39,7 @@ class Tally:
         self.classes: dict[str, int] = {}
         self.because: dict[str, int] = {}
         self.hosts: dict[str, dict[str, int]] = {}
-        self.incidents: dict[tuple[str, str, str], Incident] = {}
+        self.incidents: dict[tuple[str, str], Incident] = {}
         self.timeline = Timeline()
         self.flows = 0
         self.first_us: int | None = None
@@ -88,53 +89,68 @@ class Tally:
     def _add_hosts(self, table: pa.Table) -> None:
         """Flows, bytes, packets and verdicts per initiator."""
         groups = table.group_by(["src_ip", "verdict"]).aggregate([("packets", "sum"), ("payload_bytes", "sum"), ("verdict", "count")])
-        for row in groups.to_pylist():
-            host = self.hosts.setdefault(row["src_ip"], {"flows": 0, "bytes": 0, "packets": 0})
-            host["flows"] += row["verdict_count"]
-            host["bytes"] += int(row["payload_bytes_sum"])
-            host["packets"] += row["packets_sum"]
-            host[row["verdict"]] = host.get(row["verdict"], 0) + row["verdict_count"]
+        for row in _largest(groups, "verdict_count").to_pylist():
+            host = self._host(row["src_ip"])
+            _add_to(host, row["verdict"], row["verdict_count"], packets=row["packets_sum"], payload=int(row["payload_bytes_sum"]))
         if len(self.hosts) > MAX_HOSTS:
             self._merge_small_hosts()
+
+    def _host(self, name: str) -> dict[str, int]:
+        """The counts of one initiator."""
+        return self.hosts.setdefault(name, {"flows": 0, "bytes": 0, "packets": 0})
 
     def _merge_small_hosts(self) -> None:
         """Add the hosts with the fewest flows up under one name."""
         ranked = sorted((name for name in self.hosts if name != OTHERS), key=lambda name: self.hosts[name]["flows"])
-        others = self.hosts.setdefault(OTHERS, {"flows": 0, "bytes": 0, "packets": 0})
+        others = self._host(OTHERS)
         for name in ranked[: len(ranked) // 2]:
             for key, value in self.hosts.pop(name).items():
                 others[key] = others.get(key, 0) + value
 
     def _add_incidents(self, table: pa.Table) -> None:
-        """Alarms and unknown flows by initiator, responder and class."""
+        """Alarms and unknown flows by initiator and class."""
         notable = table.filter(pc.not_equal(table.column("verdict"), "benign"))
         if notable.num_rows == 0:
             return
         unknown = pc.equal(notable.column("verdict"), "unknown")
         score = pc.if_else(unknown, notable.column("novelty"), notable.column("attack_log_odds"))
-        notable = notable.append_column("score", pc.fill_null(score, float("inf"))).append_column("row", pa.array(range(notable.num_rows)))
-        notable = notable.append_column("start_us", notable.column("start").cast(pa.int64()))
-        ranked = notable.sort_by([("score", "descending")])
-        keys = ["src_ip", "dst_ip", "class"]
+        keyed = pa.table({
+            "src_ip": notable.column("src_ip"), "class": notable.column("class"), "verdict": notable.column("verdict"),
+            "start_us": notable.column("start").cast(pa.int64()), "score": pc.fill_null(score, float("inf")), "row": np.arange(notable.num_rows),
+        }).sort_by([("score", "descending")])  # fmt: skip
         wanted = [("row", "count"), ("start_us", "min"), ("start_us", "max"), ("score", "first"), ("row", "first"), ("verdict", "first")]
-        for row in ranked.group_by(keys, use_threads=False).aggregate(wanted).to_pylist():
+        groups = keyed.group_by(["src_ip", "class"], use_threads=False).aggregate(wanted)
+        for row in _largest(groups, "row_count", "score_first").to_pylist():
             self._add_incident(row, notable)
         if len(self.incidents) > MAX_INCIDENTS:
-            weakest = sorted(self.incidents, key=lambda key: self.incidents[key].score)[: MAX_INCIDENTS // 2]
-            for key in weakest:
+            for key in sorted(self.incidents, key=lambda key: self.incidents[key].score)[: MAX_INCIDENTS // 2]:
                 del self.incidents[key]
 
     def _add_incident(self, row: dict[str, Any], notable: pa.Table) -> None:
         """One group of a batch into the incident it belongs to."""
-        key = (row["src_ip"], row["dst_ip"], row["class"])
-        incident = self.incidents.setdefault(key, Incident(*key[:2], row["verdict_first"], row["class"]))
-        first, last = (row[f"start_us_{end}"] for end in ("min", "max"))
+        key = (row["src_ip"], row["class"])
+        incident = self.incidents.setdefault(key, Incident(key[0], row["verdict_first"], key[1]))
+        first, last = row["start_us_min"], row["start_us_max"]
         incident.first_us = first if incident.flows == 0 else min(incident.first_us, first)
         incident.last_us = last if incident.flows == 0 else max(incident.last_us, last)
         incident.flows += row["row_count"]
         if row["score_first"] > incident.score:
             incident.score = row["score_first"]
-            incident.example = notable.slice(row["row_first"], 1).drop_columns(["score", "row", "start_us"]).to_pylist()[0]
+            incident.example = notable.slice(row["row_first"], 1).to_pylist()[0]
+
+
+def _add_to(host: dict[str, int], verdict: str, flows: int, *, packets: int, payload: int) -> None:
+    """Add flows of one verdict to a host's counts."""
+    for key, n in (("flows", flows), ("packets", packets), ("bytes", payload), (verdict, flows)):
+        host[key] = host.get(key, 0) + n
+
+
+def _largest(groups: pa.Table, *by: str) -> pa.Table:
+    """The groups of a batch that are largest by any of the columns; a flood with forged senders makes a group of every flow."""
+    if groups.num_rows <= GROUPS_PER_BATCH:
+        return groups
+    chosen = [pc.select_k_unstable(groups, GROUPS_PER_BATCH // len(by), [(column, "descending")]).to_numpy() for column in by]
+    return groups.take(np.unique(np.concatenate(chosen)))
 
 
 class Timeline:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from stages.detecting.novelty import Novelty, novelty_from_plain
-from stages.detecting.operating_point import decide, probabilities
+from stages.detecting.operating_point import decide, probabilities, probability_of
 from stages.detecting.package import Package
 from stages.detecting.reasons import contributions, distinct_rows, strongest
 
@@ -32,8 +32,8 @@ class Network(Protocol):
     def logits(self, X: np.ndarray) -> np.ndarray:
         """(n, k) logits."""
 
-    def gradient(self, X: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """(n, d) gradient of sum(direction * logits) with respect to the normalised features."""
+    def gradient(self, normalised: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """(n, d) gradient of sum(direction * logits) at normalised features."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Judge:
         self.package, self.network, self.point = package, network, point
         self.temperature = float(package.manifest["calibration"]["temperature"])
         self.usual = np.array(package.reference["benign_median"])
-        self.slope = np.array(package.reference["normalise"]["scale"])
+        self._mean, self._scale, self._offset = (np.array(package.reference["normalise"][name]) for name in ("mean", "scale", "offset"))
         self.schema = verdict_schema(package.classes)
 
     def decide(self, X: np.ndarray) -> Decisions:
@@ -96,6 +96,10 @@ class Judge:
         code = np.where(~finite | (familiarity > 1.0), UNKNOWN, called).astype(np.int8)
         shares[~finite], log_odds[~finite], familiarity[~finite] = np.nan, np.nan, np.nan
         return Decisions(code, likeliest, shares, log_odds, familiarity, finite)
+
+    def normalise(self, X: np.ndarray) -> np.ndarray:
+        """Features as the first dense layer sees them, float32."""
+        return ((X - self._mean) * self._scale + self._offset).astype(np.float32)
 
     def judge(self, batch: pa.RecordBatch | pa.Table) -> tuple[pa.Table, Decisions, np.ndarray]:
         """Verdict table of some flows (see `verdict_schema`), the decisions in it, and the features they were made from."""
@@ -119,7 +123,7 @@ class Judge:
             "verdict": pa.array(VERDICTS).take(pa.array(decisions.code)),
             "class": names.take(pa.array(shown)),
             "probability": pa.array(np.where(unknown, np.nan, own), from_pandas=True),
-            "attack_probability": pa.array(1.0 / (1.0 + np.exp(-decisions.log_odds)), from_pandas=True),
+            "attack_probability": pa.array(probability_of(decisions.log_odds), from_pandas=True),
             "attack_log_odds": pa.array(decisions.log_odds, from_pandas=True),
             "novelty": pa.array(decisions.familiarity, from_pandas=True),
             "unknown_because": pa.array(["", UNLIKE, NOT_FINITE]).take(pa.array(because)),
@@ -149,7 +153,7 @@ class Judge:
         direction = np.zeros((first.size, len(self.package.classes)), np.float32)
         direction[np.arange(first.size), classes[first]] = 1.0 / self.temperature
         direction[:, self.package.benign_index] = -1.0 / self.temperature
-        order, weight = strongest(contributions(self.network, X[first], self.usual, self.slope, direction), N_REASONS)
+        order, weight = strongest(contributions(self.network, self.normalise(X[first]), self.normalise(self.usual), direction), N_REASONS)
         return order[inverse], weight[inverse]
 
     def _reason_lists(self, X: np.ndarray, order: np.ndarray, weight: np.ndarray, told: np.ndarray) -> pa.ListArray:
