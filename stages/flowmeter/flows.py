@@ -19,7 +19,7 @@ from stages.flowmeter.table import FlowTable
 
 SWEEP_PACKETS = 65_536  # flows are looked over for silent ones at most this often
 N_FRAGMENTS = 1024
-BATCH_ROWS = 32_768
+BATCH_ROWS = 16_384
 READ_AHEAD = 4  # blocks
 
 

@@ -15,7 +15,7 @@ from stages.flowmeter.profiles import Profile
 from stages.flowmeter.rows import columns_of, schema_of
 from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 
-ROW_GROUP_ROWS = 32_768  # 99 columns of it are about 25 MB before compression
+ROW_GROUP_ROWS = 16_384  # 99 columns of it are about 13 MB before compression
 LABEL = "NeedManualLabel"
 
 # where the corrected tool inserts its columns: behind which of the others
