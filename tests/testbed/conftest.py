@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.testbed.sample import write_sample
-from tests.testbed.measured import Sample, metered_sample
-
-SMALL_SCALE = 0.08
+from tests.testbed.measured import SMALL_SCALE, Sample, metered_sample
 
 
 @pytest.fixture(scope="session")

@@ -19,14 +19,14 @@ from stages.truth.labelling import join_labels
 from stages.truth.sources import open_truth
 from tests.testbed.kept_truth import conversation, kept_truth
 
-PROFILE = "paper"
+SMALL_SCALE = 0.08
 SOURCES = {
     "D1": {"kind": "packet_filters", "folder": "D1", "rules": "D1/dataset_description.csv"},
     "D2": {"kind": "folders", "folder": "D2", "hosts": "D2/hosts.yaml", "background": "BENIGN"},
     "D3": {"kind": "mac_list", "folder": "D3", "devices": "D3/List_Of_Devices.txt"},
     "D4": {"kind": "zeek", "folder": "D4", "background": "BENIGN"},
 }
-ARP_AS_ADDRESSES = {"8.6.0.1", "8.0.6.4"}      # what the old flow meter reads out of a broadcast ARP frame
+ARP_AS_ADDRESSES = {"8.6.0.1", "8.0.6.4"}      # what old flow meters read out of a broadcast ARP frame
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def captures_of(source: str, seed: int, scale: float) -> list[Capture]:
     return list({"D2": d2, "D3": d3}[source].captures(seed, scale))
 
 
-def metered_sample(folder: Path, *, seed: int, scale: float) -> Sample:
+def metered_sample(folder: Path, *, seed: int, scale: float, profile: str = "paper") -> Sample:
     """Meter and label the captures below a folder that `write_sample` wrote with this seed and scale."""
     tables, known = [], []
     for source, options in SOURCES.items():
@@ -53,8 +53,8 @@ def metered_sample(folder: Path, *, seed: int, scale: float) -> Sample:
         for capture in captures_of(source, seed, scale):
             name = f"{capture.name}.zst"
             path = folder / source / name
-            flows = flows_from_capture(path, PROFILE, name=name)
-            part = truth.label(name, flows, partial(packet_batches, path, PROFILE))
+            flows = flows_from_capture(path, profile, name=name)
+            part = truth.label(name, flows, partial(packet_batches, path, profile))
             labelled, apart = join_labels(flows, [(np.arange(flows.num_rows), part)])
             if apart.num_rows:
                 raise ValueError(f"{source}/{name}: the truth files leave {apart.num_rows} flows without a class")

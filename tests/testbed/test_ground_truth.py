@@ -12,7 +12,7 @@ import pytest
 from stages.testbed.tape import Label
 from stages.truth.display_filter import parse_filter
 from tests.shared import SHARED, needs_shared
-from tests.testbed.measured import Sample
+from tests.testbed.measured import SMALL_SCALE, Sample, metered_sample
 
 
 def disagreements(sample: Sample) -> Counter:
@@ -25,6 +25,13 @@ def disagreements(sample: Sample) -> Counter:
 def test_files_and_maker_agree_on_every_flow_of_the_small_sample(small_sample):
     assert small_sample.flows.num_rows > 2000
     assert disagreements(small_sample) == Counter()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["original", "corrected", "clean"])
+def test_files_and_maker_agree_whichever_way_the_flows_are_metered(small_folder, profile):
+    sample = metered_sample(small_folder, seed=7, scale=SMALL_SCALE, profile=profile)
+    assert disagreements(sample) == Counter()
 
 
 @pytest.mark.slow

@@ -89,21 +89,20 @@ def udp_flood(scene: Scene, bot: Host, target: Host, *, at_us: int, sockets: int
 
 
 def ack_flood(scene: Scene, bot: Host, target: Host, *, at_us: int, sockets: int, packets_each: int, size_bytes: int, pause_us: int) -> int:
-    """Send ACK segments that belong to no connection; the target refuses some of them with RST."""
+    """Send ACK segments that belong to no connection; the firewall before the target refuses at most one of each socket with RST."""
     rng = scene.rng
     end_us = at_us
     for _ in range(sockets):
-        src_port, dst_port, window = (
-            1024 + rng.randrange(64_000),
-            weighted(rng, ((3, 80), (1, 443), (1, rng.randrange(1, 65535)))),
-            rng.getrandbits(16),
-        )
+        src_port, window = 1024 + rng.randrange(64_000), rng.getrandbits(16)
+        dst_port = weighted(rng, ((3, 80), (1, 443), (1, rng.randrange(1, 65535))))
         when_us = at_us + rng.randrange(1_500_000)
-        for _ in range(max(2, log_uniform(rng, packets_each / 6, packets_each * 2.5))):
+        count = max(2, log_uniform(rng, packets_each / 6, packets_each * 2.5))
+        refused = rng.randrange(count) if happens(rng, 0.6) else -1
+        for number in range(count):
             size = around(rng, size_bytes, 0.02) if size_bytes else 0
             segment(scene, bot, target, src_port=src_port, dst_port=dst_port, flags=ACK | (PSH if happens(rng, 0.05) else 0),
                     seq=rng.getrandbits(32), ack=rng.getrandbits(32), window=window, at_us=when_us, payload=ciphertext(rng, size))
-            if happens(rng, 0.3):
+            if number == refused:
                 segment(scene, target, bot, src_port=dst_port, dst_port=src_port, flags=RST, seq=rng.getrandbits(32), window=0,
                         at_us=when_us + around(rng, target.delay_us, 0.3), ident=0, dont_fragment=True)
             when_us += around(rng, pause_us, 0.8)
