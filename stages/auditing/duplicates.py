@@ -107,7 +107,7 @@ def count_twins(vectors: np.ndarray, n_vectors: int, split: Mapping[str, np.ndar
     """
     rows, test_fold, train_folds = split["row"], split["test_fold"], split["train_folds"].astype(np.uint64)
     if len(rows) and int(rows.max()) >= len(vectors):
-        raise ValueError(f"the split names row {int(rows.max()):,}, but the dataset has {len(vectors):,} rows: it was cut from another dataset")
+        raise ValueError(f"the split names row {int(rows.max()):,} of a dataset of {len(vectors):,} rows: it was cut from another dataset")
     folds = []
     for fold in np.unique(test_fold[test_fold >= 0]):
         in_training = np.zeros(n_vectors, dtype=bool)

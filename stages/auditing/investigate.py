@@ -20,6 +20,9 @@ from stages.auditing.source_probe import probe_sources
 from stages.auditing.timeouts import timeout_effect
 from stages.flowmeter.schema import MODEL_FEATURE_NAMES
 
+TCP, UDP = 6, 17
+ARP_READ_AS_IPV4 = "8.6.0.1"
+"""Sender of the flow that broadcast ARP becomes when the bytes from its first on are read as an IPv4 header."""
 ReadColumn = Callable[[str], pa.ChunkedArray]
 
 
@@ -111,6 +114,7 @@ def investigate(
             "impossible": impossible,
         },
         "ground_truth": _ground_truth(read, len(labels), summaries),
+        "no_flows": _no_flows(read, sources, names, labels, classes),
         "timeouts": _timeouts(read, sources, names),
     }
     durations = {name: sample["flow_duration_us"][sources[rows] == number] / 1e6 for number, name in enumerate(names)}
@@ -189,6 +193,18 @@ def _ground_truth(read: ReadColumn, n_rows: int, summaries: Mapping[str, Mapping
         "kept_apart": sum(sum(summary.get("kept_apart", {}).values()) + summary.get("unlabelled", 0) for summary in summaries.values()),
         "rules": {source: summary.get("rules", {}) for source, summary in summaries.items()},
         "notices": notices,
+    }
+
+
+def _no_flows(read: ReadColumn, sources: np.ndarray, names: list[str], labels: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Count rows that are no TCP or UDP conversation, and among them broadcast ARP that CICFlowMeter reads as IPv4."""
+    portless = ~np.isin(read("protocol").to_numpy(), [TCP, UDP])
+    codes, addresses = encode(read("src_ip"))
+    arp = codes == addresses.index(ARP_READ_AS_IPV4) if ARP_READ_AS_IPV4 in addresses else np.zeros(len(codes), dtype=bool)
+    return {
+        "counts": _counts(sources[portless], names, labels[portless], classes),
+        "rows": int(portless.sum()),
+        "arp": int((arp & portless).sum()),
     }
 
 

@@ -33,7 +33,7 @@ class Section:
 
 def write_sections(audit: Mapping[str, Any]) -> list[Section]:
     """Put the numbers of an audit into words and tables, in the order of the page."""
-    writers = [_counts, _duplicates, _twins, _oracle, _probe, _separability, _features, _truth, _timeouts]
+    writers = [_counts, _duplicates, _twins, _oracle, _probe, _separability, _features, _truth, _no_flows, _timeouts]
     return [section for writer in writers if (section := writer(audit)) is not None]
 
 
@@ -274,6 +274,33 @@ def _truth(audit: Mapping[str, Any]) -> Section | None:
         "Where a label holds for a whole capture, background traffic carries the attack's name, and a model is asked to find the "
         "difference between two recordings. Such classes need rules per flow before a score on them is quoted.",
         tables,
+    )
+
+
+def _no_flows(audit: Mapping[str, Any]) -> Section | None:
+    """Rows that are no conversation."""
+    found, counts, classes = audit["no_flows"], audit["counts"], audit["classes"]
+    if not found["rows"]:
+        return None
+    rows = [
+        [source, *(percent(found["counts"][source][name] / counts[source][name]) if counts[source][name] else "–" for name in classes)]
+        for source in counts
+    ]
+    return Section(
+        "no_flows",
+        "Rows that are no conversations",
+        f"{found['rows']:,} rows ({percent(found['rows'] / audit['rows'])}) are neither TCP nor UDP; {found['arp']:,} of them are "
+        "broadcast ARP "
+        f"that the flow meter read as IPv4 from 8.6.0.1 to 8.0.6.4.",
+        "CICFlowMeter up to V4 books ICMP, fragments and whatever else has no ports under one key per address pair, and decodes "
+        "frames that are no "
+        "IPv4 as if they were; the flow `8.0.6.4-8.6.0.1-0-0-0` in published CIC datasets comes from there. Engelen, Rimmer and "
+        "Joosen (SPW 2021) "
+        "and Liu et al. (CNS 2022) correct much of this.",
+        "Such rows have lengths, ports and windows of 0, and a class that owns many of them is recognised by that alone. Meter "
+        "with the profile "
+        "`clean` to see what remains; a rule that asks about ARP can make such a row an attack.",
+        [Table("Share of rows that are neither TCP nor UDP", ["source", *classes], rows)],
     )
 
 

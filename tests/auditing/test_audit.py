@@ -65,6 +65,7 @@ def test_flaws_put_into_a_dataset_are_found(findings: Findings) -> None:
     assert (numbers["separability"][0]["feature"], numbers["separability"][0]["attack_auc"]) == ("syn_flags", 1.0)
     assert numbers["source_probe"]["all classes"]["balanced_accuracy"]["1"] == 1.0
     assert numbers["source_probe"]["BENIGN"] is None
+    assert numbers["no_flows"]["rows"] == 200
     assert numbers["ground_truth"]["whole_capture_share"] == 0.5
     assert set(MODEL_FEATURE_NAMES[20:]) - {"syn_flags"} == set(numbers["features"]["near_constant"])
 
@@ -86,7 +87,7 @@ def test_html_needs_no_other_file_and_has_every_section(findings: Findings) -> N
         assert section.published
         assert section.conclusion
     assert [section.key for section in sections] == [
-        "counts", "duplicates", "twins", "oracle", "source_probe", "separability", "features", "ground_truth", "timeouts"
+        "counts", "duplicates", "twins", "oracle", "source_probe", "separability", "features", "ground_truth", "no_flows", "timeouts"
     ]  # fmt: skip
 
 

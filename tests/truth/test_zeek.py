@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.truth.verdicts import UNLABELLED, CaptureLabels
-from stages.truth.zeek_join import label_by_connections
+from stages.truth.zeek_join import label_by_connections, meet
 from stages.truth.zeek_log import Connections, read_connections
 from tests.truth.tables import flow, flows
 
@@ -213,6 +217,34 @@ def test_log_of_another_network_is_refused(tmp_path: Path) -> None:
 def test_capture_without_flows_is_fine(tmp_path: Path) -> None:
     truth = connections(tmp_path, row("10.0", "10.0.0.1", 1, "10.0.0.2", 2))
     assert label(flows(), truth).codes.tolist() == []
+
+
+A, B = ("10.0.0.1", 1), ("10.0.0.2", 2)
+ENDS = st.sampled_from([(*A, *B), (*B, *A), (*A, "10.0.0.2", 3), ("10.0.0.3", 1, *B)])
+SPANS = st.tuples(ENDS, st.integers(0, 30), st.integers(0, 8))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(SPANS, max_size=12), st.lists(st.tuples(SPANS, st.booleans()), min_size=1, max_size=12), st.integers(0, 2))
+def test_counting_by_sorting_equals_looking_at_every_pair(spans: list, logged: list, tolerance: int) -> None:
+    table = flows(*[flow(*ends, start_us=start, duration_us=length) for ends, start, length in spans])
+    rows = pa.table(
+        {
+            "orig_ip": [ends[0] for (ends, _, _), _ in logged], "orig_port": pa.array([ends[1] for (ends, _, _), _ in logged], pa.int32()),
+            "resp_ip": [ends[2] for (ends, _, _), _ in logged], "resp_port": pa.array([ends[3] for (ends, _, _), _ in logged], pa.int32()),
+            "protocol": ["tcp"] * len(logged), "first_us": [start for (_, start, _), _ in logged],
+            "last_us": [start + length for (_, start, length), _ in logged],
+        }
+    )  # fmt: skip
+    codes = np.array([int(malicious) for _, malicious in logged])
+    found = meet(table, rows, codes, 2, tolerance).met
+    for number, (ends, start, length) in enumerate(spans):
+        expected = [0, 0]
+        for (other, first, span), malicious in logged:
+            same = {ends[:2], ends[2:]} == {other[:2], other[2:]}
+            if same and first <= start + length + tolerance and first + span >= start - tolerance:
+                expected[malicious] += 1
+        assert found[number].tolist() == expected
 
 
 REAL = Path("../shared/captures/iot23/zeek_labeled")
