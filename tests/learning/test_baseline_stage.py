@@ -1,0 +1,90 @@
+"""From a dataset file to splits and a run folder, by the stages' own main()."""
+
+import json
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from stages import baseline, split
+from stages.learning.scores import score_predictions
+from tests.learning.generated_flows import CLASSES, dataset_table
+
+COUNTS = {"BENIGN": 300, "DOS": 40, "MIRAI": 200, "MITM": 30, "SCANNING": 300}
+PARAMS = {
+    "data": {"name": "generated", "root": ".", "sources": {}, "classes": list(CLASSES), "benign": "BENIGN"},
+    "split": {"protocols": ["stratified", "grouped", "attack"], "folds": 3, "seed": 7, "embargo_s": 1.0, "attack_column": "label"},
+    "baseline": {"models": ["vfdt"], "tasks": ["binary"], "protocols": ["stratified", "grouped", "attack"], "seed": 1, "order_seeds": 2,
+                 "settings": {}},
+}  # fmt: skip
+
+
+def run(folder, stage, **arguments):
+    """Run a stage's main() in the folder, as its command line would."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        patch.setenv("DVC_ROOT", str(folder))
+        patch.setattr(sys, "argv", [stage.__name__, *(part for name, value in arguments.items() for part in (f"--{name}", value))])
+        stage.main()
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("workspace")
+    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    pq.write_table(dataset_table(counts=COUNTS, seed=2), folder / "flows.parquet")
+    run(folder, split, dataset="flows.parquet", out="splits")
+    return folder
+
+
+def run_model(folder, task, model):
+    out = f"runs/{task}-{model}"
+    run(folder, baseline, task=task, model=model, dataset="flows.parquet", splits="splits", out=out)
+    return json.loads((folder / out / "folds.json").read_text()), pq.read_table(folder / out / "predictions.parquet")
+
+
+def test_splits_are_the_same_bytes_again(workspace):
+    before = {path.name: path.read_bytes() for path in (workspace / "splits").iterdir()}
+    run(workspace, split, dataset="flows.parquet", out="splits")
+    assert before == {path.name: path.read_bytes() for path in (workspace / "splits").iterdir()} and len(before) == 6
+
+
+def test_a_run_folder_holds_what_its_predictions_say(workspace):
+    document, predictions = run_model(workspace, "multiclass", "naive_bayes")
+    assert document["classes"] == list(CLASSES) and document["features"] == 70
+    assert set(document["protocols"]) == {"stratified", "grouped"}  # leaving an attack out says nothing about naming it
+    table = predictions.to_pandas()
+    assert table[table.protocol == "stratified"]["row"].nunique() == sum(COUNTS.values())
+    for fold in document["protocols"]["stratified"]["folds"]:
+        part = table[(table.protocol == "stratified") & (table.fold == fold["fold"])]
+        again = score_predictions(part["truth"].to_numpy(), part[[f"score_{c}" for c in CLASSES]].to_numpy(), CLASSES)
+        assert fold["metrics"]["accuracy"] == pytest.approx(again["accuracy"]) and fold["test_rows"] == len(part)
+        assert fold["metrics"]["f1_macro"] == pytest.approx(again["f1_macro"])
+
+
+def test_a_streaming_model_is_run_in_several_orders(workspace):
+    document, _ = run_model(workspace, "binary", "vfdt")
+    stratified = document["protocols"]["stratified"]
+    assert stratified["orders"] == 2 and len(stratified["folds"][0]["orders"]) == 2
+    assert stratified["order_means"][0]["accuracy"] == pytest.approx(stratified["mean"]["accuracy"])
+    assert [fold["metrics"]["rows"] for fold in document["protocols"]["attack"]["folds"]] and document["classes"] == ["BENIGN", "ATTACK"]
+
+
+def test_the_same_command_gives_the_same_predictions(workspace):
+    one, two = (run_model(workspace, "binary", "vfdt")[1] for _ in range(2))
+    assert one.equals(two)
+
+
+def test_a_mistyped_model_is_named_with_the_known_ones(workspace):
+    with pytest.raises(KeyError, match="'hoefding'; known are hoeffding_tree"):
+        run_model(workspace, "binary", "hoefding")
+
+
+def test_the_oracle_knows_nothing_when_sources_are_mixed(workspace):
+    document, _ = run_model(workspace, "multiclass", "dataset_oracle")
+    majority = max(COUNTS.values()) / sum(COUNTS.values())
+    assert document["protocols"]["stratified"]["mean"]["accuracy"] == pytest.approx(majority, abs=0.05)
+    assert np.isfinite(document["protocols"]["stratified"]["mean"]["accuracy"])
