@@ -1,9 +1,9 @@
 """A command: captures in, a verdict for every flow out (docs/detector.md).
 
-  python -m stages.detect CAPTURE... [--model NAME] -o verdicts.parquet [--report page.html]
-  tcpdump -i eth0 -U -w - | python -m stages.detect - -o verdicts.jsonl
-  python -m stages.detect --follow FOLDER -o verdicts.jsonl
-  python -m stages.detect --calibrate BENIGN_CAPTURE... --max-alarms-per-day 1 -o own-network.json
+python -m stages.detect CAPTURE... [--model NAME] -o verdicts.parquet [--report page.html]
+tcpdump -i eth0 -U -w - | python -m stages.detect - -o verdicts.jsonl
+python -m stages.detect --follow FOLDER -o verdicts.jsonl
+python -m stages.detect --calibrate BENIGN_CAPTURE... --max-alarms-per-day 1 -o own-network.json
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import yaml
 from stages.detecting.package import MANIFEST, Package, PackageError, open_package
 from stages.detecting.stop import Stop
 from stages.plumbing.progress import progress_bar
-from stages.plumbing.registry import NoSuchModel, fetch
+from stages.plumbing.registry import NoSuchModelError, fetch
 
 if TYPE_CHECKING:
     from stages.detecting.tally import Tally
@@ -29,7 +29,7 @@ FINAL = Path("out/final")
 
 
 def find_package(named: str | None, profile: str | None) -> Package:
-    """Open what --model names: a folder, a name below out/final, or an alias in MLflow's registry; by default the first of final.configurations."""
+    """Open what --model names: a folder, a name below out/final, an alias in MLflow's registry; by default final.configurations[0]."""
     if named is None:
         params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")) if Path("params.yaml").is_file() else {}
         named = str(FINAL / params.get("final", {}).get("configurations", ["multiclass-5"])[0])
@@ -41,7 +41,7 @@ def find_package(named: str | None, profile: str | None) -> Package:
         raise PackageError(f"{named}: no such folder; packages below {FINAL}/: {there}")
     try:
         return open_package(fetch(named, Path(tempfile.mkdtemp(prefix="detector-"))), profile=profile)
-    except NoSuchModel as error:
+    except NoSuchModelError as error:
         raise PackageError(f"{error}. Packages below {FINAL}/: {there}") from error
 
 
@@ -67,7 +67,9 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
         shown = lambda tally: _show(bar, tally)  # noqa: E731
         if arguments.calibrate:
             out = Path(arguments.out or "own-network.json")
-            return calibrate_on(package, arguments.captures, opened, max_alarms_per_day=arguments.max_alarms_per_day, out=out, told_so_far=shown)
+            return calibrate_on(
+                package, arguments.captures, opened, max_alarms_per_day=arguments.max_alarms_per_day, out=out, told_so_far=shown
+            )
         live = arguments.follow is not None or "-" in arguments.captures
         wanted = Wanted(arguments.out or "verdicts.parquet", arguments.report, arguments.operating_point, live)
         return judge_captures(package, _sources(arguments, stop), opened, wanted, stop, shown)
@@ -91,15 +93,25 @@ def _show(bar: Any, tally: Tally) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line, checked for what does not go together."""
-    parser = argparse.ArgumentParser(prog="python -m stages.detect", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.detect", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("captures", nargs="*", help="pcap or pcapng, also .gz, .xz, .zst; - reads standard input")
-    parser.add_argument("--model", help="a package's folder, its name below out/final, or an alias in MLflow's registry (default: final.configurations[0])")
-    parser.add_argument("-o", "--out", help="verdicts as .parquet, .csv, .jsonl, or - for JSON lines on standard output (default: verdicts.parquet)")
+    parser.add_argument(
+        "--model", help="a package's folder, its name below out/final, or an alias in MLflow's registry (default: final.configurations[0])"
+    )
+    parser.add_argument(
+        "-o", "--out", help="verdicts as .parquet, .csv, .jsonl, or - for JSON lines on standard output (default: verdicts.parquet)"
+    )
     parser.add_argument("--report", type=Path, metavar="PAGE", help="also write one self-contained HTML page")
-    parser.add_argument("--follow", type=Path, metavar="FOLDER", help="take the captures of a folder as they are finished, until a signal comes")
+    parser.add_argument(
+        "--follow", type=Path, metavar="FOLDER", help="take the captures of a folder as they are finished, until a signal comes"
+    )
     parser.add_argument("--operating-point", type=Path, metavar="JSON", help="use an operating point that --calibrate made")
     parser.add_argument("--profile", help="refuse a model that was trained on flows of another profile")
-    parser.add_argument("--calibrate", action="store_true", help="the captures are benign traffic of your network: set the operating point on them")
+    parser.add_argument(
+        "--calibrate", action="store_true", help="the captures are benign traffic of your network: set the operating point on them"
+    )
     parser.add_argument("--max-alarms-per-day", type=float, metavar="N", help="with --calibrate: false alarms a day that you can stand")
     arguments = parser.parse_args()
     if bool(arguments.captures) == (arguments.follow is not None):

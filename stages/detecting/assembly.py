@@ -25,7 +25,7 @@ VERSIONED = ("numpy", "pyarrow", "tensorflow", "keras", "onnx", "onnxruntime")
 LIMITS = (
     "It knows the attacks it was trained on, as they were recorded; other tools, speeds and networks look different.",
     "It sees flows, not payloads: an attack that looks like ordinary traffic in sizes, times and flags is not seen.",
-    "Probabilities are calibrated on out-of-fold flows of the training networks; on another network they are a ranking until calibrated there.",
+    "Probabilities are calibrated on out-of-fold flows of the training networks; elsewhere they are a ranking until calibrated there.",
     "A flow is judged when it ends (or after the flow timeout), not while it runs.",
 )
 
@@ -70,7 +70,9 @@ def describe(
         "benign_median": np.median(benign, axis=0).tolist(),
         "drift": reference_bins(benign),
         "novelty": novelty,
-        "log_odds_quantiles": log_odds_quantiles(attack_log_odds(predictions.logits, calibration["temperature"], benign_index), predictions.truth, classes),
+        "log_odds_quantiles": log_odds_quantiles(
+            attack_log_odds(predictions.logits, calibration["temperature"], benign_index), predictions.truth, classes
+        ),
         "normalise": {name: getattr(chain, name).tolist() for name in ("mean", "scale", "offset")},
     }
     manifest = {
@@ -100,7 +102,8 @@ def graph_notes(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def cross_validation_summary(protocols: Mapping[str, Any]) -> dict[str, Any]:
     """Mean and standard deviation over folds of the scores a reader of the model card wants, per protocol of folds.json."""
     return {
-        name: {"folds": len(part["folds"])} | {s: {"mean": part["mean"].get(s), "std": part["std"].get(s)} for s in SCORES_SHOWN if s in part["mean"]}
+        name: {"folds": len(part["folds"])}
+        | {s: {"mean": part["mean"].get(s), "std": part["std"].get(s)} for s in SCORES_SHOWN if s in part["mean"]}
         for name, part in protocols.items()
     }
 

@@ -12,25 +12,34 @@ from typing import Any
 
 import numpy as np
 
-from stages.detecting.assembly import Training
+from stages.detecting.assembly import Training, graph_notes
 from stages.detecting.novelty import balanced_rows
-from stages.detecting.onnx_graph import DenseChain
+from stages.detecting.onnx_graph import DenseChain, int8_weights_graph
 from stages.detecting.operating_point import decide, log_scores, probabilities
 from stages.detecting.package import ONNX
 
 FILES = {
-    "onnx": ONNX, "onnx_int8": "model.int8.onnx", "litert": "model.tflite", "litert_dynamic": "model.dynamic.tflite",
+    "onnx": ONNX, "onnx_int8_weights": "model.int8-weights.onnx", "onnx_int8": "model.int8.onnx", "litert": "model.tflite",
+    "litert_dynamic": "model.dynamic.tflite",
     "litert_int8": "model.int8.tflite", "litert_int16x8": "model.int16x8.tflite",
 }  # fmt: skip
 COMPARED_FLOWS, CALIBRATION_FLOWS = 100_000, 4_000
 
 
-class ExportRefused(ValueError):
+class ExportRefusedError(ValueError):
     """The float ONNX model, without which there is no detector, disagrees with Keras."""
 
 
 def write_exports(
-    folder: Path, model: Any, chain: DenseChain, training: Training, manifest: Mapping[str, Any], *, kinds: Sequence[str], wanted: float, seed: int
+    folder: Path,
+    model: Any,
+    chain: DenseChain,
+    training: Training,
+    manifest: Mapping[str, Any],
+    *,
+    kinds: Sequence[str],
+    wanted: float,
+    seed: int,
 ) -> dict[str, Any]:
     """Write every export into the package folder, compare it with the Keras model, remove it again when it disagrees.
 
@@ -50,7 +59,7 @@ def write_exports(
 
     Raises
     ------
-    ExportRefused
+    ExportRefusedError
         The float ONNX model itself is refused.
     ValueError
         An unknown kind.
@@ -61,17 +70,17 @@ def write_exports(
     shown = training.X[balanced_rows(training.truth, CALIBRATION_FLOWS, seed)]
     X = training.X[rows]
     expected = log_scores(np.asarray(model.predict(X.astype(np.float32), batch_size=8192, verbose=0)))
-    report = {}
+    report: dict[str, dict[str, Any]] = {}
     for kind in dict.fromkeys(["onnx", *kinds]):
         path = folder / FILES[kind]
-        _write(kind, path, folder, chain, shown)
+        _write(kind, path, folder, chain, shown, manifest)
         report[kind] = {"file": path.name, "bytes": path.stat().st_size} | compare(expected, logits_of(kind, path, chain, X), manifest)
         report[kind]["published"] = report[kind]["agreement"] >= wanted
         if not report[kind]["published"]:
             report[kind]["why"] = f"{report[kind]['agreement']:.4%} of the verdicts are those of the Keras model; {wanted:.4%} are wanted"
             path.unlink()
     if not report["onnx"]["published"]:
-        raise ExportRefused(f"{folder.name}: the ONNX model gives other verdicts than the Keras model: {report['onnx']['why']}")
+        raise ExportRefusedError(f"{folder.name}: the ONNX model gives other verdicts than the Keras model: {report['onnx']['why']}")
     return report
 
 
@@ -95,12 +104,14 @@ def logits_of(kind: str, path: Path, chain: DenseChain, X: np.ndarray) -> np.nda
     return run_litert(path, chain.normalise(X))
 
 
-def _write(kind: str, path: Path, folder: Path, chain: DenseChain, shown: np.ndarray) -> None:
+def _write(kind: str, path: Path, folder: Path, chain: DenseChain, shown: np.ndarray, manifest: Mapping[str, Any]) -> None:
     """Write one export; `shown` are flows from which integer variants learn the ranges of their activations."""
     if kind == "onnx_int8":
         from stages.detecting.onnx_int8 import quantize
 
         quantize(folder / ONNX, path, shown, n_layers=len(chain.kernels))
+    elif kind == "onnx_int8_weights":
+        path.write_bytes(int8_weights_graph(chain, graph_notes(manifest)).SerializeToString(deterministic=True))
     elif kind != "onnx":
         from stages.detecting.litert import convert
 

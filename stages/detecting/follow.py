@@ -10,7 +10,9 @@ POLL_S = 0.5
 SETTLED_S = 5.0  # unchanged for so long, or followed by a newer capture: nobody writes to it any more
 
 
-def finished_captures(folder: Path, *, is_capture: Callable[[str], bool], stopped: Callable[[], bool], settled_s: float = SETTLED_S) -> Iterator[Path]:
+def finished_captures(
+    folder: Path, *, is_capture: Callable[[str], bool], stopped: Callable[[], bool], settled_s: float = SETTLED_S
+) -> Iterator[Path]:
     """Yield captures below the folder, oldest first, each once, until told to stop.
 
     A capture is finished when it has not changed for `settled_s`, or when it did not change between two looks and a newer one has begun,
@@ -27,7 +29,11 @@ def finished_captures(folder: Path, *, is_capture: Callable[[str], bool], stoppe
     seen: dict[Path, tuple[int, int]] = {}
     last_look = False
     while True:
-        now = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.iterdir()) if path.is_file() and is_capture(path.name)}
+        now = {
+            path: (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in sorted(folder.iterdir())
+            if path.is_file() and is_capture(path.name)
+        }
         newest = max((stamp[0] for stamp in now.values()), default=0)
         for path, stamp in sorted(now.items(), key=lambda item: item[1]):
             unchanged = seen.get(path) == stamp and stamp[0] < newest

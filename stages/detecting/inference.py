@@ -36,7 +36,9 @@ class Network:
 
     def gradient(self, normalised: np.ndarray, direction: np.ndarray) -> np.ndarray:
         """(n, d) float32 gradient of sum(direction * logits) at (n, d) float32 normalised features."""
-        return run_in_batches(self._gradient, {"normalised": normalised, "direction": direction}, "gradient", (normalised.shape[1],), GRADIENT_ROWS)
+        return run_in_batches(
+            self._gradient, {"normalised": normalised, "direction": direction}, "gradient", (normalised.shape[1],), GRADIENT_ROWS
+        )
 
 
 def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -51,12 +53,13 @@ def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    state = onnxruntime.capi.onnxruntime_pybind11_state
+    refusals = (state.Fail, state.InvalidProtobuf, state.InvalidGraph, state.NoSuchFile, state.NotImplemented, state.InvalidArgument)
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except (onnxruntime.capi.onnxruntime_pybind11_state.Fail, onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf,
-            onnxruntime.capi.onnxruntime_pybind11_state.InvalidGraph, onnxruntime.capi.onnxruntime_pybind11_state.NoSuchFile,
-            onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented, onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument) as error:  # fmt: skip
-        raise PackageError(f"{path}: not a model that onnxruntime {onnxruntime.__version__} reads ({str(error)[:200]}); {HOW_TO_MEND}") from error
+    except refusals as error:
+        why = f"not a model that onnxruntime {onnxruntime.__version__} reads ({str(error)[:200]})"
+        raise PackageError(f"{path}: {why}; {HOW_TO_MEND}") from error
 
 
 def check_graph(session: onnxruntime.InferenceSession, package: Package) -> None:

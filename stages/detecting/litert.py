@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +33,9 @@ def convert(chain: DenseChain, kind: str, shown: np.ndarray) -> bytes:
         converter.representative_dataset = lambda: ([row[None]] for row in shown)
         wide = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.target_spec.supported_ops = [wide if kind == "litert_int16x8" else tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    return bytes(converter.convert())
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():  # Keras tells at length what it saved where
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        return bytes(converter.convert())
 
 
 def run_litert(path: Path, normalised: np.ndarray) -> np.ndarray:

@@ -39,14 +39,16 @@ class Novelty:
         return nearest(self.scale(X), self.prototypes)[0]
 
     def strange_features(self, X: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The `count` features that differ most from the nearest prototype: (n, count) feature numbers and signed differences in spreads."""
+        """The `count` features that differ most from the nearest prototype: (n, count) numbers and signed differences in spreads."""
         scaled = self.scale(X)
         difference = scaled - self.prototypes[nearest(scaled, self.prototypes)[1]]
         order = np.argsort(-np.abs(difference), axis=1, kind="stable")[:, :count]
         return order, np.take_along_axis(difference, order, axis=1)
 
 
-def learn_novelty(X: np.ndarray, classes: np.ndarray, *, prototypes: int, seed: int, threshold: float = np.inf, sample: int = 20_000) -> Novelty:
+def learn_novelty(
+    X: np.ndarray, classes: np.ndarray, *, prototypes: int, seed: int, threshold: float = np.inf, sample: int = 20_000
+) -> Novelty:
     """Choose prototypes for some training flows.
 
     Parameters
@@ -68,7 +70,9 @@ def learn_novelty(X: np.ndarray, classes: np.ndarray, *, prototypes: int, seed: 
     return Novelty(centre, spread, find_prototypes(scaled, prototypes, seed), float(threshold))
 
 
-def held_out_distances(X: np.ndarray, classes: np.ndarray, fold: np.ndarray, *, prototypes: int, seed: int, sample: int = 50_000) -> tuple[np.ndarray, np.ndarray]:
+def held_out_distances(
+    X: np.ndarray, classes: np.ndarray, fold: np.ndarray, *, prototypes: int, seed: int, sample: int = 50_000
+) -> tuple[np.ndarray, np.ndarray]:
     """Distances of flows to prototypes that were learned without their fold.
 
     Parameters
@@ -133,7 +137,7 @@ def nearest(scaled: np.ndarray, prototypes: np.ndarray, rows: int = 4096) -> tup
 
 
 def find_prototypes(scaled: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """(p, d) float32 cluster centres, p <= count: seeds drawn by squared distance (k-means++, Arthur and Vassilvitskii 2007), then Lloyd's rounds."""
+    """(p, d) float32 cluster centres, p <= count: seeds by k-means++ (Arthur and Vassilvitskii 2007), then Lloyd's rounds."""
     random = np.random.default_rng(seed)
     chosen = [int(random.integers(len(scaled)))]
     away = np.square(scaled - scaled[chosen[0]]).sum(axis=1, dtype=np.float64)
@@ -152,10 +156,14 @@ def find_prototypes(scaled: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 def novelty_to_plain(novelty: Novelty) -> dict[str, Any]:
     """As lists for JSON; float32 values survive the way there and back."""
-    return {name: getattr(novelty, name).astype(float).tolist() for name in ("centre", "spread", "prototypes")} | {"threshold": novelty.threshold}
+    return {name: getattr(novelty, name).astype(float).tolist() for name in ("centre", "spread", "prototypes")} | {
+        "threshold": novelty.threshold
+    }
 
 
-def novelty_from_plain(plain: Mapping[str, Any], *, more_prototypes: Sequence[Sequence[float]] = (), threshold: float | None = None) -> Novelty:
+def novelty_from_plain(
+    plain: Mapping[str, Any], *, more_prototypes: Sequence[Sequence[float]] = (), threshold: float | None = None
+) -> Novelty:
     """Back from JSON, with the prototypes and the threshold of a calibration where there is one."""
     arrays = {name: np.array(plain[name], np.float32) for name in ("centre", "spread", "prototypes")}
     if len(more_prototypes):

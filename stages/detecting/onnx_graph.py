@@ -73,6 +73,26 @@ def logits_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelPr
     return _model(nodes, [_features_info(chain)], [output], values, metadata, "logits")
 
 
+def int8_weights_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelProto:
+    """As `logits_graph`, with every kernel in eight bits and one scale per neuron; activations stay in float.
+
+    A quarter of the size at the same speed: runtimes widen the weights once, when they open the file.
+    """
+    from onnx import helper, numpy_helper
+
+    model = logits_graph(chain, metadata)
+    graph = model.graph
+    kept = [value for value in graph.initializer if not value.name.startswith("kernel_")]
+    widened = []
+    for i, kernel in enumerate(chain.kernels):
+        scale = np.maximum(np.abs(kernel).max(axis=0), 1e-12).astype(np.float32) / np.float32(127)
+        small = np.clip(np.rint(kernel / scale), -127, 127).astype(np.int8)
+        kept += [numpy_helper.from_array(small, f"kernel_{i}_int8"), numpy_helper.from_array(scale, f"kernel_{i}_scale")]
+        widened.append(helper.make_node("DequantizeLinear", [f"kernel_{i}_int8", f"kernel_{i}_scale"], [f"kernel_{i}"], axis=1))
+    nodes = [*widened, *graph.node]
+    return _model(nodes, list(graph.input), list(graph.output), kept, metadata, "logits")
+
+
 def gradient_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelProto:
     """`normalised` (n, d) float32, `direction` (n, k) float32 -> `gradient` (n, d) float32.
 
@@ -101,7 +121,9 @@ def gradient_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.Model
             nodes.append(helper.make_node("Mul", [pulled, f"active_{i - 1}"], [f"masked_{i}"]))
             back = f"masked_{i}"
     direction = helper.make_tensor_value_info("direction", TensorProto.FLOAT, ["flows", len(chain.biases[-1])])
-    normalised, output = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["flows", chain.mean.size]) for name in ("normalised", "gradient"))
+    normalised, output = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["flows", chain.mean.size]) for name in ("normalised", "gradient")
+    )
     return _model(nodes, [normalised, direction], [output], values, metadata, "gradient")
 
 
@@ -131,7 +153,9 @@ def _model(nodes: list, inputs: list, outputs: list, values: list, metadata: Map
     from onnx import checker, helper
 
     graph = helper.make_graph(nodes, name, inputs, outputs, values)
-    model = helper.make_model(graph, producer_name="iot-attack-detection", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model = helper.make_model(
+        graph, producer_name="iot-attack-detection", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
     helper.set_model_props(model, {key: json.dumps(value) for key, value in metadata.items()})
     checker.check_model(model)
     return model

@@ -48,7 +48,9 @@ def read_out_of_fold(predictions: pa.Table, protocol: str, classes: Sequence[str
     mine = predictions.filter(pc.equal(predictions.column("protocol").cast(pa.string()), protocol))
     if mine.num_rows == 0:
         known = ", ".join(sorted(set(predictions.column("protocol").cast(pa.string()).to_pylist())))
-        raise ValueError(f"the run has no predictions for the split protocol {protocol!r} (it has {known}): set final.protocol or network.protocols")
+        raise ValueError(
+            f"the run has no predictions for the split protocol {protocol!r} (it has {known}): set final.protocol or network.protocols"
+        )
     mine = mine.sort_by("row")
     scores = np.stack([mine.column(name).to_numpy() for name in wanted], axis=1)
     row, fold, truth = (mine.column(name).to_numpy() for name in ("row", "fold", "truth"))

@@ -82,7 +82,9 @@ def calibrate(package: Package, flows: BenignFlows, *, days: float, max_alarms_p
     """
     X, log_odds = flows.kept()
     if len(X) < 2 or days <= 0:
-        raise ValueError(f"{len(X)} benign flows over {days * 24:.2f} hours: too few to set an operating point; record some hours of ordinary traffic")
+        raise ValueError(
+            f"{len(X)} benign flows over {days * 24:.2f} hours: too few to set an operating point; record some hours of ordinary traffic"
+        )
     package_novelty = novelty_from_plain(package.reference["novelty"])
     novelty, more = _widened(package_novelty, X, quantile=package.manifest["novelty"]["quantile"], seed=seed)
     judged = novelty.distances(X) <= novelty.threshold
@@ -127,10 +129,14 @@ def read_point(path: Path, package: Package) -> tuple[OperatingPoint, dict[str, 
     """
     try:
         point = json.loads(path.read_text(encoding="utf-8"))
-        novelty = novelty_from_plain(package.reference["novelty"], more_prototypes=point["novelty"]["prototypes"], threshold=point["novelty"]["threshold"])
+        novelty = novelty_from_plain(
+            package.reference["novelty"], more_prototypes=point["novelty"]["prototypes"], threshold=point["novelty"]["threshold"]
+        )
         own = OperatingPoint(float(point["log_odds"]), novelty)
     except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise PackageError(f"{path}: not an operating point ({type(error).__name__}: {error}); make one with `python -m stages.detect --calibrate`") from error
+        raise PackageError(
+            f"{path}: not an operating point ({type(error).__name__}: {error}); make one with `python -m stages.detect --calibrate`"
+        ) from error
     if point.get("package_sha256") != package.identity:
         raise PackageError(
             f"{path}: made for the package {point.get('package')} ({str(point.get('package_sha256'))[:12]}…), not for {package.folder} "
@@ -164,8 +170,9 @@ def _doubts(attack_share: float, days: float, max_alarms_per_day: float, allowed
         )
     if days * max_alarms_per_day < EVIDENCE:
         doubts.append(
-            f"{days * 24:.1f} hours of traffic cannot show a rate of {max_alarms_per_day:g} alarms a day (it allows {allowed}); with 95 % confidence the rate "
-            f"is below {(allowed + EVIDENCE) / days:.1f} a day; {EVIDENCE / max_alarms_per_day:.1f} days would do"
+            f"{days * 24:.1f} hours of traffic cannot show a rate of {max_alarms_per_day:g} alarms a day (it allows {allowed}); "
+            f"with 95 % confidence the rate is below {(allowed + EVIDENCE) / days:.1f} a day"
+            + (f"; {EVIDENCE / max_alarms_per_day:.1f} days would do" if max_alarms_per_day else "")
         )
     return doubts
 
@@ -176,7 +183,8 @@ def origin_of(point: dict[str, Any] | None, package: Package) -> dict[str, Any]:
         own = package.manifest["operating_point"]
         text = f"set on out-of-fold flows of the training data for at most {own['wanted_false_alarm_share']:.2%} false alarms"
         return {"log_odds": own["log_odds"], "attack_probability": own["attack_probability"], "origin": text, "doubts": []}
-    text = f"set on {point['benign_flows']:,} benign flows of {point['days']:.2f} days of this network for at most {point['max_alarms_per_day']:g} alarms a day"
+    basis = f"{point['benign_flows']:,} benign flows of {point['days']:.2f} days of this network"
+    text = f"set on {basis} for at most {point['max_alarms_per_day']:g} alarms a day"
     return {"log_odds": point["log_odds"], "attack_probability": point["attack_probability"], "origin": text, "doubts": point["doubts"]}
 
 
@@ -196,4 +204,6 @@ def told(point: dict[str, Any]) -> str:
 def log_odds_quantiles(log_odds: np.ndarray, truth: np.ndarray, classes: Sequence[str], count: int = 2001) -> dict[str, list[float]]:
     """Per class the quantiles of the attack log-odds of labelled flows, from which `recall_of` reads any threshold."""
     grid = np.linspace(0.0, 1.0, count)
-    return {name: np.quantile(log_odds[truth == c], grid, method="nearest").tolist() for c, name in enumerate(classes) if (truth == c).any()}
+    return {
+        name: np.quantile(log_odds[truth == c], grid, method="nearest").tolist() for c, name in enumerate(classes) if (truth == c).any()
+    }

@@ -41,7 +41,12 @@ class Wanted:
 
 
 def judge_captures(
-    package: Package, paths: Iterable[str], open_capture: Callable[[str], MeteredCapture], wanted: Wanted, stop: Stop, told_so_far: Callable[[Tally], None]
+    package: Package,
+    paths: Iterable[str],
+    open_capture: Callable[[str], MeteredCapture],
+    wanted: Wanted,
+    stop: Stop,
+    told_so_far: Callable[[Tally], None],
 ) -> int:
     """Judge captures one after the other, write verdicts, summary and report; gives the exit code.
 
@@ -66,7 +71,9 @@ def judge_captures(
         faults.append(f"stopped by signal {stop.signal} before the last packet")
     elapsed_s = time.perf_counter() - started
     status = {"complete": not faults, "why": "; ".join(faults), "seconds": elapsed_s, "packets": sum(c["packets"] for c in session.ledgers)}
-    return _finish(session, package, wanted, status, origin_of(own, package), 128 + stop.signal if stop.signal and not wanted.live else None)
+    return _finish(
+        session, package, wanted, status, origin_of(own, package), 128 + stop.signal if stop.signal and not wanted.live else None
+    )
 
 
 def _judge_one(session: Session, path: str, open_capture: Callable[[str], MeteredCapture], *, at_once: int, stop: Stop) -> str:
@@ -80,7 +87,12 @@ def _judge_one(session: Session, path: str, open_capture: Callable[[str], Metere
     fault = ledger["fault"]
     if stop.signal and fault and not is_file:
         ledger["fault"] = fault = ""  # a live capture that was stopped ends in the middle of a packet
-    if is_file and not stop.signal and is_growing(Path(path), size, now_s=time.time()) and ("cut off" in fault or Path(path).stat().st_size != size):
+    if (
+        is_file
+        and not stop.signal
+        and is_growing(Path(path), size, now_s=time.time())
+        and ("cut off" in fault or Path(path).stat().st_size != size)
+    ):
         fault = f"still growing while it was read; wait until it is finished, or use --follow or a pipe ({fault or 'so far without fault'})"
         ledger["fault"] = fault
     return fault if not fault or path in fault else f"{path}: {fault}"
@@ -101,12 +113,19 @@ def _finish(session: Session, package: Package, wanted: Wanted, status: dict[str
     counts = ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(session.tally.verdicts.items())) or "no flow"
     rate = status["packets"] / max(status["seconds"], 1e-9)
     state = "" if status["complete"] else ", INCOMPLETE"
-    print(f"{written}: {counts}; {status['packets']:,} packets in {status['seconds']:.1f} s ({rate:,.0f} packets/s){state}", file=sys.stderr)
+    print(
+        f"{written}: {counts}; {status['packets']:,} packets in {status['seconds']:.1f} s ({rate:,.0f} packets/s){state}", file=sys.stderr
+    )
     return code if code is not None else COMPLETE if status["complete"] else INCOMPLETE
 
 
 def calibrate_on(
-    package: Package, paths: Iterable[str], open_capture: Callable[[str], MeteredCapture], *, max_alarms_per_day: float, out: Path,
+    package: Package,
+    paths: Iterable[str],
+    open_capture: Callable[[str], MeteredCapture],
+    *,
+    max_alarms_per_day: float,
+    out: Path,
     told_so_far: Callable[[Tally], None],
 ) -> int:
     """Set an operating point on benign captures and write it; gives the exit code.

@@ -96,7 +96,8 @@ def unjudged(ledger: dict[str, Any]) -> str:
         return "the capture holds no packets"
     strange = [link for link in links if link != "Ethernet" and link != "raw IP"]
     if strange and ledger["profile"] in ETHERNET_ONLY:
-        return f"link type {', '.join(strange)}, but the model's profile {ledger['profile']} reads Ethernet only; use a model of the profile clean"
+        why = f"the model's profile {ledger['profile']} reads Ethernet only"
+        return f"link type {', '.join(strange)}, but {why}; use a model of the profile clean"
     if ledger["set_aside"].get("unsupported_link", 0) == packets:
         return f"link type {', '.join(links)} is not decoded: none of {packets:,} packets could be judged"
     return ""

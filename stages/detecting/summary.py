@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stages.detecting.drift import FeatureDrift, drift_to_plain
+from stages.detecting.model_card import model_card
 from stages.detecting.package import Package
 from stages.detecting.tally import Incident, Tally
 
@@ -14,7 +15,13 @@ N_INCIDENTS, N_HOSTS = 25, 30
 
 
 def summarise(
-    tally: Tally, drift: Sequence[FeatureDrift], package: Package, *, ledgers: Sequence[Mapping[str, Any]], status: Mapping[str, Any], point: Mapping[str, Any]
+    tally: Tally,
+    drift: Sequence[FeatureDrift],
+    package: Package,
+    *,
+    ledgers: Sequence[Mapping[str, Any]],
+    status: Mapping[str, Any],
+    point: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The summary of one run of detect.
 
@@ -27,11 +34,12 @@ def summarise(
     point : mapping
         Which operating point was applied: log_odds, attack_probability, where it comes from, doubts.
     """
+    bars = [{"start": utc_text(us), **counts} for us, counts in tally.timeline.bars()]
     return {
         "status": dict(status),
         "flows": tally.flows, "verdicts": tally.verdicts, "classes": tally.classes, "unknown_because": tally.because,
         "first": utc_text(tally.first_us), "last": utc_text(tally.last_us), "days": tally.days,
-        "timeline": {"bin_s": tally.timeline.bin_us / 1e6, "bars": [{"start": utc_text(us), **counts} for us, counts in tally.timeline.bars()]},
+        "timeline": {"bin_s": tally.timeline.bin_us / 1e6, "bars": bars},
         "attacks": [incident_to_plain(i) for i in tally.top_incidents("attack", N_INCIDENTS)],
         "unknown": [incident_to_plain(i) for i in tally.top_incidents("unknown", N_INCIDENTS)],
         "hosts": [{"host": name, **counts} for name, counts in tally.top_hosts(N_HOSTS)],
@@ -63,13 +71,6 @@ def wireshark_filter(flow: Mapping[str, Any]) -> str:
     if kind := {6: "tcp", 17: "udp"}.get(flow["protocol"]):
         parts += [f"{kind}.port == {flow['src_port']}", f"{kind}.port == {flow['dst_port']}"]
     return " && ".join([*parts, f"frame.number >= {flow['first_packet']}", f"frame.number <= {flow['last_packet']}"])
-
-
-def model_card(package: Package) -> dict[str, Any]:
-    """What a reader must know of the model."""
-    wanted = ("name", "task", "classes", "benign", "data", "meter", "network", "training", "cross_validation", "calibration", "operating_point", "novelty",
-              "known_limits", "versions")  # fmt: skip
-    return {key: package.manifest[key] for key in wanted if key in package.manifest} | {"sha256": package.identity}
 
 
 def utc_text(time_us: int | None) -> str | None:

@@ -116,7 +116,8 @@ class Tally:
         score = pc.if_else(unknown, notable.column("novelty"), notable.column("attack_log_odds"))
         keyed = pa.table({
             "src_ip": notable.column("src_ip"), "class": notable.column("class"), "verdict": notable.column("verdict"),
-            "start_us": notable.column("start").cast(pa.int64()), "score": pc.fill_null(score, float("inf")), "row": np.arange(notable.num_rows),
+            "row": np.arange(notable.num_rows),
+            "start_us": notable.column("start").cast(pa.int64()), "score": pc.fill_null(score, float("inf")),
         }).sort_by([("score", "descending")])  # fmt: skip
         wanted = [("row", "count"), ("start_us", "min"), ("start_us", "max"), ("score", "first"), ("row", "first"), ("verdict", "first")]
         groups = keyed.group_by(["src_ip", "class"], use_threads=False).aggregate(wanted)

@@ -161,7 +161,12 @@ class Judge:
         offsets = np.concatenate([[0], np.cumsum(told.sum(axis=1))]).astype(np.int32)
         number = order[told]
         value = np.take_along_axis(X, order, axis=1)[told]
-        parts = [pa.array(self.package.features).take(pa.array(number)), pa.array(value), pa.array(self.usual[number]), pa.array(weight[told])]
+        parts = [
+            pa.array(self.package.features).take(pa.array(number)),
+            pa.array(value),
+            pa.array(self.usual[number]),
+            pa.array(weight[told]),
+        ]
         return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(parts, fields=list(REASON)))
 
 

@@ -21,7 +21,7 @@ CODE = Path(__file__).resolve().parents[1]
 SERVED_PARTS = ("detecting", "flowmeter/schema.py", "flowmeter/__init__.py", "__init__.py")  # below stages/
 
 
-class NoSuchModel(LookupError):
+class NoSuchModelError(LookupError):
     """No model of that name or alias in the registry; the message lists what there is."""
 
 
@@ -75,7 +75,7 @@ def fetch(reference: str, target: Path) -> Path:
 
     Raises
     ------
-    NoSuchModel
+    NoSuchModelError
         Nothing, or more than one, fits.
     """
     with _client() as client:
@@ -85,7 +85,7 @@ def fetch(reference: str, target: Path) -> Path:
             found = [one for one in found if one in (name, PREFIX + name)]
         if len(found) != 1:
             known = [f"{m.name}@{a}" for m in client.search_registered_models() if m.name.startswith(PREFIX) for a in m.aliases]
-            raise NoSuchModel(
+            raise NoSuchModelError(
                 f"--model {reference}: {'several' if found else 'no'} detector in the registry {store_uri()} "
                 f"{'have' if found else 'has'} that alias; there are: {', '.join(sorted(known)) or 'none'}"
             )
@@ -134,12 +134,17 @@ def write_served_model(target: Path, folder: Path, manifest: Mapping[str, Any], 
     for part in SERVED_PARTS:
         source, copy = CODE / part, target / "code" / "stages" / part
         copy.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, copy, **({"ignore": shutil.ignore_patterns("__pycache__")} if source.is_dir() else {}))
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, copy)
     model = Model(run_id=run_id, model_id=model_id, signature=ModelSignature(inputs, outputs))
     model.add_flavor("python_function", loader_module=LOADER, data="package", code="code", env={"virtualenv": "python_env.yaml"})
     model.save(str(target / "MLmodel"))
     (target / "requirements.txt").write_text("mlflow\nnumpy\nonnxruntime\npandas\npyarrow\n", encoding="utf-8")
-    (target / "python_env.yaml").write_text(f"python: {manifest['versions']['python']}\ndependencies:\n- -r requirements.txt\n", encoding="utf-8")
+    (target / "python_env.yaml").write_text(
+        f"python: {manifest['versions']['python']}\ndependencies:\n- -r requirements.txt\n", encoding="utf-8"
+    )
 
 
 def _new_experiment(client: Any) -> str:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from stages.detecting.novelty import balanced_rows, find_prototypes, held_out_distances, learn_novelty, nearest, novelty_from_plain, novelty_to_plain
+from stages.detecting.novelty import (
+    balanced_rows,
+    find_prototypes,
+    held_out_distances,
+    learn_novelty,
+    nearest,
+    novelty_from_plain,
+    novelty_to_plain,
+)
 
 
 def clusters(n=3000, seed=0):

@@ -1,5 +1,7 @@
 """The graphs compute what the network computes."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,14 @@ from tests.detecting.lab import chain_logits
 
 
 def random_chain(rng, sizes=(9, 12, 7, 3)):
-    kernels = tuple(rng.standard_normal((a, b)).astype(np.float32) for a, b in zip(sizes, sizes[1:], strict=False))
-    return DenseChain(rng.standard_normal(9) * 1e6, rng.uniform(1e-6, 1e-5, 9), rng.standard_normal(9), kernels, tuple(rng.standard_normal(b).astype(np.float32) for b in sizes[1:]))
+    kernels = tuple(rng.standard_normal((a, b)).astype(np.float32) for a, b in pairwise(sizes))
+    return DenseChain(
+        rng.standard_normal(9) * 1e6,
+        rng.uniform(1e-6, 1e-5, 9),
+        rng.standard_normal(9),
+        kernels,
+        tuple(rng.standard_normal(b).astype(np.float32) for b in sizes[1:]),
+    )
 
 
 def opened(model, tmp_path):
@@ -38,7 +46,9 @@ def test_gradient_equals_finite_differences(tmp_path):
     rng = np.random.default_rng(2)
     chain, X = random_chain(rng), rng.standard_normal((40, 9)) * 1e6
     direction = rng.standard_normal((40, 3)).astype(np.float32)
-    found = run_in_batches(opened(gradient_graph(chain, {}), tmp_path), {"normalised": chain.normalise(X), "direction": direction}, "gradient", (9,))
+    found = run_in_batches(
+        opened(gradient_graph(chain, {}), tmp_path), {"normalised": chain.normalise(X), "direction": direction}, "gradient", (9,)
+    )
     step = 1e-4
     for j in range(9):
         moved = [chain_logits(chain, X + sign * step / chain.scale * (np.arange(9) == j)) for sign in (1, -1)]

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from stages.detecting.operating_point import attack_log_odds, decide, fit_temperature, log_loss, log_scores, probabilities, recall_at, threshold_for_alarms
+from stages.detecting.operating_point import (
+    attack_log_odds,
+    decide,
+    fit_temperature,
+    log_loss,
+    log_scores,
+    probabilities,
+    recall_at,
+    threshold_for_alarms,
+)
 from stages.learning.calibration import calibration_error
 
 

@@ -1,6 +1,8 @@
 """Verdicts carry class, probability, place and reasons; what cannot be judged is unknown."""
 
 import json
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +26,9 @@ def judge(trained):
 def flows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("captures")
     makers = {"benign": benign_records, "flood": flood_records, "scan": scan_records}
-    return {name: flows_from_capture(write_pcap(folder / f"{name}.pcap", maker(flows=200, seed=999)), "clean") for name, maker in makers.items()}
+    return {
+        name: flows_from_capture(write_pcap(folder / f"{name}.pcap", maker(flows=200, seed=999)), "clean") for name, maker in makers.items()
+    }
 
 
 def share(table, column, value):
@@ -60,13 +64,22 @@ def test_a_flow_unlike_training_is_unknown_and_says_which_features_are_strange(j
     index = flows["benign"].column_names.index("idle_max_us")
     strange = flows["benign"]
     for name in ("idle_max_us", "idle_mean_us", "idle_std_us", "active_max_us", "urg_flags", "fwd_bytes"):
-        strange = strange.set_column(strange.column_names.index(name), name, pa.array(np.full(strange.num_rows, 10**13), strange.schema.field(name).type))
+        strange = strange.set_column(
+            strange.column_names.index(name), name, pa.array(np.full(strange.num_rows, 10**13), strange.schema.field(name).type)
+        )
     table = judge.judge(strange)[0]
     assert index >= 0
     assert share(table, "verdict", "unknown") == 1.0
     assert share(table, "class", "UNKNOWN") == 1.0
     assert table.column("probability").null_count == table.num_rows
-    assert {reason["feature"] for reason in table.column("reasons").to_pylist()[0]} <= {"idle_max_us", "idle_mean_us", "idle_std_us", "active_max_us", "urg_flags", "fwd_bytes"}
+    assert {reason["feature"] for reason in table.column("reasons").to_pylist()[0]} <= {
+        "idle_max_us",
+        "idle_mean_us",
+        "idle_std_us",
+        "active_max_us",
+        "urg_flags",
+        "fwd_bytes",
+    }
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -82,8 +95,11 @@ def test_a_feature_that_is_no_number_makes_the_flow_unknown_not_benign(judge, fl
 def test_a_lower_threshold_never_loses_an_alarm(trained, judge, flows):
     X = matrix_of(pa.concat_tables(flows.values()), trained.features)
     point = package_point(trained)
-    alarms = [judge_at.decide(X).code == 1 for judge_at in (Judge(trained, Network(trained), OperatingPoint(t, point.novelty)) for t in (5.0, 0.0, -5.0))]
-    assert all((stricter <= laxer).all() for stricter, laxer in zip(alarms, alarms[1:], strict=False))
+    alarms = [
+        judge_at.decide(X).code == 1
+        for judge_at in (Judge(trained, Network(trained), OperatingPoint(t, point.novelty)) for t in (5.0, 0.0, -5.0))
+    ]
+    assert all((stricter <= laxer).all() for stricter, laxer in pairwise(alarms))
 
 
 def test_batches_of_any_size_give_the_same_verdicts(judge, flows):
@@ -127,7 +143,7 @@ def test_every_kind_of_file_holds_every_verdict(judge, flows, tmp_path, suffix):
 
         assert pyarrow.csv.read_csv(path).column("dst_port").to_pylist() == ports
     else:
-        assert [json.loads(line)["dst_port"] for line in open(path)] == ports
+        assert [json.loads(line)["dst_port"] for line in Path(path).read_text().splitlines()] == ports
 
 
 def test_csv_and_json_lines_are_on_disk_after_every_batch(judge, flows, tmp_path):
@@ -150,6 +166,7 @@ def test_an_incomplete_file_keeps_incomplete_in_its_name(judge, flows, tmp_path)
 def test_json_lines_are_strict_json_also_with_infinite_features(judge, flows):
     column = flows["flood"].column_names.index("flow_bytes_per_s")
     broken = flows["flood"].set_column(column, "flow_bytes_per_s", pa.array(np.full(flows["flood"].num_rows, np.inf)))
+
     def refuse(text):
         raise AssertionError(text)
 
