@@ -1,0 +1,40 @@
+"""Judge a flow table with nothing but an exported model: no TensorFlow, no code of this project.
+
+python examples/onnx_detect.py out/final/multiclass-5/model.onnx flows.parquet
+Flow tables: python -m stages.meter CAPTURE --profile (the model's) -o flows.parquet. Needs numpy, onnxruntime and pyarrow.
+"""
+
+import json
+import sys
+
+import numpy as np
+import onnxruntime
+import pyarrow.parquet as pq
+
+
+def judge(model_path, flows_path):
+    """Give (flows, class per flow, attack probability per flow), using what the model file says about itself."""
+    session = onnxruntime.InferenceSession(model_path, providers=["CPUExecutionProvider"])
+    notes = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
+    flows = pq.read_table(flows_path)
+    features = np.stack([flows[name].to_numpy() for name in notes["features"]], axis=1).astype(np.float64)
+    logits = session.run(["logits"], {"features": features})[0].astype(np.float64) / notes["temperature"]
+    benign = notes["classes"].index(notes["benign"])
+    attacks = np.delete(logits, benign, axis=1)
+    names = np.delete(np.array(notes["classes"]), benign)
+    log_odds = np.logaddexp.reduce(attacks, axis=1) - logits[:, benign]
+    called = np.where(log_odds >= notes["attack_log_odds"], names[attacks.argmax(axis=1)], notes["benign"])
+    called[~np.isfinite(features).all(axis=1)] = "UNKNOWN"
+    return flows, called, 1 / (1 + np.exp(-log_odds))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    flows, called, probability = judge(sys.argv[1], sys.argv[2])
+    for i in np.argsort(-np.nan_to_num(probability))[:10]:
+        flow = {name: flows[name][int(i)].as_py() for name in ("src_ip", "dst_ip", "dst_port", "first_packet")}
+        print(
+            f"{called[i]:10} {probability[i]:.4f}  {flow['src_ip']} -> {flow['dst_ip']}:{flow['dst_port']}  packet {flow['first_packet']}"
+        )
+    print({str(name): int(n) for name, n in zip(*np.unique(called, return_counts=True), strict=True)})

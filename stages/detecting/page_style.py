@@ -1,0 +1,33 @@
+"""How the report looks: colours for light and dark, nothing loaded from elsewhere."""
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --paper: #ffffff; --line: #d0d7de; --card: #f6f8fa;
+  --attack: #c0362c; --unknown: #a06a00; --benign: #2f7d4f; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --soft: #9198a1; --paper: #0d1117; --line: #30363d; --card: #161b22;
+    --attack: #ff7b72; --unknown: #e3b341; --benign: #56d364; }
+}
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 70rem; margin: 2rem auto;
+  padding: 0 1rem; }
+h1 { font-size: 1.6rem; margin: 0 0 .3rem }
+h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line); padding-bottom: .2rem }
+h3 { font-size: 1rem; margin: 1.2rem 0 .4rem }
+p.lead { font-size: 1.05rem }
+.soft { color: var(--soft) }
+.cards { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0 }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem; min-width: 9rem }
+.card b { display: block; font-size: 1.5rem; line-height: 1.3 }
+.attack { color: var(--attack) } .unknown { color: var(--unknown) } .benign { color: var(--benign) }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; width: 100%; font-size: .9rem }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
+th { font-weight: 600; color: var(--soft) }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+code { font: .85em ui-monospace, monospace; background: var(--card); border-radius: 4px; padding: .05rem .25rem; overflow-wrap: anywhere }
+.warn { border-left: 4px solid var(--unknown); background: var(--card); padding: .6rem 1rem; margin: 1rem 0 }
+ul { padding-left: 1.2rem }
+svg text { fill: var(--soft); font: 11px system-ui, sans-serif }
+svg .attack { fill: var(--attack) } svg .unknown { fill: var(--unknown) } svg .benign { fill: var(--benign) }
+svg line { stroke: var(--line) }
+details summary { cursor: pointer; color: var(--soft) }
+"""
