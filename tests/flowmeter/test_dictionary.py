@@ -1,0 +1,20 @@
+"""The feature dictionary in docs/ is the one that the schema gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stages.flowmeter.dictionary import feature_dictionary
+from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH
+
+PAGE = Path(__file__).parents[2] / "docs" / "features.md"
+
+
+def test_page_equals_the_schema() -> None:
+    assert PAGE.read_text(encoding="utf-8") == feature_dictionary(), "run: python -m stages.flowmeter.dictionary > docs/features.md"
+
+
+def test_every_column_has_its_row() -> None:
+    rows = [line for line in feature_dictionary().splitlines() if line.startswith("| `")]
+    assert len(rows) == len(IDENTITY + FEATURES + CORRECTED_EXTRAS + TRUTH)
+    assert all(row.count(" | ") == 5 for row in rows)
