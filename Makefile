@@ -53,6 +53,7 @@ lint: setup
 	lint-imports
 
 sample: setup                   ## write the sample anew (same bytes) and store it
+	rm -rf data/sample
 	python -m stages.testbed data/sample --seed 7
 	dvc add data && dvc push data.dvc
 

@@ -29,7 +29,9 @@ def captures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("captures")
     return {
         "benign": write_pcap(folder / "benign.pcap", benign_records(flows=150, seed=5)),
-        "attack": write_pcap(folder / "attack.pcap", flood_records(flows=300, seed=6) + scan_records(flows=100, seed=7, start_us=START_US + 10_000_000)),
+        "attack": write_pcap(
+            folder / "attack.pcap", flood_records(flows=300, seed=6) + scan_records(flows=100, seed=7, start_us=START_US + 10_000_000)
+        ),
     }
 
 
@@ -51,7 +53,9 @@ def command(monkeypatch, capsys, package, tmp_path):
 
 def in_a_process(*arguments, **options):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-m", "stages.detect", *map(str, arguments)], env=environment, stderr=subprocess.PIPE, **options)
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.detect", *map(str, arguments)], env=environment, stderr=subprocess.PIPE, **options
+    )
 
 
 def wait_for(condition, seconds=90):
@@ -121,7 +125,10 @@ def test_calibration_keeps_to_the_alarms_a_day_that_were_asked_for(command, capt
 
 def test_verdicts_arrive_while_the_pipe_is_still_open_and_a_signal_ends_it_with_everything_written(package, tmp_path):
     process = in_a_process("-", "-o", "live.jsonl", "--model", package.folder, cwd=tmp_path, stdin=subprocess.PIPE)
-    first, later = benign_records(flows=20, seed=1, span_us=1_000_000), benign_records(flows=20, seed=2, start_us=START_US + 600_000_000, span_us=1_000_000)
+    first, later = (
+        benign_records(flows=20, seed=1, span_us=1_000_000),
+        benign_records(flows=20, seed=2, start_us=START_US + 600_000_000, span_us=1_000_000),
+    )
     whole = pcap_bytes([*first, *later])
     process.stdin.write(whole)
     process.stdin.flush()
@@ -285,7 +292,9 @@ def test_an_operating_point_of_another_package_is_refused(command, captures, pac
 
 
 def test_calibrating_on_a_capture_with_attacks_warns_and_names_the_attacker(command, captures, tmp_path):
-    mixed = write_pcap(tmp_path / "mixed.pcap", sorted([*benign_records(flows=200, seed=9), *flood_records(flows=100, seed=9)], key=lambda r: r.time_us))
+    mixed = write_pcap(
+        tmp_path / "mixed.pcap", sorted([*benign_records(flows=200, seed=9), *flood_records(flows=100, seed=9)], key=lambda r: r.time_us)
+    )
     code, said = command("--calibrate", mixed, "--max-alarms-per-day", "5", "-o", "own.json")
     assert code == 3
     assert "10.0.0.66 (DOS" in said

@@ -22,8 +22,12 @@ def top_level_imports(path):
     return names
 
 
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+
 def test_import_contracts_hold():
-    done = subprocess.run([sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"], cwd=ROOT, capture_output=True, text=True)
+    done = run("from importlinter.cli import lint_imports_command; lint_imports_command()")
     assert done.returncode == 0, done.stdout
 
 
@@ -41,12 +45,20 @@ def test_no_stage_imports_another_stage(script):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_stage_answers_help_without_tensorflow(script):
-    code = f"import sys, runpy; sys.argv = ['x', '--help']\ntry: runpy.run_module('stages.{script}', run_name='__main__')\nexcept SystemExit: pass\nassert 'tensorflow' not in sys.modules and 'mlflow' not in sys.modules"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    done = run(f"""
+import sys, runpy
+sys.argv = ['x', '--help']
+try:
+    runpy.run_module('stages.{script}', run_name='__main__')
+except SystemExit:
+    pass
+assert not {{'tensorflow', 'mlflow', 'sklearn'}} & set(sys.modules)
+""")
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
 
 
 def test_no_work_happens_at_import_of_the_plumbing():
-    code = "import sys, stages.plumbing.params, stages.plumbing.tables, stages.plumbing.tracking; assert not {'mlflow', 'tensorflow', 'numba', 'sklearn'} & set(sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    names = "stages.plumbing.params, stages.plumbing.tables, stages.plumbing.tracking"
+    done = run(f"import sys, {names}; assert not {{'mlflow', 'tensorflow', 'numba', 'sklearn'}} & set(sys.modules)")
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,34 @@
+"""The embedded sample is what the testbed writes: same bytes as data.dvc names, small enough to live in git."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.testbed.__main__ import main as write_sample
+
+ROOT = Path(__file__).resolve().parents[1]
+STORE = ROOT / "sample-store" / "files" / "md5"
+MAX_BYTES = 15_000_000
+
+
+def stored_files():
+    """Path below data/ → MD5, as data.dvc and the listing in the store say."""
+    digest = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"][0]["md5"]
+    return {entry["relpath"]: entry["md5"] for entry in json.loads((STORE / digest[:2] / digest[2:]).read_text())}
+
+
+@pytest.mark.slow
+def test_the_testbed_writes_the_captures_that_data_dvc_names(tmp_path):
+    assert write_sample([str(tmp_path / "sample"), "--seed", "7"]) == 0
+    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path)): hashlib.md5(path.read_bytes()).hexdigest() for path in paths} == stored_files()
+
+
+def test_the_store_holds_every_file_of_the_sample_and_nothing_else():
+    stored = {path.parent.name + path.name for path in STORE.rglob("*") if path.is_file()}
+    digest = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"][0]["md5"]
+    assert stored == set(stored_files().values()) | {digest}
+    assert sum(path.stat().st_size for path in STORE.rglob("*") if path.is_file()) <= MAX_BYTES
