@@ -45,11 +45,12 @@ def main() -> None:
     """Run the stage from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labelled", type=Path, required=True, help="folder with <source>.parquet")
+    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="labelled tables from elsewhere (python -m stages.import_table)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     data = read_data()
     try:
-        paths = [args.labelled / f"{source}.parquet" for source in data.sources]
+        paths = [args.labelled / f"{source}.parquet" for source in data.sources] + args.extra
         dataset, cleaning = integrate(((str(path), read_table(path)) for path in paths), data.classes, read_section("integrate", Params))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")

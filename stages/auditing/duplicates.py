@@ -15,12 +15,13 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _STEP = 0x9E3779B97F4A7C15
 
 
-def fold_in_column(fingerprints: np.ndarray | None, column: np.ndarray, number: int, digits: int | None = None) -> np.ndarray:
+def fold_in_column(fingerprints: np.ndarray, column: np.ndarray, number: int, digits: int | None = None) -> np.ndarray:
     """Fold one more feature into the rows' fingerprints; rows equal in all columns folded in have equal fingerprints.
 
     Parameters
     ----------
-    fingerprints : (n,) uint64, or None for the first column
+    fingerprints : (n,) uint64
+        Zeros before the first column.
     column : (n,) float64
     number : int
         Number of the column, so that equal values in different columns differ.
@@ -33,8 +34,7 @@ def fold_in_column(fingerprints: np.ndarray | None, column: np.ndarray, number: 
     """
     values = column if digits is None else round_to_digits(column, digits)
     # adding zero turns -0.0 into 0.0, which are equal and have different bits
-    mixed = _mix((values + 0.0).view(np.uint64) + np.uint64(number * _STEP % 2**64))
-    return mixed if fingerprints is None else _mix(fingerprints + mixed)
+    return _mix(fingerprints + _mix((values + 0.0).view(np.uint64) + np.uint64(number * _STEP % 2**64)))
 
 
 def round_to_digits(values: np.ndarray, digits: int) -> np.ndarray:

@@ -77,7 +77,7 @@ def investigate(
     sources, names = encode(read("source"))
     groups, _ = encode(read("group"))
     rows = draw_sample(sources * len(classes) + labels, settings.sample_rows, settings.seed)
-    exact, rounded, impossible, sample = _pass_over_features(read, rows, settings.significant_digits)
+    exact, rounded, impossible, sample = _pass_over_features(read, len(labels), rows, settings.significant_digits)
     duplicates, twins = _duplicates({"exact": exact, "rounded": rounded}, labels, classes, splits)
     correlated_names, correlations = rank_correlations(sample)
     counts = _counts(sources, names, labels, classes)
@@ -139,10 +139,10 @@ def draw_sample(strata: np.ndarray, n_rows: int, seed: int, least: int = 2000) -
 
 
 def _pass_over_features(
-    read: ReadColumn, rows: np.ndarray, digits: int
+    read: ReadColumn, n_rows: int, rows: np.ndarray, digits: int
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any], dict[str, np.ndarray]]:
     """Read each feature once: fingerprints, impossible values, and the sample."""
-    exact = rounded = None
+    exact = rounded = np.zeros(n_rows, dtype=np.uint64)
     impossible: dict[str, Any] = {}
     sample = {}
     for number, name in enumerate(MODEL_FEATURE_NAMES, start=1):
@@ -218,7 +218,7 @@ def _timeouts(read: ReadColumn, sources: np.ndarray, names: list[str]) -> list[d
     addresses, _ = encode(ends)
     initiators, responders = np.split(addresses * 65536, 2)
     pairs = np.sort(np.stack([initiators + numbers["src_port"], responders + numbers["dst_port"]]), axis=0)
-    prints = None
+    prints = np.zeros(len(sources), dtype=np.uint64)
     for number, column in enumerate([encode(read("capture"))[0], pairs[0], pairs[1], numbers["protocol"]], start=1):
         prints = fold_in_column(prints, column.astype(np.float64), number)
     connections, _ = number_vectors(prints)

@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.tree import DecisionTreeClassifier
 
+DEPTHS = (1, 3, 10)
+
 
 def probe_sources(
     features: Mapping[str, np.ndarray], sources: np.ndarray, names: Sequence[str], groups: np.ndarray, *, seed: int
@@ -35,11 +37,11 @@ def probe_sources(
         return None
     matrix = np.stack([values.astype(np.float32) for values in features.values()], axis=1)
     train = _half(sources, groups, np.random.default_rng(seed))
-    scores, tree = {}, None
-    for depth in (1, 3, 10):
+    scores = {}
+    for depth in DEPTHS:
         tree = DecisionTreeClassifier(max_depth=depth, class_weight="balanced", random_state=seed).fit(matrix[train], sources[train])
         scores[str(depth)] = float(balanced_accuracy_score(sources[~train], tree.predict(matrix[~train])))
-    order = np.argsort(-tree.feature_importances_, kind="stable")[:5] if tree else []
+    order = np.argsort(-tree.feature_importances_, kind="stable")[:5]
     return {
         "sources": [names[number] for number in present],
         "chance": 1 / len(present),

@@ -55,7 +55,9 @@ def read_catalogue(dataset: str, parts: Sequence[str] = (), base: str = "") -> C
         raise ValueError(f"dataset {dataset!r} is unknown; there are d1, d2, d3, d4")
     entry = known[dataset]
     chosen = [_find_part(part, entry["parts"]) for part in parts] or entry["parts"]
-    files = [(spec, {}) for spec in entry["always"]] + [(spec, _words(part)) for part in chosen for spec in entry["files"]]
+    files: list[tuple[dict[str, Any], dict[str, str]]] = [(spec, {}) for spec in entry["always"]] + [
+        (spec, _words(part)) for part in chosen for spec in entry["files"]
+    ]
     root = base or entry["base"]
     hashes: Mapping[str, str] = entry.get("hashes", {})
     downloads = []

@@ -89,10 +89,10 @@ def draw_rows(table: pa.Table, keep: Mapping[str, float], seed: int) -> np.ndarr
             raise ValueError(f"integrate.keep.{name} is {amount!r}; wanted a share such as 0.05 or a whole number of flows")
     kept = np.ones(table.num_rows, dtype=bool)
     for (source, label), rows in _rows_by_source_and_class(table).items():
-        amount = keep.get(f"{source}/{label}", keep.get(source))
-        if amount is None:
+        wished = keep[f"{source}/{label}"] if f"{source}/{label}" in keep else keep.get(source)
+        if wished is None:
             continue
-        n_kept = min(len(rows), round(amount * len(rows)) if isinstance(amount, float) else amount)
+        n_kept = min(len(rows), round(wished * len(rows)) if isinstance(wished, float) else wished)
         # a generator of its own per source and class: another source in the list must not change this one's sample
         generator = np.random.default_rng([seed, zlib.crc32(f"{source}/{label}".encode())])
         kept[rows] = False

@@ -97,6 +97,7 @@ def summarise(source: str, parts: Sequence[Part], extra: Iterable[Notice]) -> di
         "captures": len(labels),
         "flows": int(sum(len(part.codes) for part in labels)),
         **count_verdicts(labels),
+        "broken_truth": {part.capture: list(part.broken_truth) for part in labels if part.broken_truth},
         "notices": [vars(notice) for notice in sorted(notices, key=ranks)],
     }
 

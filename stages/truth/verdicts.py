@@ -39,7 +39,8 @@ class Notice:
 class CaptureLabels:
     """Verdicts for the flows of one capture.
 
-    `codes` is (n,) int32 in the order of the flows: an index into `verdicts`, or UNLABELLED.
+    `codes` is (n,) int32 in the order of the flows: an index into `verdicts`, or UNLABELLED. `rule_packets` counts the packets
+    that each rule matched; `broken_truth` are lines of the ground truth that could not be used.
     """
 
     capture: str
@@ -48,6 +49,7 @@ class CaptureLabels:
     codes: np.ndarray
     notices: tuple[Notice, ...] = ()
     rule_packets: dict[str, int] = field(default_factory=dict)
+    broken_truth: tuple[str, ...] = ()
 
 
 def truth_columns(source: str, labels: CaptureLabels) -> pa.Table:

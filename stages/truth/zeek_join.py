@@ -64,7 +64,8 @@ def label_by_connections(
     other = ~np.isin(flows.column("protocol").to_numpy(), list(_PORT_PROTOCOLS.values())) & (codes == UNLABELLED)
     codes[other] = len(verdicts)
     verdicts.append(Verdict("", "", "neither TCP nor UDP, and not in the connection log"))
-    return CaptureLabels(capture, group, tuple(verdicts), codes, tuple(_notices(capture, meeting, bad, other, connections)))
+    notices = tuple(_notices(capture, meeting, bad, other, connections))
+    return CaptureLabels(capture, group, tuple(verdicts), codes, notices, broken_truth=connections.broken)
 
 
 def meet(flows: pa.Table, rows: pa.Table, detail_codes: np.ndarray, n_details: int, tolerance_us: int) -> Meeting:

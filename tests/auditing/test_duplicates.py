@@ -11,7 +11,7 @@ from stages.auditing.duplicates import count_duplicates, count_twins, fold_in_co
 
 
 def vectors_of(rows: list[list[float]], digits: int | None = None) -> list[int]:
-    prints = None
+    prints = np.zeros(len(rows), dtype=np.uint64)
     for number, column in enumerate(np.array(rows, dtype=np.float64).T, start=1):
         prints = fold_in_column(prints, np.ascontiguousarray(column), number, digits)
     return number_vectors(prints)[0].tolist()

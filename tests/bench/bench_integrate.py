@@ -47,15 +47,15 @@ def write_split(folder: Path, n_rows: int) -> None:
     pq.write_table(table, folder / "splits" / "stratified.parquet")
 
 
-def measure(arguments: list[str], folder: Path) -> tuple[float, float]:
-    """Run a stage; give its seconds and its peak memory in GB."""
+def measure(arguments: list[str], folder: Path) -> tuple[float, float, float]:
+    """Run a stage; give its seconds, its processor seconds and its peak memory in GB."""
     start = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=folder, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{' '.join(arguments)} failed")
-    return time.perf_counter() - start, usage.ru_maxrss / 1e6
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6
 
 
 def main() -> None:
@@ -82,9 +82,9 @@ def main() -> None:
         write_split(folder, shape.num_rows)
         figures["audit"] = measure(stages["audit"], folder)
         print(f"{shape.num_rows:,} flows x {shape.num_columns} columns, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-        for stage, (seconds, gigabytes) in figures.items():
-            print(f"{stage:10} {seconds:6.1f} s  {gigabytes:.2f} GB")
-        print(f"{'both':10} {sum(s for s, _ in figures.values()):6.1f} s  {max(g for _, g in figures.values()):.2f} GB")
+        figures["both"] = (sum(f[0] for f in figures.values()), sum(f[1] for f in figures.values()), max(f[2] for f in figures.values()))
+        for stage, (seconds, processor_s, gigabytes) in figures.items():
+            print(f"{stage:10} {seconds:6.1f} s  {processor_s:6.1f} processor s  {gigabytes:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -136,3 +136,13 @@ def test_table_shows_the_papers_figures_beside_ours() -> None:
 def test_table_of_other_sources_does_not_mention_the_paper() -> None:
     text = table2_markdown({"home": {"BENIGN": 5, "DOS": 6}}, CLASSES)
     assert text == "| Dataset | Flows | BENIGN | DOS |\n|---|---:|---:|---:|\n| home | 11 | 5 | 6 |\n| **Sum** | 11 | 5 | 6 |\n"
+
+
+def test_table_from_elsewhere_joins_a_dataset(tmp_path: Path) -> None:
+    from stages.truth.cic_tables import How, import_table
+    from tests.truth.test_cic_tables import row as cic_row
+    from tests.truth.test_cic_tables import table as cic_table
+
+    imported = import_table(cic_table(tmp_path, cic_row(), cic_row(Label="DoS")), How("elsewhere", {"benign": "BENIGN", "dos": "DOS"})).flows
+    dataset, _ = integrate([("D1", labelled("D1", ["BENIGN", "DOS"])), ("elsewhere", imported)], CLASSES, ALL)
+    assert count_flows(dataset) == {"D1": {"BENIGN": 1, "DOS": 1}, "elsewhere": {"BENIGN": 1, "DOS": 1}}
