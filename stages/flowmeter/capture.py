@@ -20,6 +20,7 @@ from stages.flowmeter import kernels
 CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap")
 COMPRESSION_SUFFIXES = ("", ".gz", ".xz", ".zst")
 FRAMES_PER_BLOCK = 4096  # their packets (about 0.5 MB) stay in the second-level cache between decoding and metering
+STEP_PACKETS = 65_536  # after so many, flows.py looks for flows that need no memory any more
 READ_BYTES = 1 << 20
 LATEST_US = 7_258_118_400_000_000  # year 2200: a later time stamp is damage, not a capture
 
@@ -314,7 +315,7 @@ class _Walk:
         while True:
             if self.end - self.at < 65536:
                 self.fill(min(len(self.buffer), READ_BYTES))
-            n, at, status = kernels.walk_pcap(self.buffer, self.at, self.end, big, ticks_per_us, link, kernels.MAX_RECORD, self.frames, 0)
+            n, at, status = kernels.walk_pcap(self.buffer, self.at, self.end, big, ticks_per_us, link, kernels.MAX_RECORD, self.room(), 0)
             yield from self.hand_out(n, at)
             if status == kernels.WALK_BAD_LENGTH:
                 length = kernels.word(self.buffer, self.at + 8, big)
@@ -335,6 +336,10 @@ class _Walk:
         if wanted <= (kernels.MAX_RECORD if extra else kernels.MAX_BLOCK) + extra and not self.fill(wanted):
             raise self.fault(self.source.problem or f"the file ends {self.end - self.at} bytes into a record of {wanted}; it is cut off")
         return True
+
+    def room(self) -> np.ndarray:
+        """Frames to fill; blocks end at each multiple of 65,536 packets, wherever the file's bytes were cut in reading."""
+        return self.frames[: min(len(self.frames), STEP_PACKETS - self.capture.packets % STEP_PACKETS)]
 
     def hand_out(self, n: int, at: int) -> Iterator[Block]:
         """Yield walked frames, up to the first with an impossible time."""
@@ -370,7 +375,7 @@ class _Walk:
         while True:
             if self.end - self.at < 65536:
                 self.fill(min(len(self.buffer), READ_BYTES))
-            n, at, status = kernels.walk_pcapng(self.buffer, self.at, self.end, self.big, self.interfaces, len(self.interfaces), self.frames, 0)
+            n, at, status = kernels.walk_pcapng(self.buffer, self.at, self.end, self.big, self.interfaces, len(self.interfaces), self.room(), 0)
             yield from self.hand_out(n, at)
             if status == kernels.WALK_SECTION:
                 self.read_section_block()

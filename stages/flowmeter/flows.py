@@ -11,16 +11,17 @@ import pyarrow as pa
 
 from stages.flowmeter import kernels
 from stages.flowmeter.ahead import Ahead, usable_cores
+from stages.flowmeter import capture as capture_module
 from stages.flowmeter.capture import LINK_NAMES, Block, Capture, CaptureFault
 from stages.flowmeter.ledger import Ledger
 from stages.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
 from stages.flowmeter.rows import RowBuilder, schema_of
 from stages.flowmeter.table import FlowTable
 
-SWEEP_PACKETS = 65_536  # flows are looked over for silent ones at most this often
 N_FRAGMENTS = 1024
 BATCH_ROWS = 16_384
 READ_AHEAD = 4  # blocks
+FLOWS_IN_MEMORY = 100_000  # 77 MB; more, and those past their timeout are set down on disk
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Meter:
         self._ready: list[pa.RecordBatch] = []
         self.table = FlowTable(self.rules, self._take)
         self.decoder = Decoder(self.rules)
+        self.flows_in_memory = FLOWS_IN_MEMORY
         self._swept_at = -(1 << 62)
         self._watermark = 1 << 62
         self._since_sweep = 0
@@ -172,14 +174,19 @@ class Meter:
             raise self._fault
 
     def _sweep_when_due(self, oldest_us: int, n: int) -> None:
-        """Every 65,536 packets, end the flows that were silent too long before the oldest of these packets."""
-        if self.rules.idle_us == 0:
-            return
+        """Every 65,536 packets, look for flows that need no memory any more.
+
+        clean: end those silent for too long before the oldest of these packets. Without idle expiry: set down on disk those whose
+        timeout has passed, when there are many.
+        """
         self._watermark = min(self._watermark, oldest_us)
         self._since_sweep += n
-        if self._since_sweep < SWEEP_PACKETS:
+        if self._since_sweep < capture_module.STEP_PACKETS:
             return
-        if abs(self._watermark - self._swept_at) >= self.rules.idle_us // 4:
+        if self.rules.idle_us == 0:
+            if self.table.flows_in_memory() >= self.flows_in_memory:
+                self.table.set_down(self._watermark)
+        elif abs(self._watermark - self._swept_at) >= self.rules.idle_us // 4:
             self.table.expire(self._watermark)
             self._swept_at = self._watermark
         self._since_sweep = 0

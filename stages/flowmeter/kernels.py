@@ -158,7 +158,9 @@ FLOW = np.dtype(
         ("first_packet", "i8"),
         ("src_mac", "i8"),
         ("dst_mac", "i8"),
-        ("unused_too", "i8", (6,)),
+        ("segments_at", "i8"),  # where the segments of a flow on disk stand
+        ("segments_n", "i8"),
+        ("unused_too", "i8", (4,)),
     ]
 )
 
@@ -1167,8 +1169,41 @@ def forget_segments(flow, buckets, segments, free_segments, counters):
 
 
 @kernel
+def unload_segments(flow, segments, pairs):
+    """Copy a connection's segments. pairs : (n, 2) int64 — written as far as it goes; returns how many there are."""
+    n = 0
+    at = flow["segments"]
+    while at >= 0:
+        entry = segments[at]
+        if n < len(pairs):
+            pairs[n, 0] = entry["seq_ack"]
+            pairs[n, 1] = entry["size_side"]
+        n += 1
+        at = entry["sibling"]
+    return n
+
+
+@kernel
+def reload_segments(flow, connection, pairs, buckets, segments, free_segments, counters):
+    """Remember segments again; the pool must have room for them."""
+    flow["segments"] = -1
+    for i in range(len(pairs) - 1, -1, -1):
+        counters[FREE_SEGMENTS] -= 1
+        at = free_segments[counters[FREE_SEGMENTS]]
+        entry = segments[at]
+        entry["connection"] = connection
+        entry["seq_ack"] = pairs[i, 0]
+        entry["size_side"] = pairs[i, 1]
+        bucket = mix(entry["seq_ack"] + mix(entry["size_side"] + (np.int64(connection) << 20))) & (len(buckets) - 1)
+        entry["chain"] = buckets[bucket]
+        buckets[bucket] = at
+        entry["sibling"] = flow["segments"]
+        flow["segments"] = at
+
+
+@kernel
 def rehash_segments(buckets, segments, in_use):
-    """Enter all remembered segments into a new, empty bucket array."""
+    """Enter the remembered segments into a new, empty bucket array."""
     for at in range(len(in_use)):
         if in_use[at]:
             entry = segments[at]
@@ -2130,6 +2165,20 @@ def silent_keys(slots, keys, bodies, watermark_us, idle_us, over, numbers):
             if watermark_us - bodies[body]["last"] > idle_us:
                 over[n] = index
                 numbers[n] = bodies[body]["number"]
+                n += 1
+    return n
+
+
+@kernel
+def old_keys(slots, keys, bodies, watermark_us, flow_us, old):
+    """Keys of the flows in memory whose timeout has passed at a time; returns how many."""
+    n = 0
+    for i in range(len(slots)):
+        if slots[i] != 0:
+            index = (slots[i] & 0xFFFFFFFF) - 1
+            body = keys[index]["body"]
+            if body >= 0 and watermark_us - bodies[body]["start"] > flow_us:
+                old[n] = index
                 n += 1
     return n
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import mmap
+import os
+import tempfile
 from collections.abc import Callable
+from typing import IO
 
 import numpy as np
 
@@ -41,6 +44,49 @@ def _pages(size: int) -> int:
     return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
+class Disk:
+    """A nameless temporary file for flows that are not needed soon, and one for their TCP segments."""
+
+    def __init__(self) -> None:
+        self._flows: IO[bytes] | None = None
+        self._pairs: IO[bytes] | None = None
+        self._free: list[int] = []
+        self._used = 0
+        self._pairs_end = 0
+
+    def store(self, flows: np.ndarray) -> np.ndarray:
+        """Write flows; returns their places."""
+        if self._flows is None:
+            self._flows = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the table
+        places = np.empty(len(flows), np.int64)
+        for i in range(len(flows)):
+            place = self._free.pop() if self._free else self._used
+            self._used = max(self._used, place + 1)
+            places[i] = place
+            os.pwrite(self._flows.fileno(), flows[i : i + 1].data, place * kernels.FLOW.itemsize)
+        return places
+
+    def load(self, place: int) -> np.void:
+        """Read a flow; its place is free then."""
+        assert self._flows is not None
+        self._free.append(place)
+        return np.frombuffer(os.pread(self._flows.fileno(), kernels.FLOW.itemsize, place * kernels.FLOW.itemsize), kernels.FLOW)[0]
+
+    def append(self, pairs: np.ndarray) -> int:
+        """Write pairs of numbers; returns where."""
+        if self._pairs is None:
+            self._pairs = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the table
+        at = self._pairs_end
+        os.pwrite(self._pairs.fileno(), pairs.tobytes(), at)
+        self._pairs_end += pairs.nbytes
+        return at
+
+    def read_pairs(self, at: int, n: int) -> np.ndarray:
+        """Read n pairs."""
+        assert self._pairs is not None
+        return np.frombuffer(os.pread(self._pairs.fileno(), 16 * n, at), np.int64).reshape(n, 2)
+
+
 class FlowTable:
     """Live flows of one capture, and a sink for those that are over.
 
@@ -54,6 +100,7 @@ class FlowTable:
     def __init__(self, rules: Rules, sink: Sink, *, flows: int = 1024) -> None:
         self.rules = rules
         self.sink = sink
+        self.disk = Disk()
         self.counters = np.zeros(kernels.N_COUNTERS, np.int64)
         self.counts = np.zeros(kernels.N_STATUS, np.int64)
         self.slots = np.zeros(4 * flows, np.int64)
@@ -91,6 +138,8 @@ class FlowTable:
                 self.flush()
             elif reason == kernels.METER_SEGMENTS_FULL:
                 self.grow_segments()
+            elif reason == kernels.METER_ON_DISK:
+                self.take_up(int(self.counters[kernels.WANTED_KEY]))
 
     def grow(self) -> None:
         """Double the room for live flows."""
@@ -114,13 +163,14 @@ class FlowTable:
         return larger
 
     def grow_segments(self) -> None:
-        """Double the room for remembered TCP segments; called only when none is free."""
+        """Double the room for remembered TCP segments."""
         old = len(self.segments)
+        in_use = np.zeros(2 * old, np.bool_)
+        in_use[:old] = True
+        in_use[self.free_segments[: self.counters[kernels.FREE_SEGMENTS]]] = False
         self.segments = np.concatenate([self.segments, np.zeros(old, kernels.SEGMENT)])
         self.free_segments = self._more_free(self.free_segments, kernels.FREE_SEGMENTS, old)
         self.buckets = np.full(2 * old, -1, np.int32)
-        in_use = np.zeros(2 * old, np.bool_)
-        in_use[:old] = True
         kernels.rehash_segments(self.buckets, self.segments, in_use)
 
     def flush(self) -> None:
@@ -143,6 +193,54 @@ class FlowTable:
         self._hand_out_in_order(over)
         kernels.release_keys(self.slots, self.keys, over, self.free_keys, self.free_bodies, self.counters)
 
+    def set_down(self, watermark_us: int) -> None:
+        """Move flows whose timeout passed before a time from memory to disk; only their own next packet or the end needs them.
+
+        In the CICFlowMeter profiles no flow ends by silence, so they would fill the memory. Nothing else changes.
+        """
+        old = np.empty(int(self.counters[kernels.LIVE]), np.int64)
+        n = kernels.old_keys(self.slots, self.keys, self.bodies, watermark_us, self.rules.flow_us, old)
+        for first in range(0, n, OUTPUT_FLOWS):
+            indexes = old[first : min(n, first + OUTPUT_FLOWS)]
+            places = self.keys["body"][indexes]
+            flows = self.bodies[places]
+            if self.rules.logic == CORRECTED:
+                self._set_down_segments(flows, places)
+            self.keys["body"][indexes] = -1 - self.disk.store(flows)
+            free = int(self.counters[kernels.FREE_BODIES])
+            self.free_bodies[free : free + len(places)] = places
+            self.counters[kernels.FREE_BODIES] += len(places)
+
+    def _set_down_segments(self, flows: np.ndarray, places: np.ndarray) -> None:
+        """Move the TCP segments that some flows have seen to disk."""
+        for flow, place in zip(flows, places, strict=True):
+            pairs = np.empty((16, 2), np.int64)
+            n = kernels.unload_segments(self.bodies[place], self.segments, pairs)
+            if n > len(pairs):
+                pairs = np.empty((n, 2), np.int64)
+                kernels.unload_segments(self.bodies[place], self.segments, pairs)
+            kernels.forget_segments(self.bodies[place], self.buckets, self.segments, self.free_segments, self.counters)
+            flow["segments_at"], flow["segments_n"] = self.disk.append(pairs[:n]), n
+
+    def take_up(self, index: int) -> None:
+        """Bring a flow back from disk."""
+        if self.counters[kernels.FREE_BODIES] == 0:
+            self.grow()
+        flow = self.disk.load(-1 - int(self.keys["body"][index]))
+        self.counters[kernels.FREE_BODIES] -= 1
+        place = int(self.free_bodies[self.counters[kernels.FREE_BODIES]])
+        self.bodies[place] = flow
+        self.keys["body"][index] = place
+        if self.rules.logic == CORRECTED:
+            pairs = self.disk.read_pairs(int(flow["segments_at"]), int(flow["segments_n"]))
+            while self.counters[kernels.FREE_SEGMENTS] < len(pairs):
+                self.grow_segments()
+            kernels.reload_segments(self.bodies[place], index, pairs, self.buckets, self.segments, self.free_segments, self.counters)
+
+    def flows_in_memory(self) -> int:
+        """How many flows are in memory."""
+        return len(self.bodies) - int(self.counters[kernels.FREE_BODIES])
+
     def finish(self) -> None:
         """Hand out all flows that are left: in creation order, or as Java's HashMap would list them."""
         self.flush()
@@ -151,7 +249,7 @@ class FlowTable:
     def release(self) -> None:
         """Give the memory back at once; the counters stay. The sink usually refers to the table's owner, a cycle otherwise."""
         del self.sink, self.keys, self.bodies, self.key_memory, self.body_memory, self.finished, self.finished_keys
-        del self.slots, self.segments, self.buckets
+        del self.slots, self.segments, self.buckets, self.disk
 
     def _final_order(self) -> np.ndarray:
         """Keys of the flows left at the end, in the order of the rows."""
@@ -171,5 +269,17 @@ class FlowTable:
         """Give flows to the sink in the given order."""
         for first in range(0, len(indexes), OUTPUT_FLOWS):
             n = min(OUTPUT_FLOWS, len(indexes) - first)
-            kernels.gather_flows(self.keys, self.bodies, indexes, first, n, self.rules.logic, self.finished, self.finished_keys, self.counters)
+            done = 0
+            while done < n:
+                done += kernels.gather_flows(
+                    self.keys, self.bodies, indexes, first + done, n - done, self.rules.logic, self.finished, self.finished_keys, self.counters
+                )
+                if done < n:
+                    self._hand_out_from_disk(int(indexes[first + done]))
+                    done += 1
             self.flush()
+
+    def _hand_out_from_disk(self, index: int) -> None:
+        """Add a flow that is on disk to the output."""
+        flow = np.array([self.disk.load(-1 - int(self.keys["body"][index]))], kernels.FLOW)
+        kernels.hand_out(flow[0], self.keys[index], self.rules.logic, self.finished, self.finished_keys, self.counters)

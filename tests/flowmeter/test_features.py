@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stages.flowmeter import capture as capture_module
+from stages.flowmeter import flows as flows_module
 from stages.flowmeter import kernels, profiles
 from stages.flowmeter.flows import Meter, flows_from_capture
 from stages.flowmeter.ledger import REASONS
@@ -206,8 +208,7 @@ def test_one_thread_and_two_and_any_block_size_give_the_same_table(tmp_path: Pat
         tables.append(pa.Table.from_batches(list(meter.batches())))
     assert tables[0].num_rows > 2_500
     assert tables[0].equals(tables[1])
-    if profile != "clean":  # clean looks for silent flows between blocks
-        assert tables[0].equals(tables[2])
+    assert tables[0].equals(tables[2])
 
 
 def test_looking_for_silent_flows_changes_no_feature(tmp_path: Path) -> None:
@@ -218,6 +219,24 @@ def test_looking_for_silent_flows_changes_no_feature(tmp_path: Path) -> None:
     meter._sweep_when_due = lambda oldest_us, n: None  # type: ignore[method-assign]
     never = pa.Table.from_batches(list(meter.batches())).sort_by("flow_number")
     assert often.equals(never)
+
+
+@pytest.mark.parametrize("profile", ["original", "paper", "corrected"])
+def test_setting_flows_down_on_disk_changes_nothing(tmp_path: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = []
+    for i in range(30_000):
+        host = i % 5_000 if i % 4 else i % 600
+        transport = (17, udp(host % 90 + 1, 53, bytes(i % 50))) if host % 3 == 0 else (6, tcp(host % 90 + 1, 80, seq=i % 4, flags=16 + i % 3))
+        records.append(Record(T0 + i * 20_000 - (300_000_000 if i == 15_000 else 0), ethernet(ipv4(f"10.0.{host % 7}.{host % 251}", B, *transport))))
+    path = write_pcap(tmp_path / "c.pcap", records)
+    usual = flows_from_capture(path, profile)
+    monkeypatch.setattr(capture_module, "STEP_PACKETS", 500)
+    monkeypatch.setattr(flows_module, "FLOWS_IN_MEMORY", 10)
+    meter = Meter(path, profile)
+    set_down = []
+    monkeypatch.setattr(meter.table, "take_up", lambda index, take_up=meter.table.take_up: set_down.append(index) or take_up(index))
+    assert pa.Table.from_batches(list(meter.batches())).equals(usual)
+    assert len(set_down) > 100
 
 
 def test_codes_of_kernels_profiles_and_ledger_agree() -> None:
