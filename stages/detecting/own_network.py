@@ -129,10 +129,7 @@ def read_point(path: Path, package: Package) -> tuple[OperatingPoint, dict[str, 
     """
     try:
         point = json.loads(path.read_text(encoding="utf-8"))
-        novelty = novelty_from_plain(
-            package.reference["novelty"], more_prototypes=point["novelty"]["prototypes"], threshold=point["novelty"]["threshold"]
-        )
-        own = OperatingPoint(float(point["log_odds"]), novelty)
+        own = point_of(point, package)
     except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise PackageError(
             f"{path}: not an operating point ({type(error).__name__}: {error}); make one with `python -m stages.detect --calibrate`"
@@ -143,6 +140,13 @@ def read_point(path: Path, package: Package) -> tuple[OperatingPoint, dict[str, 
             f"({package.identity[:12]}…); a threshold means something else for another model: run `--calibrate` again"
         )
     return own, point
+
+
+def point_of(point: dict[str, Any], package: Package) -> OperatingPoint:
+    """What `calibrate` gave, ready for a judge."""
+    more, threshold = point["novelty"]["prototypes"], point["novelty"]["threshold"]
+    novelty = novelty_from_plain(package.reference["novelty"], more_prototypes=more, threshold=threshold)
+    return OperatingPoint(float(point["log_odds"]), novelty)
 
 
 def _widened(novelty: Novelty, X: np.ndarray, *, quantile: float, seed: int) -> tuple[Novelty, np.ndarray]:

@@ -1,0 +1,141 @@
+"""The report is one page without outside resources that says what happened; totals stay small whatever the traffic."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from stages.detecting.drift import DriftCounter
+from stages.detecting.inference import Network
+from stages.detecting.own_network import origin_of
+from stages.detecting.page import report_page
+from stages.detecting.page_table import percent, table
+from stages.detecting.session import Session
+from stages.detecting.summary import summarise, utc_text, wireshark_filter
+from stages.detecting.tally import TIMELINE_BINS, Tally
+from stages.detecting.verdicts import Judge, package_point
+from stages.flowmeter.flows import Meter, flows_from_capture
+from tests.detecting.lab import START_US, benign_records, flood_records, scan_records
+from tests.packets import write_pcap
+from tests.pages.browser import browser_page, needs_chromium, pictures
+
+
+@pytest.fixture(scope="module")
+def session(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    records = [
+        *benign_records(flows=200, seed=21, span_us=3_600_000_000),
+        *flood_records(flows=400, seed=22, start_us=START_US + 1_000_000_000),
+    ]
+    records += scan_records(flows=150, seed=23, start_us=START_US + 2_000_000_000)
+    path = write_pcap(folder / "evil<script>.pcap", sorted(records, key=lambda r: r.time_us))
+    session = Session(Judge(trained, Network(trained), package_point(trained)), None)
+    session.take(Meter(str(path), "clean", with_digest=False))
+    return session
+
+
+@pytest.fixture(scope="module")
+def summary(session, trained):
+    status = {"complete": True, "why": ""}
+    return summarise(session.tally, session.drift.result(), trained, ledgers=session.ledgers, status=status, point=origin_of(None, trained))
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_runs_no_script(summary):
+    page = report_page(summary)
+    assert not re.search(r"(src|href)\s*=|@import|url\(|<script|<link|<iframe|https?://", page)
+
+
+def test_names_of_files_cannot_smuggle_markup_into_the_page(summary):
+    page = report_page(summary)
+    assert "evil&lt;script&gt;.pcap" in page
+    assert "evil<script>" not in page
+
+
+def test_the_summary_is_plain_json(summary):
+    assert json.loads(json.dumps(summary)) == summary
+
+
+def test_the_attackers_lead_the_list_with_their_class_and_reasons(summary):
+    found = {(i["src"], i["class"]) for i in summary["attacks"]}
+    assert {("10.0.0.66", "DOS"), ("10.0.0.77", "SCANNING")} <= found
+    assert all(i["reasons"] for i in summary["attacks"])
+
+
+def test_counts_of_the_parts_add_up_to_the_flows(summary):
+    assert sum(summary["verdicts"].values()) == sum(summary["classes"].values()) == summary["flows"]
+    assert sum(h["flows"] for h in summary["hosts"]) == summary["flows"]
+    assert sum(bar.get(v, 0) for bar in summary["timeline"]["bars"] for v in ("attack", "unknown", "benign")) == summary["flows"]
+
+
+def test_an_incomplete_run_and_doubts_stand_at_the_top(summary, trained):
+    point = {**origin_of(None, trained), "doubts": ["the captures hold attacks"]}
+    page = report_page({**summary, "status": {"complete": False, "why": "x.pcap: cut off"}, "operating_point": point})
+    assert page.index("x.pcap: cut off") < page.index("<h2>When")
+    assert page.index("the captures hold attacks") < page.index("<h2>When")
+
+
+def test_a_page_without_flows_says_so(trained):
+    drift = DriftCounter(trained.features, trained.reference["drift"])
+    empty = summarise(Tally(), drift.result(), trained, ledgers=[], status={"complete": True}, point=origin_of(None, trained))
+    assert "no flow that can be judged" in report_page(empty)
+
+
+@needs_chromium
+def test_chromium_shows_the_page_offline_in_light_and_dark(summary, tmp_path):
+    (tmp_path / "page.html").write_text(report_page(summary))
+    with browser_page(1200, 1600) as page:
+        for scheme, paper in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(13, 17, 23)")):
+            page._call("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+            page.open(f"file://{tmp_path}/page.html")
+            page.wait_for_text("Traffic report", "Most suspicious", "10.0.0.66", "Drift", "Known limits", "DOS")
+            page.wait_for(f"getComputedStyle(document.body).backgroundColor == '{paper}'")
+            assert page.evaluate("document.querySelectorAll('svg rect').length") > 3
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than the window"
+            page.screenshot(pictures() / f"traffic-report-{scheme}.png")
+        assert page.complaints == []
+        assert {url for url in page.requests if not url.startswith(("file:", "about:"))} == set()
+
+
+def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatch, tmp_path):
+    """A million senders must not fill memory; here a few hundred against lowered limits."""
+    monkeypatch.setattr("stages.detecting.tally.GROUPS_PER_BATCH", 50)
+    monkeypatch.setattr("stages.detecting.tally.MAX_HOSTS", 80)
+    monkeypatch.setattr("stages.detecting.tally.MAX_INCIDENTS", 80)
+    tally, records = Tally(), flood_records(flows=600, seed=1)
+    forged = [r.__class__(r.time_us, r.data[:26] + (0x0B000000 + i).to_bytes(4, "big") + r.data[30:]) for i, r in enumerate(records)]
+    verdicts = session.judge.judge(flows_from_capture(write_pcap(tmp_path / "forged.pcap", forged), "clean"))[0]
+    for start in range(0, 600, 100):
+        tally.add(verdicts.slice(start, 100))
+    assert tally.flows == 600
+    assert len(tally.hosts) <= 80
+    assert len(tally.incidents) <= 80
+
+
+def test_a_timeline_of_any_length_keeps_its_bins_and_loses_no_flow():
+    import pyarrow as pa
+
+    tally = Tally()
+    for span_s in (1, 1_000, 100_000_000):
+        tally.timeline.add(np.linspace(0, span_s * 1e6, 500).astype(np.int64), pa.chunked_array([["benign"] * 500]))
+    bars = tally.timeline.bars()
+    assert len(bars) <= TIMELINE_BINS
+    assert sum(counts.get("benign", 0) for _, counts in bars) == 1500
+
+
+@pytest.mark.parametrize(("flow", "wanted"), [
+    ({"src_ip": "10.0.0.1", "dst_ip": "10.0.0.2", "src_port": 5, "dst_port": 80, "protocol": 6}, "ip.addr == 10.0.0.1 && ip.addr == 10.0.0.2 && tcp.port == 5 && tcp.port == 80"),
+    ({"src_ip": "fe80::1", "dst_ip": "fe80::2", "src_port": 0, "dst_port": 0, "protocol": 58}, "ipv6.addr == fe80::1 && ipv6.addr == fe80::2"),
+])  # fmt: skip
+def test_the_wireshark_filter_names_addresses_ports_and_frames(flow, wanted):
+    assert wireshark_filter({**flow, "first_packet": 7, "last_packet": 9}) == f"{wanted} && frame.number >= 7 && frame.number <= 9"
+
+
+def test_times_are_utc_to_the_microsecond_also_before_1970():
+    assert utc_text(1_700_000_000_000_001) == "2023-11-14 22:13:20.000001"
+    assert utc_text(-1) == "1969-12-31 23:59:59.999999"
+
+
+def test_cells_are_escaped_and_shares_keep_their_digits():
+    assert "&lt;b&gt;" in table(["a"], [["<b>"]], "t")
+    assert [percent(x) for x in (0, 0.00012, 0.5, None)] == ["0 %", "0.012 %", "50.0 %", "–"]
