@@ -78,7 +78,7 @@ def label_by_device(capture: str, flows: pa.Table, devices: Sequence[Device], *,
         notices.append(
             Notice("rule_matches_nothing", "warning", 1, f"{capture}: no flow has a device of the list; is it the list of this network?")
         )
-    return CaptureLabels(capture, capture, tuple(verdicts), codes, tuple(notices))
+    return CaptureLabels(capture, capture, tuple(verdicts), codes, tuple(notices), met=n_unlisted < flows.num_rows)
 
 
 def _verdict(device: Device, benign: str, iot_only: bool) -> Verdict:

@@ -63,12 +63,14 @@ def label_by_endpoint(
         notices.append(
             Notice("attack_without_listed_target", "info", elsewhere, "flows of an attacker with a host that is not a listed target")
         )
-    return _labels(capture, verdicts, np.where(attacked, 0, 1).astype(np.int32), tuple(notices))
+    return _labels(capture, verdicts, np.where(attacked, 0, 1).astype(np.int32), tuple(notices), met=bool(attacked.any()))
 
 
-def _labels(capture: str, verdicts: tuple[Verdict, ...], codes: np.ndarray, notices: tuple[Notice, ...] = ()) -> CaptureLabels:
+def _labels(
+    capture: str, verdicts: tuple[Verdict, ...], codes: np.ndarray, notices: tuple[Notice, ...] = (), *, met: bool | None = None
+) -> CaptureLabels:
     """Group by capture: one recording."""
-    return CaptureLabels(capture, capture, verdicts, codes, notices)
+    return CaptureLabels(capture, capture, verdicts, codes, notices, met=met)
 
 
 def _has_end(flows: pa.Table, addresses: Sequence[str]) -> np.ndarray:

@@ -64,7 +64,7 @@ def check_labels(parts: Sequence[Part], *, classes: Sequence[str], unlabelled: s
     Raises
     ------
     ValueError
-        A verdict's class is not in the list; or there are unlabelled flows and they are an error.
+        A verdict's class is not in the list; the truth meets nothing in any capture; or there are unlabelled flows and they are an error.
     """
     if unlabelled not in {"error", "apart"}:
         raise KeyError(f"label.unlabelled is {unlabelled!r}; known are error, apart")
@@ -73,6 +73,12 @@ def check_labels(parts: Sequence[Part], *, classes: Sequence[str], unlabelled: s
         raise ValueError(
             f"the ground truth gives the class {', '.join(unknown)}, but data.classes are {', '.join(classes)}: mend the rules or "
             "the class list"
+        )
+    meetings = {labels.met for _, labels in parts if len(labels.codes)} - {None}
+    if meetings == {False}:
+        raise ValueError(
+            "the ground truth meets nothing in any capture: no packet fits a rule, or no attacker or listed device appears; is it "
+            "that of other captures?"
         )
     holes = {labels.capture: n for _, labels in parts if (n := int((labels.codes == UNLABELLED).sum()))}
     if not holes:

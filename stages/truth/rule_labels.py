@@ -83,7 +83,8 @@ def label_by_rules(
     codes = np.where(fits.any(axis=0), fits.argmax(axis=0), unmatched) if len(rules) else np.full(len(flow_numbers), unmatched)
     notices = [*_disagreements(capture, rules, fits), *_idle_rules(capture, rules, bookings, fits)]
     packets = {rule.name: int(bookings.matching[row].sum() + bookings.in_no_flow[row]) for row, rule in enumerate(rules)}
-    return CaptureLabels(capture, group, tuple(verdicts), codes.astype(np.int32), tuple(notices), packets)
+    met = bool(bookings.matching.any() or bookings.in_no_flow.any())
+    return CaptureLabels(capture, group, tuple(verdicts), codes.astype(np.int32), tuple(notices), packets, met=met)
 
 
 def _disagreements(capture: str, rules: Sequence[Rule], fits: np.ndarray) -> list[Notice]:

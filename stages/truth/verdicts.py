@@ -40,7 +40,8 @@ class CaptureLabels:
     """Verdicts for the flows of one capture.
 
     `codes` is (n,) int32 in the order of the flows: an index into `verdicts`, or UNLABELLED. `rule_packets` counts the packets
-    that each rule matched; `broken_truth` are lines of the ground truth that could not be used.
+    that each rule matched; `broken_truth` are lines of the ground truth that could not be used; `met` says whether the truth
+    found anything of what it speaks of (a packet, an attacker, a device), None when it speaks of nothing here.
     """
 
     capture: str
@@ -50,6 +51,7 @@ class CaptureLabels:
     notices: tuple[Notice, ...] = ()
     rule_packets: dict[str, int] = field(default_factory=dict)
     broken_truth: tuple[str, ...] = ()
+    met: bool | None = None
 
 
 def truth_columns(source: str, labels: CaptureLabels) -> pa.Table:

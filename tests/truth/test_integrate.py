@@ -143,6 +143,8 @@ def test_table_from_elsewhere_joins_a_dataset(tmp_path: Path) -> None:
     from tests.truth.test_cic_tables import row as cic_row
     from tests.truth.test_cic_tables import table as cic_table
 
-    imported = import_table(cic_table(tmp_path, cic_row(), cic_row(Label="DoS")), How("elsewhere", {"benign": "BENIGN", "dos": "DOS"})).flows
+    imported = import_table(
+        cic_table(tmp_path, cic_row(), cic_row(Label="DoS")), How("elsewhere", {"benign": "BENIGN", "dos": "DOS"})
+    ).flows
     dataset, _ = integrate([("D1", labelled("D1", ["BENIGN", "DOS"])), ("elsewhere", imported)], CLASSES, ALL)
     assert count_flows(dataset) == {"D1": {"BENIGN": 1, "DOS": 1}, "elsewhere": {"BENIGN": 1, "DOS": 1}}

@@ -114,7 +114,10 @@ def test_folders_keep_the_background_apart_or_call_it_benign(tmp_path: Path) -> 
 
 def test_device_list_is_benign(tmp_path: Path) -> None:
     write(tmp_path, {"list.txt": "Echo\t44:65:0d:56:cc:d3\tWireless\n"})
-    assert label(tmp_path, {"kind": "mac_list", "devices": "list.txt"}, two_flows("16-09-23.pcap"))[0] == ["BENIGN", "BENIGN"]
+    table = flows(flow("1.1.1.1", 5, "2.2.2.2", 554, src_mac="44:65:0d:56:cc:d3"), flow("1.1.1.3", 5, "2.2.2.2", 554))
+    labels, _, summary = label(tmp_path, {"kind": "mac_list", "devices": "list.txt"}, table)
+    assert labels == ["BENIGN", "BENIGN"]
+    assert summary["sublabels"] == {"BENIGN/Echo": 1, "BENIGN/unlisted": 1}
 
 
 ZEEK = ZEEK_HEADER + zeek_row("10.0", "1.1.1.1", 5, "2.2.2.2", 554, label="Malicious", detail="DDoS") + "\n"
@@ -199,6 +202,21 @@ def test_label_table_without_its_columns_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"labels.csv": "file,class\na,b\n"})
     with pytest.raises(ValueError, match="missing column 'environment', 'group', 'activity', 'rule'"):
         open_truth("X", {"kind": "label_table", "table": "labels.csv"}, tmp_path, "BENIGN")
+
+
+@pytest.mark.parametrize(
+    ("options", "content"),
+    [
+        ({"kind": "rules", "rules": "t"}, "default: BENIGN\nrules: [{label: DOS, host: 9.9.9.9}]"),
+        ({"kind": "folders", "hosts": "t"}, "attackers: [9.9.9.9]"),
+        ({"kind": "mac_list", "devices": "t"}, "Echo\t44:65:0d:56:cc:d3\tWireless\n"),
+    ],
+)
+def test_truth_of_another_network_meets_nothing_and_is_refused(tmp_path: Path, options: dict, content: str) -> None:
+    write(tmp_path, {"t": content})
+    PACKETS["a.pcap"] = PACKETS["benign-dec.pcap"]
+    with pytest.raises(ValueError, match="meets nothing in any capture"):
+        label(tmp_path, options, two_flows("Scan/a.pcap"))
 
 
 def test_own_rules_are_a_source_like_the_others(tmp_path: Path) -> None:
