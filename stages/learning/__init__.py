@@ -1,0 +1,1 @@
+"""Room: tables to models and scores."""
