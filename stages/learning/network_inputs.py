@@ -11,6 +11,7 @@ import pyarrow as pa
 from stages.learning.folds import fold_rows
 
 MAX_FEATURE = 1e18  # its square still fits float32, in which the variance of a batch is computed
+EVALUATION_ROWS = 1024  # rows per fold and batch when nothing is learned
 
 
 class Fold(NamedTuple):
@@ -43,6 +44,15 @@ def float32_matrix(columns: Iterable[tuple[str, np.ndarray]], n_rows: int) -> np
     for j in range(len(kept)):
         matrix[:, j] = kept[j]
     return matrix
+
+
+def batches_in_order(rows: Sequence[np.ndarray], batch_size: int) -> np.ndarray:
+    """Cut each fold's rows, in the order given, into batches: (S, K, batch_size) int32, filled with -1 behind a fold's last row."""
+    n_steps = max(-(-len(mine) // batch_size) for mine in rows)
+    batches = np.full((len(rows), n_steps * batch_size), -1, np.int32)
+    for k, mine in enumerate(rows):
+        batches[k, : len(mine)] = mine
+    return np.ascontiguousarray(batches.reshape(len(rows), n_steps, batch_size).transpose(1, 0, 2))
 
 
 def folds_of_split(split: pa.Table, truth: np.ndarray, classes: Sequence[str], protocol: str) -> list[Fold]:

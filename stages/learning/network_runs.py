@@ -13,7 +13,8 @@ import tensorflow as tf
 from stages.learning.network_inputs import Fold
 from stages.learning.runs import FoldResult
 from stages.learning.scores import score_fold
-from stages.learning.stacked import NetworkShape, StackedNetworks
+from stages.learning.stacked import StackedNetworks
+from stages.learning.stacked_step import NetworkShape
 from stages.learning.training import EpochFigures, TrainingPlan, best_epoch, train_epochs
 
 SAVE_EVERY_S = 60.0  # at most this much work is lost

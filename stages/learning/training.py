@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stages.learning.network_inputs import Fold
+from stages.learning.network_inputs import EVALUATION_ROWS, Fold, batches_in_order
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -69,7 +69,7 @@ def train_epochs(
         A training loss is NaN or infinite; names fold, epoch and what to change.
     """
     done = list(history)
-    test_batches = _test_batches(folds)
+    test_batches = batches_in_order([fold.test_rows for fold in folds], EVALUATION_ROWS)
     for epoch in range(1 + max((row.epoch for row in done), default=0), plan.epochs + 1):
         stopped = stopped_folds(done, plan.patience)
         if len(stopped) == len(folds):
@@ -89,8 +89,6 @@ def epoch_batches(folds: Sequence[Fold], plan: TrainingPlan, *, epoch: int, stop
     The last batch of a fold is as short as it must be (filled with -1), as in Keras' `fit`. Smaller folds have empty batches at the
     end; a stopped fold has no others.
     """
-    from stages.learning.stacked import batches_in_order
-
     order = [np.random.default_rng([plan.seed, fold.number, 2, epoch]).permutation(fold.train_rows) for fold in folds]
     order = [rows[:0] if fold.number in stopped else rows for fold, rows in zip(folds, order, strict=True)]
     return batches_in_order(order, plan.batch_size)
@@ -119,10 +117,3 @@ def check_loss(folds: Sequence[Fold], epoch: int, losses: np.ndarray, stopped: f
             f"training diverged in epoch {epoch}: the loss of {', '.join(bad)} is not finite. Lower network.learning_rate or "
             f"network.momentum, or raise network.batch_size; what was finished before is kept"
         )
-
-
-def _test_batches(folds: Sequence[Fold]) -> np.ndarray:
-    """Test rows of all folds in batches for evaluation."""
-    from stages.learning.stacked import EVALUATION_ROWS, batches_in_order
-
-    return batches_in_order([fold.test_rows for fold in folds], EVALUATION_ROWS)

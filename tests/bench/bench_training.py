@@ -23,7 +23,8 @@ import tensorflow as tf
 
 from stages.learning.network import build_network, compile_as_paper
 from stages.learning.network_inputs import Fold
-from stages.learning.stacked import NetworkShape, StackedNetworks
+from stages.learning.stacked import StackedNetworks
+from stages.learning.stacked_step import NetworkShape
 from stages.learning.training import TrainingPlan, epoch_batches
 
 N_FEATURES, N_CLASSES, N_FOLDS = 70, 5, 5

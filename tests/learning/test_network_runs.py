@@ -1,0 +1,159 @@
+"""Whole protocols: known answers, chance on shuffled labels, unequal folds, broken runs that go on, the stage's run folder."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from stages import network
+from stages.learning import network_runs
+from stages.learning.network_inputs import Fold
+from stages.learning.network_runs import NetworkTrainer
+from stages.plumbing.tables import write_table
+from stages.plumbing.unfinished import Unfinished
+from stages.split import Params as SplitParams
+from stages.split import split_flows
+from tests.learning.generated_flows import CLASSES, dataset_table, gaussian_problem
+
+SETTINGS = SimpleNamespace(
+    width=16, batch_size=64, epochs=4, learning_rate=0.1, momentum=0.09, decay=1e-6, nesterov=True, dropout=0.2, patience=0, seed=3,
+)  # fmt: skip
+
+
+def settings(**changes):
+    return SimpleNamespace(**vars(SETTINGS) | changes)
+
+
+def k_folds(n, k=3, seed=0):
+    fold = np.random.default_rng(seed).permutation(n) % k
+    return [Fold(f, np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(k)]
+
+
+def trainer(X, y, chosen=SETTINGS, names=("BENIGN", "ATTACK"), depth=1):
+    return NetworkTrainer(X.astype(np.float32), y, names, depth=depth, settings=chosen, benign=names[0])
+
+
+def test_the_network_comes_close_to_the_bayes_rate_and_shuffled_labels_score_at_chance(tmp_path):
+    X, y, bayes = gaussian_problem(n=6000, seed=1)
+    mine = trainer(X, y, settings(epochs=12))
+    learned = mine.run("stratified", k_folds(6000), Unfinished(tmp_path / "a", "1"))
+    accuracy = np.mean([result.record["metrics"]["accuracy"] for result in learned.results])
+    assert abs(accuracy - bayes) < 0.02
+    shuffled = trainer(X, np.random.default_rng(5).permutation(y), settings(epochs=4))
+    chance = shuffled.run("stratified", k_folds(6000), Unfinished(tmp_path / "b", "1"))
+    accuracy = np.mean([result.record["metrics"]["accuracy"] for result in chance.results])
+    assert abs(accuracy - 0.5) < 4 * np.sqrt(0.25 / 6000)
+
+
+def test_a_run_broken_off_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    X, y, _ = gaussian_problem(n=600, seed=1)
+    folds = {"stratified": k_folds(600), "grouped": k_folds(600, seed=1)}
+    networks = trainer(X, y)  # one for all, so that it compiles once; every run starts it anew or from a stored state
+    whole = {name: networks.run(name, mine, Unfinished(tmp_path / "whole", "1")) for name, mine in folds.items()}
+    monkeypatch.setattr(network_runs, "SAVE_EVERY_S", 0.0)
+    told = []
+
+    def press_ctrl_c_in_the_seventh_epoch(line):
+        told.append(line)
+        if len(told) == 7:
+            raise KeyboardInterrupt
+
+    store = Unfinished(tmp_path / "broken", "1")
+    networks.run("stratified", folds["stratified"], store, press_ctrl_c_in_the_seventh_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        networks.run("grouped", folds["grouped"], store, press_ctrl_c_in_the_seventh_epoch)
+    lines = []
+    again = {name: networks.run(name, mine, Unfinished(tmp_path / "broken", "1"), lines.append) for name, mine in folds.items()}
+    assert len(lines) == 2  # of eight epochs, six were done
+    for name in folds:
+        assert again[name].history == whole[name].history
+        for a, b in zip(again[name].results, whole[name].results, strict=True):
+            np.testing.assert_array_equal(a.scores, b.scores)
+
+
+def test_diverging_training_names_the_split_and_keeps_what_was_finished(tmp_path):
+    X, y, _ = gaussian_problem(n=600, seed=1)
+    store = Unfinished(tmp_path / "run", "1")
+    trainer(X, y).run("stratified", k_folds(600), store)
+    with pytest.raises(FloatingPointError, match="split grouped: training diverged in epoch"):
+        trainer(X, y, settings(learning_rate=1e6)).run("grouped", k_folds(600), store)
+    assert store.load("stratified") is not None and store.load("grouped") is None
+
+
+def test_folds_of_very_different_size_train_and_a_class_absent_from_training_is_told(tmp_path):
+    X, y, _ = gaussian_problem(n=900, seed=2)
+    y = y.copy()
+    y[:40] = 2
+    folds = [Fold(0, np.arange(40, 900), np.arange(40)), Fold(1, np.r_[0:40, 60:120], np.arange(120, 500))]
+    run = trainer(X, y, names=("BENIGN", "DOS", "MIRAI")).run("environment", folds, Unfinished(tmp_path / "run", "1"))
+    assert run.results[0].record["untrained_classes"] == ["MIRAI"]
+    assert run.results[0].record["metrics"]["untestable_rows"] == 40
+    assert run.results[1].scores.shape == (380, 3)
+    np.testing.assert_allclose(run.results[1].scores.sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_early_stopping_stops_folds_one_by_one(tmp_path):
+    X, y, _ = gaussian_problem(n=600, seed=1)
+    run = trainer(X, y, settings(epochs=40, patience=1)).run("stratified", k_folds(600), Unfinished(tmp_path / "run", "1"))
+    last = [result.record["epochs"] for result in run.results]
+    assert max(last) < 40 and len(set(last)) > 1
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """A folder with a small dataset, its splits and parameters, as the stage finds it."""
+    table = dataset_table(counts=dict.fromkeys(CLASSES, 80))
+    write_table(table, tmp_path / "out/dataset/flows.parquet")
+    chosen = SplitParams(("stratified", "grouped"), 3, 7, 10.0, "label")
+    for name, (split, _) in split_flows(table, chosen, benign="BENIGN").items():
+        write_table(split, tmp_path / f"out/splits/{name}.parquet")
+    (tmp_path / "data").mkdir()
+    section = vars(settings(epochs=2)) | {"depths": [2], "protocols": ["stratified", "grouped"]}
+    data = {"name": "generated", "root": "data", "sources": {}, "classes": list(CLASSES), "benign": "BENIGN"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"data": data, "network": section}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    return tmp_path
+
+
+def run_stage(monkeypatch, *, task="multiclass", out="out/network/multiclass-2"):
+    arguments = ["--task", task, "--depth", "2", "--dataset", "out/dataset/flows.parquet", "--splits", "out/splits", "--out", out]
+    monkeypatch.setattr("sys.argv", ["network", *arguments])
+    network.main()
+
+
+def test_the_stage_writes_the_run_folder(workspace, monkeypatch):
+    import keras
+
+    run_stage(monkeypatch)
+    out = workspace / "out/network/multiclass-2"
+    document = json.loads((out / "folds.json").read_text())
+    assert (document["task"], document["model"], document["classes"]) == ("multiclass", "dl2", list(CLASSES))
+    assert document["features"] == len(document["feature_names"]) == 70
+    assert document["params"]["depth"] == 2
+    assert [fold["fold"] for fold in document["protocols"]["grouped"]["folds"]] == [0, 1, 2]
+    predictions = pq.read_table(out / "predictions.parquet")
+    assert predictions.column_names == ["protocol", "row", "fold", "truth", *(f"score_{name}" for name in CLASSES)]
+    first = predictions.filter(np.array(predictions["protocol"].to_pylist()) == "stratified")
+    assert np.sort(first["row"].to_numpy()).tolist() == list(range(400))
+    assert pq.read_table(out / "history.parquet").num_rows == 2 * 3 * 2
+    assert keras.saving.load_model(out / "model.keras", safe_mode=True).input_shape == (None, 70)
+    assert not (workspace / "out/network/.multiclass-2.unfinished").exists()
+
+
+def test_the_same_seed_writes_the_same_predictions(workspace, monkeypatch):
+    for out in ("out/network/a", "out/network/b"):
+        run_stage(monkeypatch, task="binary", out=out)
+    a, b = (pq.read_table(workspace / out / "predictions.parquet") for out in ("out/network/a", "out/network/b"))
+    assert a.equals(b)
+
+
+def test_a_label_outside_the_class_list_is_named(workspace, monkeypatch):
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params["data"]["classes"] = ["BENIGN", "DOS", "MIRAI", "MITM"]
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(ValueError, match="the dataset has the labels SCANNING, but data.classes are BENIGN"):
+        run_stage(monkeypatch)
