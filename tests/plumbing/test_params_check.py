@@ -1,0 +1,48 @@
+"""Someone who edits params.yaml by hand is told before it is lost."""
+
+import shutil
+from pathlib import Path
+
+import yaml
+
+from stages.plumbing import params_check
+from stages.plumbing.params import compose
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def composed_copy(folder):
+    compose([], folder / "params.yaml", ROOT / "conf")
+    return folder / "params.yaml"
+
+
+def test_composed_parameters_give_no_notice(tmp_path, capsys):
+    params_check.main(composed_copy(tmp_path), ROOT / "conf")
+    assert capsys.readouterr().err == ""
+
+
+def test_an_edited_value_is_named_with_what_to_do(tmp_path, capsys):
+    path = composed_copy(tmp_path)
+    params = yaml.safe_load(path.read_text())
+    was = params["split"]["folds"]
+    params["split"]["folds"] = 9
+    path.write_text(yaml.safe_dump(params))
+    params_check.main(path, ROOT / "conf")
+    said = capsys.readouterr().err
+    assert f"split.folds is 9, conf/ says {was}" in said
+    assert "python -m stages.plumbing.params" in said
+
+
+def test_added_and_removed_keys_are_named():
+    assert params_check.differences({"a": {"b": 1, "new": 2}}, {"a": {"b": 1, "old": 3}}) == [
+        "a.new is 2, conf/ says nothing",
+        "a.old is missing, conf/ says 3",
+    ]
+
+
+def test_the_file_itself_is_left_alone(tmp_path):
+    path = composed_copy(tmp_path)
+    path.write_text(path.read_text().replace("folds: 5", "folds: 9"))
+    shutil.copy(path, tmp_path / "before")
+    params_check.main(path, ROOT / "conf")
+    assert path.read_bytes() == (tmp_path / "before").read_bytes()
