@@ -1,0 +1,60 @@
+"""The test behind the words, and the words."""
+
+import numpy as np
+import pytest
+
+from stages.reporting.answers import answers_markdown, compare
+from stages.reporting.differences import corrected_t_test, holm
+from tests.reporting.made_results import made_result
+
+
+def test_corrected_t_test_by_hand():
+    """Differences 1, 2, 3: mean 2, variance 1; t = 2 / sqrt(1/3 + 1/4) = 2.6186; two-sided with 2 degrees: 1 - t / sqrt(t² + 2)."""
+    mean, p = corrected_t_test([2, 4, 6], [1, 2, 3], test_share=0.25)
+    t = 2 / np.sqrt(1 / 3 + 1 / 4)
+    assert mean == 2.0
+    assert p == pytest.approx(1 - t / np.sqrt(t * t + 2))
+
+
+def test_the_correction_makes_p_larger():
+    first, second = [0.93, 0.94, 0.95, 0.93, 0.94], [0.92, 0.93, 0.93, 0.92, 0.92]
+    assert corrected_t_test(first, second, test_share=0.25)[1] > corrected_t_test(first, second, test_share=0.0)[1]
+
+
+def test_equal_scores_are_no_difference_and_one_fold_has_no_p():
+    assert corrected_t_test([0.9, 0.8], [0.9, 0.8], test_share=0.25) == (0.0, 1.0)
+    assert corrected_t_test([1.0, 1.0], [0.5, 0.5], test_share=0.25) == (0.5, 0.0)
+    assert np.isnan(corrected_t_test([0.9], [0.8], test_share=0.25)[1])
+    assert np.isnan(corrected_t_test([0.9, np.nan], [0.8, 0.7], test_share=0.25)[1])
+
+
+def test_random_differences_are_rarely_told_apart():
+    """Under no difference the uncorrected test is at its level; the corrected one stays below it."""
+    rng = np.random.default_rng(0)
+    p = [corrected_t_test(rng.normal(size=5), rng.normal(size=5), test_share=0.0)[1] for _ in range(2000)]
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.015)
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([float("nan"), 0.02])[1] == 0.02
+
+
+def test_a_clear_difference_is_told_and_noise_is_not():
+    results = {
+        ("binary", "dl4"): made_result("dl4", quality=0.95, seed=1), ("binary", "dl5"): made_result("dl5", quality=0.95, seed=2),
+        ("binary", "naive_bayes"): made_result("naive_bayes", quality=0.7, seed=3),
+    }  # fmt: skip
+    told = {c.other: c.words for c in compare(results, task="binary", protocol="grouped", model="dl4", others=["dl5", "naive_bayes"])}
+    assert told == {"dl5": "not told apart from", "naive_bayes": "better than"}
+    page = answers_markdown(results, figure_models={"binary": "dl4"}, protocols={"binary": ["stratified", "grouped"]})
+    assert "no depth is told apart from the best" in page
+    assert "Not asked in this run: add `environment`" in page
+
+
+def test_unseen_networks_are_answered_where_they_were_asked():
+    protocols = ("stratified", "environment")
+    results = {("binary", "dl4"): made_result("dl4", quality={"stratified": 0.95, "environment": 0.4}, protocols=protocols)}
+    page = answers_markdown(results, figure_models={"binary": "dl4"}, protocols={"binary": protocols})
+    assert "Unseen network split" in page and "worst fold" in page

@@ -1,0 +1,67 @@
+"""Curves, confusion lines and pictures."""
+
+import csv
+import io
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from stages.reporting.confusion import confusion_lines
+from stages.reporting.curves import curves_csv, curves_of
+from stages.reporting.figures import comparison_figure, confusion_figure, curves_figure, save_png
+from tests.reporting.made_results import made_history, made_result
+
+
+def test_curves_are_mean_and_sample_spread_over_folds():
+    curves = curves_of(made_history(), "grouped")
+    assert curves.epochs.tolist() == [1, 2, 3] and curves.n_folds == 5
+    np.testing.assert_allclose(curves.mean["val_loss"], [0.3, 0.55, 0.8])
+    np.testing.assert_allclose(curves.std["train_accuracy"], np.std([0, 0.025, 0.05, 0.075, 0.1], ddof=1))
+
+
+def test_a_fold_that_stopped_early_leaves_the_mean_of_the_others():
+    history = made_history(protocols=("stratified",), n_folds=2)
+    curves = curves_of(history.filter(~(np.array(history["fold"]) == 1) | (np.array(history["epoch"]) < 3)), "stratified")
+    assert curves.mean["val_loss"].tolist() == [0.2625, 0.5125, 0.75]
+    assert np.isnan(curves.std["val_loss"][-1])
+
+
+def test_the_csv_has_one_line_per_epoch_and_the_columns_dvc_plots_name():
+    told = [curves_of(made_history(), protocol) for protocol in ("stratified", "grouped")]
+    rows = list(csv.DictReader(io.StringIO(curves_csv(told))))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert {"train_accuracy", "val_accuracy", "train_loss", "val_loss", "val_accuracy_std", "grouped_val_accuracy"} <= set(rows[0])
+
+
+def test_an_unknown_split_has_no_curves():
+    with pytest.raises(ValueError, match="no epoch of the split temporal"):
+        curves_of(made_history(), "temporal")
+
+
+def test_every_true_class_has_a_thousand_lines_shared_out_like_its_predictions():
+    confusion = np.array([[995, 4, 1], [0, 2, 1], [0, 0, 0]])
+    rows = list(csv.reader(io.StringIO(confusion_lines(confusion, ("a", "b", "c")))))
+    assert rows[0] == ["actual", "predicted"]
+    assert Counter(map(tuple, rows[1:])) == {("a", "a"): 995, ("a", "b"): 4, ("a", "c"): 1, ("b", "b"): 667, ("b", "c"): 333}
+
+
+def test_the_same_figures_give_the_same_bytes(tmp_path):
+    results = [made_result("dl4", quality=0.9), made_result("naive_bayes", quality=0.7)]
+    matrices = [[(r.model, r.protocols[p].confusion) for p in r.protocols] for r in results]
+    curves = [curves_of(made_history(), protocol) for protocol in ("stratified", "grouped")]
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        save_png(curves_figure(curves, "curves"), tmp_path / name / "curves.png")
+        save_png(confusion_figure(matrices, ("BENIGN", "ATTACK"), "confusion"), tmp_path / name / "confusion.png")
+        save_png(comparison_figure(results, ["stratified", "grouped"], "models", "f1_macro"), tmp_path / name / "models.png")
+    for picture in ("curves.png", "confusion.png", "models.png"):
+        first, second = ((tmp_path / name / picture).read_bytes() for name in ("first", "second"))
+        assert first == second and first.startswith(b"\x89PNG") and len(first) > 10_000
+
+
+def test_the_accuracy_axis_begins_where_the_curves_are():
+    curves = curves_of(made_history(), "stratified")
+    figure = curves_figure([curves], "curves")
+    low, high = figure.axes[0].get_ylim()
+    assert 0.2 < low < 0.3 + 0.05 and 0.8 < high < 1.0
