@@ -11,6 +11,8 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,10 @@ import numpy as np
 import pyarrow as pa
 
 from stages.detecting.assembly import Training, Wishes, cross_validation_summary, describe, write_graphs
+from stages.detecting.keras_file import save_keras
 from stages.detecting.onnx_graph import chain_from_weights
 from stages.detecting.out_of_fold import read_out_of_fold
-from stages.detecting.package import seal_package
+from stages.detecting.package import KERAS, seal_package
 from stages.flowmeter.schema import MODEL_FEATURE_NAMES
 from stages.learning.flow_columns import feature_matrix, task_classes, task_truth
 from stages.plumbing.params import read_data, read_section
@@ -92,13 +95,33 @@ def pack(folder: Path, dataset: pa.Table, facts_of: Path, run: Path, params: Par
     wishes = Wishes(params.false_alarm_share, params.novelty_quantile, params.prototypes, params.seed)
     predictions = read_out_of_fold(read_table(run / "predictions.parquet"), params.protocol, classes)
     manifest, reference = describe(chain, training, predictions, identity, wishes)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    write_graphs(folder, chain, manifest, reference)
     model = network_from_weights(weights, dropout=document["params"]["dropout"])
-    model.save(folder / "model.keras")
-    manifest["exports"] = write_exports(folder, model, chain, training, manifest, kinds=params.exports, wanted=params.agreement, seed=params.seed)
-    return seal_package(folder, manifest)
+    with replacing_folder(folder) as parts:
+        write_graphs(parts, chain, manifest, reference)
+        save_keras(model, parts / KERAS)
+        settings = {"kinds": params.exports, "wanted": params.agreement, "seed": params.seed}
+        manifest["exports"] = write_exports(parts, model, chain, training, manifest, **settings)
+        return seal_package(parts, manifest)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside `folder` that takes its place when the block ends without an error."""
+    parts = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir(parents=True)
+    try:
+        yield parts
+        shutil.rmtree(folder, ignore_errors=True)
+        parts.rename(folder)
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+
+
+def told(kind: str, export: dict[str, Any]) -> str:
+    """One export in words."""
+    figures = f"{export['bytes']:,} bytes, {export['agreement']:.3%} equal verdicts, largest difference {export['largest_probability_difference']:.1e}"
+    return f"{kind}: {figures}" + ("" if export["published"] else f": REFUSED, {export['why']}")
 
 
 def main() -> None:
@@ -113,6 +136,8 @@ def main() -> None:
         manifest = pack(arguments.out, dataset, arguments.dataset, arguments.run, params, meter)
     except (ValueError, FileNotFoundError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
+    for kind, export in manifest["exports"].items():
+        print(told(kind, export))
     print(f"{arguments.out}: {manifest['training']['flows']} flows, temperature {manifest['calibration']['temperature']:.3f}")
     register(arguments.out, manifest, alias=params.alias)
 

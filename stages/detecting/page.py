@@ -151,7 +151,7 @@ def _drift(drift: Sequence[Mapping[str, Any]]) -> str:
         return "<p class='soft'>No flows.</p>"
     rows = [[d["feature"], f"{d['psi']:.2f}", f"{d['ks']:.2f}", d["reading"]] for d in drift]
     columns, moved = ["feature", "PSI", "KS", "reading"], sum(d["reading"] == "moved" for d in drift)
-    note = f"<p>{moved} of {len(drift)} features moved (PSI of at least 0.25), measured on {drift[0]['flows']:,} flows.</p>"
+    note = f"<p>{moved} of {len(drift)} features moved (PSI of at least 0.25), measured on {drift[0]['flows']:,} flows that are not called attacks.</p>"
     rest = f"<details><summary>the other {len(rows) - 12} features</summary>{table(columns, rows[12:], 'tnnt')}</details>"
     return note + table(columns, rows[:12], "tnnt") + (rest if len(rows) > 12 else "")
 

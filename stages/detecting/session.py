@@ -10,7 +10,7 @@ import pyarrow as pa
 from stages.detecting.drift import DriftCounter
 from stages.detecting.tally import Tally
 from stages.detecting.verdict_files import VerdictFile
-from stages.detecting.verdicts import Judge
+from stages.detecting.verdicts import ATTACK, Judge
 
 ROWS_AT_ONCE = 16_384  # flows judged together: enough to keep the network busy, 10 MB of features
 ETHERNET_ONLY = ("original", "paper", "corrected")  # profiles that read every frame as Ethernet, whatever the capture says
@@ -65,7 +65,7 @@ class Session:
             if self.file is not None:
                 self.file.write(verdicts)
             self.tally.add(verdicts)
-            self.drift.add(X[decisions.finite])
+            self.drift.add(X[decisions.finite & ((decisions.code != ATTACK) | (aside is not None))])
             if aside is not None:
                 aside(X, decisions.log_odds)
             self._told(self.tally)

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-import os
+import json
+import shutil
+import sys
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stages.plumbing.tracking import EXPERIMENT, QUICK_AND_QUIET, store_uri, workspace
+from stages.plumbing.tracking import open_store, store_uri
 
 PREFIX = "detector-"
 LOADER = "stages.detecting.served"  # by name: this room imports nothing of ours
@@ -53,14 +54,14 @@ def register_package(folder: Path, manifest: Mapping[str, Any], *, alias: str) -
     from mlflow.exceptions import MlflowException
 
     name = PREFIX + manifest["name"]
-    with _client() as client:
+    with open_store() as (client, experiment_id):
         try:
             client.create_registered_model(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         known = [v for v in client.search_model_versions(f"name='{name}'") if v.tags.get("package_sha256") == manifest["manifest_sha256"]]
-        version = known[0].version if known else _new_version(client, name, folder, manifest)
+        version = known[0].version if known else _new_version(client, experiment_id, name, folder, manifest)
         client.set_registered_model_alias(name, alias, version)
         return name, str(version)
 
@@ -78,7 +79,7 @@ def fetch(reference: str, target: Path) -> Path:
     NoSuchModelError
         Nothing, or more than one, fits.
     """
-    with _client() as client:
+    with open_store() as (client, _):
         name, _, alias = reference.removeprefix("models:/").rpartition("@")
         found = [m.name for m in client.search_registered_models() if m.name.startswith(PREFIX) and alias in m.aliases]
         if name:
@@ -96,18 +97,17 @@ def fetch(reference: str, target: Path) -> Path:
         return next(path.parent for path in folder.rglob("package.json"))
 
 
-def _new_version(client: Any, name: str, folder: Path, manifest: Mapping[str, Any]) -> str:
+def _new_version(client: Any, experiment_id: str, name: str, folder: Path, manifest: Mapping[str, Any]) -> str:
     """Log the package as an MLflow model of a run of its own, and make a version of it."""
     from mlflow.entities import LoggedModelOutput
 
-    experiment = client.get_experiment_by_name(EXPERIMENT) or client.get_experiment(_new_experiment(client))
     tags = {"level": "final", "task": manifest["task"], "package_sha256": manifest["manifest_sha256"]}
-    run = client.create_run(experiment.experiment_id, run_name=f"{manifest['name']} final", tags=tags)
+    run = client.create_run(experiment_id, run_name=f"{manifest['name']} final", tags=tags)
     point = manifest["operating_point"]["measured"]
     for metric in ("false_alarm_share", "recall"):
         if point[metric] is not None:
             client.log_metric(run.info.run_id, f"operating_point/{metric}", point[metric])
-    model = client.create_logged_model(experiment.experiment_id, name=name, source_run_id=run.info.run_id, model_type="detector")
+    model = client.create_logged_model(experiment_id, name=name, source_run_id=run.info.run_id, model_type="detector")
     with TemporaryDirectory() as temporary:
         write_served_model(Path(temporary), folder, manifest, run_id=run.info.run_id, model_id=model.model_id)
         client.log_model_artifacts(model.model_id, temporary)
@@ -122,8 +122,6 @@ def _new_version(client: Any, name: str, folder: Path, manifest: Mapping[str, An
 
 def write_served_model(target: Path, folder: Path, manifest: Mapping[str, Any], *, run_id: str, model_id: str) -> None:
     """Write the folder that MLflow serves: the package, the code that reads it, and a signature with every feature by name."""
-    import shutil
-
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, Schema
 
@@ -147,33 +145,8 @@ def write_served_model(target: Path, folder: Path, manifest: Mapping[str, Any], 
     )
 
 
-def _new_experiment(client: Any) -> str:
-    """Make the experiment where no run was published before."""
-    location = (workspace() / "mlartifacts").as_uri() if store_uri().startswith("sqlite:") else None
-    return str(client.create_experiment(EXPERIMENT, artifact_location=location))
-
-
-@contextmanager
-def _client() -> Iterator[Any]:
-    """Open the store, one process at a time."""
-    for key, value in QUICK_AND_QUIET.items():
-        os.environ.setdefault(key, value)
-    import logging
-
-    from filelock import FileLock
-    from mlflow import MlflowClient
-
-    for logger in ("alembic", "mlflow", "urllib3"):
-        logging.getLogger(logger).setLevel(logging.ERROR)
-    with FileLock(workspace() / "mlflow.db.lock", timeout=120):
-        yield MlflowClient(tracking_uri=store_uri(), registry_uri=store_uri())
-
-
 def main(paths: list[str]) -> int:
     """Register packages that lie on disk."""
-    import json
-    import sys
-
     alias = "current"
     for path in paths:
         try:
@@ -186,6 +159,4 @@ def main(paths: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    import sys
-
     sys.exit(main(sys.argv[1:]))

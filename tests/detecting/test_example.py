@@ -28,7 +28,7 @@ def test_the_example_gives_the_classes_of_detect_without_tensorflow_or_this_proj
     pq.write_table(flows, tmp_path / "flows.parquet")
     code = (
         f"import sys; sys.modules['tensorflow'] = sys.modules['stages'] = None; sys.path.insert(0, {str(EXAMPLE.parent)!r})\n"
-        f"import onnx_detect; _, called, p = onnx_detect.judge({str(trained.folder / 'model.onnx')!r}, {str(tmp_path / 'flows.parquet')!r})\n"
+        f"import onnx_detect; _, called, p = onnx_detect.judge({str(trained.folder / 'model.onnx')!r}, 'flows.parquet')\n"
         "print(','.join(called))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)

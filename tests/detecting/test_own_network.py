@@ -52,7 +52,7 @@ def test_recall_at_the_packages_own_threshold_is_what_the_package_says(trained):
 
 
 def test_benign_flows_unlike_training_become_familiar(trained, benign):
-    X, log_odds, judge = benign
+    X, _, judge = benign
     strange = X.copy()
     strange[:, trained.features.index("fwd_init_window_bytes")] += 3.0
     strange[:, trained.features.index("idle_max_us")] += 1e9

@@ -123,12 +123,16 @@ def test_a_timeline_of_any_length_keeps_its_bins_and_loses_no_flow():
     assert sum(counts.get("benign", 0) for _, counts in bars) == 1500
 
 
+TCP = {"src_ip": "10.0.0.1", "dst_ip": "10.0.0.2", "src_port": 5, "dst_port": 80, "protocol": 6}
+ICMP6 = {"src_ip": "fe80::1", "dst_ip": "fe80::2", "src_port": 0, "dst_port": 0, "protocol": 58}
+
+
 @pytest.mark.parametrize(("flow", "wanted"), [
-    ({"src_ip": "10.0.0.1", "dst_ip": "10.0.0.2", "src_port": 5, "dst_port": 80, "protocol": 6}, "ip.addr == 10.0.0.1 && ip.addr == 10.0.0.2 && tcp.port == 5 && tcp.port == 80"),
-    ({"src_ip": "fe80::1", "dst_ip": "fe80::2", "src_port": 0, "dst_port": 0, "protocol": 58}, "ipv6.addr == fe80::1 && ipv6.addr == fe80::2"),
+    (TCP, "ip.addr == 10.0.0.1 && ip.addr == 10.0.0.2 && tcp.port == 5 && tcp.port == 80"), (ICMP6, "ipv6.addr == fe80::1 && ipv6.addr == fe80::2"),
 ])  # fmt: skip
 def test_the_wireshark_filter_names_addresses_ports_and_frames(flow, wanted):
-    assert wireshark_filter({**flow, "first_packet": 7, "last_packet": 9}) == f"{wanted} && frame.number >= 7 && frame.number <= 9"
+    told = wireshark_filter({**flow, "first_packet": 7, "last_packet": 9})
+    assert told == f"{wanted} && frame.number >= 7 && frame.number <= 9"
 
 
 def test_times_are_utc_to_the_microsecond_also_before_1970():

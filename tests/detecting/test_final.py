@@ -1,0 +1,209 @@
+"""The stage final packs a trained network, publishes only exports that agree, and registers what can be served."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from stages.detecting.inference import Network
+from stages.detecting.package import PackageError, open_package
+from stages.detecting.verdicts import VERDICTS, Judge, package_point
+from stages.flowmeter.schema import MODEL_FEATURE_NAMES
+from stages.learning.flow_columns import feature_matrix
+from stages.learning.runs import FoldResult, predictions_table, run_document
+from tests.learning.generated_flows import CLASSES, dataset_table
+
+ROOT = Path(__file__).resolve().parents[2]
+NETWORK = {
+    "width": 32, "batch_size": 128, "epochs": 6, "learning_rate": 0.1, "momentum": 0.09, "decay": 1e-6, "nesterov": True, "dropout": 0.2, "patience": 0, "seed": 7,
+}  # fmt: skip
+METER = {"profile": "paper", "flow_timeout_s": 120.0, "activity_timeout_s": 5.0, "idle_timeout_s": 120.0, "tunnels": "inner", "keep_going": False}
+FINAL = {
+    "configurations": ["multiclass-2"], "protocol": "grouped", "false_alarm_share": 0.01, "novelty_quantile": 0.99, "prototypes": 32,
+    "exports": ["onnx_int8_weights", "onnx_int8", "litert", "litert_dynamic", "litert_int8", "litert_int16x8"], "agreement": 0.999, "alias": "current", "seed": 7,
+}  # fmt: skip
+
+pytestmark = pytest.mark.slow
+
+
+def run_folder(folder, dataset):
+    """A cross-validated run of two folds, trained for real."""
+    from stages.detecting.final_fit import train_on_all
+    from stages.learning.network import network_from_weights
+
+    X, truth = feature_matrix(dataset), np.array([CLASSES.index(label) for label in dataset.column("label").to_pylist()], np.int8)
+    fold = np.arange(truth.size) % 2
+    results = []
+    for f in range(2):
+        weights = train_on_all(X[fold != f].astype(np.float32), truth[fold != f], len(CLASSES), {**NETWORK, "depth": 2})
+        rows = np.flatnonzero(fold == f)
+        scores = network_from_weights(weights, dropout=0.2).predict(X[rows].astype(np.float32), verbose=0)
+        record = {"fold": f, "train_rows": truth.size - rows.size, "test_rows": rows.size, "metrics": {"accuracy": float((scores.argmax(1) == truth[rows]).mean())}}
+        results.append(FoldResult("grouped", f, rows, truth[rows], scores, record))
+    folder.mkdir(parents=True)
+    document = run_document(results, "multiclass", "dl2", CLASSES, n_features=70, params={**NETWORK, "depth": 2})
+    (folder / "folds.json").write_text(json.dumps(document))
+    pq.write_table(predictions_table(results, CLASSES), folder / "predictions.parquet")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """A folder in which the stage has run once, with its own MLflow store."""
+    folder = tmp_path_factory.mktemp("final")
+    data = {"name": "generated", "root": str(folder), "classes": list(CLASSES), "benign": "BENIGN", "sources": {}}
+    (folder / "params.yaml").write_text(yaml.safe_dump({"data": data, "meter": METER, "final": FINAL}))
+    dataset = dataset_table(counts={"BENIGN": 900, "DOS": 500, "MIRAI": 500, "MITM": 200, "SCANNING": 500}, seed=3)
+    pq.write_table(dataset, folder / "flows.parquet")
+    run_folder(folder / "run", dataset)
+    done = final(folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder, done
+
+
+def environment(folder):
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    return {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": store, "DVC_ROOT": str(folder), "TF_CPP_MIN_LOG_LEVEL": "2", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def final(folder, out="final/multiclass-2", **changed):
+    command = [sys.executable, "-m", "stages.final", "--dataset", "flows.parquet", "--run", "run", "--out", out]
+    return subprocess.run(command, cwd=folder, env={**environment(folder), **changed}, capture_output=True, text=True)
+
+
+def test_the_package_names_its_training_data_and_what_cross_validation_says(workspace):
+    manifest = open_package(workspace[0] / "final" / "multiclass-2", profile="paper").manifest
+    assert manifest["training"]["flows_per_class"] == {"BENIGN": 900, "DOS": 500, "MIRAI": 500, "MITM": 200, "SCANNING": 500}
+    assert set(manifest["cross_validation"]) == {"grouped"}
+    assert manifest["operating_point"]["measured"]["false_alarm_share"] <= 0.01
+
+
+def test_the_onnx_model_gives_the_verdicts_of_the_keras_model(workspace):
+    export = open_package(workspace[0] / "final" / "multiclass-2").manifest["exports"]["onnx"]
+    assert export["agreement"] == 1.0
+    assert export["largest_probability_difference"] < 1e-4
+
+
+def test_every_export_is_either_published_with_its_figures_or_refused_and_gone(workspace):
+    folder, done = workspace
+    package = open_package(folder / "final" / "multiclass-2")
+    assert set(package.manifest["exports"]) == {"onnx", *FINAL["exports"]}
+    for kind, export in package.manifest["exports"].items():
+        assert export["published"] == (export["agreement"] >= 0.999) == (package.folder / export["file"]).is_file()
+        assert export["bytes"] > 0
+        assert f"{kind}: " in done.stdout
+
+
+def test_an_export_that_disagrees_is_refused_by_name(workspace):
+    """Eight-bit inputs of microseconds: LiteRT's full integer variant without float scaling in front would be at chance."""
+    folder, _ = workspace
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(yaml.safe_dump({**params, "final": {**FINAL, "exports": ["onnx_int8"], "agreement": 1.0 + 1e-9}}))
+    done = final(folder, out="refused/multiclass-2")
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    assert done.returncode == 1
+    assert "gives other verdicts than the Keras model" in done.stderr
+    assert not (folder / "refused" / "multiclass-2").exists()
+
+
+def test_the_same_inputs_give_the_same_package(workspace):
+    folder, _ = workspace
+    before = open_package(folder / "final" / "multiclass-2").identity
+    shutil.copytree(folder / "final", folder / "first")
+    assert final(folder).returncode == 0
+    assert open_package(folder / "final" / "multiclass-2").identity == before
+
+
+def test_a_store_that_cannot_be_reached_leaves_the_package_and_a_warning(workspace):
+    folder, _ = workspace
+    done = final(folder, out="offline/multiclass-2", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert done.returncode == 0
+    assert "not registered in MLflow" in done.stderr
+    assert open_package(folder / "offline" / "multiclass-2")
+
+
+def test_the_registered_package_is_found_by_its_alias_and_is_the_same(workspace, monkeypatch, tmp_path):
+    from stages.plumbing.registry import NoSuchModelError, fetch
+
+    folder, done = workspace
+    assert "registered as models:/detector-multiclass-2@current" in done.stdout
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", environment(folder)["MLFLOW_TRACKING_URI"])
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    for reference in ("current", "multiclass-2@current", "models:/detector-multiclass-2@current"):
+        target = tmp_path / reference.replace("/", "-")
+        target.mkdir()
+        assert open_package(fetch(reference, target)).identity == open_package(folder / "final" / "multiclass-2").identity
+    with pytest.raises(NoSuchModelError, match="there are: detector-multiclass-2@current"):
+        fetch("yesterday", tmp_path)
+
+
+def test_a_protocol_without_predictions_is_refused_with_those_that_exist(workspace):
+    folder, _ = workspace
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(yaml.safe_dump({**params, "final": {**FINAL, "protocol": "temporal"}}))
+    done = final(folder, out="none/multiclass-2")
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    assert done.returncode == 1
+    assert "no predictions for the split protocol 'temporal' (it has grouped)" in done.stderr
+
+
+def test_a_pickle_in_the_place_of_the_model_is_never_opened(workspace, tmp_path):
+    package = shutil.copytree(workspace[0] / "final" / "multiclass-2", tmp_path / "copy")
+    (package / "reference.json").write_bytes(b"cos\nsystem\n(S'touch /tmp/never'\ntR.")
+    with pytest.raises(PackageError, match="damaged or foreign"):
+        open_package(package)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_mlflow_serves_the_documented_request_with_the_verdicts_of_detect(workspace):
+    folder, _ = workspace
+    port = free_port()
+    command = [Path(sys.executable).parent / "mlflow", "models", "serve", "-m", "models:/detector-multiclass-2@current", "--env-manager", "local", "-h", "127.0.0.1", "-p", port]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    server = subprocess.Popen([*map(str, command)], cwd=folder, env={**environment(folder), "PATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        X = feature_matrix(pq.read_table(folder / "flows.parquet"))[::400]
+        body = json.dumps({"dataframe_split": {"columns": list(MODEL_FEATURE_NAMES), "data": X.tolist()}}).encode()
+        answer = ask(f"http://127.0.0.1:{port}/invocations", body, server)
+        package = open_package(folder / "final" / "multiclass-2")
+        decisions = Judge(package, Network(package), package_point(package)).decide(X)
+        assert [row["verdict"] for row in answer["predictions"]] == [VERDICTS[code] for code in decisions.code]
+        assert np.allclose([row["p_DOS"] for row in answer["predictions"]], decisions.shares[:, 1])
+        incomplete = json.dumps({"dataframe_split": {"columns": ["fwd_packets"], "data": [[1.0]]}}).encode()
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/invocations", incomplete, {"Content-Type": "application/json"}), timeout=60)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=60)
+
+
+def ask(url, body, server, seconds=180):
+    """The answer of a server that may still be starting."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read().decode()[-2000:]) from error
+        except OSError:
+            assert server.poll() is None, server.stderr.read().decode()[-3000:]
+            assert time.monotonic() < end, "the server never answered"
+            time.sleep(0.5)
