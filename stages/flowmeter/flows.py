@@ -153,7 +153,7 @@ class Meter:
                 n = self.decoder.decode(block, packets)
                 yield Decoded(block, packets, n, block.first_number, int(block.frames["time_us"].min()))
         except CaptureFault as fault:
-            self._fault = fault
+            self._fault = fault.with_traceback(None)  # the traceback would keep the buffers alive
 
     def _meter_part(self, part: Decoded, booked: np.ndarray) -> None:
         """Book some packets, and look for silent flows when it is time to."""

@@ -197,10 +197,11 @@ WALK_BAD_INTERFACE = 5
 
 # why meter_packets came back
 METER_DONE = 0
-METER_TABLE_FULL = 1
+METER_KEYS_FULL = 1
 METER_OUTPUT_FULL = 2
 METER_SEGMENTS_FULL = 3
 METER_ON_DISK = 4
+METER_BODIES_FULL = 5
 
 # counters of a flow table
 LIVE = 0
@@ -1169,18 +1170,32 @@ def forget_segments(flow, buckets, segments, free_segments, counters):
 
 
 @kernel
-def unload_segments(flow, segments, pairs):
-    """Copy a connection's segments. pairs : (n, 2) int64 — written as far as it goes; returns how many there are."""
+def count_segments(bodies, places, segments):
+    """How many TCP segments some flows have seen."""
     n = 0
-    at = flow["segments"]
-    while at >= 0:
-        entry = segments[at]
-        if n < len(pairs):
-            pairs[n, 0] = entry["seq_ack"]
-            pairs[n, 1] = entry["size_side"]
-        n += 1
-        at = entry["sibling"]
+    for i in range(len(places)):
+        at = bodies[places[i]]["segments"]
+        while at >= 0:
+            n += 1
+            at = segments[at]["sibling"]
     return n
+
+
+@kernel
+def unload_segments(bodies, places, pairs, first_pair, buckets, segments, free_segments, counters):
+    """Copy and forget the segments of some flows. pairs : (n, 2) int64 — written; first_pair: where they will stand on disk."""
+    n = 0
+    for i in range(len(places)):
+        flow = bodies[places[i]]
+        flow["segments_at"] = first_pair + n
+        at = flow["segments"]
+        while at >= 0:
+            pairs[n, 0] = segments[at]["seq_ack"]
+            pairs[n, 1] = segments[at]["size_side"]
+            n += 1
+            at = segments[at]["sibling"]
+        flow["segments_n"] = first_pair + n - flow["segments_at"]
+        forget_segments(flow, buckets, segments, free_segments, counters)
 
 
 @kernel
@@ -1640,8 +1655,11 @@ def meter_packets(
         if packet["status"] != METERED:
             booked[i] = -1
             continue
-        if counters[FREE_KEYS] == 0 or counters[FREE_BODIES] == 0:
-            counters[REASON] = METER_TABLE_FULL
+        if counters[FREE_KEYS] == 0:
+            counters[REASON] = METER_KEYS_FULL
+            return i
+        if counters[FREE_BODIES] == 0:
+            counters[REASON] = METER_BODIES_FULL
             return i
         if counters[FINISHED] == len(finished):
             counters[REASON] = METER_OUTPUT_FULL
@@ -2125,22 +2143,21 @@ def copy_text(target, at, source, start, end):
 
 
 @kernel
-def gather_flows(keys, bodies, indexes, first, n, logic, finished, finished_keys, counters):
-    """Hand out live flows in the order of `indexes`, from the first-th on; returns how many were looked at.
-
-    Stops where the output is full, and at a flow that is on disk (then fewer than n).
-    """
-    for i in range(n):
-        key = keys[indexes[first + i]]
-        if key["body"] < 0:
-            return i
-        if first + i + 8 < len(indexes):
-            ahead = np.int64(keys[indexes[first + i + 8]]["body"])
+def gather_flows(keys, bodies, indexes, from_disk, logic, finished, finished_keys, counters):
+    """Hand out live flows in the order of `indexes`; those on disk are in `from_disk`, in the same order."""
+    read = 0
+    for i in range(len(indexes)):
+        key = keys[indexes[i]]
+        if i + 8 < len(indexes):
+            ahead = np.int64(keys[indexes[i + 8]]["body"])
             if ahead >= 0:
                 for line in range(11):
                     _prefetch(bodies, ahead, line * 64)
-        hand_out(bodies[key["body"]], key, logic, finished, finished_keys, counters)
-    return n
+        if key["body"] < 0:
+            hand_out(from_disk[read], key, logic, finished, finished_keys, counters)
+            read += 1
+        else:
+            hand_out(bodies[key["body"]], key, logic, finished, finished_keys, counters)
 
 
 @kernel

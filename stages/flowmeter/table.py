@@ -45,46 +45,51 @@ def _pages(size: int) -> int:
 
 
 class Disk:
-    """A nameless temporary file for flows that are not needed soon, and one for their TCP segments."""
+    """Two nameless temporary files: flows that are not needed soon, and the TCP segments that they have seen."""
 
     def __init__(self) -> None:
         self._flows: IO[bytes] | None = None
         self._pairs: IO[bytes] | None = None
-        self._free: list[int] = []
         self._used = 0
-        self._pairs_end = 0
+        self.pairs_used = 0
 
     def store(self, flows: np.ndarray) -> np.ndarray:
         """Write flows; returns their places."""
         if self._flows is None:
             self._flows = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the table
-        places = np.empty(len(flows), np.int64)
-        for i in range(len(flows)):
-            place = self._free.pop() if self._free else self._used
-            self._used = max(self._used, place + 1)
-            places[i] = place
-            os.pwrite(self._flows.fileno(), flows[i : i + 1].data, place * kernels.FLOW.itemsize)
-        return places
+        _write_all(self._flows, flows.view(np.uint8).data)
+        self._used += len(flows)
+        return np.arange(self._used - len(flows), self._used)
 
-    def load(self, place: int) -> np.void:
-        """Read a flow; its place is free then."""
+    def load(self, places: np.ndarray) -> np.ndarray:
+        """Read flows."""
+        if len(places) == 0:
+            return np.empty(0, kernels.FLOW)
         assert self._flows is not None
-        self._free.append(place)
-        return np.frombuffer(os.pread(self._flows.fileno(), kernels.FLOW.itemsize, place * kernels.FLOW.itemsize), kernels.FLOW)[0]
+        with mmap.mmap(self._flows.fileno(), self._used * kernels.FLOW.itemsize, access=mmap.ACCESS_READ) as memory:
+            view = np.frombuffer(memory, kernels.FLOW)
+            flows = view[places]
+            del view  # a mapping with a view cannot be closed
+        return flows
 
-    def append(self, pairs: np.ndarray) -> int:
-        """Write pairs of numbers; returns where."""
+    def store_pairs(self, pairs: np.ndarray) -> None:
+        """Write pairs of numbers behind the others."""
         if self._pairs is None:
             self._pairs = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the table
-        at = self._pairs_end
-        os.pwrite(self._pairs.fileno(), pairs.tobytes(), at)
-        self._pairs_end += pairs.nbytes
-        return at
+        _write_all(self._pairs, pairs.view(np.uint8).data)
+        self.pairs_used += len(pairs)
 
-    def read_pairs(self, at: int, n: int) -> np.ndarray:
+    def load_pairs(self, first: int, n: int) -> np.ndarray:
         """Read n pairs."""
-        assert self._pairs is not None
-        return np.frombuffer(os.pread(self._pairs.fileno(), 16 * n, at), np.int64).reshape(n, 2)
+        data = os.pread(self._pairs.fileno(), 16 * n, 16 * first) if self._pairs is not None else b""
+        return np.frombuffer(data, np.int64).reshape(n, 2)
+
+
+def _write_all(file: IO[bytes], data: memoryview) -> None:
+    """Append bytes to an unbuffered file, which may take them in parts."""
+    data = data.cast("B") if data.ndim != 1 else data
+    while len(data):
+        data = data[file.write(data) :]
 
 
 class FlowTable:
@@ -132,8 +137,10 @@ class FlowTable:
             reason = self.counters[kernels.REASON]
             if reason == kernels.METER_DONE:
                 return
-            if reason == kernels.METER_TABLE_FULL:
-                self.grow()
+            if reason == kernels.METER_KEYS_FULL:
+                self.grow_keys()
+            elif reason == kernels.METER_BODIES_FULL:
+                self.grow_bodies()
             elif reason == kernels.METER_OUTPUT_FULL:
                 self.flush()
             elif reason == kernels.METER_SEGMENTS_FULL:
@@ -141,17 +148,22 @@ class FlowTable:
             elif reason == kernels.METER_ON_DISK:
                 self.take_up(int(self.counters[kernels.WANTED_KEY]))
 
-    def grow(self) -> None:
-        """Double the room for live flows."""
+    def grow_keys(self) -> None:
+        """Double the room for keys, and with it the hash table."""
         old = len(self.keys)
-        del self.keys, self.bodies  # nothing may point into memory that is about to move
+        del self.keys  # nothing may point into memory that is about to move
         self.keys = self.key_memory.grow(2 * old)
-        self.bodies = self.body_memory.grow(2 * old)
         self.free_keys = self._more_free(self.free_keys, kernels.FREE_KEYS, old)
-        self.free_bodies = self._more_free(self.free_bodies, kernels.FREE_BODIES, old)
         slots = np.zeros(2 * len(self.slots), np.int64)
         kernels.refill_slots(slots, self.slots)
         self.slots = slots
+
+    def grow_bodies(self) -> None:
+        """Double the room for flows in memory."""
+        old = len(self.bodies)
+        del self.bodies
+        self.bodies = self.body_memory.grow(2 * old)
+        self.free_bodies = self._more_free(self.free_bodies, kernels.FREE_BODIES, old)
 
     def _more_free(self, free: np.ndarray, counter: int, old: int) -> np.ndarray:
         """A stack of free indexes twice as large, the new ones on top of what is left."""
@@ -203,36 +215,32 @@ class FlowTable:
         for first in range(0, n, OUTPUT_FLOWS):
             indexes = old[first : min(n, first + OUTPUT_FLOWS)]
             places = self.keys["body"][indexes]
-            flows = self.bodies[places]
             if self.rules.logic == CORRECTED:
-                self._set_down_segments(flows, places)
-            self.keys["body"][indexes] = -1 - self.disk.store(flows)
+                self._set_down_segments(places)
+            self.keys["body"][indexes] = -1 - self.disk.store(self.bodies[places])
             free = int(self.counters[kernels.FREE_BODIES])
             self.free_bodies[free : free + len(places)] = places
             self.counters[kernels.FREE_BODIES] += len(places)
 
-    def _set_down_segments(self, flows: np.ndarray, places: np.ndarray) -> None:
+    def _set_down_segments(self, places: np.ndarray) -> None:
         """Move the TCP segments that some flows have seen to disk."""
-        for flow, place in zip(flows, places, strict=True):
-            pairs = np.empty((16, 2), np.int64)
-            n = kernels.unload_segments(self.bodies[place], self.segments, pairs)
-            if n > len(pairs):
-                pairs = np.empty((n, 2), np.int64)
-                kernels.unload_segments(self.bodies[place], self.segments, pairs)
-            kernels.forget_segments(self.bodies[place], self.buckets, self.segments, self.free_segments, self.counters)
-            flow["segments_at"], flow["segments_n"] = self.disk.append(pairs[:n]), n
+        pairs = np.empty((kernels.count_segments(self.bodies, places, self.segments), 2), np.int64)
+        kernels.unload_segments(
+            self.bodies, places, pairs, self.disk.pairs_used, self.buckets, self.segments, self.free_segments, self.counters
+        )
+        self.disk.store_pairs(pairs)
 
     def take_up(self, index: int) -> None:
         """Bring a flow back from disk."""
         if self.counters[kernels.FREE_BODIES] == 0:
-            self.grow()
-        flow = self.disk.load(-1 - int(self.keys["body"][index]))
+            self.grow_bodies()
+        flow = self.disk.load(np.array([-1 - int(self.keys["body"][index])]))[0]
         self.counters[kernels.FREE_BODIES] -= 1
         place = int(self.free_bodies[self.counters[kernels.FREE_BODIES]])
         self.bodies[place] = flow
         self.keys["body"][index] = place
         if self.rules.logic == CORRECTED:
-            pairs = self.disk.read_pairs(int(flow["segments_at"]), int(flow["segments_n"]))
+            pairs = self.disk.load_pairs(int(flow["segments_at"]), int(flow["segments_n"]))
             while self.counters[kernels.FREE_SEGMENTS] < len(pairs):
                 self.grow_segments()
             kernels.reload_segments(self.bodies[place], index, pairs, self.buckets, self.segments, self.free_segments, self.counters)
@@ -268,18 +276,8 @@ class FlowTable:
     def _hand_out_in_order(self, indexes: np.ndarray) -> None:
         """Give flows to the sink in the given order."""
         for first in range(0, len(indexes), OUTPUT_FLOWS):
-            n = min(OUTPUT_FLOWS, len(indexes) - first)
-            done = 0
-            while done < n:
-                done += kernels.gather_flows(
-                    self.keys, self.bodies, indexes, first + done, n - done, self.rules.logic, self.finished, self.finished_keys, self.counters
-                )
-                if done < n:
-                    self._hand_out_from_disk(int(indexes[first + done]))
-                    done += 1
+            chosen = indexes[first : first + OUTPUT_FLOWS]
+            places = self.keys["body"][chosen].astype(np.int64)
+            from_disk = self.disk.load(-1 - places[places < 0])
+            kernels.gather_flows(self.keys, self.bodies, chosen, from_disk, self.rules.logic, self.finished, self.finished_keys, self.counters)
             self.flush()
-
-    def _hand_out_from_disk(self, index: int) -> None:
-        """Add a flow that is on disk to the output."""
-        flow = np.array([self.disk.load(-1 - int(self.keys["body"][index]))], kernels.FLOW)
-        kernels.hand_out(flow[0], self.keys[index], self.rules.logic, self.finished, self.finished_keys, self.counters)
