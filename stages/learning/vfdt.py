@@ -94,7 +94,7 @@ def empty_nodes(size: int, k: int, d: int) -> Nodes:
         child=np.full((size, 2), -1, np.int32),
         weight=np.zeros((size, k)), listed=np.zeros((size, k), np.bool_), tried_at=np.zeros(size), right_majority=np.zeros(size),
         right_bayes=np.zeros(size), seen=np.zeros((size, k)), total=np.zeros(per_value), squares=np.zeros(per_value),
-        mean=np.zeros(per_value), inv_std=np.full(per_value, 1.0 / SMALLEST_STD),
+        mean=np.zeros(per_value), std=np.full(per_value, SMALLEST_STD), inv_std=np.full(per_value, 1.0 / SMALLEST_STD),
         log_norm=np.full(per_value, -np.log(SMALLEST_STD) - LOG_ROOT_2PI), raw_total=np.zeros(per_value), raw_squares=np.zeros(per_value),
         low=np.full(per_value, np.inf), high=np.full(per_value, -np.inf), variance=np.full(per_value, UNSET_VARIANCE),
     )  # fmt: skip

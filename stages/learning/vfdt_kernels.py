@@ -28,6 +28,7 @@ LOG_SMALLEST = math.log(1e-75)
 LOG_UNDERFLOW = -745.1332191019412  # log of half the smallest float64: below it a product is 0
 LOG_CENTRE = math.log(math.erf(3.0 / math.sqrt(2.0)) / PRECISION)  # value at the mean of a normal of the smallest spread
 WIDE_INV_STD = 10.0  # a normal wider than 0.1 has a density that hardly bends within one step of the precision
+HUGE_INV_STD = 2e-7  # the difference of Phi over one step of so wide a normal has fewer than seven digits
 LOG_2 = math.log(2.0)
 LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
 LOG_2PI = math.log(2.0 * math.pi)
@@ -35,6 +36,19 @@ ROOT_HALF = math.sqrt(0.5)
 SMALLEST_VARIANCE = 1e-12
 UNSET_VARIANCE = 1.7976931348623157e308
 N_CUTS = 10
+# erf and erfc as Cephes has them (Moshier 1989, ndtr.c), like Weka and SciPy; highest power first, low ones lead with 1
+ERF_TOP = (9.604973739870516, 90.02601972038427, 2232.005345946843, 7003.325141128051, 55592.30130103949)
+ERF_LOW = (33.56171416475031, 521.3579497801527, 4594.323829709801, 22629.000061389095, 49267.39426086359)
+ERFC_TOP = (
+    2.461969814735305e-10, 0.5641895648310689, 7.463210564422699, 48.63719709856814, 196.5208329560771, 526.4451949954773,
+    934.5285271719576, 1027.5518868951572, 557.5353353693994,
+)  # fmt: skip
+ERFC_LOW = (
+    13.228195115474499, 86.70721408859897, 354.9377788878199, 975.7085017432055, 1823.9091668790973, 2246.3376081871097,
+    1656.6630919416134, 557.5353408177277,
+)  # fmt: skip
+FAR_TOP = (0.5641895835477551, 1.275366707599781, 5.019050422511805, 6.160210979930536, 7.4097426995044895, 2.9788666537210022)
+FAR_LOW = (2.2605286322011726, 9.396035249380015, 12.048953980809666, 17.08144507475659, 9.608968090632859, 3.369076451000815)
 MAJORITY, BAYES, ADAPTIVE = 0, 1, 2
 LEAF, DEAD, SPLIT = 0, 1, 2
 
@@ -55,6 +69,7 @@ class Nodes(NamedTuple):
     total: np.ndarray  # (nodes, c, j) of rounded values
     squares: np.ndarray  # (nodes, c, j) of rounded values
     mean: np.ndarray  # (nodes, c, j) of naive Bayes' normals
+    std: np.ndarray  # (nodes, c, j)
     inv_std: np.ndarray  # (nodes, c, j)
     log_norm: np.ndarray  # (nodes, c, j) log of the density at the mean
     raw_total: np.ndarray  # (nodes, c, j) of raw values, for the split search
@@ -65,34 +80,62 @@ class Nodes(NamedTuple):
 
 
 @kernel
-def normal_cdf(z):
-    """Phi(z), by erf near 0 and erfc in the tails (Cephes' ndtr, which Weka uses)."""
-    x = z * ROOT_HALF
-    if abs(x) < ROOT_HALF:
-        return 0.5 + 0.5 * math.erf(x)
-    if x > 0.0:
-        return 1.0 - 0.5 * math.erfc(x)
-    return 0.5 * math.erfc(-x)
+def polynomial(x, coefficients, value):
+    """Horner's rule from a leading `value`, highest power first."""
+    for c in coefficients:
+        value = value * x + c
+    return value
 
 
 @kernel
-def log_likelihood(offset, inv_std, log_norm):
+def erf_near_zero(x):
+    """erf for |x| <= 1, as a rational function of x^2."""
+    z = x * x
+    return x * polynomial(z, ERF_TOP, 0.0) / polynomial(z, ERF_LOW, 1.0)
+
+
+@kernel
+def erfc_tail(x):
+    """erfc for x >= 1/sqrt 2: exp(-x^2) times a rational function, another one from 8 on."""
+    if x < 1.0:
+        return 1.0 - erf_near_zero(x)
+    if x * x > 709.782712893384:
+        return 0.0
+    scale = math.exp(-x * x)
+    if x < 8.0:
+        return scale * polynomial(x, ERFC_TOP, 0.0) / polynomial(x, ERFC_LOW, 1.0)
+    return scale * polynomial(x, FAR_TOP, 0.0) / polynomial(x, FAR_LOW, 1.0)
+
+
+@kernel
+def normal_cdf(z):
+    """Phi(z) as Cephes' ndtr has it, bit for bit: where a step is lost in the granularity of Phi, the last bit decides."""
+    x = z * ROOT_HALF
+    if abs(x) < ROOT_HALF:
+        return 0.5 + 0.5 * erf_near_zero(x)
+    half_tail = 0.5 * erfc_tail(abs(x))
+    return 1.0 - half_tail if x > 0.0 else half_tail
+
+
+@kernel
+def log_likelihood(offset, std, inv_std, log_norm):
     """log of max(1e-75, [Phi(upper) - Phi(lower)] / 0.01) for a rounded value `offset` from the mean.
 
-    Where the step is small against the spread, the density and its second derivative replace the difference of Phi (relative
-    error below 1e-5). Not far above the mean: there the difference has the granularity of floats near 1 and is 0 beyond 8.3,
-    while it stays exact below the mean. This asymmetry is Weka's and decides classes, so it is kept.
+    Between spreads of 0.1 and 5 million the density and its second derivative replace the difference of Phi (relative error
+    below 1e-5 where it counts). Not beyond: there the step is lost in the granularity of Phi near 1/2 and 1, the difference
+    is a small multiple of 1e-16 or nothing (1e-75), and above the mean it is nothing from 8.3 standard deviations on while it
+    stays exact below. That asymmetry is Weka's and decides classes, so it is kept.
     """
     z = offset * inv_std
     half = 0.5 * PRECISION * inv_std
     if z - half > 8.3 or z + half < -19.5:
         return LOG_SMALLEST
-    if inv_std < WIDE_INV_STD and z < 4.0 and half * z > -0.2:
+    if HUGE_INV_STD < inv_std < WIDE_INV_STD and z < 4.0 and half * z > -0.2:
         bend = half * half * (z * z - 1.0) / 6.0
         return max(LOG_SMALLEST, log_norm - 0.5 * z * z + bend - 0.5 * bend * bend)
     if half > 2.9999 and abs(z) < 1e-6:
         return LOG_CENTRE
-    mass = (normal_cdf(z + half) - normal_cdf(z - half)) / PRECISION
+    mass = (normal_cdf((offset + 0.5 * PRECISION) / std) - normal_cdf((offset - 0.5 * PRECISION) / std)) / PRECISION
     return math.log(mass) if mass > 1e-75 else LOG_SMALLEST
 
 
@@ -105,9 +148,9 @@ def bayes_logs(nodes, leaf, rounded, terms, logs):
     k, n = logs.size, nodes.seen[leaf].sum()
     for c in range(k):
         logs[c] = math.log((nodes.seen[leaf, c] + 1.0) / (n + k))
-        mean, inv_std, log_norm = nodes.mean[leaf, c], nodes.inv_std[leaf, c], nodes.log_norm[leaf, c]
+        mean, std, inv_std, log_norm = nodes.mean[leaf, c], nodes.std[leaf, c], nodes.inv_std[leaf, c], nodes.log_norm[leaf, c]
         for j in range(rounded.size):
-            terms[c, j] = log_likelihood(rounded[j] - mean[j], inv_std[j], log_norm[j])
+            terms[c, j] = log_likelihood(rounded[j] - mean[j], std[j], inv_std[j], log_norm[j])
     for j in range(rounded.size):
         top = -np.inf
         for c in range(k):
@@ -134,13 +177,16 @@ def take_in(nodes, leaf, x, rounded, c):
     """Update the statistics of class c in a leaf."""
     nodes.seen[leaf, c] += 1.0
     n = nodes.seen[leaf, c]
-    total, squares, mean, inv_std = nodes.total[leaf, c], nodes.squares[leaf, c], nodes.mean[leaf, c], nodes.inv_std[leaf, c]
+    total, squares, mean, std, inv_std = (
+        nodes.total[leaf, c], nodes.squares[leaf, c], nodes.mean[leaf, c], nodes.std[leaf, c], nodes.inv_std[leaf, c],
+    )  # fmt: skip
     for j in range(x.size):  # no branches, so that it runs four features at a time
         total[j] += rounded[j]
         squares[j] += rounded[j] * rounded[j]
         mean[j] = total[j] / n
-        std = math.sqrt(abs(squares[j] - mean[j] * total[j]) / n)
-        inv_std[j] = 1.0 / max(std, SMALLEST_STD) if std > FLAT_STD else inv_std[j]
+        spread = math.sqrt(abs(squares[j] - mean[j] * total[j]) / n)
+        std[j] = max(spread, SMALLEST_STD) if spread > FLAT_STD else std[j]
+        inv_std[j] = 1.0 / std[j]
     log_norm = nodes.log_norm[leaf, c]
     for j in range(x.size):
         if inv_std[j] < WIDE_INV_STD:  # nobody asks for the others

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from stages.learning.vfdt import Vfdt
-from stages.learning.vfdt_kernels import SPLIT
+from stages.learning.vfdt_kernels import SPLIT, normal_cdf
 from tests.crosscheck import weka
 from tests.learning.generated_flows import flow_like_features, gaussian_problem
 from tests.naive_vfdt import NaiveVfdt
@@ -89,3 +90,23 @@ def test_scores_are_wekas(model, task):
     X, y, k = weka.generated(8000, task)
     found = weka.compare(JAR, model, task, (X[:7000], y[:7000]), (X[7000:], y[7000:]), k)
     assert found.same_class_share == 1.0 and found.score_gap_max < 1e-5
+
+
+def test_the_normal_distribution_function_is_cephes():
+    z = np.concatenate([np.linspace(-38, 9, 20_001), np.random.default_rng(0).normal(0, 3, 5000)])
+    ours = np.array([normal_cdf(value) for value in z.tolist()])
+    assert np.abs(ours - ndtr(z)).max() <= 2.3e-16
+    assert ours == pytest.approx(ndtr(z), rel=1e-13)
+
+
+def test_values_as_large_as_absolute_times_are_told_apart_as_weka_does():
+    """Idle times of the paper's tool mix in absolute times of 1e15 µs: one step of 0.01 is lost in Phi's granularity there."""
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 1500)
+    X = np.column_stack([1.4e15 + 1e14 * y + rng.normal(0, 3e14, 1500), rng.normal(0, 1, 1500) + y])
+    fast, slow = Vfdt(), NaiveVfdt(2, 2)
+    fast.learn_in_order(X, y, np.arange(1200), n_classes=2)
+    for x, c in zip(X[:1200].tolist(), y[:1200].tolist(), strict=True):
+        slow.learn(x, c)
+    wanted = np.array([slow.scores(x) for x in X[1200:].tolist()])
+    assert np.abs(fast.predict_scores(X[1200:]) - wanted).max() < 1e-6
