@@ -17,7 +17,7 @@ table { border-collapse: collapse; margin: 1rem 0; font-size: .86rem; display: b
 .caption { font-weight: 600; font-size: .86rem; margin: 1.2rem 0 -.7rem; } code { font-size: .9em; }
 th, td { border: 1px solid var(--line); padding: .25rem .6rem; }
 th { background: var(--soft); text-align: left; } td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td { overflow-wrap: anywhere; max-width: 34rem; }
+td { overflow-wrap: break-word; max-width: 34rem; }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 .published { background: var(--soft); padding: .6rem .9rem; border-left: 4px solid #888; }
 .conclusion { background: #2a7f4e22; padding: .6rem .9rem; border-left: 4px solid #2a7f4e; }

@@ -196,7 +196,7 @@ def _separability(audit: Mapping[str, Any]) -> Section:
         f"(chance {percent(audit['class_chance'])}). {len(strong)} of {len(ranked)} features alone rank attacks above benign flows "
         "with an area of 0.9 or more.",
         "D'hooge et al. (DIMVA 2022): the destination port alone separates ten datasets at 70 to 100 %, and some features that are no "
-        "metadata do as well. Ports, addresses and times are no features here.",
+        "metadata do as well. Ports and addresses are no features here.",
         "If one column does most of the work, a deep network's score is no achievement of depth. Compare with the column "
         "`sources`: a feature that tells the source equally well is a shortcut rather than a symptom.",
         [
@@ -238,9 +238,9 @@ def _features(audit: Mapping[str, Any]) -> Section:
         f"{len(near)} features are constant or nearly so, {sum(len(group) - 1 for group in smells['equal'])} repeat another "
         f"exactly, {n_correlated} stand in {len(groups)} highly correlated groups, and {len(impossible)} hold values that cannot be."
         + (f" {', '.join(dated)} hold absolute times: they carry the date of the recording into the model." if dated else ""),
-        "Flood et al. (EuroS&P 2024) list highly dependent features among the smells. Ten of IoTID20's columns are constant; versions of "
-        "CICFlowMeter before mid-2020 mix absolute times of 1.5e15 µs into the idle columns, and negative durations come from "
-        "captures out of order (Engelen, Rimmer and Joosen, SPW 2021; Liu et al., CNS 2022).",
+        "Flood et al. (EuroS&P 2024) list highly dependent features among the smells. Ten of IoTID20's columns are constant. Versions of "
+        "CICFlowMeter before mid-2020 mix absolute times of 1.5e15 µs into the idle columns, and captures out of order give negative times; "
+        "Engelen, Rimmer and Joosen (SPW 2021) and Liu et al. (CNS 2022) list such errors of the tool.",
         "The 70 features hold far fewer independent ones. Importance measured one feature at a time is shared out among twins. "
         "Impossible values come from the meter's version and mark it. An absolute time is worse: recordings of other years are told apart "
         "by it alone, and with them the classes; meter with the profile `clean` or `corrected`, or leave such columns out, "
