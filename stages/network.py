@@ -7,7 +7,6 @@ history.parquet and model.keras (first fold of the first protocol). Paper: Sec. 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import pyarrow as pa
 
 from stages.flowmeter.schema import MODEL_FEATURE_NAMES
 from stages.learning.flow_columns import TASKS, task_classes, task_truth
-from stages.learning.network_inputs import bytes_needed, check_memory, float32_matrix, folds_of_split
+from stages.learning.network_inputs import bytes_needed, check_memory, fingerprint, float32_matrix, folds_of_split
 from stages.learning.protocols import protocols_of_task
 from stages.learning.runs import predictions_table, run_document
 from stages.plumbing import params, progress, tables, tracking
@@ -49,7 +48,11 @@ def train_network(features, truth, classes, splits, settings, depth, store, *, b
 
     trainer = NetworkTrainer(features, truth, classes, depth=depth, settings=settings, benign=benign)
     with progress.progress_bar(total=settings.epochs * len(splits), unit="epochs", description=f"depth {depth}") as bar:
-        told = lambda line: (bar.set_postfix_str(line), bar.update())  # noqa: E731
+
+        def told(line: str) -> None:
+            bar.set_postfix_str(line)
+            bar.update()
+
         return {name: trainer.run(name, folds, store, told) for name, folds in splits.items()}
 
 
@@ -95,9 +98,7 @@ def main() -> None:
     check_memory(bytes_needed(truth.size, len(classes), splits, arguments.depth, settings), available_memory_bytes())
     columns = ((name, tables.read_table(arguments.dataset, [name]).column(0).to_numpy()) for name in MODEL_FEATURE_NAMES)
     features = float32_matrix(columns, truth.size)
-    inputs = [hashlib.blake2b(np.ascontiguousarray(part).view(np.uint8)).hexdigest() for part in (features, truth)]
-    inputs += [hashlib.blake2b(file.read_bytes()).hexdigest() for file in files.values()]
-    store = Unfinished(arguments.out, repr((vars(arguments), settings, classes, inputs)))
+    store = Unfinished(arguments.out, fingerprint(features, truth, splits, arguments.task, arguments.depth, settings, classes))
     runs = train_network(features, truth, classes, splits, settings, arguments.depth, store, benign=data.benign)
     write_run(arguments.out, runs, arguments, settings, classes)
     store.forget()

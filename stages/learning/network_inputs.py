@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -122,3 +123,11 @@ def check_memory(needed_bytes: int, available_bytes: int) -> None:
             f"training needs about {needed_bytes / 2**30:.1f} GiB and {available_bytes / 2**30:.1f} GiB are free. Lower "
             f"network.batch_size, network.width or split.folds, use fewer flows, or close other programs"
         )
+
+
+def fingerprint(features: np.ndarray, truth: np.ndarray, splits: Mapping[str, Sequence[Fold]], *settings: object) -> str:
+    """What an unfinished run must have in common with this one, to the last bit, to be taken up."""
+    digest = hashlib.blake2b(repr(settings).encode())
+    for part in (features, truth, *(rows for folds in splits.values() for fold in folds for rows in fold[1:])):
+        digest.update(np.ascontiguousarray(part).data.cast("B"))
+    return digest.hexdigest()

@@ -133,7 +133,7 @@ class NetworkTrainer:
                 "epochs": max(row.epoch for row in history if row.fold == fold.number),
                 "best_epoch": {name: best[name] for name in ("epoch", "val_accuracy", "val_loss")},
                 "metrics": self._score(fold, scores),
-                "untrained_classes": [self.class_names[c] for c in np.flatnonzero(~self._trained(fold))],
+                "untrained_classes": [name for name, there in zip(self.class_names, self._trained(fold), strict=True) if not there],
             }  # fmt: skip
             results.append(FoldResult(protocol, fold.number, fold.test_rows, truth.astype(np.int8), scores, record))
         weights = [done[f"weights_{i}"] for i in range(sum(name.startswith("weights_") for name in done))]

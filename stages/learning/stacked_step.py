@@ -137,7 +137,7 @@ def _logits(shape: NetworkShape, trained, normalised, dropout_keys=None):  # typ
     signal = tf.matmul(normalised, gamma * kernels[0]) + (biases[0] + tf.matmul(beta, kernels[0], transpose_a=True))
     for layer in range(1, shape.depth + 1):
         if drops:
-            mask = keep_mask(layer_keys(*dropout_keys, layer), normalised.shape[1], shape.width, shape.dropout)
+            mask = keep_mask(layer_keys(dropout_keys[0], dropout_keys[1], layer), normalised.shape[1], shape.width, shape.dropout)
             signal = _relu_where(signal, mask)
         else:
             signal = tf.nn.relu(signal)
