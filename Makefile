@@ -9,6 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 .PHONY: all setup data test test-slow smoke sweep ui bench lint sample lock clean
 
 all: data                       ## the paper's experiment: data, flows, models, tables, figures
+	python -m stages.plumbing.params_check
 	dvc repro
 	@echo; echo "Table III, figures and audit: out/report/report.md   Runs: make ui"
 
