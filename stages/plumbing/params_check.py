@@ -45,7 +45,8 @@ def main(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> No
     with TemporaryDirectory() as temporary:
         composed = Path(temporary) / "params.yaml"
         compose([], composed, config_dir)
-        lines = differences(yaml.safe_load(params_file.read_text(encoding="utf-8")) or {}, yaml.safe_load(composed.read_text(encoding="utf-8")))
+        here, there = (yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in (params_file, composed))
+    lines = differences(here, there)
     if lines:
         print(NOTICE.format(file=params_file, lines="\n".join(f"  {line}" for line in lines)), file=sys.stderr)
 

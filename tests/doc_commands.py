@@ -1,0 +1,84 @@
+"""The commands that the documentation shows, read out of its fenced blocks.
+
+A block in `sh` is run by tests/test_docs.py; a comment before it says where and when:
+
+    (no comment)                in a fresh copy of the project with the sample
+    <!-- test: after make -->   in a copy whose pipeline is finished, in the order of the page
+    <!-- test: queue only -->   as before; the queue is filled and emptied, nothing is computed
+    <!-- test: cluster -->, server, make …   by a test of its own (see test_docs.OWN_TESTS), or it needs what a test cannot have
+
+Whatever is not run is still checked word by word: modules, options, targets, parameters, sub-commands.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FENCE = re.compile(r"(?:<!-- test: (?P<when>[^>]*?) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)```", re.DOTALL)
+FIRST_WORDS = ("python", "dvc", "make", "mlflow", "git")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: page, line, language, when it is run, and its text."""
+
+    page: str
+    line: int
+    kind: str
+    when: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks() -> list[Block]:
+    """Every fenced block of README.md and docs/."""
+    found = []
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        for match in FENCE.finditer(text):
+            line = text.count("\n", 0, match.start("text")) + 1
+            found.append(Block(path.name, line, match["kind"], match["when"] or "", match["text"]))
+    return found
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """(page and line, words) of every command line of ours in `sh` blocks and in blocks without a language."""
+    found = []
+    for block in blocks():
+        if block.kind not in ("", "sh", "bash", "console"):
+            continue
+        for number, line in enumerate(block.text.splitlines()):
+            for words in _simple_commands(line):
+                found.append((f"{block.page}:{block.line + number}", words))
+    return found
+
+
+def _simple_commands(line: str) -> list[list[str]]:
+    """Cut a line at `|`, `&&`, `;`, `&`; drop assignments before a command; keep what starts with a word of ours."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
+    lexer.whitespace_split = True
+    parts: list[list[str]] = [[]]
+    try:
+        for word in lexer:
+            if set(word) <= set("|&;"):
+                parts.append([])
+            else:
+                parts[-1].append(word)
+    except ValueError:  # an apostrophe in a listing that is no command
+        return []
+    stripped = [_without_assignments(words) for words in parts]
+    return [words for words in stripped if words and words[0] in FIRST_WORDS]
+
+
+def _without_assignments(words: list[str]) -> list[str]:
+    """Drop NAME=value in front, and what stands behind a redirection."""
+    while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+        words = words[1:]
+    return words[: next((i for i, word in enumerate(words) if word in (">", "<", "2>")), len(words))]

@@ -1,0 +1,140 @@
+"""Every command in the documentation works, every link leads somewhere, every picture is there and small."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+import yaml
+
+from tests.doc_commands import ROOT, blocks, commands
+from tests.project_copy import copy_project, environment, run, wait_for_queue
+
+OWN_TESTS = {
+    "make": "tests/test_pipeline.py and .ci/run",
+    "cluster": "tests/scaling/test_dask.py",
+    "server": "tests/plumbing/test_tracking_server.py",
+    "needs the datasets": "cannot be run: hundreds of gigabytes",
+    "needs other captures": "tests/test_real.py, where such captures are",
+    "needs a server": "cannot be run: other machines",
+}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SH = [block for block in blocks() if block.kind in ("sh", "bash")]
+LARGEST_PICTURE = 200_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """A fresh copy of the project with the sample."""
+    folder = copy_project(tmp_path_factory.mktemp("fresh") / "project")
+    run(folder, "dvc", "pull", "--quiet", "data.dvc")
+    return folder
+
+
+def run_block(folder, text):
+    """Run a block as a person would type it, stopping at the first error."""
+    log = folder.parent / "block.log"
+    with log.open("w") as file:
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=folder, env=environment(folder), stdout=file, stderr=file, timeout=1800)
+    assert done.returncode == 0, f"{text}\n{log.read_text()[-4000:]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [b for b in SH if not b.when], ids=lambda block: block.name)
+def test_a_block_runs_in_a_fresh_copy(fresh, block):
+    run_block(fresh, block.text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [b for b in SH if b.when in ("after make", "queue only")], ids=lambda block: block.name)
+def test_a_block_runs_after_make(finished, block):
+    run_block(finished, block.text)
+    if "dvc queue start" in block.text:
+        assert "Success" in wait_for_queue(finished).values()
+
+
+def test_a_block_that_is_not_run_here_says_where_it_is():
+    assert {block.when for block in SH} - {"", "after make", "queue only"} <= set(OWN_TESTS)
+
+
+@pytest.mark.parametrize(("place", "words"), [pytest.param(p, w, id=f"{p} {' '.join(w[:4])}") for p, w in commands()])
+def test_a_shown_command_exists_with_its_options(place, words):
+    {"python": check_python, "dvc": check_dvc, "make": check_make}.get(words[0], lambda words: None)(words)
+
+
+def check_python(words):
+    """`python -m module`: the module is there and knows the options shown."""
+    if words[1] != "-m":
+        assert (ROOT / words[1]).is_file(), f"no file {words[1]}"
+        return
+    assert importlib.util.find_spec(words[2]), f"no module {words[2]}"
+    options = [word.split("=")[0] for word in words[3:] if re.match(r"--?[a-z]", word)]
+    assert not options or all(re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", help_of(words[2])) for option in options), options
+
+
+@cache
+def help_of(module):
+    """What `python -m module --help` prints."""
+    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def check_dvc(words):
+    """DVC's own parser takes the words, and -S names parameters or groups that are there."""
+    from dvc.cli import parse_args
+
+    args = parse_args(words[1:])
+    for override in getattr(args, "set_param", None) or []:
+        key = override.split("=")[0].split(":")[-1]
+        assert key in known_parameters(), f"no parameter {key}"
+
+
+@cache
+def known_parameters():
+    """Dotted names in params.yaml, and the groups in conf/."""
+    names = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
+    todo = [("", yaml.safe_load((ROOT / "params.yaml").read_text()))]
+    while todo:
+        prefix, content = todo.pop()
+        for key, value in content.items():
+            names.add(f"{prefix}{key}")
+            if isinstance(value, dict):
+                todo.append((f"{prefix}{key}.", value))
+    return frozenset(names)
+
+
+def check_make(words):
+    """Every target is in the Makefile."""
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {word for word in words[1:] if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")} <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_lead_somewhere(page):
+    if not page.is_file():
+        pytest.skip(f"no {page.name} yet")
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        linked = (page.parent / path) if path else page
+        assert linked.exists(), f"{page.name}: {target} leads nowhere"
+        assert not anchor or anchor in anchors(linked), f"{page.name}: {target}: no such heading"
+
+
+def anchors(page):
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_pictures_are_small_and_used():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page.is_file())
+    for picture in (ROOT / "docs" / "images").glob("*"):
+        assert picture.name in text, f"{picture.name} is in no page"
+        assert picture.stat().st_size <= LARGEST_PICTURE, picture
+
+

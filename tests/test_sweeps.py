@@ -1,0 +1,115 @@
+"""Sweeps as people run them: two workers, one store, and failures that stay where they are."""
+
+import csv
+import io
+import re
+import time
+
+import pytest
+
+from tests.project_copy import ROOT, queue_states, run, wait_for_queue
+
+pytestmark = pytest.mark.slow
+DEPTHS, TASKS, N_FOLDS = (4, 5, 6, 7), ("binary", "multiclass"), 5
+MOST_COLUMNS = 25  # of `dvc exp show --only-changed`: what fits on a wide terminal
+
+
+@pytest.fixture(scope="module")
+def sweep(finished):
+    """Four depths with two workers; a new seed, so that nothing comes out of the run cache. Gives its name and the seconds it took."""
+    name, seed = f"depth{time.time_ns() % 10**8}", str(time.time_ns() % 10**6)
+    start = time.monotonic()
+    run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", f"network.seed={seed}",
+        "-S", "network.depths=" + ",".join(f"[{depth}]" for depth in DEPTHS))
+    run(finished, "dvc", "queue", "start", "-j", "2")
+    states = wait_for_queue(finished)
+    return name, time.monotonic() - start, {key: state for key, state in states.items() if key.startswith(name)}
+
+
+def published(folder, level, experiment):
+    """Runs of one experiment in the one store of the workspace."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    found = client.search_runs(["1"], f"tags.level = '{level}' and tags.`dvc.exp` LIKE '{experiment}%'", max_results=1000)
+    return list(found)
+
+
+def test_the_makefile_sweeps_the_depths_of_this_test():
+    assert "network.depths=[4],[5],[6],[7]" in (ROOT / "Makefile").read_text()
+
+
+def test_four_depths_with_two_workers_all_succeed_within_six_minutes(sweep, record_property):
+    name, seconds, states = sweep
+    record_property("seconds", seconds)
+    print(f"sweep of four depths: {seconds:.0f} s")
+    assert states == {f"{name}-{number}": "Success" for number in range(1, 5)}
+
+
+def test_every_parent_and_fold_of_the_sweep_is_in_one_store(finished, sweep):
+    name, _, _ = sweep
+    parents, folds = published(finished, "cv", name), published(finished, "fold", name)
+    protocols = {run.data.tags["protocol"] for run in parents}
+    found = sorted((run.data.params["task"], int(run.data.params["network.depth"]), run.data.tags["protocol"]) for run in parents)
+    assert found == sorted((task, depth, protocol) for task in TASKS for depth in DEPTHS for protocol in protocols)
+    assert protocols >= {"stratified", "grouped"}
+    assert len(folds) == len(parents) * N_FOLDS
+    assert {run.info.status for run in parents + folds} == {"FINISHED"}
+
+
+def test_the_sweep_leaves_the_workspace_as_it_was(finished, sweep):
+    assert run(finished, "git", "status", "--porcelain", "--untracked-files=no").stdout == ""
+
+
+def test_exp_show_has_few_columns_and_short_names(finished, sweep):
+    table = run(finished, "dvc", "exp", "show", "--only-changed", "--csv", "--drop", r"Created|State|Executor|stages|\.dvc|out/").stdout
+    header = next(csv.reader(io.StringIO(table)))
+    assert len(header) <= MOST_COLUMNS, header
+    assert all(len(name) <= 40 for name in header), header
+
+
+def test_differences_of_metrics_parameters_and_plots_are_shown(finished, sweep):
+    name = sweep[0]
+    assert "network.depths" in run(finished, "dvc", "params", "diff", f"{name}-1", f"{name}-2", "--md").stdout
+    assert re.search(r"acc", run(finished, "dvc", "metrics", "diff", f"{name}-1", f"{name}-2", "--md").stdout)
+    run(finished, "dvc", "plots", "diff", f"{name}-1", f"{name}-2")
+    assert (finished / "dvc_plots" / "index.html").stat().st_size > 10_000
+
+
+def test_a_failed_experiment_leaves_the_rest_running_and_the_workspace_clean(finished, sweep):
+    name = f"bad{time.time_ns() % 10**8}"
+    run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", "network.depths=[4]",
+        "-S", "network.width=0,8")
+    run(finished, "dvc", "queue", "start", "-j", "2")
+    states = wait_for_queue(finished)
+    assert (states[f"{name}-1"], states[f"{name}-2"]) == ("Failed", "Success")
+    assert "network.width" in run(finished, "dvc", "queue", "logs", f"{name}-1").stdout
+    assert run(finished, "git", "status", "--porcelain", "--untracked-files=no").stdout == ""
+
+
+def test_a_killed_experiment_leaves_no_trace_in_the_workspace(finished):
+    name = f"kill{time.time_ns() % 10**8}"
+    run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", f"network.seed={time.time_ns() % 10**6}")
+    run(finished, "dvc", "queue", "start")
+    end = time.monotonic() + 120
+    while queue_states(finished)[name] != "Running":
+        assert time.monotonic() < end
+        time.sleep(1)
+    run(finished, "dvc", "queue", "kill", name)
+    run(finished, "dvc", "queue", "stop", "--kill")
+    assert wait_for_queue(finished)[name] == "Failed"
+    assert run(finished, "git", "status", "--porcelain", "--untracked-files=no").stdout == ""
+
+
+@pytest.mark.parametrize(("override", "said"), [
+    ("network.widht=5", "network.widht"),
+    ("data=nosuch", "sample"),
+    ("nogroup=x", "nogroup"),
+    ("network.width=interval(1,5)", "interval"),
+])
+def test_a_wrong_override_is_refused_by_name_and_queues_nothing(finished, override, said):
+    before = queue_states(finished)
+    done = run(finished, "dvc", "exp", "run", "--queue", "-S", override, check=False)
+    assert done.returncode != 0
+    assert said in done.stdout
+    assert queue_states(finished) == before
