@@ -40,7 +40,8 @@ def report(ledgers: list[Ledger], out: Path, ledger_path: Path | None, seconds: 
     for ledger in ledgers if len(ledgers) <= 20 else [x for x in ledgers if not x.complete]:
         print(ledger.in_words(), file=sys.stderr)
     rate = sums["packets"] / max(seconds, 1e-9)
-    print(f"{out}: {sums['flows']:,} flows of {sums['packets']:,} packets from {len(ledgers)} captures in {seconds:.1f} s ({rate:,.0f} packets/s)", file=sys.stderr)
+    amount = f"{sums['flows']:,} flows of {sums['packets']:,} packets from {len(ledgers)} captures"
+    print(f"{out}: {amount} in {seconds:.1f} s ({rate:,.0f} packets/s)", file=sys.stderr)
     return 0 if sums["complete"] else 1
 
 

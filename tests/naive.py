@@ -53,7 +53,7 @@ def mac_text(data: bytes) -> str:
 # --------------------------------------------------------------------------------------------- decoding as CICFlowMeter
 
 
-class NoIPv4(Exception):
+class NoIPv4(Exception):  # noqa: N818
     """The decoder of CICFlowMeter finds no IPv4 header, or an exception stops it."""
 
 
@@ -175,7 +175,7 @@ def fill_tcp(packet: Packet, frame: bytes, at: int) -> None:
 # ------------------------------------------------------------------------------------- decoding Ethernet truly (clean)
 
 
-class Aside(Exception):
+class Aside(Exception):  # noqa: N818
     """The frame is set aside, for a reason by its name in the ledger."""
 
 

@@ -27,7 +27,9 @@ class Record:
         return len(self.data) if self.wire < 0 else self.wire
 
 
-def tcp(src_port: int = 1000, dst_port: int = 80, *, flags: int = ACK, seq: int = 0, ack: int = 0, window: int = 100, payload: bytes = b"", options: bytes = b"") -> bytes:
+def tcp(
+    src_port: int = 1000, dst_port: int = 80, *, flags: int = ACK, seq: int = 0, ack: int = 0, window: int = 100, payload: bytes = b"", options: bytes = b""
+) -> bytes:
     """A TCP segment; options must be a multiple of four bytes long."""
     return struct.pack("!HHIIBBHHH", src_port, dst_port, seq, ack, (5 + len(options) // 4) << 4, flags, window, 0, 0) + options + payload
 

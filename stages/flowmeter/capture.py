@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 import numpy as np
 import zstandard
@@ -30,7 +30,7 @@ LINK_NAMES = {
 }  # fmt: skip
 
 
-class CaptureFault(ValueError):
+class CaptureFault(ValueError):  # noqa: N818  it is the capture that is at fault
     """A capture that cannot be read to its end: what is wrong, at which packet and which byte of the uncompressed capture."""
 
     def __init__(self, name: str, problem: str, *, packet: int, offset: int) -> None:
@@ -53,10 +53,13 @@ def is_capture_name(name: str) -> bool:
 class _Inflater(Protocol):
     """What zlib, lzma and zstandard have in common."""
 
-    eof: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
 
-    def decompress(self, data: bytes, /) -> bytes: ...
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: Any, /) -> bytes: ...
 
 
 def _new_inflater(magic: bytes) -> tuple[_Inflater, int] | None:
@@ -232,7 +235,7 @@ class Capture:
         if self.path == "-":
             yield from self._blocks_of(sys.stdin.buffer)
             return
-        with open(self.path, "rb", buffering=0) as file:
+        with Path(self.path).open("rb", buffering=0) as file:
             yield from self._blocks_of(file)
 
     def _blocks_of(self, file: Any) -> Iterator[Block]:
@@ -272,7 +275,7 @@ class _Walk:
         if self.end - self.at >= wanted:
             return True
         self.move_to_front(wanted)
-        view = memoryview(self.buffer)
+        view = self.buffer.data
         while self.end < wanted and not self.done:
             size = self.source.readinto(view[self.end : min(len(view), self.end + READ_BYTES)])
             self.end += size
@@ -415,7 +418,7 @@ class _Walk:
 
     def interface_of(self, block: bytes) -> np.ndarray:
         """Link type, ticks per second, time offset and snapshot length of an interface description."""
-        order = "big" if self.big else "little"
+        order: Literal["big", "little"] = "big" if self.big else "little"
         link = int.from_bytes(block[8:10], order)
         snap = int.from_bytes(block[12:16], order)
         ticks, offset = 1_000_000, 0

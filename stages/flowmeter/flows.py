@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from stages.flowmeter import capture as capture_module
 from stages.flowmeter import kernels
 from stages.flowmeter.ahead import Ahead, usable_cores
-from stages.flowmeter import capture as capture_module
 from stages.flowmeter.capture import LINK_NAMES, Block, Capture, CaptureFault
 from stages.flowmeter.ledger import Ledger
 from stages.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of

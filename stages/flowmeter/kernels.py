@@ -5,6 +5,7 @@ callers (capture.py, flows.py) turn it into a message. Every switch of a profile
 All integers are int64 (addresses are bit patterns): mixing int64 and uint64 would silently give float64.
 The slow twin is tests/naive.py; the behaviour of the CICFlowMeter profiles is described in docs/flow-meter.md.
 """
+# mypy: disable-error-code="assignment,attr-defined"
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ def _prefetch(array, index, offset):
 if not config.DISABLE_JIT:
 
     @intrinsic
-    def _prefetch(typing_context, array, index, offset):  # type: ignore[no-redef]  # noqa: F811
+    def _prefetch(typing_context, array, index, offset):  # type: ignore[no-redef]
         """Ask for the cache line `offset` bytes into array[index] ahead of its use."""
 
         def codegen(context, builder, signature, args):
@@ -33,7 +34,8 @@ if not config.DISABLE_JIT:
             pointer = cgutils.get_item_pointer(context, builder, signature.args[0], view, [args[1]], wraparound=False)
             byte = builder.gep(builder.bitcast(pointer, cgutils.voidptr_t), [args[2]])
             word = ir.IntType(32)
-            function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word]))
+            kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
             builder.call(function, [byte, word(1), word(3), word(1)])
             return context.get_dummy_value()
 
@@ -166,7 +168,17 @@ FLOW = np.dtype(
 
 SEGMENT = np.dtype([("connection", "i4"), ("chain", "i4"), ("sibling", "i4"), ("rest", "i4"), ("seq_ack", "i8"), ("size_side", "i8")])
 FRAGMENT = np.dtype(
-    [("src_hi", "i8"), ("src_lo", "i8"), ("dst_hi", "i8"), ("dst_lo", "i8"), ("ident", "i8"), ("protocol", "i4"), ("src_port", "i4"), ("dst_port", "i4"), ("version", "i4")]
+    [
+        ("src_hi", "i8"),
+        ("src_lo", "i8"),
+        ("dst_hi", "i8"),
+        ("dst_lo", "i8"),
+        ("ident", "i8"),
+        ("protocol", "i4"),
+        ("src_port", "i4"),
+        ("dst_port", "i4"),
+        ("version", "i4"),
+    ]
 )
 
 # ------------------------------------------------------------------------------------------------------------------ codes
@@ -521,6 +533,12 @@ def read_tcp(data, at, packet):
 
 
 @kernel
+def carries_snap_ipv4(data, frame, size):
+    """Whether LLC and SNAP headers behind an 802.3 length announce IPv4."""
+    return size >= 22 and be16(data, frame + 14) == 0xAAAA and data[frame + 16] == 3 and be16(data, frame + 20) == 0x0800
+
+
+@kernel
 def decode_as_cicflowmeter(data, frame, size, corrected, packet):
     """Decode a frame as CICFlowMeter does, whatever its link type; METERED or NO_IPV4."""
     status = NO_IPV4
@@ -537,12 +555,11 @@ def decode_as_cicflowmeter(data, frame, size, corrected, packet):
             kind = 0x0800
             at += 40
             plain = False
-        elif kind < 0x600 and plain and size >= 22:
-            if be16(data, frame + 14) == 0xAAAA and data[frame + 16] == 3 and be16(data, frame + 20) == 0x0800:
-                end = min(kind, size)
-                kind = 0x0800
-                at = 22
-                plain = False
+        elif kind < 0x600 and plain and carries_snap_ipv4(data, frame, size):
+            end = min(kind, size)
+            kind = 0x0800
+            at = 22
+            plain = False
         if kind == 0x0800:
             status = decode_jnetpcap_ipv4(data, frame, at, end, plain, corrected, packet)
     if status != METERED:
@@ -857,7 +874,7 @@ def read_transport(data, at, end, size, packet):
         read_tcp(data, at, packet)
         packet["header"] = header
         packet["payload"] = size - header
-    elif protocol == UDP or protocol == SCTP:
+    elif protocol in (UDP, SCTP):
         header = 8 if protocol == UDP else 12
         if at + header > end:
             return TRUNCATED
@@ -866,7 +883,7 @@ def read_transport(data, at, end, size, packet):
         read_ports(data, at, packet)
         packet["header"] = header
         packet["payload"] = size - header
-    elif protocol == ICMP or protocol == ICMPV6:
+    elif protocol in (ICMP, ICMPV6):
         if at + 4 > end:
             return TRUNCATED
         if size < 4:
@@ -1700,7 +1717,7 @@ def meter_packets(
                 reused = key["state"] == READY and flags & SYN != 0
                 silent = rules.idle_us > 0 and time_us - flow["last"] > rules.idle_us
                 other_icmp = (
-                    (protocol == ICMP or protocol == ICMPV6)
+                    protocol in (ICMP, ICMPV6)
                     and packet["icmp_type"] != flow["icmp_type"]
                     and packet["icmp_code"] != flow["icmp_code"]
                 )
@@ -2266,7 +2283,7 @@ def describe_arp(data, at, end, views, i):
 @kernel
 def describe_ip(data, at, end, wire_end, packet, views, i):
     """Addresses, ports, flags, window and ICMP type behind an IPv4 header."""
-    status, at, length, protocol, offset, _, _ = read_ipv4(data, at, end, wire_end, packet)
+    status, at, _, protocol, offset, _, _ = read_ipv4(data, at, end, wire_end, packet)
     if status != METERED:
         return
     views[5, i] = packet["src_lo"]

@@ -55,7 +55,9 @@ def profile_named(name: str) -> Profile:
     return PROFILES[name]
 
 
-def rules_of(profile: Profile, *, flow_timeout_s: float = 120.0, activity_timeout_s: float = 5.0, idle_timeout_s: float = 120.0, tunnels: str = "inner") -> Rules:
+def rules_of(
+    profile: Profile, *, flow_timeout_s: float = 120.0, activity_timeout_s: float = 5.0, idle_timeout_s: float = 120.0, tunnels: str = "inner"
+) -> Rules:
     """Switches for the kernels.
 
     Parameters

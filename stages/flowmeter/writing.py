@@ -111,7 +111,7 @@ class sink_for:  # noqa: N801  a context manager, used like a function
 
     def __init__(self, path: Path, profile: Profile, *, suffix: str = "") -> None:
         suffix = suffix or path.suffix
-        kinds = {".parquet": ParquetSink, ".csv": CsvSink}
+        kinds: dict[str, type[ParquetSink] | type[CsvSink]] = {".parquet": ParquetSink, ".csv": CsvSink}
         if suffix not in kinds:
             raise ValueError(f"output {path}: the name must end in .parquet or .csv")
         self.sink: Sink = kinds[suffix](path, profile)

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.capture import write_capture
@@ -33,19 +33,20 @@ class Measured:
     seconds: float
     peak_mb: int
     kernel_seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     def line(self, reference_s: float) -> str:
         """As text; the last column compares with one core, clean, on the same capture, per packet."""
         rate = self.packets / self.seconds / 1e6
         relation = reference_s / (self.seconds / self.packets)
-        return f"{self.what:<52} {self.packets:>12,} {self.seconds:>9.2f} {rate:>9.3f} {self.peak_mb:>8} {relation:>9.2f}"
+        return f"{self.what:<52} {self.packets:>12,} {self.seconds:>9.2f} {self.cpu_seconds:>7.2f} {rate:>9.3f} {self.peak_mb:>8} {relation:>9.2f}"
 
 
 def child(arguments: list[str], cores: int) -> Measured:
     """Run one measurement in a process tied to the first `cores` cores."""
     usable = sorted(os.sched_getaffinity(0))[:cores]
     command = [sys.executable, "-m", "tests.bench.bench_meter", "--child", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=lambda: os.sched_setaffinity(0, usable))  # noqa: PLW1509
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=lambda: os.sched_setaffinity(0, usable))
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
@@ -53,10 +54,10 @@ def child(arguments: list[str], cores: int) -> Measured:
 
 def measure(what: str, function: Callable[[], tuple[int, float]]) -> Measured:
     """Time a function that returns the number of packets and the seconds spent in kernels."""
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     packets, kernel_seconds = function()
-    seconds = time.perf_counter() - start
-    return Measured(what, packets, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, kernel_seconds)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    return Measured(what, packets, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, kernel_seconds, cpu)
 
 
 def run_meter(path: Path, profile: str, out: Path, *, kernels_apart: bool = False) -> tuple[int, float]:
@@ -68,9 +69,9 @@ def run_meter(path: Path, profile: str, out: Path, *, kernels_apart: bool = Fals
 
     def timed(kernel: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object) -> object:
-            start = time.perf_counter()
+            start = time.thread_time()
             result = kernel(*arguments)
-            spent[0] += time.perf_counter() - start
+            spent[0] += time.thread_time() - start
             return result
 
         return call
@@ -135,9 +136,11 @@ def measure_start(warm: Path, folder: Path) -> tuple[float, float]:
 
 def run_tcpdump(path: Path, packets: int) -> Measured:
     """Tcpdump copying the capture to nowhere."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(["tcpdump", "-r", str(path), "-w", "/dev/null"], capture_output=True, check=True)
-    return Measured("tcpdump -r FILE -w /dev/null", packets, time.perf_counter() - start, 0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Measured("tcpdump -r FILE -w /dev/null", packets, time.perf_counter() - start, 0, cpu_seconds=cpu)
 
 
 def main() -> None:
@@ -169,21 +172,22 @@ def bench(folder: Path, *, tenfold: bool) -> None:
     warm = prepare(folder, "warm.pcap", 500, 1)
     once = prepare(folder, "once.pcap", 200_000, 1)
     second, first = measure_start(warm, folder)
-    print(f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {once.stat().st_size / 1e6:.0f} MB capture")
+    size = once.stat().st_size / 1e6
+    print(f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {size:.0f} MB capture")
     print(f"start to end on a tiny capture: {second:.2f} s; with an empty compile cache: {first:.1f} s")
     lines: list[Measured] = []
 
     def note(what: str, kind: str, path: Path, cores: int = 1) -> Measured:
         found = child([kind, str(path), str(warm)], cores)
-        lines.append(Measured(what, found.packets, found.seconds, found.peak_mb, found.kernel_seconds))
+        lines.append(replace(found, what=what))
         return found
 
     reference = note("clean, 1 core, to Parquet", "clean", once)
     packets = reference.packets
     reading = child(["read", str(once), str(warm)], 1)
-    lines.append(Measured("reading the file only", packets, reading.seconds, reading.peak_mb))
+    lines.append(replace(reading, what="reading the file only", packets=packets))
     apart = child(["clean+kernels", str(once), str(warm)], 1)
-    lines.append(Measured("clean, 1 core, the kernels' share (decode, meter)", packets, apart.kernel_seconds, apart.peak_mb))
+    lines.append(Measured("clean, 1 core, the kernels' share (decode, meter)", packets, apart.kernel_seconds, apart.peak_mb, cpu_seconds=apart.kernel_seconds))
     for profile in ("original", "paper", "corrected"):
         note(f"{profile}, 1 core, to Parquet", profile, once)
     note("clean, 2 cores, to Parquet", "clean", once, cores=2)
@@ -195,7 +199,7 @@ def bench(folder: Path, *, tenfold: bool) -> None:
         long = prepare(folder, "tenfold.pcap", 200_000, 10)
         note("clean, 1 core, to Parquet, ten-fold capture", "clean", long)
         note("clean, 2 cores, to Parquet, ten-fold capture", "clean", long, cores=2)
-    print(f"{'':<52} {'packets':>12} {'seconds':>9} {'M/s':>9} {'peak MB':>8} {'x clean':>9}")
+    print(f"{'':<52} {'packets':>12} {'seconds':>9} {'cpu s':>7} {'M/s':>9} {'peak MB':>8} {'x clean':>9}")
     for line in lines:
         print(line.line(reference.seconds / reference.packets))
     for name, there in (("tcpdump", shutil.which("tcpdump")), ("NFStream", importlib.util.find_spec("nfstream"))):

@@ -18,7 +18,22 @@ import zstandard
 from stages.flowmeter.capture import CaptureFault
 from stages.flowmeter.flows import Meter, flows_from_capture
 from tests.packets import (
-    MAC_A, MAC_B, Record, ethernet, icmp, ipv4, ipv6, ng_block, ng_interface, ng_packet, ng_section, pcap_bytes, tcp, udp, vlan, write_pcap,
+    MAC_A,
+    MAC_B,
+    Record,
+    ethernet,
+    icmp,
+    ipv4,
+    ipv6,
+    ng_block,
+    ng_interface,
+    ng_packet,
+    ng_section,
+    pcap_bytes,
+    tcp,
+    udp,
+    vlan,
+    write_pcap,
 )  # fmt: skip
 
 T0 = 1_600_000_000_123_456
@@ -239,7 +254,8 @@ def test_impossible_times_are_set_aside_when_asked_to_keep_going(tmp_path: Path)
 
 def test_frames_that_cannot_be_metered_are_in_the_ledger_by_reason(tmp_path: Path) -> None:
     broken = patched(ethernet(PING), 14, b"\x55")
-    records = [Record(T0, frame) for frame in (b"", ethernet(PING)[:30], broken, ethernet(b"", 0x88CC), ethernet(PING), ethernet(ipv4("1.1.1.1", "2.2.2.2", 1, icmp())))]
+    sound = [ethernet(PING), ethernet(ipv4("1.1.1.1", "2.2.2.2", 1, icmp()))]
+    records = [Record(T0, frame) for frame in (b"", ethernet(PING)[:30], broken, ethernet(b"", 0x88CC), *sound)]
     meter = Meter(write_pcap(tmp_path / "c.pcap", records))
     rows = sum(batch.num_rows for batch in meter.batches())
     assert (rows, meter.ledger.counts["metered"]) == (2, 2)

@@ -149,7 +149,9 @@ def test_finished_flows_come_first_and_the_rest_in_the_order_of_a_java_hash_map(
 
 
 PACKETS = st.lists(
-    st.tuples(st.booleans(), st.sampled_from([1, 2, 3]), st.sampled_from([SYN, ACK, ACK | PSH, FIN | ACK, RST]), st.integers(0, 1000), st.integers(0, 70_000_000)),
+    st.tuples(
+        st.booleans(), st.sampled_from([1, 2, 3]), st.sampled_from([SYN, ACK, ACK | PSH, FIN | ACK, RST]), st.integers(0, 1000), st.integers(0, 70_000_000)
+    ),
     min_size=1, max_size=30,
 )  # fmt: skip
 QUIET = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -254,5 +256,6 @@ def test_numbers_and_times_are_written_as_java_does() -> None:
     cases = {0.0: "0.0", 1.0: "1.0", 1234567.5: "1234567.5", 1e7: "1.0E7", 12345678.9: "1.23456789E7", 0.001: "0.001", 0.0005: "5.0E-4", 1.5e15: "1.5E15"}
     assert {value: java_double(value) for value in cases} == cases
     assert [java_double(x) for x in (math.nan, math.inf, -math.inf)] == ["NaN", "Infinity", "-Infinity"]
-    assert [twelve_hour_time(x * 1_000_000) for x in (0, 1389718800, 1389744000)] == ["01/01/1970 12:00:00 AM", "14/01/2014 05:00:00 PM", "15/01/2014 12:00:00 AM"]
+    twelve = [twelve_hour_time(x * 1_000_000) for x in (0, 1389718800, 1389744000)]
+    assert twelve == ["01/01/1970 12:00:00 AM", "14/01/2014 05:00:00 PM", "15/01/2014 12:00:00 AM"]
     assert [microsecond_time(T0 + x) for x in (0, 5_000, 5)] == ["2020-09-13 12:26:40", "2020-09-13 12:26:40.005", "2020-09-13 12:26:40.000005"]

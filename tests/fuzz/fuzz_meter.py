@@ -25,12 +25,28 @@ from stages.flowmeter.capture import CaptureFault
 from stages.flowmeter.flows import Meter
 from stages.flowmeter.profiles import PROFILES
 from tests.packets import (
-    MAC_A, Record, arp, ethernet, icmp, ipv4, ipv6, ng_block, ng_interface, ng_packet, ng_section, pcap_bytes, sctp, tcp, udp, vlan,
+    MAC_A,
+    Record,
+    arp,
+    ethernet,
+    icmp,
+    ipv4,
+    ipv6,
+    ng_block,
+    ng_interface,
+    ng_packet,
+    ng_section,
+    pcap_bytes,
+    sctp,
+    tcp,
+    udp,
+    vlan,
 )  # fmt: skip
 
 HANG_S = 10  # of processor time; a capture takes less than a millisecond
 MEMORY_MB = 1_500
 T0 = 1_600_000_000_000_000
+WORDS = [0, 1, 20, 0x0800, 0x86DD, 0x8100, 0x8847, 0x8864, 0x6558, 0xFFFF]
 INTERESTING = [0, 1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 19, 20, 31, 32, 40, 44, 58, 63, 64, 100, 127, 128, 129, 200, 254, 255]
 
 
@@ -42,7 +58,8 @@ def seed_frames() -> list[tuple[int, bytes]]:
     radiotap = bytes.fromhex("0000080000000000") + bytes.fromhex("8801") + bytes(2) + MAC_A * 3 + bytes(4) + bytes.fromhex("aaaa030000000800") + inner
     l2tp = udp(1701, 1701, bytes.fromhex("ca0200010002000300040000ff030021") + segment)
     return [
-        (1, ethernet(segment)), (1, ethernet(inner)), (1, ethernet(arp(), 0x0806, dst=b"\xff" * 6)), (1, ethernet(ipv6("fe80::1", "fe80::2", 0, long6), 0x86DD)),
+        (1, ethernet(segment)), (1, ethernet(inner)), (1, ethernet(arp(), 0x0806, dst=b"\xff" * 6)),
+        (1, ethernet(ipv6("fe80::1", "fe80::2", 0, long6), 0x86DD)),
         (1, ethernet(vlan(vlan(segment), 0x8100), 0x88A8)), (1, ethernet(bytes.fromhex("0001004000020140") + inner, 0x8847)),
         (1, ethernet(bytes.fromhex("00010140") + bytes(4) + ethernet(inner), 0x8847)),
         (1, ethernet(struct.pack("!BBHHH", 0x11, 0, 1, len(inner) + 2, 0x0021) + inner, 0x8864)),
@@ -52,7 +69,8 @@ def seed_frames() -> list[tuple[int, bytes]]:
         (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, l2tp))), (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 1, icmp(3, 1, bytes(4) + inner)))),
         (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 132, sctp()))), (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, udp(1, 2, bytes(16)), more=True, ident=3))),
         (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, bytes(16), offset=3, ident=3))), (1, ethernet(bytes.fromhex("aaaa030000000800") + inner, 60)),
-        (113, struct.pack("!HHH8sH", 0, 1, 6, MAC_A + bytes(2), 0x0800) + inner), (276, struct.pack("!HHIHBB8s", 0x0800, 0, 2, 1, 0, 6, MAC_A + bytes(2)) + inner),
+        (113, struct.pack("!HHH8sH", 0, 1, 6, MAC_A + bytes(2), 0x0800) + inner),
+        (276, struct.pack("!HHIHBB8s", 0x0800, 0, 2, 1, 0, 6, MAC_A + bytes(2)) + inner),
         (101, inner), (0, struct.pack("<I", 2) + inner), (9, bytes.fromhex("ff030021") + inner), (127, radiotap), (105, radiotap[8:]),
     ]  # fmt: skip
 
@@ -89,7 +107,7 @@ def mutate(data: bytes, other: bytes, rng: random.Random) -> bytes:
         elif choice == 2:
             out[at : at + 4] = struct.pack(rng.choice("<>") + "I", rng.choice([0, 1, 12, 16, 0x7FFFFFFF, 0xFFFFFFFF, len(out), rng.getrandbits(32)]))
         elif choice == 3:
-            out[at : at + 2] = struct.pack(rng.choice("<>") + "H", rng.choice([0, 1, 20, 0x0800, 0x86DD, 0x8100, 0x8847, 0x8864, 0x6558, 0xFFFF, rng.getrandbits(16)]))
+            out[at : at + 2] = struct.pack(rng.choice("<>") + "H", rng.choice([*WORDS, rng.getrandbits(16)]))
         elif choice == 4:
             del out[at : at + rng.randrange(1, 40)]
         elif choice == 5:
@@ -167,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", type=Path, default=Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("."))
+    parser.add_argument("--folder", type=Path, default=Path("/dev/shm") if Path("/dev/shm").is_dir() else Path())
     args = parser.parse_args()
     signal.signal(signal.SIGPROF, on_alarm)
     try:
