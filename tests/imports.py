@@ -1,4 +1,4 @@
-"""Which project files a script reaches through its imports, read from the source (nothing is executed)."""
+"""Which project files a script reaches: by its imports, and data files named beside the code. Nothing is executed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ def reached_files(script: Path, root: Path) -> set[Path]:
             continue
         seen.add(path)
         todo += [found for name in _imported_names(path) for found in _files_of(name, root)]
-    return {path.relative_to(root) for path in seen}
+    return {path.relative_to(root) for path in seen | {data for path in seen for data in _data_beside(path)}}
+
+
+def _data_beside(path: Path) -> set[Path]:
+    """Files in the folder of `path` that it names in a string."""
+    strings = {node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)}
+    return {path.parent / name for name in strings if isinstance(name, str) and "." in name and (path.parent / name).is_file()}
 
 
 def _imported_names(path: Path) -> set[str]:
@@ -30,7 +36,6 @@ def _imported_names(path: Path) -> set[str]:
 
 
 def _files_of(name: str, root: Path) -> list[Path]:
-    """The module file of a dotted name and the `__init__.py` files above it that hold more than a docstring."""
-    base = root.joinpath(*name.split("."))
-    module = [base.with_suffix(".py")] if base.with_suffix(".py").is_file() else []
-    return module
+    """The module file of a dotted name; none for a package or a name inside a module."""
+    path = root.joinpath(*name.split(".")).with_suffix(".py")
+    return [path] if path.is_file() else []

@@ -52,7 +52,7 @@ try:
     runpy.run_module('stages.{script}', run_name='__main__')
 except SystemExit:
     pass
-assert not {{'tensorflow', 'mlflow', 'sklearn'}} & set(sys.modules)
+assert not {{'tensorflow', 'mlflow'}} & set(sys.modules)
 """)
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
