@@ -21,7 +21,7 @@ def reached_files(script: Path, root: Path) -> set[Path]:
 def _data_beside(path: Path) -> set[Path]:
     """Files in the folder of `path` that it names in a string."""
     strings = {node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)}
-    return {beside for beside in path.parent.iterdir() if beside.name in strings and beside.is_file()}
+    return {beside for beside in path.parent.iterdir() if beside.name in strings and beside.suffix in (".yaml", ".json", ".csv")}
 
 
 def _imported_names(path: Path) -> set[str]:
