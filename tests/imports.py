@@ -15,13 +15,15 @@ def reached_files(script: Path, root: Path) -> set[Path]:
             continue
         seen.add(path)
         todo += [found for name in _imported_names(path) for found in _files_of(name, root)]
-    return {path.relative_to(root) for path in seen | {data for path in seen for data in _data_beside(path)}}
+    return {path.relative_to(root) for path in seen | _data_files(seen)}
 
 
-def _data_beside(path: Path) -> set[Path]:
-    """Files in the folder of `path` that it names in a string."""
-    strings = {node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)}
-    return {beside for beside in path.parent.iterdir() if beside.name in strings and beside.suffix in (".yaml", ".json", ".csv")}
+def _data_files(scripts: set[Path]) -> set[Path]:
+    """Data files in the folders of some scripts that any of them names in a string."""
+    nodes = [node for path in scripts for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    names = {Path(node.value).name for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 100}
+    files = {file for folder in {path.parent for path in scripts} for file in folder.iterdir()}
+    return {file for file in files if file.name in names and file.suffix in (".yaml", ".json", ".csv")}
 
 
 def _imported_names(path: Path) -> set[str]:
