@@ -113,3 +113,39 @@ def test_a_wrong_override_is_refused_by_name_and_queues_nothing(finished, overri
     assert done.returncode != 0
     assert said in done.stdout
     assert queue_states(finished) == before
+
+
+@pytest.fixture(scope="module")
+def four_ways(finished, tmp_path_factory):
+    """The baselines with a new seed each time: in the workspace, with --temp, from the queue, by repro, and on a Dask cluster."""
+    from tests.scaling.cluster import dask_cluster
+
+    start = time.time_ns() % 10**6
+    change = ["-S", "preset=smoke", "-S"]
+    run(finished, "dvc", "exp", "run", "-n", f"ws{start}", *change, f"baseline.seed={start}")
+    run(finished, "git", "checkout", "-q", ".")
+    run(finished, "dvc", "exp", "run", "--temp", "-n", f"temp{start}", *change, f"baseline.seed={start + 1}")
+    run(finished, "dvc", "exp", "run", "--queue", "-n", f"queue{start}", *change, f"baseline.seed={start + 2},{start + 3}")
+    run(finished, "dvc", "queue", "start", "-j", "2")
+    wait_for_queue(finished)
+    run(finished, "python", "-m", "stages.plumbing.params", "preset=smoke", f"baseline.seed={start + 4}")
+    run(finished, "dvc", "repro")
+    with dask_cluster(tmp_path_factory.mktemp("cluster"), code=finished) as address:
+        run(finished, "env", f"DASK_SCHEDULER_ADDRESS={address}", "dvc", "exp", "run", "--temp", "-n", f"dask{start}", *change,
+            f"baseline.seed={start + 5}")
+    run(finished, "git", "checkout", "-q", ".")
+    run(finished, "dvc", "checkout", "--force")
+    return start
+
+
+def test_runs_of_every_way_to_start_them_are_in_one_store(finished, four_ways):
+    seeds = {str(four_ways + number): name for number, name in enumerate(["ws", "temp", "queue", "queue", "workspace", "dask"])}
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{finished / 'mlflow.db'}")
+    found = [run for run in client.search_runs(["1"], "tags.level = 'cv'", max_results=1000) if run.data.params.get("baseline.seed") in seeds]
+    models = {(run.data.params["task"], run.data.params["model"]) for run in found}
+    by_seed = {seed: {(r.data.params["task"], r.data.params["model"]) for r in found if r.data.params["baseline.seed"] == seed} for seed in seeds}
+    assert len(models) >= 6
+    assert by_seed == dict.fromkeys(seeds, models)
+    assert all(run.data.tags["dvc.exp"].startswith(seeds[run.data.params["baseline.seed"]]) for run in found)

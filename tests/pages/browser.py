@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)")
@@ -24,6 +26,7 @@ FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-extensions", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--force-color-profile=srgb",
 ]
+COLOURS = 96  # of a picture: enough for tables and charts, a third of the bytes
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"  # every name but this machine fails to resolve
 
 
@@ -80,7 +83,7 @@ class Page:
         """Save what the window (or the whole page) looks like as PNG."""
         answer = self._call("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": whole_page})
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base64.b64decode(answer["data"]))
+        Image.open(io.BytesIO(base64.b64decode(answer["data"]))).convert("RGB").quantize(COLOURS).save(path, optimize=True)
 
     def close(self) -> None:
         """End the browser."""

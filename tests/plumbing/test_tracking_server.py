@@ -1,0 +1,102 @@
+"""A tracking server on loopback, started as docs/scaling-out.md says, takes runs, artifacts and models by MLFLOW_TRACKING_URI alone."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from tests.doc_commands import blocks
+from tests.plumbing.run_folders import write_run_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The documented `mlflow server` command, on a free port; the process group ends with the tests."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    (block,) = [block for block in blocks() if block.when == "server"]
+    command = re.search(r"^mlflow (server .*) &$", block.text, re.MULTILINE)[1].replace("5055", str(port)).split()
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen([sys.executable, "-m", "mlflow", *command, "--workers", "1"], cwd=folder, env=environment,
+                                   stdout=log, stderr=log, start_new_session=True)  # fmt: skip
+    try:
+        wait_until_it_answers(f"http://127.0.0.1:{port}/health", process, folder / "log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def wait_until_it_answers(address, process, log):
+    end = time.monotonic() + 180
+    while True:
+        assert process.poll() is None and time.monotonic() < end, log.read_text()[-3000:]
+        try:
+            with urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def published(server, tmp_path_factory):
+    """Two run folders, one with a model, published by two processes at once."""
+    root = tmp_path_factory.mktemp("workspace")
+    folders = [write_run_folder(root, depth=depth, n_epochs=3) for depth in (4, 5)]
+    from stages.learning.network import build_network
+
+    build_network(n_features=70, n_classes=2, depth=4, width=8, dropout=0.2).save(folders[0] / "model.keras")
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": server, "DVC_ROOT": str(root)}
+    command = [sys.executable, "-m", "stages.plumbing.tracking"]
+    processes = [subprocess.Popen([*command, str(folder)], cwd=ROOT, env=environment) for folder in folders]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    assert not (root / "mlflow.db").exists()
+    return server
+
+
+@pytest.fixture
+def client(published, monkeypatch):
+    from mlflow import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", published)
+    return MlflowClient(tracking_uri=published, registry_uri=published)
+
+
+def test_parents_and_folds_of_both_processes_are_on_the_server(client):
+    found = client.search_runs(["1"], max_results=100)
+    assert sorted(run.info.run_name for run in found if run.data.tags["level"] == "cv") == ["binary dl4 stratified", "binary dl5 stratified"]
+    assert sum(run.data.tags["level"] == "fold" for run in found) == 10
+
+
+def test_the_files_of_a_run_come_back_from_the_server(client, tmp_path):
+    (parent,) = client.search_runs(["1"], "tags.level = 'cv' and params.model = 'dl5'")
+    path = client.download_artifacts(parent.info.run_id, "folds.json", str(tmp_path))
+    assert '"dl5"' in Path(path).read_text()
+
+
+def test_the_registered_model_is_loaded_by_alias_and_has_a_signature(client):
+    import mlflow
+    import numpy as np
+
+    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+    try:
+        model = mlflow.keras.load_model("models:/binary-dl4@workspace")
+        scores = model.predict(np.zeros((3, 70), np.float32), verbose=0)
+        info = mlflow.models.get_model_info("models:/binary-dl4@workspace")
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert scores.shape == (3, 2)
+    assert [tensor.shape for tensor in info.signature.inputs.inputs] == [(-1, 70)]
