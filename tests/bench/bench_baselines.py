@@ -1,0 +1,50 @@
+"""Rows per second of the baselines that have to bear the paper's full size, and of the scores.
+
+    python -m tests.bench.bench_baselines [--rows 200000]
+
+Generated flows, one core, compilation not counted. Rates on a machine with other work are ratios, not speeds.
+"""
+
+import argparse
+from collections.abc import Callable
+from time import process_time
+
+import numpy as np
+
+from stages.learning.models import find_model
+from stages.learning.scores import score_predictions
+from tests.learning.generated_flows import CLASSES, flow_like_features
+
+SLOW_SHARE = {"hoeffding_tree": 0.1}  # of the rows; River learns row by row in Python
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """CPU seconds of a call."""
+    begin = process_time()
+    work()
+    return process_time() - begin
+
+
+def main() -> None:
+    """Print a table of learning and prediction rates, and the time of scoring."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=200_000)
+    rows = parser.parse_args().rows
+    y = np.random.default_rng(0).choice(5, rows, p=[0.24, 0.01, 0.31, 0.01, 0.43])
+    X = flow_like_features(y, seed=1)
+    print(f"{rows} rows, {X.shape[1]} features, 5 classes; rows per CPU second")
+    print("| model | learn | predict |\n|---|---|---|")
+    for name in ("vfdt", "hoeffding_tree", "naive_bayes", "gaussian_nb"):
+        n = int(rows * SLOW_SHARE.get(name, 1.0))
+        find_model(name).make().fit(X[:500], y[:500], n_classes=5, seed=0)
+        model = find_model(name).make()
+        learn = seconds(lambda model=model, n=n: model.fit(X[:n], y[:n], n_classes=5, seed=0))
+        model.predict_scores(X[:10])
+        predict = seconds(lambda model=model: model.predict_scores(X))
+        print(f"| {name} | {n / learn:,.0f} | {rows / predict:,.0f} |", flush=True)
+    scores = np.random.default_rng(0).dirichlet(np.ones(5), rows).astype(np.float32)
+    print(f"scores of {rows} rows: {seconds(lambda: score_predictions(y, scores, CLASSES)):.2f} s")
+
+
+if __name__ == "__main__":
+    main()
