@@ -1,0 +1,52 @@
+"""A full disk leaves no half-written output: a tmpfs of a few kilobytes stands in for the disk."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MAY_MOUNT = shutil.which("unshare") is not None and subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0
+pytestmark = pytest.mark.skipif(not MAY_MOUNT, reason="needs `unshare -rm` to mount a tmpfs")
+WRITE = """
+import sys
+import numpy as np
+import pyarrow as pa
+from stages.plumbing import tables
+numbers = np.random.default_rng(0).random(100_000)
+match sys.argv[1]:
+    case "table": tables.write_table(pa.table({"numbers": numbers}), "disk/out")
+    case "json": tables.write_json(numbers.tolist(), "disk/out")
+    case "text": tables.write_text("x" * 1_000_000, "disk/out")
+"""
+
+
+def on_a_small_disk(folder, command, size="200k"):
+    """Run a command with `disk/` as a tmpfs; gives the process and what lies on the disk afterwards."""
+    (folder / "disk").mkdir()
+    script = f'mount -t tmpfs -o size={size} tmpfs disk && {{ "$@"; code=$?; ls -A disk > left; exit $code; }}'
+    done = subprocess.run(["unshare", "-rm", "bash", "-c", script, "bash", *command], cwd=folder, env={"PYTHONPATH": str(ROOT), "DVC_ROOT": "disk"},
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    return done, (folder / "left").read_text().split()
+
+
+@pytest.mark.parametrize("kind", ["table", "json", "text"])
+def test_a_writer_on_a_full_disk_raises_and_leaves_nothing(tmp_path, kind):
+    done, left = on_a_small_disk(tmp_path, [sys.executable, "-c", WRITE, kind])
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert left == []
+
+
+@pytest.mark.slow
+def test_publishing_to_a_full_disk_costs_a_warning(tmp_path):
+    from tests.plumbing.run_folders import write_run_folder
+
+    folder = write_run_folder(tmp_path)
+    code = f"from stages.plumbing.tracking import publish; publish({str(folder)!r})"
+    done, _ = on_a_small_disk(tmp_path, [sys.executable, "-c", code])
+    assert done.returncode == 0
+    assert "not published" in done.stderr
+    assert "python -m stages.plumbing.tracking" in done.stderr
