@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tests.pages.browser import browser_page, needs_chromium, pictures
+from tests.pages.mlflow_pages import mlflow_ui, open_comparison, open_run_table
 from tests.project_copy import ROOT, queue_states, run, wait_for_queue
 
 pytestmark = pytest.mark.slow
@@ -55,6 +57,17 @@ def test_every_parent_and_fold_of_the_sweep_is_in_one_store(finished, sweep):
     assert protocols >= {"stratified", "grouped"}
     assert len(folds) == len(parents) * N_FOLDS
     assert {run.info.status for run in parents + folds} == {"FINISHED"}
+
+
+@needs_chromium
+def test_mlflow_shows_the_finished_sweep_in_a_browser(finished, sweep, tmp_path):
+    name, _, _ = sweep
+    names = {run.info.run_name for run in published(finished, "cv", name)}
+    with mlflow_ui(f"sqlite:///{finished / 'mlflow.db'}", tmp_path / "ui.log") as base, browser_page(1500, 1000) as page:
+        open_run_table(page, base, set(sorted(names)[:4]), only_these=False)
+        page.screenshot(pictures() / "mlflow-sweep-table.png")
+        open_comparison(page, base, set(sorted(names)[:4]))
+        page.screenshot(pictures() / "mlflow-sweep-charts.png")
 
 
 def test_the_sweep_leaves_the_workspace_as_it_was(finished, sweep):

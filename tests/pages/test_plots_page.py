@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stages.plumbing import plots_page
-from tests.pages.browser import browser_page, needs_chromium
+from tests.pages.browser import browser_page, needs_chromium, pictures
+from tests.project_copy import run
 
 PLOTS = {"plots": [
     {"curves": {"x": "epoch", "y": {"curves.json": "val_loss"}, "template": "linear", "title": "validation loss"}},
@@ -54,3 +56,18 @@ def test_no_script_in_the_template_ends_its_element_early(repository):
 def test_dvc_is_told_of_the_template_for_this_machine_only(repository):
     assert "template.html" in (repository / ".dvc" / "config.local").read_text()
     assert "html_template" not in (repository / ".dvc" / "config").read_text()
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_the_plots_of_a_finished_pipeline_are_all_drawn(finished, tmp_path):
+    run(finished, "python", "-m", "stages.plumbing.plots_page", str(tmp_path / "template.html"))
+    run(finished, "dvc", "plots", "show")
+    wanted = len(yaml.safe_load((finished / "dvc.yaml").read_text())["plots"])
+    with browser_page(1500, 1000) as page:
+        page.open((finished / "dvc_plots" / "index.html").as_uri())
+        page.wait_for(f"document.querySelectorAll('main canvas, main svg.marks').length >= {wanted}")
+        page.wait_for_text("Plots")
+        page.screenshot(pictures() / "dvc-plots.png")
+        assert [address for address in page.requests if not address.startswith(("file:", "data:", "blob:"))] == []
+        assert page.complaints == []
