@@ -56,18 +56,17 @@ def train_network(features, truth, classes, splits, settings, depth, store, *, b
         return {name: trainer.run(name, folds, store, told) for name, folds in splits.items()}
 
 
-def write_run(out: Path, runs, arguments, settings, classes) -> None:  # type: ignore[no-untyped-def]
-    """Write the run folder."""
+def write_run(out: Path, runs, arguments, used, classes) -> None:  # type: ignore[no-untyped-def]
+    """Write the run folder; `used` are the parameters of this run."""
     from stages.learning.network_runs import history_columns
 
     results = [result for run in runs.values() for result in run.results]
-    kept = asdict(settings) | {"depth": arguments.depth}
     document = run_document(
-        results, task=arguments.task, model=f"dl{arguments.depth}", classes=classes, n_features=len(MODEL_FEATURE_NAMES), params=kept
+        results, task=arguments.task, model=f"dl{arguments.depth}", classes=classes, n_features=len(MODEL_FEATURE_NAMES), params=used
     )
     tables.write_table(predictions_table(results, classes), out / "predictions.parquet")
     tables.write_table(pa.table(history_columns({name: run.history for name, run in runs.items()})), out / "history.parquet")
-    save_network(next(iter(runs.values())).weights, out / "model.keras", dropout=settings.dropout)
+    save_network(next(iter(runs.values())).weights, out / "model.keras", dropout=used["dropout"])
     tables.write_json(document | {"feature_names": MODEL_FEATURE_NAMES}, out / "folds.json")
 
 
@@ -91,16 +90,17 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with twenty lines that say nothing of the run
     settings, data = params.read_section("network", Params), params.read_data()
+    used = {key: value for key, value in asdict(settings).items() if key != "depths"} | {"depth": arguments.depth}
     classes = task_classes(arguments.task, data.classes, data.benign)
     truth = task_truth(tables.read_table(arguments.dataset, ["label"]), arguments.task, data.classes, data.benign)
     files = {name: arguments.splits / f"{name}.parquet" for name in protocols_of_task(settings.protocols, arguments.task)}
     splits = {name: folds_of_split(tables.read_table(file), truth, classes, name) for name, file in files.items()}
     check_memory(bytes_needed(truth.size, len(classes), splits, arguments.depth, settings), available_memory_bytes())
     columns = ((name, tables.read_table(arguments.dataset, [name]).column(0).to_numpy()) for name in MODEL_FEATURE_NAMES)
-    features = float32_matrix(columns, truth.size)
-    store = Unfinished(arguments.out, fingerprint(features, truth, splits, arguments.task, arguments.depth, settings, classes))
+    features = float32_matrix(columns, n_rows=truth.size, n_columns=len(MODEL_FEATURE_NAMES))
+    store = Unfinished(arguments.out, fingerprint(features, truth, splits, arguments.task, used, classes))
     runs = train_network(features, truth, classes, splits, settings, arguments.depth, store, benign=data.benign)
-    write_run(arguments.out, runs, arguments, settings, classes)
+    write_run(arguments.out, runs, arguments, used, classes)
     store.forget()
     tracking.publish(arguments.out)
 

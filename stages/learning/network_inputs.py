@@ -23,16 +23,16 @@ class Fold(NamedTuple):
     test_rows: np.ndarray
 
 
-def float32_matrix(columns: Iterable[tuple[str, np.ndarray]], n_rows: int) -> np.ndarray:
-    """(n_rows, d) float32 from (name, float64 column) pairs that come one at a time: all doubles at once would triple the memory.
+def float32_matrix(columns: Iterable[tuple[str, np.ndarray]], *, n_rows: int, n_columns: int) -> np.ndarray:
+    """(n_rows, n_columns) float32 from (name, float64 column) pairs that come one at a time: all doubles at once would triple the memory.
 
     Raises
     ------
     ValueError
         A value is NaN, infinite or at least 1e18 in size; names the feature, the row and what to do.
     """
-    kept = []
-    for name, column in columns:
+    matrix = np.empty((n_rows, n_columns), np.float32)
+    for j, (name, column) in enumerate(columns):
         bad = ~(np.abs(column) < MAX_FEATURE)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
@@ -40,10 +40,7 @@ def float32_matrix(columns: Iterable[tuple[str, np.ndarray]], n_rows: int) -> np
                 f"feature {name} of row {row} is {column[row]} ({int(bad.sum())} such values); a network wants finite numbers below "
                 f"{MAX_FEATURE:.0e}: run the integrate stage again (it removes such flows, see out/dataset/cleaning.json)"
             )
-        kept.append(column.astype(np.float32))
-    matrix = np.empty((n_rows, len(kept)), np.float32)
-    for j in range(len(kept)):
-        matrix[:, j] = kept[j]
+        matrix[:, j] = column
     return matrix
 
 

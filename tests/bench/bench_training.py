@@ -49,23 +49,23 @@ def problem(n_rows: int) -> tuple[np.ndarray, np.ndarray, list[Fold]]:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, N_CLASSES, n_rows).astype(np.int32)
     features = rng.standard_normal((n_rows, N_FEATURES), np.float32)
-    features += truth[:, None].astype(np.float32) * rng.standard_normal(N_FEATURES, np.float32)
+    for j, step in enumerate(rng.standard_normal(N_FEATURES, np.float32)):  # one column at a time: memory is measured here
+        features[:, j] += truth * step
     fold = rng.permutation(n_rows) % N_FOLDS
     return features, truth, [Fold(f, np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(N_FOLDS)]
 
 
-def stacked(features, truth, folds, *, depth: int, width: int, batch_size: int):  # type: ignore[no-untyped-def]
-    """Started networks, the data as tensors, and the batches of one epoch."""
-    shape = NetworkShape(N_FEATURES, N_CLASSES, depth, width, 0.2, batch_size=batch_size, **LEARNING)
-    networks = StackedNetworks(shape, len(folds))
+def stacked(folds, *, depth: int, width: int, batch_size: int) -> StackedNetworks:  # type: ignore[no-untyped-def]
+    """Started networks."""
+    networks = StackedNetworks(NetworkShape(N_FEATURES, N_CLASSES, depth, width, 0.2, batch_size=batch_size, **LEARNING), len(folds))
     networks.start(seed=0, folds=[fold.number for fold in folds])
-    batches = epoch_batches(folds, TrainingPlan(1, batch_size, 0, 0), epoch=1)
-    return networks, tf.constant(features), tf.constant(truth), batches
+    return networks
 
 
 def stacked_epoch(features, truth, folds, **shape: int) -> tuple[Callable[[], object], int]:  # type: ignore[no-untyped-def]
     """A function that trains one epoch of all folds at once, and the rows in it."""
-    networks, X, y, batches = stacked(features, truth, folds, **shape)
+    networks, X, y = stacked(folds, **shape), tf.constant(features), tf.constant(truth)
+    batches = epoch_batches(folds, TrainingPlan(1, shape["batch_size"], 0, 0), epoch=1)
     return lambda: networks.train_epoch(X, y, batches), int((batches >= 0).sum())
 
 
@@ -110,11 +110,13 @@ def ratios(*, depth: int = 6, width: int = 128, n_rows: int = 40_000, repeats: i
 def paper_scale(*, width: int, batch_size: int, n_rows: int = PAPER_ROWS) -> None:
     """One epoch of every depth over as many rows as the paper has; memory; hours for the whole grid."""
     features, truth, folds = problem(n_rows)
+    X, y = tf.constant(features), tf.constant(truth)
+    batches = epoch_batches(folds, TrainingPlan(1, batch_size, 0, 0), epoch=1)
     print(f"{n_rows:,} rows, width {width}, batch {batch_size}, {N_FOLDS} folds, {os.cpu_count()} cores, TensorFlow {tf.__version__}")
     print(f"{'depth':>6} {'s per epoch, 5 folds':>21} {'rows/s':>10} {'compile s':>10}")
     total_s = 0.0
     for depth in DEPTHS:
-        networks, X, y, batches = stacked(features, truth, folds, depth=depth, width=width, batch_size=batch_size)
+        networks = stacked(folds, depth=depth, width=width, batch_size=batch_size)
         compile_s = _seconds(partial(networks.train_epoch, X, y, batches[:1]), repeats=1)
         seconds = _seconds(partial(networks.train_epoch, X, y, batches), repeats=1)
         n, total_s = int((batches >= 0).sum()), total_s + seconds

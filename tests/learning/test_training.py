@@ -73,11 +73,11 @@ def test_a_loss_that_is_no_number_names_epoch_fold_and_what_to_change():
 def test_a_feature_value_no_network_can_use_is_named(value):
     column = np.array([1.0, value, 2.0])
     with pytest.raises(ValueError, match=r"feature idle_max_us of row 1 is .*run the integrate stage again"):
-        float32_matrix([("flow_duration_us", np.ones(3)), ("idle_max_us", column)], 3)
+        float32_matrix([("flow_duration_us", np.ones(3)), ("idle_max_us", column)], n_rows=3, n_columns=2)
 
 
 def test_the_matrix_holds_the_columns_in_order_as_float32():
-    matrix = float32_matrix([("a", np.array([1.0, 2.0])), ("b", np.array([3.0, 1e15]))], 2)
+    matrix = float32_matrix([("a", np.array([1.0, 2.0])), ("b", np.array([3.0, 1e15]))], n_rows=2, n_columns=2)
     assert matrix.dtype == np.float32 and matrix.tolist() == [[1.0, 3.0], [2.0, float(np.float32(1e15))]]
 
 
