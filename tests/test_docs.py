@@ -18,6 +18,7 @@ OWN_TESTS = {
     "server": "tests/plumbing/test_tracking_server.py",
     "needs the datasets": "cannot be run: hundreds of gigabytes",
     "needs other captures": "tests/test_real.py, where such captures are",
+    "bench": "make bench: minutes to an hour",
     "needs a server": "cannot be run: other machines",
 }
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
