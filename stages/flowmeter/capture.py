@@ -389,7 +389,7 @@ class _Walk:
             elif status == kernels.WALK_BAD_BLOCK:
                 size = kernels.word(self.buffer, self.at + 4, self.big)
                 raise self.fault(f"block length {size} is impossible or differs from its copy at the block's end; the block is damaged")
-            elif status == kernels.WALK_MORE and n == 0 and not self.grow_or_end(8, 0, self.big):
+            elif status == kernels.WALK_MORE and n == 0 and not self.grow_or_end(12, 0, self.big):
                 return
 
     def read_section_block(self) -> None:

@@ -214,6 +214,8 @@ FAULTS = {
     "pcapng captured length beyond the block": (patched(NG, NG_SECOND + 20, b"\xff\xff"), 2, NG_SECOND, "does not fit"),
     "pcapng interface that is not described": (patched(NG, NG_SECOND + 8, b"\x07"), 2, NG_SECOND, "not described"),
     "pcapng cut-off block": (NG[:-9], 2, NG_SECOND, "cut off"),
+    "pcapng of ten bytes": (NG[:4] + b"\x08\0\0\0\0\0", 1, 0, "10 bytes into"),
+    "pcapng cut within a block header": (NG[: NG_SECOND + 10], 2, NG_SECOND, "10 bytes into"),
     "pcapng byte-order mark": (patched(NG, 8, b"\x00"), 1, 0, "byte-order mark"),
     "pcapng time stamp of the far future": (patched(NG, NG_SECOND + 12, b"\xff\xff\xff\x7f"), 2, NG_SECOND + 28, "time stamp"),
     "gzip cut in the middle": (gzip.compress(SOUND, mtime=0)[:60], None, None, "stops in the middle"),
