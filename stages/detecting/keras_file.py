@@ -1,8 +1,9 @@
-"""Save a Keras model so that the same weights give the same bytes: without the time of saving."""
+"""Save a Keras model so that the same weights give the same bytes: without the time of saving and without memory addresses."""
 
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ def save_keras(model: Any, path: Path) -> None:
         content = {name: archive.read(name) for name in sorted(archive.namelist())}
     notes = json.loads(content["metadata.json"])
     content["metadata.json"] = json.dumps({**notes, "date_saved": ""}).encode()
+    content["config.json"] = renumbered(content["config.json"].decode()).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in content.items():
             archive.writestr(zipfile.ZipInfo(name, EARLIEST), data)
+
+
+def renumbered(config: str) -> str:
+    """The configuration with shared objects numbered from 1 as they appear; Keras numbers them by their address in memory."""
+    numbers: dict[str, int] = {}
+    number = lambda match: f"{match[1]}{numbers.setdefault(match[2], len(numbers) + 1)}"  # noqa: E731
+    return re.sub(r'("shared_object_id": )(\d+)', number, config)

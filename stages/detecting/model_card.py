@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -34,11 +34,18 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
         ("Operating point", f"{decided_at}; {escape(point['origin'])}"),
         ("On labelled data", f"protocol {escape(own['protocol'])}, threshold of the package: "
                              f"{percent(own['measured']['false_alarm_share'])} of benign flows alarm; found: {recall}"),
+        ("Other thresholds", choices_html(own.get("choices", []))),
         ("Unknown", f"further from training than {percent(model['novelty']['quantile'])} of held-out flows"),
     ]  # fmt: skip
     lines = "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in facts)
     limits = "".join(f"<li>{escape(limit)}</li>" for limit in model.get("known_limits", []))
     return f"<div class='wide'><table>{lines}</table></div><h3>Known limits</h3><ul>{limits}</ul>"
+
+
+def choices_html(choices: Sequence[Mapping[str, Any]]) -> str:
+    """What other operating points give on the labelled out-of-fold flows."""
+    rows = [[percent(c["wanted_false_alarm_share"]), figure(c["log_odds"]), percent(c["false_alarm_share"]), percent(c["recall"])] for c in choices]
+    return table(["false alarms in a typical fold", "log-odds", "false alarms over all folds", "attacks found"], rows, "n")
 
 
 def cross_validation_html(protocols: Mapping[str, Any]) -> str:

@@ -22,6 +22,8 @@ from stages.detecting.operating_point import (
 )
 from stages.learning.calibration import calibration_error
 
+SHARES_TOLD = (0.001, 0.003, 0.01, 0.03, 0.1)  # operating points that the model card compares
+
 
 @dataclass(frozen=True)
 class OutOfFold:
@@ -70,21 +72,42 @@ def choose_temperature(predictions: OutOfFold) -> dict[str, Any]:
 def choose_operating_point(
     predictions: OutOfFold, classes: Sequence[str], *, benign_index: int, temperature: float, false_alarm_share: float
 ) -> dict[str, Any]:
-    """The threshold that keeps false alarms to the wanted share of out-of-fold benign flows, and the recall that is left.
+    """The threshold for a wanted share of false alarms, what it gives on the out-of-fold flows, and what others would have given.
+
+    The threshold is the median over folds of the thresholds that would keep each fold's benign flows to the wanted share. One threshold
+    for all folds together would follow the single fold whose model is most wrongly sure of itself, and find nothing in the others.
 
     Raises
     ------
     ValueError
-        No benign flow among the predictions.
+        No fold has enough benign flows for the wanted share.
     """
     log_odds = attack_log_odds(predictions.logits, temperature, benign_index)
-    benign = log_odds[predictions.truth == benign_index]
-    if benign.size == 0:
-        raise ValueError(f"no benign flow among the predictions of protocol {predictions.protocol}: an operating point needs some")
-    threshold = threshold_for_alarms(benign, int(np.floor(false_alarm_share * benign.size)))
-    measured = recall_at(log_odds, predictions.truth, classes, benign_index, threshold)
-    at_half = recall_at(log_odds, predictions.truth, classes, benign_index, 0.0)
+    costs = {}
+    for share in sorted({*SHARES_TOLD, false_alarm_share}):
+        if (threshold := _median_threshold(predictions, log_odds, benign_index, share)) is not None:
+            costs[share] = {"log_odds": threshold, **recall_at(log_odds, predictions.truth, classes, benign_index, threshold)}
+    if false_alarm_share not in costs:
+        raise ValueError(
+            f"no fold of protocol {predictions.protocol} tests {1 / max(false_alarm_share, 1e-9):,.0f} benign flows or more, so a false-alarm "
+            f"share of {false_alarm_share:g} cannot be seen there: raise final.false_alarm_share or add benign captures"
+        )
+    threshold = float(costs[false_alarm_share]["log_odds"])
     return {
-        "log_odds": threshold, "attack_probability": float(probability_of(threshold)), "wanted_false_alarm_share": false_alarm_share,
-        "protocol": predictions.protocol, "measured": measured, "at_probability_one_half": at_half,
-    }  # fmt: skip
+        "log_odds": threshold,
+        "attack_probability": float(probability_of(threshold)),
+        "wanted_false_alarm_share": false_alarm_share,
+        "protocol": predictions.protocol,
+        "measured": {key: value for key, value in costs[false_alarm_share].items() if key != "log_odds"},
+        "choices": [{"wanted_false_alarm_share": share, **cost} for share, cost in costs.items()],
+    }
+
+
+def _median_threshold(predictions: OutOfFold, log_odds: np.ndarray, benign_index: int, share: float) -> float | None:
+    """Median over the folds with at least 1 / share benign flows; None where there is no such fold."""
+    thresholds = []
+    for fold in np.unique(predictions.fold):
+        benign = log_odds[(predictions.fold == fold) & (predictions.truth == benign_index)]
+        if benign.size and benign.size * share >= 1:
+            thresholds.append(threshold_for_alarms(benign, int(np.floor(share * benign.size))))
+    return float(np.median(thresholds)) if thresholds else None

@@ -86,7 +86,9 @@ def test_the_package_names_its_training_data_and_what_cross_validation_says(work
     manifest = open_package(workspace[0] / "final" / "multiclass-2", profile="paper").manifest
     assert manifest["training"]["flows_per_class"] == {"BENIGN": 900, "DOS": 500, "MIRAI": 500, "MITM": 200, "SCANNING": 500}
     assert set(manifest["cross_validation"]) == {"grouped"}
-    assert manifest["operating_point"]["measured"]["false_alarm_share"] <= 0.01
+    assert manifest["operating_point"]["measured"]["false_alarm_share"] <= 0.02
+    recalls = [choice["recall"] for choice in manifest["operating_point"]["choices"]]
+    assert recalls == sorted(recalls)
 
 
 def test_the_onnx_model_gives_the_verdicts_of_the_keras_model(workspace):
