@@ -73,12 +73,19 @@ def main() -> None:
         parser.add_argument(name, required=True)
     arguments = parser.parse_args()
     params, data, out = read_section("baseline", Params), read_data(), Path(arguments.out)
-    problem = read_problem(read_table(arguments.dataset), arguments.model, arguments.task, data.classes, data.benign, params.settings)
+    dataset = read_table(arguments.dataset)
+    problem = read_problem(dataset, arguments.model, arguments.task, data.classes, data.benign, params.settings)
     splits = {name: read_table(Path(arguments.splits) / f"{name}.parquet") for name in params.protocols}
     jobs = jobs_of(splits, arguments.task, seed=params.seed, n_orders=params.order_seeds if find_model(arguments.model).by_order else 1)
     results = join_orders(run_jobs(problem, jobs))
     used = asdict(params) | {"settings": problem.settings}
     document = run_document(results, arguments.task, arguments.model, problem.classes, n_features=problem.X.shape[1], params=used)
+    if find_model(arguments.model).prequential:
+        from stages.learning.prequential import prequential_record  # numba is for the model that needs it
+
+        document["prequential"] = prequential_record(
+            problem.X, problem.y, dataset.column("start_us").to_numpy(), problem.classes, data.benign, settings=problem.settings
+        )
     write_table(predictions_table(results, problem.classes), out / "predictions.parquet")
     write_json(document, out / "folds.json")
     publish(out)

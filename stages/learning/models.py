@@ -19,6 +19,7 @@ class Model:
     make: Callable[..., Classifier]
     sees: str = "features"  # or "source": the number of the flow's network, and nothing else
     by_order: bool = False  # streaming models: fitted again with several orders
+    prequential: bool = False  # also run once in order of time, test then train
 
 
 def _hoeffding_tree(**settings: Any) -> Classifier:
@@ -59,7 +60,7 @@ def _classical(name: str) -> Callable[..., Classifier]:
 
 MODELS: dict[str, Model] = {
     "hoeffding_tree": Model(_hoeffding_tree, by_order=True),
-    "vfdt": Model(_vfdt, by_order=True),
+    "vfdt": Model(_vfdt, by_order=True, prequential=True),
     "naive_bayes": Model(_naive_bayes),
     "majority": Model(_simple("Majority")),
     "dataset_oracle": Model(_simple("DatasetOracle"), sees="source"),

@@ -49,7 +49,7 @@ class HoeffdingTree:
     def predict_scores(self, X: np.ndarray) -> np.ndarray:
         """(n, k) leaf by leaf; nothing is learnt."""
         scores = np.empty((X.shape[0], self.n_classes))
-        stack = [(self.tree._root, np.arange(X.shape[0]))]
+        stack: list[tuple[Any, np.ndarray]] = [(self.tree._root, np.arange(X.shape[0]))]
         while stack:
             node, rows = stack.pop()
             if isinstance(node, NumericBinaryBranch):

@@ -51,8 +51,12 @@ class Vfdt:
     def learn_in_order(self, X: np.ndarray, y: np.ndarray, order: np.ndarray, *, n_classes: int) -> None:
         """Start anew and learn the rows in a given order."""
         check_training(X, y, n_classes=n_classes)
-        X, y = np.ascontiguousarray(X, np.float64), np.ascontiguousarray(y, np.int64)
-        self.nodes, self.n_nodes, done = empty_nodes(64, n_classes, X.shape[1]), 1, 0
+        self.nodes, self.n_nodes = empty_nodes(64, n_classes, X.shape[1]), 1
+        self.learn_more(np.ascontiguousarray(X, np.float64), np.ascontiguousarray(y, np.int64), order)
+
+    def learn_more(self, X: np.ndarray, y: np.ndarray, order: np.ndarray) -> None:
+        """Learn further rows of contiguous float64 features and int64 classes, in a given order."""
+        done = 0
         while done < order.size:
             done, self.n_nodes = learn_rows(self.nodes, self.n_nodes, X, y, order, done, self.leaf_kind, *self.settings)
             if done < order.size:

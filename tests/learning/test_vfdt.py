@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
+from stages.learning.prequential import prequential_record, prequential_scores
 from stages.learning.vfdt import Vfdt
 from stages.learning.vfdt_kernels import SPLIT, normal_cdf
 from tests.crosscheck import weka
@@ -110,3 +111,22 @@ def test_values_as_large_as_absolute_times_are_told_apart_as_weka_does():
         slow.learn(x, c)
     wanted = np.array([slow.scores(x) for x in X[1200:].tolist()])
     assert np.abs(fast.predict_scores(X[1200:]) - wanted).max() < 1e-6
+
+
+def test_a_prequential_run_tests_every_flow_before_it_learns_it():
+    X, y = flows(400, 3, 9)
+    order = np.random.default_rng(0).permutation(400)
+    scores = prequential_scores(Vfdt(), X, y, order, n_classes=3)
+    for position in (1, 37, 399):
+        before = Vfdt()
+        before.learn_in_order(X, y, order[:position], n_classes=3)
+        assert np.array_equal(scores[position], before.predict_scores(X[order[position : position + 1]])[0])
+    assert scores[0] == pytest.approx([1 / 3] * 3)
+
+
+def test_the_prequential_record_follows_time_and_not_row_order():
+    X, y = flows(600, 2, 9)
+    start_us = np.random.default_rng(1).permutation(600)
+    record = prequential_record(X, y, start_us, ("BENIGN", "ATTACK"), "BENIGN", settings={})
+    again = prequential_record(X[::-1], y[::-1], start_us[::-1], ("BENIGN", "ATTACK"), "BENIGN", settings={})
+    assert record == again and sum(record["window_flows"]) == record["metrics"]["rows"] == 600
