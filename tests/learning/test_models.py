@@ -115,7 +115,7 @@ def test_an_empty_training_part_is_refused(name):
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones():
-    with pytest.raises(KeyError, match="'svm'; known are hoeffding_tree, naive_bayes"):
+    with pytest.raises(KeyError, match="'svm'; known are hoeffding_tree, vfdt"):
         find_model("svm")
 
 
