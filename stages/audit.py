@@ -20,6 +20,7 @@ from stages.auditing.investigate import Findings, Settings, investigate
 from stages.auditing.page import write_html, write_markdown
 from stages.auditing.plots import draw_figures
 from stages.auditing.sections import write_sections
+from stages.plumbing.errors import run_plainly
 from stages.plumbing.params import Data, read_data, read_section
 from stages.plumbing.tables import replacing, write_json, write_text
 from stages.truth.table2 import PAPER
@@ -74,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_plainly(main)

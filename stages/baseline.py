@@ -20,6 +20,7 @@ from stages.learning.baseline_problem import Job, Problem, jobs_of, read_problem
 from stages.learning.models import find_model
 from stages.learning.runs import FoldResult, join_orders, predictions_table, run_document
 from stages.learning.scores import score_fold
+from stages.plumbing.errors import run_plainly
 from stages.plumbing.parallel import parallel_map
 from stages.plumbing.params import read_data, read_section
 from stages.plumbing.tables import read_table, write_json, write_table
@@ -92,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_plainly(main)

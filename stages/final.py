@@ -27,6 +27,7 @@ from stages.detecting.out_of_fold import read_out_of_fold
 from stages.detecting.package import KERAS, seal_package
 from stages.flowmeter.schema import MODEL_FEATURE_NAMES
 from stages.learning.flow_columns import feature_matrix, task_classes, task_truth
+from stages.plumbing.errors import run_plainly
 from stages.plumbing.params import read_data, read_section
 from stages.plumbing.registry import register
 from stages.plumbing.tables import read_table
@@ -143,4 +144,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_plainly(main)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from stages.plumbing.errors import run_plainly
 from stages.plumbing.params import read_data, read_section
 from stages.plumbing.tables import read_table, write_json, write_table, write_text
 from stages.truth.integration import Cleaning, check_merged, constant_columns, count_flows, describe_cleaning, integrate_source
@@ -62,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_plainly(main)

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from stages.flowmeter.packets import packet_batches
 from stages.flowmeter.several import SIDE_BY_SIDE_BYTES, Options
+from stages.plumbing.errors import run_plainly
 from stages.plumbing.parallel import parallel_map
 from stages.plumbing.params import Data, read_data, read_section
 from stages.plumbing.tables import read_table, write_json, write_table
@@ -95,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_plainly(main)

@@ -20,6 +20,7 @@ from stages.learning.network_inputs import bytes_needed, check_memory, fingerpri
 from stages.learning.protocols import protocols_of_task
 from stages.learning.runs import predictions_table, run_document
 from stages.plumbing import params, progress, tables, tracking
+from stages.plumbing.errors import run_plainly
 from stages.plumbing.machine import available_memory_bytes
 from stages.plumbing.unfinished import Unfinished
 
@@ -106,4 +107,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_plainly(main)

@@ -18,6 +18,7 @@ from stages.flowmeter.schema import MODEL_FEATURE_NAMES
 from stages.learning.flow_columns import flows_from_table
 from stages.learning.folds import describe_split, split_table
 from stages.learning.protocols import make_split
+from stages.plumbing.errors import run_plainly
 from stages.plumbing.params import read_data, read_section
 from stages.plumbing.tables import read_table, write_json, write_table
 
@@ -62,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_plainly(main)

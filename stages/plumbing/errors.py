@@ -9,14 +9,14 @@ from collections.abc import Callable
 def run_plainly(main: Callable[[], int | None]) -> None:
     """Run a stage's `main` and end the process: code 0, its own code, or 1 with `error: …` on standard error.
 
-    Bad input is raised as ValueError, KeyError or OSError, with a message that says what came, what was wanted, where,
-    and what to do; MemoryError says that it ran out of memory. Everything else is a fault of the program and keeps its traceback.
+    Bad input is raised as ValueError, KeyError, OSError or FloatingPointError (diverging loss), with a message that says what came,
+    what was wanted, where, and what to do; MemoryError says that it ran out of memory. Everything else is a fault of the program and keeps its traceback.
     """
     try:
         sys.exit(main() or 0)
     except KeyError as error:
         sys.exit(f"error: {error.args[0] if error.args else error}")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except MemoryError as error:
         sys.exit(f"error: not enough memory ({error}): fewer flows (integrate.keep), a smaller network.width or batch_size need less")
