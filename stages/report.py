@@ -15,6 +15,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from stages.learning.protocols import protocols_of_task
+from stages.plumbing.errors import run_plainly
 from stages.plumbing.parallel import parallel_map
 from stages.plumbing.params import read_data, read_section
 from stages.plumbing.tables import read_table, replacing, write_json, write_text
@@ -46,13 +47,13 @@ def read_result(job: tuple[Path, Sequence[str], str]) -> Result:
 def write_task(out: Path, runs: dict[str, Path], mine: dict[str, Result], model: str, protocols: Sequence[str]) -> None:
     """Curves and confusion matrices of one task, as data for `dvc plots` and as pictures; `model` is the one of Figures 2 and 3."""
     chosen = mine[model]
-    told = [curves.curves_of(read_table(runs[model] / "history.parquet"), protocol) for protocol in protocols]
+    told, shown = [curves.curves_of(read_table(runs[model] / "history.parquet"), protocol) for protocol in protocols], page.headline(protocols)
     write_text(curves.curves_csv(told), out / f"curves_{chosen.task}.csv")
     write_text(confusion.confusion_lines(chosen.protocols[protocols[0]].confusion, chosen.classes), out / f"confusion_{chosen.task}.csv")
     title = f"{names.model_title(model)}, {names.TASKS[chosen.task].lower()}: accuracy and loss per epoch"
-    write_figure(figures.curves_figure(told, title), out / f"curves_{chosen.task}.png")
-    shown = [mine[name] for name in expected.confusion_models(list(mine))]
-    matrices = [[(names.run_title(r.model, p), r.protocols[p].confusion) for p in protocols] for r in shown]
+    write_figure(figures.curves_figure([one for one in told if one.protocol in shown], title), out / f"curves_{chosen.task}.png")
+    drawn = [mine[name] for name in expected.confusion_models(list(mine))]
+    matrices = [[(names.run_title(r.model, p), r.protocols[p].confusion) for p in shown] for r in drawn]
     write_figure(figures.confusion_figure(matrices, chosen.classes, names.TASKS[chosen.task]), out / f"confusion_{chosen.task}.png")
     dots = figures.comparison_figure(list(mine.values()), protocols, f"{names.TASKS[chosen.task]}: macro F of every model", "f1_macro")
     write_figure(dots, out / f"models_{chosen.task}.png")
@@ -96,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_plainly(main)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from stages.reporting.curves import Curves
 from stages.reporting.names import model_title, protocol_title
@@ -30,6 +31,7 @@ def curves_figure(curves: Sequence[Curves], title: str) -> Figure:
             axes.set_title(f"{quantity.capitalize()}, {protocol_title(one.protocol)} split, {one.n_folds} folds", fontsize=10, loc="left")
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0][0].legend(frameon=False, loc="lower right")
     _zoom_accuracy(panels[:, 0], curves)
     figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")

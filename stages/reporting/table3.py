@@ -51,6 +51,16 @@ def baselines_markdown(results: Mapping[tuple[str, str], Result], *, task: str, 
     return markdown_table(header, rows)
 
 
+def splits_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]) -> str:
+    """Macro F of every model of one task under every split, in the order of the results."""
+    rows = []
+    for (its_task, model), result in results.items():
+        if its_task == task:
+            scored = [result.protocols[protocol] for protocol in protocols]
+            rows.append([model_title(model), *(number(s.mean["f1_macro"], s.std["f1_macro"]) for s in scored)])
+    return markdown_table(["Model", *map(protocol_title, protocols)], rows)
+
+
 def times(result: Result, protocol: str) -> list[str]:
     """Mean seconds to fit one fold, and microseconds to predict one flow."""
     records = result.protocols[protocol].records

@@ -10,7 +10,7 @@ import pytest
 
 from stages.reporting.expected import check_complete, confusion_models, figure_depth, run_folders
 from stages.reporting.markdown import csv_table, markdown_table, number
-from stages.reporting.page import best_epoch_markdown, readme_tables, report_page, shared_protocols
+from stages.reporting.page import best_epoch_markdown, headline, readme_tables, report_page, shared_protocols
 from stages.reporting.paper_averages import explain_rows, predicted_accuracy
 from stages.reporting.per_class import per_class_rows
 from stages.reporting.results import score_run
@@ -160,6 +160,17 @@ def test_the_readme_block_holds_table3_and_every_model(results):
 def test_tables_of_all_tasks_show_the_splits_that_all_tasks_have():
     both = {"binary": ["stratified", "attack", "grouped"], "multiclass": ["stratified", "grouped"]}
     assert shared_protocols(both) == ["stratified", "grouped"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (["stratified", "dedup", "grouped"], ["stratified", "grouped"]), (["stratified", "temporal", "environment"], ["stratified", "temporal"]),
+        (["stratified"], ["stratified"]),
+    ],
+)  # fmt: skip
+def test_pictures_and_readme_show_the_papers_split_and_the_grouped_one(asked, shown):
+    assert headline(asked) == shown
 
 
 def test_markdown_numbers_and_csv_gaps():
