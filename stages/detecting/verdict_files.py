@@ -46,7 +46,8 @@ class VerdictFile:
         else:
             self.working_path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.working_path.open("wb")
-        self._parquet = pq.ParquetWriter(self._file, schema, compression="zstd") if self.kind == "parquet" else None
+        packed = {"compression": "zstd", "compression_level": 1, "use_dictionary": _texts(schema)}
+        self._parquet = pq.ParquetWriter(self._file, schema, **packed) if self.kind == "parquet" else None
         if self.kind == "csv":
             self._write_csv(flat_reasons(schema.empty_table()), header=True)
 
@@ -97,6 +98,11 @@ class VerdictFile:
         buffer = io.BytesIO()
         pa.csv.write_csv(table, buffer, pa.csv.WriteOptions(include_header=header))
         self._file.write(buffer.getvalue())
+
+
+def _texts(schema: pa.Schema) -> list[str]:
+    """Columns of text; a dictionary of numbers that hardly repeat costs time and space."""
+    return [field.name for field in schema if pa.types.is_string(field.type)]
 
 
 def flat_reasons(table: pa.Table) -> pa.Table:

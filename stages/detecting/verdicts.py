@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from stages.detecting.novelty import Novelty, novelty_from_plain
+from stages.detecting.novelty import Novelty, nearest, novelty_from_plain
 from stages.detecting.operating_point import decide, probabilities, probability_of
 from stages.detecting.package import Package
 from stages.detecting.reasons import contributions, distinct_rows, strongest
@@ -51,6 +51,7 @@ class Decisions:
     code : (n,) int8, index in VERDICTS. likeliest : (n,) int64 class the verdict names (for unknown: the model's guess).
     shares : (n, k) calibrated class probabilities, NaN where nothing could be computed. log_odds : (n,) of attack against benign.
     familiarity : (n,) float32 distance over threshold; above 1 is unknown. finite : (n,) bool.
+    scaled, prototype : the flows as novelty sees them, (n, d) float32, and the number of the nearest prototype, (n,) int64.
     """
 
     code: np.ndarray
@@ -59,6 +60,8 @@ class Decisions:
     log_odds: np.ndarray
     familiarity: np.ndarray
     finite: np.ndarray
+    scaled: np.ndarray
+    prototype: np.ndarray
 
 
 def package_point(package: Package) -> OperatingPoint:
@@ -91,11 +94,13 @@ class Judge:
         logits, benign = self.network.logits(seen), self.package.benign_index
         shares = probabilities(logits, self.temperature)
         likeliest, log_odds = decide(logits, temperature=self.temperature, benign_index=benign, threshold=self.point.log_odds)
-        familiarity = self.point.novelty.distances(seen) / np.float32(self.point.novelty.threshold)
+        scaled = self.point.novelty.scale(seen)
+        distance, prototype = nearest(scaled, self.point.novelty.prototypes)
+        familiarity = distance / np.float32(self.point.novelty.threshold)
         called = np.where(likeliest != benign, ATTACK, BENIGN)
         code = np.where(~finite | (familiarity > 1.0), UNKNOWN, called).astype(np.int8)
         shares[~finite], log_odds[~finite], familiarity[~finite] = np.nan, np.nan, np.nan
-        return Decisions(code, likeliest, shares, log_odds, familiarity, finite)
+        return Decisions(code, likeliest, shares, log_odds, familiarity, finite, scaled, prototype)
 
     def normalise(self, X: np.ndarray) -> np.ndarray:
         """Features as the first dense layer sees them, float32."""
@@ -140,7 +145,9 @@ class Judge:
         if attack.size:
             order[attack], weight[attack] = self._attack_reasons(X[attack], decisions.likeliest[attack])
         if strange.size:
-            order[strange], weight[strange] = self.point.novelty.strange_features(X[strange], N_REASONS)
+            order[strange], weight[strange] = self.point.novelty.strange_features(
+                decisions.scaled[strange], decisions.prototype[strange], N_REASONS
+            )
         for row in np.flatnonzero(~decisions.finite):
             bad = np.flatnonzero(~np.isfinite(X[row]))[:N_REASONS]
             order[row, : bad.size], weight[row, : bad.size] = bad, np.inf

@@ -29,7 +29,14 @@ ROOT = Path(__file__).resolve().parents[2]
 NETWORK = {
     "width": 32, "batch_size": 128, "epochs": 6, "learning_rate": 0.1, "momentum": 0.09, "decay": 1e-6, "nesterov": True, "dropout": 0.2, "patience": 0, "seed": 7,
 }  # fmt: skip
-METER = {"profile": "paper", "flow_timeout_s": 120.0, "activity_timeout_s": 5.0, "idle_timeout_s": 120.0, "tunnels": "inner", "keep_going": False}
+METER = {
+    "profile": "paper",
+    "flow_timeout_s": 120.0,
+    "activity_timeout_s": 5.0,
+    "idle_timeout_s": 120.0,
+    "tunnels": "inner",
+    "keep_going": False,
+}
 FINAL = {
     "configurations": ["multiclass-2"], "protocol": "grouped", "false_alarm_share": 0.01, "novelty_quantile": 0.99, "prototypes": 32,
     "exports": ["onnx_int8_weights", "onnx_int8", "litert", "litert_dynamic", "litert_int8", "litert_int16x8"], "agreement": 0.999, "alias": "current", "seed": 7,
@@ -50,7 +57,12 @@ def run_folder(folder, dataset):
         weights = train_on_all(X[fold != f].astype(np.float32), truth[fold != f], len(CLASSES), {**NETWORK, "depth": 2})
         rows = np.flatnonzero(fold == f)
         scores = network_from_weights(weights, dropout=0.2).predict(X[rows].astype(np.float32), verbose=0)
-        record = {"fold": f, "train_rows": truth.size - rows.size, "test_rows": rows.size, "metrics": {"accuracy": float((scores.argmax(1) == truth[rows]).mean())}}
+        record = {
+            "fold": f,
+            "train_rows": truth.size - rows.size,
+            "test_rows": rows.size,
+            "metrics": {"accuracy": float((scores.argmax(1) == truth[rows]).mean())},
+        }
         results.append(FoldResult("grouped", f, rows, truth[rows], scores, record))
     folder.mkdir(parents=True)
     document = run_document(results, "multiclass", "dl2", CLASSES, n_features=70, params={**NETWORK, "depth": 2})
@@ -74,7 +86,14 @@ def workspace(tmp_path_factory):
 
 def environment(folder):
     store = f"sqlite:///{folder / 'mlflow.db'}"
-    return {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": store, "DVC_ROOT": str(folder), "TF_CPP_MIN_LOG_LEVEL": "2", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "MLFLOW_TRACKING_URI": store,
+        "DVC_ROOT": str(folder),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
 
 
 def final(folder, out="final/multiclass-2", **changed):
@@ -176,9 +195,28 @@ def free_port():
 def test_mlflow_serves_the_documented_request_with_the_verdicts_of_detect(workspace):
     folder, _ = workspace
     port = free_port()
-    command = [Path(sys.executable).parent / "mlflow", "models", "serve", "-m", "models:/detector-multiclass-2@current", "--env-manager", "local", "-h", "127.0.0.1", "-p", port]
+    command = [
+        Path(sys.executable).parent / "mlflow",
+        "models",
+        "serve",
+        "-m",
+        "models:/detector-multiclass-2@current",
+        "--env-manager",
+        "local",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        port,
+    ]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    server = subprocess.Popen([*map(str, command)], cwd=folder, env={**environment(folder), "PATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    server = subprocess.Popen(
+        [*map(str, command)],
+        cwd=folder,
+        env={**environment(folder), "PATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
         X = feature_matrix(pq.read_table(folder / "flows.parquet"))[::400]
         body = json.dumps({"dataframe_split": {"columns": list(MODEL_FEATURE_NAMES), "data": X.tolist()}}).encode()
@@ -189,7 +227,9 @@ def test_mlflow_serves_the_documented_request_with_the_verdicts_of_detect(worksp
         assert np.allclose([row["p_DOS"] for row in answer["predictions"]], decisions.shares[:, 1])
         incomplete = json.dumps({"dataframe_split": {"columns": ["fwd_packets"], "data": [[1.0]]}}).encode()
         with pytest.raises(urllib.error.HTTPError, match="400"):
-            urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/invocations", incomplete, {"Content-Type": "application/json"}), timeout=60)
+            urllib.request.urlopen(
+                urllib.request.Request(f"http://127.0.0.1:{port}/invocations", incomplete, {"Content-Type": "application/json"}), timeout=60
+            )
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=60)

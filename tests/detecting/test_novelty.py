@@ -49,7 +49,8 @@ def test_one_strange_feature_is_named_first():
     novelty = learn_novelty(X, classes, prototypes=32, seed=0)
     odd = X[:20].copy()
     odd[:, 4] *= 1e6
-    order, difference = novelty.strange_features(odd, 2)
+    scaled = novelty.scale(odd)
+    order, difference = novelty.strange_features(scaled, nearest(scaled, novelty.prototypes)[1], 2)
     assert (order[:, 0] == 4).all()
     assert (difference[:, 0] > 0).all()
 

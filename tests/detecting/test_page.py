@@ -99,7 +99,7 @@ def test_chromium_shows_the_page_offline_in_light_and_dark(summary, tmp_path):
 
 def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatch, tmp_path):
     """A million senders must not fill memory; here a few hundred against lowered limits."""
-    monkeypatch.setattr("stages.detecting.tally.GROUPS_PER_BATCH", 50)
+    monkeypatch.setattr("stages.detecting.tally.HOSTS_PER_BATCH", 50)
     monkeypatch.setattr("stages.detecting.tally.MAX_HOSTS", 80)
     monkeypatch.setattr("stages.detecting.tally.MAX_INCIDENTS", 80)
     tally, records = Tally(), flood_records(flows=600, seed=1)
