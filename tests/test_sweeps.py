@@ -22,7 +22,7 @@ def sweep(finished):
     name, seed = f"depth{time.time_ns() % 10**8}", str(time.time_ns() % 10**6)
     start = time.monotonic()
     run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", f"network.seed={seed}",
-        "-S", "network.depths=" + ",".join(f"[{depth}]" for depth in DEPTHS))
+        "-S", "network.depths=" + ",".join(f"[{depth}]" for depth in DEPTHS), "report")
     run(finished, "dvc", "queue", "start", "-j", "2")
     states = wait_for_queue(finished)
     return name, time.monotonic() - start, {key: state for key, state in states.items() if key.startswith(name)}
@@ -92,7 +92,7 @@ def test_differences_of_metrics_parameters_and_plots_are_shown(finished, sweep):
 def test_a_failed_experiment_leaves_the_rest_running_and_the_workspace_clean(finished, sweep):
     name = f"bad{time.time_ns() % 10**8}"
     run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", "network.depths=[4]",
-        "-S", "network.width=0,8")
+        "-S", "network.width=0,8", "report")
     run(finished, "dvc", "queue", "start", "-j", "2")
     states = wait_for_queue(finished)
     assert (states[f"{name}-1"], states[f"{name}-2"]) == ("Failed", "Success")
@@ -102,7 +102,7 @@ def test_a_failed_experiment_leaves_the_rest_running_and_the_workspace_clean(fin
 
 def test_a_killed_experiment_leaves_no_trace_in_the_workspace(finished):
     name = f"kill{time.time_ns() % 10**8}"
-    run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", f"network.seed={time.time_ns() % 10**6}")
+    run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", f"network.seed={time.time_ns() % 10**6}", "report")
     run(finished, "dvc", "queue", "start")
     end = time.monotonic() + 120
     while queue_states(finished)[name] != "Running":
@@ -135,17 +135,17 @@ def four_ways(finished, tmp_path_factory):
 
     start = time.time_ns() % 10**6
     change = ["-S", "preset=smoke", "-S"]
-    run(finished, "dvc", "exp", "run", "-n", f"ws{start}", *change, f"baseline.seed={start}")
+    run(finished, "dvc", "exp", "run", "-n", f"ws{start}", *change, f"baseline.seed={start}", "report")
     run(finished, "git", "checkout", "-q", ".")
-    run(finished, "dvc", "exp", "run", "--temp", "-n", f"temp{start}", *change, f"baseline.seed={start + 1}")
-    run(finished, "dvc", "exp", "run", "--queue", "-n", f"queue{start}", *change, f"baseline.seed={start + 2},{start + 3}")
+    run(finished, "dvc", "exp", "run", "--temp", "-n", f"temp{start}", *change, f"baseline.seed={start + 1}", "report")
+    run(finished, "dvc", "exp", "run", "--queue", "-n", f"queue{start}", *change, f"baseline.seed={start + 2},{start + 3}", "report")
     run(finished, "dvc", "queue", "start", "-j", "2")
     wait_for_queue(finished)
     run(finished, "python", "-m", "stages.plumbing.params", "preset=smoke", f"baseline.seed={start + 4}")
-    run(finished, "dvc", "repro")
+    run(finished, "dvc", "repro", "report")
     with dask_cluster(tmp_path_factory.mktemp("cluster"), code=finished) as address:
         run(finished, "env", f"DASK_SCHEDULER_ADDRESS={address}", "dvc", "exp", "run", "--temp", "-n", f"dask{start}", *change,
-            f"baseline.seed={start + 5}")
+            f"baseline.seed={start + 5}", "report")
     run(finished, "git", "checkout", "-q", ".")
     run(finished, "dvc", "checkout", "--force")
     return start
