@@ -100,8 +100,9 @@ def pack(folder: Path, dataset: pa.Table, facts_of: Path, run: Path, params: Par
     with replacing_folder(folder) as parts:
         write_graphs(parts, chain, manifest, reference)
         save_keras(model, parts / KERAS)
-        settings = {"kinds": params.exports, "wanted": params.agreement, "seed": params.seed}
-        manifest["exports"] = write_exports(parts, model, chain, training, manifest, **settings)
+        manifest["exports"] = write_exports(
+            parts, model, chain, training, manifest, kinds=params.exports, wanted=params.agreement, seed=params.seed
+        )
         return seal_package(parts, manifest)
 
 

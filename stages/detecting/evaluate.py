@@ -53,7 +53,8 @@ def read_labelled(paths: Sequence[Path], package: Package) -> Labelled:
     """Read labelled flow tables."""
     table = pa.concat_tables([pq.read_table(p) for p in paths])
     text = [table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in ("label", "source", "group", "capture")]
-    return Labelled(matrix_of(table, package.features), *text, table.column("start_us").to_numpy())
+    label, source, group, capture = text
+    return Labelled(matrix_of(table, package.features), label, source, group, capture, table.column("start_us").to_numpy())
 
 
 def verdict_table(flows: Labelled, decisions: Decisions, package: Package) -> Iterator[tuple[str, int, float, float, float, float]]:

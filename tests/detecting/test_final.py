@@ -27,7 +27,8 @@ from tests.learning.generated_flows import CLASSES, dataset_table
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = {
-    "width": 32, "batch_size": 128, "epochs": 6, "learning_rate": 0.1, "momentum": 0.09, "decay": 1e-6, "nesterov": True, "dropout": 0.2, "patience": 0, "seed": 7,
+    "width": 32, "batch_size": 128, "epochs": 6, "learning_rate": 0.1, "momentum": 0.09, "decay": 1e-6,
+    "nesterov": True, "dropout": 0.2, "patience": 0, "seed": 7,
 }  # fmt: skip
 METER = {
     "profile": "paper",
@@ -39,7 +40,8 @@ METER = {
 }
 FINAL = {
     "configurations": ["multiclass-2"], "protocol": "grouped", "false_alarm_share": 0.01, "novelty_quantile": 0.99, "prototypes": 32,
-    "exports": ["onnx_int8_weights", "onnx_int8", "litert", "litert_dynamic", "litert_int8", "litert_int16x8"], "agreement": 0.999, "alias": "current", "seed": 7,
+    "exports": ["onnx_int8_weights", "onnx_int8", "litert", "litert_dynamic", "litert_int8", "litert_int16x8"],
+    "agreement": 0.999, "alias": "current", "seed": 7,
 }  # fmt: skip
 
 pytestmark = pytest.mark.slow
