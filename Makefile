@@ -36,17 +36,19 @@ smoke: data                     ## the whole DAG in a few minutes, as an experim
 	dvc exp run --temp --name smoke-$$(date +%s) -S preset=smoke
 
 sweep: data                     ## depth, two at a time
-	dvc exp run --queue -S preset=smoke -S 'network.depths=[4],[5],[6],[7]'
+	dvc exp run --queue -S preset=smoke -S 'network.depths=[4],[5],[6],[7]' report
 	dvc queue start -j 2
 
 ui: setup                       ## MLflow on this machine only
-	@echo "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&compareRunsMode=CHART&searchFilter=tags.level%3D%27cv%27"
+	@echo "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=compare&compareRunsMode=CHART"
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" --host 127.0.0.1 --port 5000
 
 bench: setup                    ## speed and memory, one table per part
 	python -m tests.bench.bench_meter
 	python -m tests.bench.bench_integrate
 	python -m tests.bench.bench_training
+	python -m tests.bench.bench_detect
+	python -m tests.bench.bench_tracking
 
 lint: setup
 	ruff check .
@@ -59,7 +61,7 @@ sample: setup                   ## write the sample anew (same bytes) and store 
 	dvc add data && dvc push data.dvc
 
 lock: setup                     ## resolve the dependencies anew
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra dev --extra export --extra dask pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra dev --extra dask pyproject.toml -o requirements.lock
 	echo uv | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-uv.lock
 
 clean:                          ## remove what stages wrote; DVC's cache and the sample stay

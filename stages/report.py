@@ -74,7 +74,7 @@ def write_tables(out: Path, scored: dict[tuple[str, str], Result], protocols: di
     rows = [row for result in scored.values() for row in per_class.per_class_rows(result)]
     write_text(csv_table(per_class.HEADER, rows), out / "per_class.csv")
     write_json({"-".join(key): confusion.matrices(result) for key, result in scored.items()}, out / "confusions.json")
-    write_json(summary.summary(scored, protocols=page.shared_protocols(protocols)), out / "metrics.json")
+    write_json(summary.summary(scored, models, protocols=page.shared_protocols(protocols)), out / "metrics.json")
 
 
 def main() -> None:

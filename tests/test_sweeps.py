@@ -41,7 +41,7 @@ def test_the_makefile_sweeps_the_depths_of_this_test():
     assert "network.depths=[4],[5],[6],[7]" in (ROOT / "Makefile").read_text()
 
 
-def test_four_depths_with_two_workers_all_succeed_within_six_minutes(sweep, record_property):
+def test_four_depths_with_two_workers_all_succeed(sweep, record_property):
     name, seconds, states = sweep
     record_property("seconds", seconds)
     print(f"sweep of four depths: {seconds:.0f} s")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_DISK = (
+    ": the disk is full. Nothing half-written was left; make room (`du -sh .dvc/cache`, `dvc gc --workspace`) and run the same command again"
+)
 
 
 def run_plainly(main: Callable[[], int | None]) -> None:
@@ -17,6 +23,6 @@ def run_plainly(main: Callable[[], int | None]) -> None:
     except KeyError as error:
         sys.exit(f"error: {error.args[0] if error.args else error}")
     except (ValueError, OSError, FloatingPointError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {error}{FULL_DISK if getattr(error, 'errno', None) in DISK_ERRORS else ''}")
     except MemoryError as error:
         sys.exit(f"error: not enough memory ({error}): fewer flows (integrate.keep), a smaller network.width or batch_size need less")

@@ -14,7 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stages.plumbing.tracking import open_store, store_uri
+from stages.plumbing.tracked_model import clean_alias
+from stages.plumbing.tracking import experiment_name, open_store, store_uri
 
 PREFIX = "detector-"
 LOADER = "stages.detecting.served"  # by name: this room imports nothing of ours
@@ -36,9 +37,10 @@ def register(folder: Path, manifest: Mapping[str, Any], *, alias: str) -> None:
     manifest : mapping
         Its package.json.
     alias : str
-        For example `current`.
+        For example `current`. Experiments move only an alias of their own name: a short trial must not replace the detector in use.
     """
     try:
+        alias = alias if experiment_name() == "workspace" else clean_alias(experiment_name())
         name, version = register_package(folder, manifest, alias=alias)
         print(f"{folder}: registered as models:/{name}@{alias} (version {version})")
     except Exception as error:  # noqa: BLE001  as in tracking.publish: the package is already on disk

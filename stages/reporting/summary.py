@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stages.reporting.names import is_network
 from stages.reporting.results import Result
 
-ALWAYS = ("hoeffding_tree", "naive_bayes", "hist_gradient_boosting")
 SHORT = {"acc": "accuracy", "f1": "f1_macro"}
 
 
-def summary(results: Mapping[tuple[str, str], Result], *, protocols: list[str]) -> dict[str, Any]:
-    """{task: {model: {split: {acc, f1}}}}, means over folds with four decimals; networks, HT, NB and gradient boosting."""
+def summary(results: Mapping[tuple[str, str], Result], models: Mapping[str, str], *, protocols: list[str]) -> dict[str, Any]:
+    """{task: {split: {acc, f1}}} of the network of Figures 2 and 3, means over folds with four decimals.
+
+    `models` names that network for each task. The columns are the same whatever depths were run, so that
+    experiments of a sweep can be compared; table3.csv has everything.
+    """
     tree: dict[str, Any] = {}
-    for (task, model), result in results.items():
-        if is_network(model) or model in ALWAYS:
-            told = {p: {short: round(result.protocols[p].mean[name], 4) for short, name in SHORT.items()} for p in protocols}
-            tree.setdefault(task, {})[model] = told
+    for task, model in models.items():
+        means = {protocol: results[task, model].protocols[protocol].mean for protocol in protocols}
+        tree[task] = {protocol: {short: round(mean[name], 4) for short, name in SHORT.items()} for protocol, mean in means.items()}
     return tree
