@@ -45,7 +45,7 @@ def bundled_scripts() -> str:
     """Give Vega, Vega-Lite and Vega-Embed as one script (0.9 MB), without a network."""
     import vl_convert
 
-    return vl_convert.javascript_bundle(None, VEGA_LITE)
+    return vl_convert.javascript_bundle(None, VEGA_LITE)  # type: ignore[arg-type]
 
 
 def main(page: Path) -> None:
