@@ -134,14 +134,15 @@ def four_ways(finished, tmp_path_factory):
     from tests.scaling.cluster import dask_cluster
 
     start = time.time_ns() % 10**6
-    change = ["-S", "preset=smoke", "-S"]
+    few = "baseline.models=[naive_bayes,majority]"
+    change = ["-S", "preset=smoke", "-S", few, "-S"]
     run(finished, "dvc", "exp", "run", "-n", f"ws{start}", *change, f"baseline.seed={start}", "report")
     run(finished, "git", "checkout", "-q", ".")
     run(finished, "dvc", "exp", "run", "--temp", "-n", f"temp{start}", *change, f"baseline.seed={start + 1}", "report")
     run(finished, "dvc", "exp", "run", "--queue", "-n", f"queue{start}", *change, f"baseline.seed={start + 2},{start + 3}", "report")
     run(finished, "dvc", "queue", "start", "-j", "2")
     wait_for_queue(finished)
-    run(finished, "python", "-m", "stages.plumbing.params", "preset=smoke", f"baseline.seed={start + 4}")
+    run(finished, "python", "-m", "stages.plumbing.params", "preset=smoke", few, f"baseline.seed={start + 4}")
     run(finished, "dvc", "repro", "report")
     with dask_cluster(tmp_path_factory.mktemp("cluster"), code=finished) as address:
         run(finished, "env", f"DASK_SCHEDULER_ADDRESS={address}", "dvc", "exp", "run", "--temp", "-n", f"dask{start}", *change,
@@ -159,6 +160,6 @@ def test_runs_of_every_way_to_start_them_are_in_one_store(finished, four_ways):
     found = [run for run in client.search_runs(["1"], "tags.level = 'cv'", max_results=1000) if run.data.params.get("baseline.seed") in seeds]
     models = {(run.data.params["task"], run.data.params["model"]) for run in found}
     by_seed = {seed: {(r.data.params["task"], r.data.params["model"]) for r in found if r.data.params["baseline.seed"] == seed} for seed in seeds}
-    assert len(models) >= 6
+    assert len(models) >= 4
     assert by_seed == dict.fromkeys(seeds, models)
     assert all(run.data.tags["dvc.exp"].startswith(seeds[run.data.params["baseline.seed"]]) for run in found)
