@@ -1,4 +1,4 @@
-# make: from a fresh clone to the paper's tables.   make test | test-slow | smoke | sweep | ui | bench | lint | sample
+# make: from a fresh clone to the paper's tables.   make test | test-slow | test-long | smoke | sweep | ui | bench | lint | sample
 SHELL := /bin/bash
 VENV ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
@@ -6,7 +6,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: all setup data test test-slow smoke sweep ui bench lint sample lock clean
+.PHONY: all setup data test test-slow test-long smoke sweep ui bench lint sample lock clean
 
 all: data                       ## the paper's experiment: data, flows, models, tables, figures
 	python -m stages.plumbing.params_check
@@ -30,7 +30,10 @@ test: setup                     ## every test that takes less than about 20 s
 	pytest -m "not slow"
 
 test-slow: data                 ## the others
-	pytest -m slow
+	pytest -m "slow and not long"
+
+test-long: data                 ## whole pipelines, sweeps, notebooks and the documents' commands: about an hour
+	pytest -m long
 
 smoke: data                     ## the whole DAG in a few minutes, as an experiment that leaves the workspace alone
 	dvc exp run --temp --name smoke-$$(date +%s) -S preset=smoke

@@ -42,6 +42,14 @@ class Params:
     patience: int
     seed: int
 
+    def __post_init__(self) -> None:
+        """Refuse values that no network can be trained with, by name."""
+        for key in ("width", "batch_size", "epochs", "learning_rate"):
+            if not getattr(self, key) > 0:
+                raise ValueError(f"network.{key} is {getattr(self, key)}; it must be above 0: give another with -S network.{key}=…")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"network.dropout is {self.dropout}; it is a share of neurons, from 0 to below 1")
+
 
 def train_network(features, truth, classes, splits, settings, depth, store, *, benign):  # type: ignore[no-untyped-def]
     """Train and test every protocol (`splits` gives its folds by name); a ProtocolRun for each, by name."""

@@ -43,12 +43,14 @@ def run_block(folder, text):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("block", [b for b in SH if not b.when], ids=lambda block: block.name)
 def test_a_block_runs_in_a_fresh_copy(fresh, block):
     run_block(fresh, block.text)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("block", [b for b in SH if b.when in ("after make", "queue only")], ids=lambda block: block.name)
 def test_a_block_runs_after_make(finished, block):
     run_block(finished, block.text)

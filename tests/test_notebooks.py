@@ -41,6 +41,7 @@ def test_the_rendered_page_has_every_cell_and_is_small(path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_top_to_bottom_on_a_finished_pipeline(path, finished, tmp_path):
     module = renderer()

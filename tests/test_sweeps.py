@@ -11,7 +11,7 @@ from tests.pages.browser import browser_page, needs_chromium, pictures
 from tests.pages.mlflow_pages import mlflow_ui, open_comparison, open_run_table
 from tests.project_copy import ROOT, queue_states, run, wait_for_queue
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 DEPTHS, TASKS, N_FOLDS = (4, 5, 6, 7), ("binary", "multiclass"), 5
 MOST_COLUMNS = 25  # of `dvc exp show --only-changed`: what fits on a wide terminal
 
