@@ -54,3 +54,8 @@ def test_every_data_set_names_its_sources_and_classes(tmp_path, data):
 
 def test_no_value_is_left_open(tmp_path):
     assert "???" not in (ROOT / "params.yaml").read_text()
+
+
+def test_the_detector_keeps_every_setting_of_the_meter():
+    kept, meant = import_module("stages.final").MeterSettings, import_module("stages.meter").Params
+    assert {field.name for field in fields(kept)} == {field.name for field in fields(meant)}
