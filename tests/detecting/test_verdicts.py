@@ -170,8 +170,8 @@ def test_json_lines_are_strict_json_also_with_infinite_features(judge, flows):
     def refuse(text):
         raise AssertionError(text)
 
-    for line in json_lines(judge.judge(broken)[0]).splitlines():
-        json.loads(line, parse_constant=refuse)
+    rows = [json.loads(line, parse_constant=refuse) for line in json_lines(judge.judge(broken)[0]).splitlines()]
+    assert len(rows) == broken.num_rows
 
 
 def test_another_ending_is_refused(judge, tmp_path):
