@@ -6,7 +6,6 @@ python -m stages.fetch d3 d4 --to datasets          python -m stages.fetch d4 --
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pooch
 
 from stages.plumbing.progress import progress_bar
 from stages.plumbing.tables import write_text
+from stages.truth.checksums import SUMS_NAME, format_sums, is_here, read_sums, sha256_of
 from stages.truth.downloads import Catalogue, Download, instructions, read_catalogue
 from stages.truth.resuming import ResumingDownloader, ask_size
 from stages.truth.unpacking import unpack_captures
@@ -23,43 +23,43 @@ UNPACKED_TIMES = 4  # an archive and what is in it need so many times its size; 
 
 
 def fetch(catalogue: Catalogue, folder: Path, *, attempts: int = 5, pause_s: float = 1.0) -> None:
-    """Download what is not there yet.
+    """Download what is not here yet.
 
     Raises
     ------
     OSError
         Not enough space, a server that refuses or keeps breaking off; what has come is kept.
     ValueError
-        A file has other bytes than published or than the first time; it is deleted.
+        A file has other bytes than published or than the first time, or fewer than announced; it is deleted.
     """
     pooch.get_logger().setLevel("ERROR")
     folder.mkdir(parents=True, exist_ok=True)
-    sums = _read_sums(folder)
-    wanted = [download for download in catalogue.downloads if not _is_there(download, folder, sums)]
+    sums = read_sums(folder)
+    wanted = [download for download in catalogue.downloads if not is_here(download, folder, sums)]
     sizes = {download: ask_size(download.url) for download in wanted}
     _check_space(sizes, folder)
     with progress_bar(total=sum(size or 0 for size in sizes.values()), unit="B", description=catalogue.folder) as bar:
-        for download in wanted:
+        for download, size in sizes.items():
             target = folder / download.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            downloader = ResumingDownloader(
-                target.with_name(f".{target.name}.part"), attempts=attempts, pause_s=pause_s, progress=bar.update
-            )
+            part = target.with_name(f".{target.name}.part")
+            downloader = ResumingDownloader(part, attempts=attempts, pause_s=pause_s, progress=bar.update)
             known = download.sha256 or sums.get(download.name)
             target.unlink(missing_ok=True)
             pooch.retrieve(download.url, known and f"sha256:{known}", fname=target.name, path=target.parent, downloader=downloader)
-            sums[download.name] = _sha256(target)
+            _check_length(target, size, download.url)
+            sums[download.name] = sha256_of(target)
             if download.unpack:
                 unpack_captures(target, target.parent)
-            write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())), folder / "SHA256SUMS")
+            write_text(format_sums(sums), folder / SUMS_NAME)
 
 
-def _is_there(download: Download, folder: Path, sums: dict[str, str]) -> bool:
-    """Tell whether a file is there with the right bytes; an unpacked archive may have been deleted."""
-    target, known = folder / download.name, download.sha256 or sums.get(download.name)
-    if download.unpack and not target.is_file():
-        return download.name in sums and (folder / download.name.replace(".tar.gz", ".pcap")).is_file()
-    return target.is_file() and known == _sha256(target)
+def _check_length(target: Path, size: int | None, url: str) -> None:
+    """Refuse a file shorter than the server announced before; without a published hash nothing else would show it."""
+    came = target.stat().st_size
+    if size is not None and came < size:
+        target.unlink()
+        raise ValueError(f"{url}: {came:,} bytes came of the {size:,} that the server announced; deleted, run again to fetch it anew")
 
 
 def _check_space(sizes: dict[Download, int | None], folder: Path) -> None:
@@ -75,19 +75,6 @@ def _check_space(sizes: dict[Download, int | None], folder: Path) -> None:
         raise OSError(
             f"{folder}: {needed / 1e9:,.2f} GB needed, {free / 1e9:,.2f} GB free; choose less with --parts, or another folder with --to"
         )
-
-
-def _read_sums(folder: Path) -> dict[str, str]:
-    """Read the hashes of earlier downloads."""
-    path = folder / "SHA256SUMS"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-
-
-def _sha256(path: Path) -> str:
-    """Hash a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def main() -> None:

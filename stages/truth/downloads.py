@@ -41,7 +41,7 @@ def read_catalogue(dataset: str, parts: Sequence[str] = (), base: str = "") -> C
     dataset : str
         `d3` or `d4`.
     parts : sequence of str
-        Days or scenarios (34-1 is enough for CTU-IoT-Malware-Capture-34-1); empty takes all.
+        Days or scenarios (34-1 is enough for CTU-IoT-Malware-Capture-34-1); empty takes all but those to be had by name only.
     base : str
         Another address instead of the publisher's.
 
@@ -54,7 +54,7 @@ def read_catalogue(dataset: str, parts: Sequence[str] = (), base: str = "") -> C
     if dataset not in known or dataset == "by_hand":
         raise ValueError(f"dataset {dataset!r} is unknown; there are d1, d2, d3, d4")
     entry = known[dataset]
-    chosen = [_find_part(part, entry["parts"]) for part in parts] or entry["parts"]
+    chosen = [_find_part(part, entry["parts"] + entry.get("by_name", [])) for part in parts] or entry["parts"]
     files: list[tuple[dict[str, Any], dict[str, str]]] = [(spec, {}) for spec in entry["always"]] + [
         (spec, _words(part)) for part in chosen for spec in entry["files"]
     ]

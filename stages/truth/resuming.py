@@ -13,6 +13,7 @@ import urllib3
 
 TIMEOUT_S = (10, 60)
 CHUNK_BYTES = 1 << 20
+BUSY = (429, 500, 502, 503, 504)  # worth another try; other refusals are final
 Progress = Callable[[int], object]
 
 
@@ -28,7 +29,7 @@ class ResumingDownloader:
     pause_s : float
         Wait after the first failure; doubles with each.
     progress : callable
-        Told the number of new bytes (negative when the server made us start again).
+        Told the number of new bytes, those of an earlier run first (negative when the server made us start again).
     """
 
     def __init__(self, part: Path, *, attempts: int = 5, pause_s: float = 1.0, progress: Progress = lambda n_bytes: None) -> None:
@@ -43,6 +44,7 @@ class ResumingDownloader:
             The server refuses, or the connection keeps breaking; says how much came.
         """
         failures = 0
+        self.progress(self._size())
         while True:
             before = self._size()
             try:
@@ -69,6 +71,8 @@ class ResumingDownloader:
             if response.status_code == 416 or (response.status_code == 206 and not _starts_at(response, have)):
                 self._start_again(have)
                 raise ShortError("the server has another length than before")
+            if response.status_code in BUSY:
+                raise ShortError(f"the server says {response.status_code} {response.reason}")
             if not response.ok:
                 raise OSError(f"{url}: the server says {response.status_code} {response.reason}")
             if have and response.status_code != 206:
@@ -90,7 +94,7 @@ class ResumingDownloader:
 
 
 class ShortError(Exception):
-    """Less came than was announced."""
+    """Less came than was announced, or nothing yet."""
 
 
 def ask_size(url: str) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -15,8 +17,11 @@ import numpy as np
 import pytest
 
 from stages.fetch import fetch
+from stages.truth.checksums import sha256_of
 from stages.truth.downloads import Catalogue, Download, instructions, read_catalogue
+from stages.truth.resuming import ResumingDownloader
 from stages.truth.unpacking import unpack_captures
+from tests.shared import SHARED, needs_shared
 
 CONTENT = np.random.default_rng(5).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -35,12 +40,14 @@ class Handler(BaseHTTPRequestHandler):
         self.requests.append(("HEAD", self.path, ""))
         self.send_response(404 if "/missing" in self.path else 200)
         if "/nolength" not in self.path:
-            self.send_header("Content-Length", str(len(self.content())))
+            self.send_header("Content-Length", "0" if "/headzero" in self.path else str(len(self.content())))
         self.end_headers()
 
     def do_GET(self) -> None:
         asked = self.headers.get("Range", "")
         self.requests.append(("GET", self.path, asked))
+        if "/busy" in self.path and len([one for one in self.requests if one[0] == "GET"]) < 3:
+            return self.answer(503, b"", 0)
         content = self.content()
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and "/norange" not in self.path else 0
         if start >= len(content):
@@ -57,6 +64,8 @@ class Handler(BaseHTTPRequestHandler):
             body = body[:100_000]
         if "/dead" in self.path:
             body = b""
+        if "/short" in self.path:  # a length that is a lie, and kept
+            body, announced = body[:1_000], 1_000
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{start + announced - 1}/{start + announced}")
         self.send_header("Content-Length", str(announced))
@@ -135,6 +144,53 @@ def test_part_longer_than_the_file_is_thrown_away(server, tmp_path: Path) -> Non
     assert (tmp_path / "a.pcap").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize(("sha256", "complaint"), [(SHA256, SHA256), (None, "1,000 bytes came of the 300,000")])
+def test_server_that_announces_and_sends_too_little_is_found_out_with_and_without_a_published_hash(
+    server, tmp_path: Path, sha256: str | None, complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        get(one(f"{server[0]}/short", sha256), tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
+
+
+def test_server_that_says_zero_bytes_when_asked_for_the_size_is_still_used(server, tmp_path: Path) -> None:
+    get(one(f"{server[0]}/headzero", None), tmp_path)
+    assert (tmp_path / "a.pcap").read_bytes() == CONTENT
+
+
+def test_busy_server_is_asked_again_and_given_up_after_the_last_attempt(server, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"broke off 1 times in a row; .*503"):
+        fetch(one(f"{server[0]}/busy"), tmp_path, attempts=1, pause_s=0.0)
+    get(one(f"{server[0]}/busy"), tmp_path)
+    assert (tmp_path / "a.pcap").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("mischief", ["a", "breaks", "norange"])
+def test_progress_ends_at_the_size_of_the_file_whatever_happens_on_the_way(server, tmp_path: Path, mischief: str) -> None:
+    part, steps = tmp_path / ".part", []
+    part.write_bytes(CONTENT[:5_000])
+    ResumingDownloader(part, attempts=3, pause_s=0.0, progress=steps.append)(f"{server[0]}/{mischief}", str(tmp_path / "a"), None)
+    assert sum(steps) == len(CONTENT)
+    assert steps[0] == 5_000
+
+
+def test_command_fetches_what_is_missing_and_ends_in_dvc_add_or_in_one_line_of_what_failed(server, tmp_path: Path) -> None:
+    def run(dataset: str, base: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "stages.fetch", dataset, "--parts", "16-09-23", "--to", str(tmp_path / "datasets"), "--base", base]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    done = run("d3", server[0])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(f"now: dvc add {tmp_path}/datasets/D3")
+    assert "2 files to fetch" in done.stderr
+    assert (tmp_path / "datasets/D3/16-09-23.pcap").read_bytes() == CONTENT
+    assert (tmp_path / "datasets/D3/List_Of_Devices.txt").is_file()
+    assert "0 files to fetch" in run("d3", server[0]).stderr
+    wrong = run("d4", server[0])
+    assert wrong.returncode == 1
+    assert wrong.stderr.strip().startswith("error: d4: '16-09-23' is none of CTU-IoT-Malware-Capture-34-1")
+
+
 def test_dead_server_is_given_up_with_what_came_kept(server, tmp_path: Path) -> None:
     (tmp_path / ".a.pcap.part").write_bytes(CONTENT[:7])
     with pytest.raises(OSError, match=r"broke off 3 times in a row; 7 bytes are kept"):
@@ -205,6 +261,19 @@ def test_catalogue_names_days_scenarios_and_published_hashes() -> None:
     assert log.url.endswith("/CTU-IoT-Malware-Capture-34-1/bro/conn.log.labeled")
     with pytest.raises(ValueError, match="'99-1' is none of"):
         read_catalogue("d4", ["99-1"])
+
+
+@pytest.mark.parametrize("scenario", ["8-1", "20-1", "21-1", "42-1"])
+def test_small_scenarios_of_other_malware_come_by_name_only_and_with_hashes(scenario: str) -> None:
+    capture, log = read_catalogue("d4", [scenario]).downloads
+    assert capture.name.startswith(f"CTU-IoT-Malware-Capture-{scenario}/") and capture.sha256 and log.sha256
+    assert capture not in read_catalogue("d4").downloads
+
+
+@needs_shared
+def test_published_hash_of_scenario_8_1_is_that_of_the_capture_at_hand() -> None:
+    capture = next((SHARED / "captures/iot23").glob("CTU-IoT-Malware-Capture-8-1_*.pcap"))
+    assert read_catalogue("d4", ["8-1"]).downloads[0].sha256 == sha256_of(capture)
 
 
 def test_datasets_behind_a_login_come_with_instructions_that_end_in_dvc_add() -> None:
