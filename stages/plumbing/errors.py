@@ -6,6 +6,8 @@ import errno
 import sys
 from collections.abc import Callable
 
+from stages.plumbing.greetings import without_greetings
+
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_DISK = (
     ": the disk is full. Nothing half-written was left; make room (`du -sh .dvc/cache`, `dvc gc --workspace`) and run the same command again"
@@ -19,7 +21,9 @@ def run_plainly(main: Callable[[], int | None]) -> None:
     what was wanted, where, and what to do; MemoryError says that it ran out of memory. Everything else is a fault of the program and keeps its traceback.
     """
     try:
-        sys.exit(main() or 0)
+        with without_greetings():
+            code = main() or 0
+        sys.exit(code)
     except KeyError as error:
         sys.exit(f"error: {error.args[0] if error.args else error}")
     except (ValueError, OSError, FloatingPointError) as error:
