@@ -15,7 +15,7 @@ import yaml
 
 from stages.plumbing.tables import replacing, write_json, write_table
 from stages.truth.cic_tables import How, Imported, import_table
-from stages.truth.sources import table_labels
+from stages.truth.truth_files import table_labels
 
 
 def import_tables(paths: list[Path], how: How) -> Imported:

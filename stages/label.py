@@ -22,8 +22,8 @@ from stages.plumbing.parallel import parallel_map
 from stages.plumbing.params import Data, read_data, read_section
 from stages.plumbing.tables import read_table, write_json, write_table
 from stages.truth.labelling import Part, check_labels, join_labels, rows_by_capture, summarise
-from stages.truth.sources import Truth, list_captures, missing_captures, open_truth
-from stages.truth.verdicts import Notice
+from stages.truth.named_captures import check_captures
+from stages.truth.sources import Truth, open_truth
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def label_source(source: str, flows: pa.Table, data: Data, params: Params, packe
     options = data.sources[source]
     folder = data.root / str(options.get("folder", "."))
     truth = open_truth(source, options, data.root, data.benign)
-    notices = _check_captures(source, truth, folder, params)
+    notices = check_captures(source, truth.names, folder, params.missing_captures)
     rows = list(rows_by_capture(flows))
     judge = partial(_label_one, truth=truth, folder=folder, packets=packets)
     n_bytes = sum((folder / name).stat().st_size for name, _ in rows if (folder / name).is_file())
@@ -59,19 +59,6 @@ def _label_one(item: tuple[str, pa.Table], *, truth: Truth, folder: Path, packet
         return packets(folder / capture)
 
     return truth.label(capture, flows, read_packets)
-
-
-def _check_captures(source: str, truth: Truth, folder: Path, params: Params) -> list[Notice]:
-    """Complain about captures that the truth names and that are not there."""
-    if params.missing_captures not in {"error", "warn"}:
-        raise KeyError(f"label.missing_captures is {params.missing_captures!r}; known are error, warn")
-    missing = missing_captures(truth, list_captures(folder)) if truth.names else []
-    if not missing:
-        return []
-    message = f"{source}: the ground truth names {', '.join(missing[:5])}{' …' if missing[5:] else ''}, not found below {folder}"
-    if params.missing_captures == "error":
-        raise FileNotFoundError(f"{message} ({len(missing)} captures). Get them, or go on without by `-S label.missing_captures=warn`")
-    return [Notice("missing_capture", "warning", len(missing), message)]
 
 
 def main() -> None:

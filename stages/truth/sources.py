@@ -1,12 +1,10 @@
 """Open the ground truth of a source: from its entry in the parameters to an object that labels captures one by one.
 
-This is where truth files are found and read. What a source's entry can say is listed in the option classes below.
+What a source's entry can say is listed in the option classes below.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import partial
@@ -15,13 +13,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import yaml
 
 from stages.truth.devices import label_by_device, read_devices
-from stages.truth.display_filter import parse_filter
 from stages.truth.folders import label_by_endpoint, read_hosts
+from stages.truth.label_table import read_label_table, rules_of_row
 from stages.truth.rule_labels import book_packets, label_by_rules
 from stages.truth.rules import Rule, plain_name, read_filter_table, read_rules
+from stages.truth.truth_files import IOT23, find_log, read_categories, read_families, read_text
 from stages.truth.verdicts import CaptureLabels, Verdict
 from stages.truth.zeek_join import label_by_connections
 from stages.truth.zeek_log import read_connections
@@ -30,8 +28,6 @@ Packets = Callable[[], Iterable[pa.RecordBatch]]
 LabelCapture = Callable[[str, pa.Table, Packets], tuple[str, CaptureLabels]]
 T = TypeVar("T")
 
-HERE = Path(__file__).parent
-CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap")
 _NOT_OURS = {"kind", "folder", "watch"}
 
 
@@ -137,27 +133,10 @@ def open_truth(source: str, options: Mapping[str, Any], root: Path, benign: str)
     return kinds[kind](source, options, root, folder, benign)
 
 
-def list_captures(folder: Path) -> list[str]:
-    """Name the captures below a folder, relative to it, compressed ones with their ending."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path.relative_to(folder).as_posix() for path in files if plain_name(path.name).endswith(CAPTURE_ENDINGS))
-
-
-def missing_captures(truth: Truth, captures: Sequence[str]) -> list[str]:
-    """Name the captures that the truth speaks of and that are not there."""
-    known = {plain_name(capture) for capture in captures} | {plain_name(capture).rpartition("/")[2] for capture in captures}
-    return [name for name in truth.names if plain_name(name) not in known]
-
-
-def table_labels() -> dict[str, str]:
-    """Give the classes of labels in flow tables from elsewhere, by the label in lower case."""
-    return _categories("tables")
-
-
 def _open_packet_filters(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """D1."""
     opts = _options(source, options, PacketFilters)
-    rules = read_filter_table(_read_text(root / opts.rules), opts.categories or _categories("packet_filters"), opts.rules)
+    rules = read_filter_table(read_text(root / opts.rules), opts.categories or read_categories("packet_filters"), opts.rules)
     default = Verdict(benign, "", "no rule matches")
 
     def label(capture: str, flows: pa.Table, packets: Packets) -> tuple[str, CaptureLabels]:
@@ -171,12 +150,12 @@ def _open_packet_filters(source: str, options: Mapping[str, Any], root: Path, fo
 def _open_folders(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """D2."""
     opts = _options(source, options, Folders)
-    attackers, targets = read_hosts(_read_text(root / opts.hosts), opts.hosts)
+    attackers, targets = read_hosts(read_text(root / opts.hosts), opts.hosts)
     judge = partial(
         label_by_endpoint,
         attackers=attackers,
         targets=targets,
-        categories=opts.categories or _categories("folders"),
+        categories=opts.categories or read_categories("folders"),
         background=opts.background,
     )
     return Truth(lambda capture, flows, packets: (source, judge(capture, flows)))
@@ -185,15 +164,15 @@ def _open_folders(source: str, options: Mapping[str, Any], root: Path, folder: P
 def _open_mac_list(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """D3."""
     opts = _options(source, options, MacList)
-    devices = read_devices(_read_text(root / opts.devices), _categories("non_iot_devices"), opts.devices)
+    devices = read_devices(read_text(root / opts.devices), read_categories("non_iot_devices"), opts.devices)
     return Truth(lambda capture, flows, packets: (source, label_by_device(capture, flows, devices, benign=benign, iot_only=opts.iot_only)))
 
 
 def _open_zeek(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """D4."""
     opts = _options(source, options, Zeek)
-    families = _scenario_families(root / opts.scenarios if opts.scenarios else HERE / "iot23_scenarios.csv")
-    categories = opts.categories or _categories("zeek")
+    families = read_families(root / opts.scenarios if opts.scenarios else IOT23)
+    categories = opts.categories or read_categories("zeek")
     if unknown := [family for family in opts.families if family not in families.values()]:
         raise ValueError(
             f"data.sources.{source}.families: no scenario has {', '.join(map(repr, unknown))}; known are "
@@ -211,7 +190,7 @@ def _open_zeek(source: str, options: Mapping[str, Any], root: Path, folder: Path
         if family not in opts.families:
             apart = Verdict("", "", f"scenario of {family}, not chosen by `families`")
             return source, CaptureLabels(capture, scenario, (apart,), np.zeros(flows.num_rows, dtype=np.int32))
-        connections = read_connections(_find_log(folder / capture, folder))
+        connections = read_connections(find_log(folder / capture, folder))
         labels = label_by_connections(
             capture,
             scenario,
@@ -229,8 +208,8 @@ def _open_zeek(source: str, options: Mapping[str, Any], root: Path, folder: Path
 def _open_label_table(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """A table of captures."""
     opts = _options(source, options, LabelTable)
-    rows = _read_label_table(_read_text(root / opts.table), opts.table)
-    special = read_rules(_read_text(Path(opts.rules)), opts.rules)[0] if opts.rules else []
+    rows = read_label_table(read_text(root / opts.table), opts.table)
+    special = read_rules(read_text(Path(opts.rules)), opts.rules)[0] if opts.rules else []
     rest = Verdict(benign, "background", "no rule of the capture matches")
 
     def label(capture: str, flows: pa.Table, packets: Packets) -> tuple[str, CaptureLabels]:
@@ -238,7 +217,7 @@ def _open_label_table(source: str, options: Mapping[str, Any], root: Path, folde
         if row is None:
             labels = CaptureLabels(capture, capture, (), np.full(flows.num_rows, -1, dtype=np.int32))
             return source, labels
-        rules = _rules_of_row(row, special, opts)
+        rules = rules_of_row(row, special, table=opts.table, rules=opts.rules)
         whole = Verdict(row["class"], row["activity"], "whole capture")
         return row["environment"], _label_with_rules(
             capture, f"{row['environment']}/{row['group']}", flows, packets, rules, rest if rules else whole
@@ -252,7 +231,7 @@ def _open_own_rules(source: str, options: Mapping[str, Any], root: Path, folder:
     opts = _options(source, options, OwnRules)
     if opts.group_by not in {"capture", "folder"}:
         raise KeyError(f"data.sources.{source}.group_by is {opts.group_by!r}; known are capture, folder")
-    rules, default = read_rules(_read_text(root / opts.rules), opts.rules)
+    rules, default = read_rules(read_text(root / opts.rules), opts.rules)
     rest = Verdict(default, "", "no rule matches") if default else None
 
     def label(capture: str, flows: pa.Table, packets: Packets) -> tuple[str, CaptureLabels]:
@@ -273,73 +252,6 @@ def _label_with_rules(
     return label_by_rules(capture, group, numbers, rules, book_packets(rules, packets()), default=default)
 
 
-def _rules_of_row(row: Mapping[str, str], special: Sequence[Rule], opts: LabelTable) -> list[Rule]:
-    """Give the rules of one row of a label table: none, its own filter, or those of the rules file."""
-    if not row["rule"]:
-        return []
-    rules = [rule for rule in special if rule.applies_to(row["file"])]
-    if rules:
-        return rules
-    try:
-        return [Rule(row["rule"], row["class"], row["activity"], parse_filter(row["rule"]))]
-    except ValueError as error:
-        raise ValueError(
-            f"{opts.table}: {row['file']} has the rule {row['rule']!r}, which is no display filter, and "
-            f"{opts.rules or 'no rules file'} says nothing about it"
-        ) from error
-
-
-def _read_label_table(text: str, where: str) -> dict[str, dict[str, str]]:
-    """Read the table; captures by their name without the compression's ending."""
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    wanted = ("file", "environment", "group", "class", "activity", "rule")
-    if missing := [name for name in wanted if name not in (reader.fieldnames or [])]:
-        raise ValueError(
-            f"{where}: missing column {', '.join(map(repr, missing))}; came {', '.join(map(repr, reader.fieldnames or [])) or 'nothing'}"
-        )
-    rows: dict[str, dict[str, str]] = {}
-    for line, row in enumerate(reader, start=2):
-        entry = {name: (row[name] or "").strip() for name in wanted}
-        if empty := [name for name in ("file", "environment", "group", "class") if not entry[name]]:
-            raise ValueError(f"{where}, line {line}: {', '.join(empty)} is empty")
-        if plain_name(entry["file"]) in rows:
-            raise ValueError(f"{where}, line {line}: {entry['file']} comes twice")
-        rows[plain_name(entry["file"])] = entry
-    return rows
-
-
-def _find_log(capture: Path, folder: Path) -> Path:
-    """Find the connection log of a capture: beside it, in a folder beside it, or further up within the source."""
-    for place in capture.parents:
-        patterns = (
-            f"{plain_name(capture.name)}*conn*log.labeled",
-            "conn.log.labeled",
-            "bro/conn.log.labeled",
-            "zeek/conn.log.labeled",
-            "*conn.log.labeled",
-            "*labeled.csv",
-        )
-        for pattern in patterns:
-            if found := sorted(place.glob(pattern)):
-                return found[0]
-        if place == folder:
-            break
-    raise FileNotFoundError(f"{capture}: no conn.log.labeled beside it or in the folders above it up to {folder}")
-
-
-def _scenario_families(path: Path) -> dict[str, str]:
-    """Read which malware each scenario has."""
-    rows = list(csv.DictReader(io.StringIO(_read_text(path))))
-    if not rows or not {"scenario", "malware"} <= set(rows[0]):
-        raise ValueError(f"{path}: wanted the columns scenario and malware")
-    return {row["scenario"]: row["malware"] for row in rows}
-
-
-def _categories(kind: str) -> Any:
-    """Read the project's own mapping of published words to classes."""
-    return yaml.safe_load(_read_text(HERE / "categories.yaml"))[kind]
-
-
 def _options(source: str, options: Mapping[str, Any], kind: type[T]) -> T:
     """Check a source's entry against its kind."""
     given = {key: value for key, value in options.items() if key not in _NOT_OURS}
@@ -351,15 +263,3 @@ def _options(source: str, options: Mapping[str, Any], kind: type[T]) -> T:
     if missing := [name for name, is_required in known.items() if is_required and name not in given]:
         raise KeyError(f"data.sources.{source}: option {', '.join(missing)} is missing for kind {options['kind']}")
     return kind(**given)
-
-
-def _read_text(path: Path) -> str:
-    """Read a truth file as UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: this truth file is not there; it is named in section `data` of the parameters") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); convert it, for example with `iconv -f latin1 -t utf-8`"
-        ) from error

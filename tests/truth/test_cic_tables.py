@@ -14,7 +14,7 @@ from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
 from stages.import_table import import_tables
 from stages.truth.cic_tables import How, Imported, import_table
 from stages.truth.column_names import match_header, words_of
-from stages.truth.sources import table_labels
+from stages.truth.truth_files import table_labels
 
 SHARED = Path("../shared")
 HOW = How("elsewhere", table_labels())

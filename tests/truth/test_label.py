@@ -20,9 +20,10 @@ from stages.flowmeter.packets import packet_batches
 from stages.flowmeter.schema import TRUTH_NAMES
 from stages.label import Params, label_source
 from stages.plumbing.params import Data
+from stages.truth.named_captures import list_captures
 from stages.truth.rule_labels import book_packets, label_by_rules
 from stages.truth.rules import read_rules
-from stages.truth.sources import list_captures, open_truth
+from stages.truth.sources import open_truth
 from stages.truth.verdicts import Verdict
 from stages.truth.zeek_join import label_by_connections
 from stages.truth.zeek_log import read_connections
