@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 
-from stages.auditing.sections import Section, Table
+from stages.auditing.section import Section, Table
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }

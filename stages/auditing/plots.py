@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 
@@ -108,8 +110,7 @@ def _durations(durations_s: Mapping[str, np.ndarray]) -> Figure:
 
 def _correlations(correlations: np.ndarray) -> Figure:
     """Rank correlations of the features, in the schema's order."""
-    figure = Figure(figsize=(6.2, 5.4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _blank(6.2, 5.4)
     image = axes.imshow(correlations, vmin=-1, vmax=1, cmap="RdBu_r", interpolation="nearest")
     axes.set_xlabel("feature number, constant ones left out")
     figure.colorbar(image, label="Spearman's rank correlation")
@@ -136,12 +137,20 @@ def _bars(names: Sequence[str], kinds: Mapping[str, Mapping[str, float]], label:
 
 def _new(label: str, *, height: float) -> tuple[Figure, Any]:
     """Start a figure with a horizontal axis from 0 to 1."""
-    figure = Figure(figsize=(8.4, height), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _blank(8.4, height)
     axes.set_xlabel(label)
     axes.set_xlim(0, 1)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _blank(width: float, height: float) -> tuple[Figure, Any]:
+    """Start an empty figure; sizes in inches."""
+    # imported here: the stage's other work and its --help need no drawing, which takes most of a second to load
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
 
 
 def _png(figure: Figure) -> bytes:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.tree import DecisionTreeClassifier
 
 DEPTHS = (1, 3, 10)
 
@@ -32,6 +30,10 @@ def probe_sources(
         Balanced accuracies of trees of depth 1, 3 and 10, chance, and the features the deepest relied on; None with fewer than
         two sources.
     """
+    # imported here: it takes more than a second, and the stage's --help and its errors need no tree
+    from sklearn.metrics import balanced_accuracy_score
+    from sklearn.tree import DecisionTreeClassifier
+
     present = np.unique(sources)
     if len(present) < 2:
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,8 @@ from stages.audit import Params, audit
 from stages.auditing.investigate import Findings
 from stages.auditing.page import write_html, write_markdown
 from stages.auditing.plots import draw_figures
-from stages.auditing.sections import Section, Table, write_sections
+from stages.auditing.section import Section, Table
+from stages.auditing.sections import write_sections
 from stages.flowmeter.schema import MODEL_FEATURE_NAMES
 from stages.plumbing.params import Data
 from stages.truth.integration import DATASET_SCHEMA
@@ -119,6 +122,13 @@ def test_empty_dataset_and_unknown_class_are_refused(tmp_path: Path) -> None:
         audit(pq.ParquetFile(tmp_path / "empty.parquet"), DATA, PARAMS, {}, {})
     with pytest.raises(ValueError, match="class DOS"):
         audit(dataset(tmp_path), Data("t", Path(), {}, ("BENIGN",), "BENIGN"), PARAMS, {}, {})
+
+
+def test_audit_starts_without_what_only_its_drawing_and_fitting_need() -> None:
+    heavy = {"matplotlib", "sklearn", "scipy", "pandas", "tensorflow", "numba", "mlflow"}
+    code = f"import sys, stages.audit; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
 def test_cells_that_start_like_numbers_but_are_words_are_set_to_the_left() -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from stages.flowmeter.schema import IDENTITY_NAMES, MODEL_FEATURE_NAMES, TRUTH_NAMES
 from stages.integrate import Params, integrate
@@ -136,6 +141,29 @@ def test_table_shows_the_papers_figures_beside_ours() -> None:
 def test_table_of_other_sources_does_not_mention_the_paper() -> None:
     text = table2_markdown({"home": {"BENIGN": 5, "DOS": 6}}, CLASSES)
     assert text == "| Dataset | Flows | BENIGN | DOS |\n|---|---:|---:|---:|\n| home | 11 | 5 | 6 |\n| **Sum** | 11 | 5 | 6 |\n"
+
+
+def test_only_sources_of_the_parameters_are_read_whatever_an_earlier_choice_of_data_left_in_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "out/labelled").mkdir(parents=True)
+    for source in ("home", "stale"):
+        pq.write_table(labelled(source, ["BENIGN", "DOS"]), tmp_path / f"out/labelled/{source}.parquet")
+    pq.write_table(pa.table({"not": ["ours"]}), tmp_path / "out/labelled/stale.apart.parquet")
+    data = {"name": "t", "root": ".", "classes": list(CLASSES), "benign": "BENIGN", "sources": {"home": {"kind": "rules"}}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"data": data, "integrate": {"keep": {}, "seed": 7}}), encoding="utf-8")
+    command = [sys.executable, "-m", "stages.integrate", "--labelled", "out/labelled", "--out", "out/dataset"]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path.cwd())}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert count_flows(pq.read_table(tmp_path / "out/dataset/flows.parquet")) == {"home": {"BENIGN": 1, "DOS": 1}}
+    (tmp_path / "out/labelled/home.parquet").unlink()
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path.cwd())}, capture_output=True, text=True)
+    assert (done.returncode, "home.parquet" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
+
+
+@pytest.mark.parametrize("script", ["integrate", "fetch", "import_table"])
+def test_stages_without_models_or_pictures_start_without_their_libraries(script: str) -> None:
+    heavy = {"matplotlib", "sklearn", "scipy", "pandas", "tensorflow", "numba", "mlflow"}
+    done = subprocess.run([sys.executable, "-c", f"import sys, stages.{script}; print(*{heavy} & set(sys.modules))"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
 def test_table_from_elsewhere_joins_a_dataset(tmp_path: Path) -> None:

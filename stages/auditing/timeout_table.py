@@ -1,0 +1,45 @@
+"""The effect of other flow timeouts as a table: how many flows, of which classes, and what one tree scores on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MeanAndStd = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Metered:
+    """What one flow timeout gave: flows per class after cleaning; per task and split the tree's scores by name, each mean and std."""
+
+    flow_timeout_s: float
+    flows: Mapping[str, int]
+    scores: Mapping[str, Mapping[str, MeanAndStd]]
+
+
+def timeout_table(metered: Sequence[Metered], classes: Sequence[str]) -> str:
+    """Write one table of flows and one of scores, a line per timeout, as Markdown.
+
+    Parameters
+    ----------
+    metered : sequence of Metered
+        All with the same tasks and splits; at least one.
+    classes : sequence of str
+        The columns of the first table, in order.
+    """
+    lines = [f"| flow timeout, s | flows | {' | '.join(classes)} |", "|---:|---:|" + "---:|" * len(classes)]
+    for row in metered:
+        total = sum(row.flows.values())
+        shares = (f"{row.flows.get(name, 0):,} ({100 * row.flows.get(name, 0) / max(total, 1):.1f} %)" for name in classes)
+        lines.append(f"| {row.flow_timeout_s:g} | {total:,} | {' | '.join(shares)} |")
+    columns = list(metered[0].scores)
+    lines += ["", f"| flow timeout, s | {' | '.join(f'{column}: acc. / macro F' for column in columns)} |", "|---:|" + "---:|" * len(columns)]
+    for row in metered:
+        cells = (f"{_score(row.scores[column]['accuracy'])} / {_score(row.scores[column]['f1_macro'])}" for column in columns)
+        lines.append(f"| {row.flow_timeout_s:g} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _score(mean_and_std: MeanAndStd) -> str:
+    """Write a score with its spread over folds."""
+    return "{:.4f} ± {:.4f}".format(*mean_and_std)
