@@ -1,6 +1,7 @@
 # make: from a fresh clone to the paper's tables.   make test | test-slow | test-long | smoke | sweep | ui | bench | lint | sample
 SHELL := /bin/bash
 VENV ?= .venv
+UI_PORT ?= 5000
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -42,9 +43,13 @@ sweep: data                     ## depth, two at a time
 	dvc exp run --queue -S preset=smoke -S 'network.depths=[4],[5],[6],[7]' report
 	dvc queue start -j 2
 
-ui: setup                       ## MLflow on this machine only
-	@echo "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=compare&compareRunsMode=CHART"
-	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" --host 127.0.0.1 --port 5000
+ui: setup                       ## MLflow on this machine only; runs on a server are shown by the server
+ifneq ($(filter http%,$(MLFLOW_TRACKING_URI)),)
+	@echo "the runs are on the server that MLFLOW_TRACKING_URI names: $(MLFLOW_TRACKING_URI)"
+else
+	@echo "http://127.0.0.1:$(UI_PORT)/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=compare&compareRunsMode=CHART"
+	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" --host 127.0.0.1 --port $(UI_PORT) --workers 1
+endif
 
 bench: setup                    ## speed and memory, one table per part
 	python -m tests.bench.bench_meter

@@ -4,6 +4,7 @@ A block in `sh` is run by tests/test_docs.py; a comment before it says where and
 
     (no comment)                in a fresh copy of the project with the sample
     <!-- test: after make -->   in a copy whose pipeline is finished, in the order of the page
+    <!-- test: with captures -->   as before, where capture.pcap, monday.pcap and the like lie; also blocks in `python`
     <!-- test: queue only -->   as before; the queue is filled and emptied, nothing is computed
     <!-- test: cluster -->, server, make …   by a test of its own (see test_docs.OWN_TESTS), or it needs what a test cannot have
 
@@ -18,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FENCE = re.compile(r"(?:<!-- test: (?P<when>[^>]*?) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)```", re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"(?:<!-- test: (?P<when>[^>]*?) -->\n *)?```(?P<kind>\w*)\n(?P<text>.*?)```", re.DOTALL)
 FIRST_WORDS = ("python", "dvc", "make", "mlflow", "git")
 
 
@@ -40,8 +42,8 @@ class Block:
 def blocks() -> list[Block]:
     """Every fenced block of README.md and docs/."""
     found = []
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
         for match in FENCE.finditer(text):
             line = text.count("\n", 0, match.start("text")) + 1
             found.append(Block(path.name, line, match["kind"], match["when"] or "", match["text"]))
@@ -49,14 +51,20 @@ def blocks() -> list[Block]:
 
 
 def commands() -> list[tuple[str, list[str]]]:
-    """(page and line, words) of every command line of ours in `sh` blocks and in blocks without a language."""
+    """(page and line, words) of every command line of ours in `sh` blocks, and in the text between blocks (`make ui`)."""
+    lines = [(f"{block.page}:{block.line + number}", line) for block in blocks() if block.kind == "sh"
+             for number, line in enumerate(block.text.splitlines())]  # fmt: skip
+    return [(place, words) for place, line in lines + _shown_in_text() for words in _simple_commands(line)]
+
+
+def _shown_in_text() -> list[tuple[str, str]]:
+    """(page and line, command) of code in running text and table cells that begins like a command, `…` left out."""
     found = []
-    for block in blocks():
-        if block.kind not in ("", "sh", "bash", "console"):
-            continue
-        for number, line in enumerate(block.text.splitlines()):
-            for words in _simple_commands(line):
-                found.append((f"{block.page}:{block.line + number}", words))
+    for path in PAGES:
+        text = FENCE.sub(lambda match: "\n" * match[0].count("\n"), path.read_text(encoding="utf-8"))
+        for number, line in enumerate(text.splitlines(), 1):
+            shown = [re.sub(r"( --?\w+)? ?…", "", code.replace("\\|", "|")) for code in re.findall(r"`([^`]+)`", line)]
+            found += [(f"{path.name}:{number}", code) for code in shown if len(code.split()) > 1]
     return found
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from stages.flowmeter.schema import MODEL_FEATURE_NAMES
 from stages.plumbing.params import compose
 from stages.testbed.__main__ import main as write_sample
+from tests.plumbing.terminal import on_terminal
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["network.epochs=2", "network.depths=[4]", "baseline.models=[naive_bayes,majority]", "split.folds=3"]
@@ -22,10 +24,14 @@ SOURCES = ["D1", "D2", "D3", "D4"]
 pytestmark = pytest.mark.slow
 
 
+def environment(folder):
+    """A shell's in `folder`, with the project's code."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder), "PYTHONWARNINGS": "ignore"}
+
+
 def run(folder, *words, ok=True):
     """Run one stage in `folder` with the project's code."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, env=environment)
+    done = subprocess.run([sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, env=environment(folder))
     assert (done.returncode == 0) is ok, done.stderr
     return done
 
@@ -77,6 +83,15 @@ def test_models_are_trained_and_reported_from_their_predictions(workspace):
     assert set(folds["protocols"]) == {"stratified", "grouped"}
     assert "Table III" in (workspace / "out/report/report.md").read_text()
     assert (workspace / "mlflow.db").is_file()
+
+
+def test_training_draws_its_epochs_on_a_terminal_and_nothing_into_a_log(workspace):
+    words = ["stages.network", "--task", "binary", "--depth", "4", "--dataset", "out/dataset/flows.parquet", "--splits", "out/splits", "--out"]
+    code, drawn = on_terminal([sys.executable, "-m", *words, "terminal/binary-4"], workspace, environment(workspace))
+    assert code == 0, drawn
+    assert re.search(r"\rdepth 4: +\d+%.*\d\.00/4\.00.*epochs", drawn), drawn
+    logged = run(workspace, *words, "log/binary-4")
+    assert (logged.stdout, logged.stderr) == ("", "")
 
 
 def test_a_missing_run_is_named_and_nothing_is_written(workspace, tmp_path):

@@ -18,29 +18,27 @@ from urllib.request import urlopen
 from tests.pages.browser import Page
 
 ROOT = Path(__file__).resolve().parents[2]
+VIEW = "/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=compare&compareRunsMode=CHART"
 
 
 def page_address(base: str) -> str:
-    """Give the address `make ui` prints, on the port of `base`."""
-    printed = re.search(r"http://127\.0\.0\.1:5000(/#[^\"\s]*)", (ROOT / "Makefile").read_text())
-    assert printed, "`make ui` prints no address"
-    return base + printed[1]
+    """Give the address that `make ui` prints, for the server at `base`."""
+    return base + VIEW
 
 
 @contextmanager
 def mlflow_ui(store_uri: str, log: Path) -> Iterator[str]:
-    """Serve a store on a free port of this machine; the server and its workers end with the block."""
+    """Serve a store by `make ui` on a free port of this machine; the server and its workers end with the block."""
     port = _free_port()
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_uri, "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1"]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": store_uri, "VENV": str(Path(sys.executable).parents[1])}
     with log.open("w") as file:
         process = subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, cwd=log.parent, env=environment
+            ["make", "ui", f"UI_PORT={port}"], stdout=file, stderr=subprocess.STDOUT, start_new_session=True, cwd=ROOT, env=environment
         )
     try:
         base = f"http://127.0.0.1:{port}"
         _wait_until_healthy(base, process, log)
+        assert page_address(base) in log.read_text(), "`make ui` prints another address"
         yield base
     finally:
         os.killpg(process.pid, signal.SIGTERM)
