@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pc_csv
 
 from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH, Column, arrow_schema
-from stages.truth.column_names import Matching, match_header, suggest
+from stages.truth.column_names import Matching, match_header
+from stages.truth.csv_texts import as_lines, read_texts
+from stages.truth.header_check import check_again, check_header
 from stages.truth.table_values import infer_time_unit, read_numbers, read_times, to_us
 from stages.truth.verdicts import Notice
 
@@ -64,10 +63,10 @@ def import_table(path: Path, how: How) -> Imported:
     ValueError
         Empty, no flow table, features missing, durations in mixed units, or labels without a class; with what came and what to do.
     """
-    texts, header, lines, notices = _read_texts(path)
+    read = read_texts(path)
+    texts, header, lines = read.fields, read.header, read.lines
     matching = match_header(header)
-    notices += _check_header(path, header, matching, how)
-    notices += _check_again(path, header, matching, texts)
+    notices = [*read.notices, *check_header(path, header, matching, fill_missing=how.fill_missing), *check_again(path, header, matching, texts)]
     columns, reasons = _read_columns(texts, matching, how)
     good = np.flatnonzero(reasons == "")
     unit, unit_notices = _time_unit(path, columns, good, header)
@@ -76,7 +75,7 @@ def import_table(path: Path, how: How) -> Imported:
         notices.append(Notice("no_times", "warning", texts.num_rows, f"{path.name}: no start time can be read; all are taken as 0"))
     bad = np.flatnonzero(reasons != "")
     broken = pa.table({
-        "line": pa.array([*lines, *_as_lines(texts, bad)], pa.string()),
+        "line": pa.array([*lines, *as_lines(texts, bad)], pa.string()),
         "reason": pa.array(["not as many fields as the header"] * len(lines) + reasons[bad].tolist(), pa.string()),
     })  # fmt: skip
     if broken.num_rows:
@@ -94,83 +93,6 @@ def import_table(path: Path, how: How) -> Imported:
         {"row": np.arange(len(good))} | {f"{header[p].strip()} [{p + 1}]": texts.column(p).take(good) for p in _unknown_places(matching)}
     )
     return Imported(flows, unknown, broken, (*notices, *unit_notices))
-
-
-def _read_texts(path: Path) -> tuple[pa.Table, list[str], list[str], list[Notice]]:
-    """Read all fields as text: table with columns named by place, header, lines with another number of fields, notices."""
-    with path.open("rb") as stream:
-        first = stream.readline()
-    if not first.strip():
-        raise ValueError(f"{path}: empty, or an empty first line; wanted a CSV with a header")
-    encodings = ["utf-16"] if first[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf8", "cp1252"]
-    for encoding in encodings:
-        lines: list[str] = []
-        try:
-            with path.open(encoding=encoding.replace("utf8", "utf-8-sig"), newline="") as stream:
-                header = next(csv.reader(io.StringIO(stream.readline())))
-            table = _read_csv(path, encoding, len(header), lines)
-            break
-        except (UnicodeDecodeError, pa.ArrowInvalid) as error:
-            if encoding == encodings[-1]:
-                raise ValueError(f"{path}: no CSV of text in UTF-8, UTF-16 or Windows-1252: {error}") from error
-    notices = [] if encoding == "utf8" else [Notice("not_utf8", "warning", 1, f"{path.name}: not UTF-8; read as {encoding}")]
-    return table, header, lines, notices
-
-
-def _read_csv(path: Path, encoding: str, n_columns: int, lines: list[str]) -> pa.Table:
-    """Read the fields after the first line."""
-    names = [str(place) for place in range(n_columns)]
-
-    def keep(row: pc_csv.InvalidRow) -> str:
-        lines.append(row.text)
-        return "skip"
-
-    try:
-        return pc_csv.read_csv(
-            path,
-            read_options=pc_csv.ReadOptions(column_names=names, skip_rows=1, encoding=encoding),
-            parse_options=pc_csv.ParseOptions(invalid_row_handler=keep),
-            convert_options=pc_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
-        )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" not in str(error):
-            raise
-        return pa.table({name: pa.array([], pa.string()) for name in names})
-
-
-def _check_header(path: Path, header: Sequence[str], matching: Matching, how: How) -> list[Notice]:
-    """Refuse what is no flow table; name what is missing and what is unknown."""
-    needed = [column for column in FEATURES if column.name in matching.missing]
-    if len(needed) > len(FEATURES) // 2 and not how.fill_missing:
-        raise ValueError(
-            f"{path}: no flow table: {len(FEATURES) - len(needed)} of {len(FEATURES)} features found; came {', '.join(header[:6])} …"
-        )
-    if needed and not how.fill_missing:
-        hints = {column.cic_name: suggest(column.name, header, matching.unknown) for column in needed}
-        names = ", ".join(f"{name} (is it {hint!r}?)" if hint else name for name, hint in hints.items())
-        raise ValueError(f"{path}: missing features: {names}. Mend the header, or take them as NaN with --fill-missing")
-    notices = []
-    if needed:
-        names = ", ".join(column.cic_name for column in needed)
-        notices.append(Notice("missing_features", "warning", len(needed), f"{path.name}: taken as NaN: {names}"))
-    if absent := [column.cic_name for column in IDENTITY if column.name in matching.missing]:
-        notices.append(Notice("missing_identity", "info", len(absent), f"{path.name}: left empty: {', '.join(absent)}"))
-    if matching.unknown:
-        names = ", ".join(repr(header[place]) for place in matching.unknown)
-        notices.append(Notice("unknown_columns", "warning", len(matching.unknown), f"{path.name}: kept apart: {names}"))
-    return notices
-
-
-def _check_again(path: Path, header: Sequence[str], matching: Matching, texts: pa.Table) -> list[Notice]:
-    """Compare columns that come twice with their first."""
-    notices = []
-    for place, first in matching.again:
-        n_other = int(pc.sum(pc.not_equal(texts.column(place), texts.column(first))).as_py() or 0)
-        message = f"{path.name}: {header[place]!r} again as column {place + 1}; " + (
-            f"differs in {n_other:,} rows, the first is taken" if n_other else "the same"
-        )
-        notices.append(Notice("column_again", "warning" if n_other else "info", 1, message))
-    return notices
 
 
 def _read_columns(texts: pa.Table, matching: Matching, how: How) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -291,12 +213,3 @@ def _unknown_places(matching: Matching) -> list[int]:
     """Give the places of columns to keep apart: unknown ones, repeated ones, and labels beside the one that was used."""
     used = {matching.labels.get("category", matching.labels.get("label")), matching.labels.get("subcategory")}
     return sorted([*matching.unknown, *(place for place, _ in matching.again), *(set(matching.labels.values()) - used)])
-
-
-def _as_lines(texts: pa.Table, rows: np.ndarray) -> list[str]:
-    """Write some rows as CSV lines again."""
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(
-        zip(*(column.to_pylist() for column in texts.take(rows).columns), strict=True) if len(rows) else []
-    )
-    return stream.getvalue().splitlines()

@@ -79,3 +79,10 @@ def suggest(missing: str, header: Sequence[str], unknown: Sequence[int]) -> str:
     spelled = {" ".join(sorted(words_of(header[place]))): header[place] for place in unknown}
     close = difflib.get_close_matches(" ".join(sorted(words_of(title))), list(spelled), n=1, cutoff=0.8)
     return spelled[close[0]] if close else ""
+
+
+def suggest_label(header: Sequence[str], unknown: Sequence[int]) -> str:
+    """Name the unknown column that labels may stand in under a misspelt title, or nothing."""
+    spelled = {header[place].strip().lower(): header[place] for place in unknown}
+    close = next((found for name in LABEL_NAMES for found in difflib.get_close_matches(name, list(spelled), n=1, cutoff=0.8)), "")
+    return spelled.get(close, "")

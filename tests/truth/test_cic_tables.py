@@ -15,8 +15,8 @@ from stages.import_table import import_tables
 from stages.truth.cic_tables import How, Imported, import_table
 from stages.truth.column_names import match_header, words_of
 from stages.truth.truth_files import table_labels
+from tests.shared import SHARED, needs_shared
 
-SHARED = Path("../shared")
 HOW = How("elsewhere", table_labels())
 V4 = [column.cic_name for column in (*IDENTITY, *FEATURES) if column.cic_name] + ["Label"]
 V3 = [
@@ -183,6 +183,13 @@ def test_missing_feature_is_refused_and_a_misspelling_suggested(tmp_path: Path) 
         import_table(table(tmp_path, row(), header=header), HOW)
 
 
+def test_misspelt_label_column_is_kept_apart_and_suggested(tmp_path: Path) -> None:
+    imported = import_table(table(tmp_path, row(Labelb="Benign"), header=[*V4[:-1], "Labelb"]), HOW)
+    assert "label" not in imported.flows.column_names
+    assert imported.unknown.column_names == ["row", f"Labelb [{len(V4)}]"]
+    assert next(notice.message for notice in imported.notices if notice.name == "no_label").startswith("flows.csv: no column of labels; is it 'Labelb'?")
+
+
 def test_missing_feature_can_be_taken_as_nan(tmp_path: Path) -> None:
     header = [name for name in V4 if name not in {"Bwd IAT Std", "SYN Flag Count"}]
     flows = import_table(table(tmp_path, row(), header=header), How("x", table_labels(), fill_missing=True)).flows
@@ -230,7 +237,20 @@ def test_files_with_and_without_labels_are_not_joined(tmp_path: Path) -> None:
         import_tables([tmp_path / "a" / "flows.csv", tmp_path / "b" / "flows.csv"], HOW)
 
 
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is not there")
+@needs_shared
+@pytest.mark.parametrize(
+    ("name", "n_found", "n_rows", "noticed"),
+    [("IoT_2020_b_0.01_fs", 25, 4_168, {"missing_features", "missing_identity", "no_times", "unit_assumed"}),
+     ("cic_0.01km", 19, 18_868, {"missing_features", "missing_identity", "unknown_columns", "no_label", "unit_assumed"})],
+)  # fmt: skip
+def test_published_tables_with_a_choice_of_features_are_refused_or_taken_with_every_gap_named(
+    name: str, n_found: int, n_rows: int, noticed: set[str]
+) -> None:
+    path = SHARED / f"captures/tables/{name}.first2of3.csv"
+    with pytest.raises(ValueError, match=f"{n_found} of 76 features found"):
+        import_table(path, HOW)
+    imported = import_table(path, How("x", {"0": "BENIGN", "1": "DOS"}, fill_missing=True))
+    assert (imported.flows.num_rows, imported.broken.num_rows, set(names(imported))) == (n_rows, 0, noticed)
 
 
 @needs_shared

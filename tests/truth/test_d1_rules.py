@@ -10,9 +10,10 @@ import yaml
 
 from stages.truth.filter_match import match_packets
 from stages.truth.rules import Rule, read_filter_table
+from tests.shared import SHARED, needs_shared
 from tests.truth.tables import ACK, PSH, RST, SYN, arp, icmp, mac, packets, tcp, udp
 
-TABLE = Path("../shared/captures/label_rules/IoT_NID-dataset_description.csv")
+TABLE = SHARED / "captures/label_rules/IoT_NID-dataset_description.csv"
 CATEGORIES = yaml.safe_load(Path("stages/truth/categories.yaml").read_text(encoding="utf-8"))["packet_filters"]
 CAMERA, SPEAKER, ATTACKER, HOST, FLOODED = "192.168.0.13", "192.168.0.24", "192.168.0.15", "192.168.0.16", "210.89.164.90"
 EVIL, CAMERA_MAC, SPEAKER_MAC, HOST_MAC, ROUTER_MAC = (
@@ -34,7 +35,7 @@ def published_rules() -> list[Rule]:
 
 
 RULES = published_rules()
-pytestmark = pytest.mark.skipif(not RULES, reason="../shared/captures/label_rules is not there")
+pytestmark = needs_shared
 
 
 def mitm(number: int) -> tuple[Rows, Rows]:

@@ -27,6 +27,7 @@ from stages.truth.sources import open_truth
 from stages.truth.verdicts import Verdict
 from stages.truth.zeek_join import label_by_connections
 from stages.truth.zeek_log import read_connections
+from tests.shared import SHARED, needs_shared
 from tests.truth.tables import ACK, SYN, flow, flows, packets, tcp, udp
 from tests.truth.test_zeek import HEADER as ZEEK_HEADER
 from tests.truth.test_zeek import row as zeek_row
@@ -292,11 +293,11 @@ def test_stage_writes_its_files_and_says_errors_in_one_line(tmp_path: Path) -> N
     assert wrong.stderr.strip() == "error: no source 'Y' in data.sources; there are X"
 
 
-IOT23 = Path("../shared/captures/iot23")
+IOT23 = SHARED / "captures/iot23"
 SCENARIO_8_1 = "CTU-IoT-Malware-Capture-8-1_2018-07-31-15-15-09-192.168.100.113.pcap"
 
 
-@pytest.mark.skipif(not IOT23.is_dir(), reason="../shared/captures/iot23 is not there")
+@needs_shared
 @pytest.mark.parametrize("profile", ["paper", "clean"])
 def test_scenario_8_1_is_labelled_in_full_and_agrees_with_its_endpoint_rule(profile: str) -> None:
     table = flows_from_capture(IOT23 / SCENARIO_8_1, profile)

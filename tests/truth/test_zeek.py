@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stages.truth.verdicts import UNLABELLED, CaptureLabels
 from stages.truth.zeek_join import label_by_connections, meet
 from stages.truth.zeek_log import Connections, read_connections
+from tests.shared import SHARED, needs_shared
 from tests.truth.tables import flow, flows
 
 FIELDS = [
@@ -247,10 +248,10 @@ def test_counting_by_sorting_equals_looking_at_every_pair(spans: list, logged: l
         assert found[number].tolist() == expected
 
 
-REAL = Path("../shared/captures/iot23/zeek_labeled")
+REAL = SHARED / "captures/iot23/zeek_labeled"
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/captures/iot23 is not there")
+@needs_shared
 def test_published_log_and_its_csv_copy_agree() -> None:
     original = read_connections(REAL / "CTU-IoT-Malware-Capture-34-1_conn.log.labeled").rows
     copy = read_connections(REAL / "CTU-Malware-Capture-34-1-labeled.csv").rows
