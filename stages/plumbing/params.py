@@ -10,13 +10,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
 T = TypeVar("T")
 
 PARAMS_FILE = Path("params.yaml")
+TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"), int: ((int,), "a whole number"), float: ((int, float), "a number, written as 0.1 or 1.0e-6"),
+    str: ((str,), "text"), Path: ((str,), "a path"),
+}  # fmt: skip
 HOW_TO_MEND = "edit conf/ and run `python -m stages.plumbing.params` (params.yaml itself is generated)"
 
 
@@ -37,16 +41,18 @@ class Data:
 def read_section(name: str, kind: type[T], path: str | Path = PARAMS_FILE) -> T:
     """Read one section of params.yaml into a dataclass.
 
-    Lists become tuples. Every field of `kind` must be there, and nothing else.
+    Lists become tuples. Every field of `kind` must be there, of its type, and nothing else.
 
     Raises
     ------
     KeyError
         A section or key is missing, unknown, or still `???`; the message names it.
+    ValueError
+        The file is no YAML, or a value is of another type than the field (`width: wide`).
     FileNotFoundError
         No params.yaml.
     """
-    section = _all_params(Path(path)).get(name)
+    section = read_params(Path(path)).get(name)
     if not isinstance(section, Mapping):
         raise KeyError(f"{path}: no section `{name}`: {HOW_TO_MEND}")
     wanted = {field.name for field in fields(kind)}  # type: ignore[arg-type]
@@ -57,7 +63,27 @@ def read_section(name: str, kind: type[T], path: str | Path = PARAMS_FILE) -> T:
         raise KeyError(f"{path}: missing key {_names(name, missing)}: {HOW_TO_MEND}")
     if unset := sorted(key for key, value in section.items() if value == "???"):
         raise KeyError(f"{path}: {_names(name, unset)} has no value (`???`): give one with `-S {name}.{unset[0]}=…` or in conf/{name}/")
+    hints = get_type_hints(kind)
+    for key, value in section.items():
+        if not _fits(value, hints[key]):
+            raise ValueError(f"{path}: {_names(name, [key])} is {value!r}; wanted is {_in_words(hints[key])}: {HOW_TO_MEND}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in section.items()})
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value from YAML has the type of a field; whole numbers are numbers, true and false are neither."""
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
+    if hint in TYPES:
+        return isinstance(value, TYPES[hint][0]) and (hint is bool or not isinstance(value, bool))
+    return isinstance(value, Mapping) if get_origin(hint) in (dict, Mapping) else True
+
+
+def _in_words(hint: Any) -> str:
+    """Name the type of a field for people."""
+    if get_origin(hint) is tuple:
+        return f"a list, each of it {_in_words(get_args(hint)[0])}"
+    return TYPES[hint][1] if hint in TYPES else "a mapping"
 
 
 def read_data(path: str | Path = PARAMS_FILE, *, captures: bool = False) -> Data:
@@ -98,13 +124,16 @@ def find_root(root: str) -> Path:
     )
 
 
-def _all_params(path: Path) -> Mapping[str, Any]:
-    """Load the whole file."""
+def read_params(path: Path) -> Mapping[str, Any]:
+    """Load the whole file; errors as `read_section`."""
     if not path.is_file():
         raise FileNotFoundError(
             f"{path.absolute()}: no parameters here; run from the repository's root, or write them with `python -m stages.plumbing.params`"
         )
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: no YAML ({' '.join(str(error).split())}): {HOW_TO_MEND}") from error
 
 
 def _names(section: str, keys: list[str]) -> str:

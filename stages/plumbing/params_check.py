@@ -11,9 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
-from stages.plumbing.params import PARAMS_FILE, compose
+from stages.plumbing.errors import run_plainly
+from stages.plumbing.params import PARAMS_FILE, compose, read_params
 
 NOTICE = """{file} is not what conf/ composes (edited by hand, or applied from an experiment):
 {lines}
@@ -45,11 +44,11 @@ def main(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> No
     with TemporaryDirectory() as temporary:
         composed = Path(temporary) / "params.yaml"
         compose([], composed, config_dir)
-        here, there = (yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in (params_file, composed))
+        here, there = read_params(params_file), read_params(composed)
     lines = differences(here, there)
     if lines:
         print(NOTICE.format(file=params_file, lines="\n".join(f"  {line}" for line in lines)), file=sys.stderr)
 
 
 if __name__ == "__main__":
-    main()
+    run_plainly(main)

@@ -1,5 +1,6 @@
 """Parameters are read strictly, and every message names the key."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -11,6 +12,7 @@ from stages.plumbing.params import find_root, read_data, read_section
 class Params:
     width: int
     depths: tuple[int, ...]
+    decay: float = 0.0
 
 
 def write(tmp_path, text):
@@ -27,7 +29,7 @@ def test_lists_become_tuples(tmp_path):
     ("text", "message"),
     [
         ("network: {width: 64}", "missing key `network.depths`"),
-        ("network: {width: 64, depths: [4], wdith: 3}", "unknown key `network.wdith`; known are depths, width"),
+        ("network: {width: 64, depths: [4], wdith: 3}", "unknown key `network.wdith`; known are decay, depths, width"),
         ("network: {width: '???', depths: [4]}", "`network.width` has no value"),
         ("meter: {}", "no section `network`"),
     ],
@@ -35,6 +37,27 @@ def test_lists_become_tuples(tmp_path):
 def test_a_wrong_section_is_named(tmp_path, text, message):
     with pytest.raises(KeyError, match=message.replace("?", r"\?").replace(".", r"\.")):
         read_section("network", Params, write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("{width: wide, depths: [4]}", "`network.width` is 'wide'; wanted is a whole number"),
+        ("{width: true, depths: [4]}", "`network.width` is True; wanted is a whole number"),
+        ("{width: 6.5, depths: [4]}", "`network.width` is 6.5; wanted is a whole number"),
+        ("{width: 64, depths: 4}", "`network.depths` is 4; wanted is a list, each of it a whole number"),
+        ("{width: 64, depths: [4, five]}", "`network.depths` is [4, 'five']; wanted is a list"),
+        ("{width: 64, depths: [4], decay: 1e-6}", "`network.decay` is '1e-6'; wanted is a number, written as 0.1 or 1.0e-6"),
+        ("{width: 64, depths: [4]", "no YAML"),
+    ],
+)
+def test_a_value_edited_by_hand_into_another_type_is_named_with_what_to_do(tmp_path, value, wanted):
+    with pytest.raises(ValueError, match=re.escape(wanted) + ".*python -m stages.plumbing.params"):
+        read_section("network", Params, write(tmp_path, f"network: {value}"))
+
+
+def test_a_whole_number_is_a_number_too(tmp_path):
+    assert read_section("network", Params, write(tmp_path, "network: {width: 64, depths: [], decay: 1}")).decay == 1
 
 
 def test_a_missing_file_says_how_to_write_it(tmp_path):
