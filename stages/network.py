@@ -11,17 +11,18 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from stages.flowmeter.schema import MODEL_FEATURE_NAMES
 from stages.learning.flow_columns import TASKS, task_classes, task_truth
-from stages.learning.network_inputs import bytes_needed, check_memory, fingerprint, float32_matrix, folds_of_split
-from stages.learning.protocols import protocols_of_task
+from stages.learning.network_inputs import bytes_needed, check_memory, check_settings, float32_matrix, folds_of_split
 from stages.learning.runs import predictions_table, run_document
+from stages.learning.task_protocols import protocols_of_task
+from stages.learning.unfinished_work import fingerprint
 from stages.plumbing import params, progress, tables, tracking
 from stages.plumbing.errors import run_plainly
 from stages.plumbing.machine import available_memory_bytes
+from stages.plumbing.parallel import code_digest
 from stages.plumbing.unfinished import Unfinished
 
 
@@ -44,11 +45,7 @@ class Params:
 
     def __post_init__(self) -> None:
         """Refuse values that no network can be trained with, by name."""
-        for key in ("width", "batch_size", "epochs", "learning_rate"):
-            if not getattr(self, key) > 0:
-                raise ValueError(f"network.{key} is {getattr(self, key)}; it must be above 0: give another with -S network.{key}=…")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"network.dropout is {self.dropout}; it is a share of neurons, from 0 to below 1")
+        check_settings(self)
 
 
 def train_network(features, truth, classes, splits, settings, depth, store, *, benign):  # type: ignore[no-untyped-def]
@@ -65,28 +62,20 @@ def train_network(features, truth, classes, splits, settings, depth, store, *, b
         return {name: trainer.run(name, folds, store, told) for name, folds in splits.items()}
 
 
-def write_run(out: Path, runs, arguments, used, classes) -> None:  # type: ignore[no-untyped-def]
-    """Write the run folder; `used` are the parameters of this run."""
+def write_run(out: Path, runs, document) -> None:  # type: ignore[no-untyped-def]
+    """Write the run folder, folds.json last: where it lies, the folder is complete."""
+    from stages.learning.network import network_from_weights
     from stages.learning.network_runs import history_columns
 
     results = [result for run in runs.values() for result in run.results]
-    document = run_document(
-        results, task=arguments.task, model=f"dl{arguments.depth}", classes=classes, n_features=len(MODEL_FEATURE_NAMES), params=used
-    )
-    tables.write_table(predictions_table(results, classes), out / "predictions.parquet")
+    tables.write_table(predictions_table(results, document["classes"]), out / "predictions.parquet")
     tables.write_table(pa.table(history_columns({name: run.history for name, run in runs.items()})), out / "history.parquet")
-    save_network(next(iter(runs.values())).weights, out / "model.keras", dropout=used["dropout"])
-    tables.write_json(document | {"feature_names": MODEL_FEATURE_NAMES}, out / "folds.json")
-
-
-def save_network(weights: list[np.ndarray], path: Path, *, dropout: float) -> None:
-    """Write the weights as an ordinary Keras model."""
-    from stages.learning.network import network_from_weights
-
-    with tables.replacing(path) as temporary:
+    network = network_from_weights(next(iter(runs.values())).weights, dropout=document["params"]["dropout"])
+    with tables.replacing(out / "model.keras") as temporary:
         named = temporary.with_name(f"{temporary.name}.keras")  # Keras wants the suffix
-        network_from_weights(weights, dropout=dropout).save(named)
+        network.save(named)
         named.rename(temporary)
+    tables.write_json(document, out / "folds.json")
 
 
 def main() -> None:
@@ -107,9 +96,12 @@ def main() -> None:
     check_memory(bytes_needed(truth.size, len(classes), splits, arguments.depth, settings), available_memory_bytes())
     columns = ((name, tables.read_table(arguments.dataset, [name]).column(0).to_numpy()) for name in MODEL_FEATURE_NAMES)
     features = float32_matrix(columns, n_rows=truth.size, n_columns=len(MODEL_FEATURE_NAMES))
-    store = Unfinished(arguments.out, fingerprint(features, truth, splits, arguments.task, used, classes))
+    rows = [part for folds in splits.values() for fold in folds for part in fold[1:]]
+    store = Unfinished(arguments.out, fingerprint([features, truth, *rows], arguments.task, used, classes, list(files), code_digest()))
     runs = train_network(features, truth, classes, splits, settings, arguments.depth, store, benign=data.benign)
-    write_run(arguments.out, runs, arguments, used, classes)
+    results, model = [result for run in runs.values() for result in run.results], f"dl{arguments.depth}"
+    document = run_document(results, arguments.task, model, classes, n_features=len(MODEL_FEATURE_NAMES), params=used)
+    write_run(arguments.out, runs, document | {"feature_names": MODEL_FEATURE_NAMES})
     store.forget()
     tracking.publish(arguments.out)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from stages.learning.protocols import protocols_of_task
+from stages.learning.task_protocols import protocols_of_task
 from stages.plumbing.errors import run_plainly
 from stages.plumbing.parallel import parallel_map
 from stages.plumbing.params import read_data, read_section

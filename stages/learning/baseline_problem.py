@@ -12,7 +12,7 @@ import pyarrow as pa
 from stages.learning.flow_columns import feature_matrix, source_column, task_classes, task_truth
 from stages.learning.folds import fold_rows
 from stages.learning.models import find_model
-from stages.learning.protocols import protocols_of_task
+from stages.learning.task_protocols import protocols_of_task
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Job:
     train: np.ndarray
     test: np.ndarray
     seed: int
+
+    @property
+    def name(self) -> str:
+        """Of the fit, no two in a run alike: protocol, fold, seed."""
+        return f"{self.protocol}-{self.fold}-{self.seed}"
 
 
 def read_problem(

@@ -21,7 +21,10 @@ def environment_split(flows: Flows) -> Split:
     """
     names, test_fold = np.unique(flows.source, return_inverse=True)
     if names.size < 2:
-        raise ValueError(f"split environment: all flows come from {names.tolist()}; leaving one out wants two or more in data.sources")
+        raise ValueError(
+            f"split environment: all flows come from {names.tolist()}; leaving one out wants two or more in data.sources: "
+            f"add another network, or take environment out: -S 'split.protocols=[stratified,grouped]'"
+        )
     alone = {c: np.unique(flows.source[flows.label == c]) for c in flows.classes}
     warnings = [
         f"class {name} occurs only in {sources[0]}: it cannot be tested across environments"

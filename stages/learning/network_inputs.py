@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -94,6 +93,21 @@ def check_folds(folds: Sequence[Fold], truth: np.ndarray, classes: Sequence[str]
             )
 
 
+def check_settings(settings: Any) -> None:
+    """Refuse parameters of conf/network that no network can be trained with.
+
+    Raises
+    ------
+    ValueError
+        Names the parameter and its value.
+    """
+    for key in ("width", "batch_size", "epochs", "learning_rate"):
+        if not getattr(settings, key) > 0:
+            raise ValueError(f"network.{key} is {getattr(settings, key)}; it must be above 0: give another with -S network.{key}=…")
+    if not 0 <= settings.dropout < 1:
+        raise ValueError(f"network.dropout is {settings.dropout}; it is a share of neurons, from 0 to below 1")
+
+
 def bytes_needed(n_rows: int, n_classes: int, splits: Mapping[str, Sequence[Fold]], depth: int, settings: Any, n_features: int = 70) -> int:
     """Estimate of what training holds at once: the matrix twice (while it is handed over), one epoch's batches, activations, weights.
 
@@ -120,11 +134,3 @@ def check_memory(needed_bytes: int, available_bytes: int) -> None:
             f"training needs about {needed_bytes / 2**30:.1f} GiB and {available_bytes / 2**30:.1f} GiB are free. Lower "
             f"network.batch_size, network.width or split.folds, use fewer flows, or close other programs"
         )
-
-
-def fingerprint(features: np.ndarray, truth: np.ndarray, splits: Mapping[str, Sequence[Fold]], *settings: object) -> str:
-    """What an unfinished run must have in common with this one, to the last bit, to be taken up."""
-    digest = hashlib.blake2b(repr(settings).encode())
-    for part in (features, truth, *(rows for folds in splits.values() for fold in folds for rows in fold[1:])):
-        digest.update(np.ascontiguousarray(part).data.cast("B"))
-    return digest.hexdigest()

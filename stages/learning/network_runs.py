@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,19 +16,10 @@ from stages.learning.scores import score_fold
 from stages.learning.stacked import StackedNetworks
 from stages.learning.stacked_step import NetworkShape
 from stages.learning.training import EpochFigures, TrainingPlan, best_epoch, train_epochs
+from stages.learning.unfinished_work import Store
 
 SAVE_EVERY_S = 60.0  # at most this much work is lost
 LEARNING_KEYS = ("width", "dropout", "learning_rate", "momentum", "decay", "nesterov", "batch_size")
-
-
-class Store(Protocol):
-    """Where unfinished work is kept (plumbing.unfinished)."""
-
-    def save(self, name: str, arrays: dict[str, np.ndarray]) -> None:
-        """Keep arrays under a name."""
-
-    def load(self, name: str) -> dict[str, np.ndarray] | None:
-        """Give them back, or None."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +114,8 @@ class NetworkTrainer:
     def _read(self, protocol: str, folds: Sequence[Fold], done: dict[str, np.ndarray]) -> ProtocolRun:
         """Turn stored arrays into results; the folds trained together, so each is charged an equal share of the time."""
         history = _from_array(done["history"])
+        weights = [done[f"weights_{i}"] for i in range(sum(name.startswith("weights_") for name in done))]
+        us_per_flow = float(done["predict_s"]) / sum(len(fold.test_rows) for fold in folds) * 1e6
         results = []
         for fold in folds:
             scores, truth = done[f"scores_{fold.number}"], self.truth[fold.test_rows]
@@ -130,13 +123,13 @@ class NetworkTrainer:
             record = {
                 "fold": fold.number, "train_rows": len(fold.train_rows), "test_rows": len(fold.test_rows),
                 "fit_s": float(done["fit_s"]) / len(folds), "predict_s": float(done["predict_s"]) / len(folds),
+                "us_per_flow": us_per_flow, "model_bytes": sum(value.nbytes for value in weights),
                 "epochs": max(row.epoch for row in history if row.fold == fold.number),
                 "best_epoch": {name: best[name] for name in ("epoch", "val_accuracy", "val_loss")},
                 "metrics": self._score(fold, scores),
                 "untrained_classes": [name for name, there in zip(self.class_names, self._trained(fold), strict=True) if not there],
             }  # fmt: skip
             results.append(FoldResult(protocol, fold.number, fold.test_rows, truth.astype(np.int8), scores, record))
-        weights = [done[f"weights_{i}"] for i in range(sum(name.startswith("weights_") for name in done))]
         return ProtocolRun(results, history, weights)
 
     def _score(self, fold: Fold, scores: np.ndarray) -> dict[str, float]:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from stages.learning.folds import Flows, Split
 
-BINARY_ONLY = ("attack",)  # a model of several classes cannot name one it never saw
-
 
 def make_split(protocol: str, flows: Flows, *, n_folds: int, seed: int, embargo_s: float, attack_column: str) -> Split:
     """Split the flows by one protocol; each takes of the settings what it needs.
@@ -17,7 +15,7 @@ def make_split(protocol: str, flows: Flows, *, n_folds: int, seed: int, embargo_
     ValueError
         An unknown protocol, fewer than 2 folds, no flows, or what the protocol itself refuses.
     """
-    # imported here: scikit-learn takes seconds, and most stages only ask which protocols a task has
+    # imported here: scikit-learn takes a second, and `--help` and errors of parameters need none of it
     from stages.learning.grouped_folds import grouped_split
     from stages.learning.left_out_folds import attack_split, environment_split
     from stages.learning.shuffled_folds import dedup_split, dup_grouped_split, stratified_split
@@ -39,8 +37,3 @@ def make_split(protocol: str, flows: Flows, *, n_folds: int, seed: int, embargo_
     if flows.n == 0:
         raise ValueError("the dataset has no flows; look at out/dataset/cleaning.json for what was removed and why")
     return makers[protocol]()
-
-
-def protocols_of_task(protocols: tuple[str, ...], task: str) -> tuple[str, ...]:
-    """Protocols that say something about a task, in the given order: `attack` is for the binary task alone."""
-    return tuple(name for name in protocols if task == "binary" or name not in BINARY_ONLY)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from stages import baseline, split
+from stages.learning import baseline_fits
 from stages.learning.scores import score_predictions
 from tests.learning.generated_flows import CLASSES, dataset_table
 
@@ -76,6 +77,42 @@ def test_a_streaming_model_is_run_in_several_orders(workspace):
 def test_the_same_command_gives_the_same_predictions(workspace):
     one, two = (run_model(workspace, "binary", "vfdt")[1] for _ in range(2))
     assert one.equals(two)
+
+
+def test_a_run_broken_off_keeps_its_finished_fits_and_goes_on_to_the_same_predictions(workspace, monkeypatch):
+    _, whole = run_model(workspace, "multiclass", "decision_tree")
+    done = []
+
+    def press_ctrl_c_at_the_third_fit(problem, job):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(job.name)
+        return fit_and_test(problem, job)
+
+    fit_and_test = baseline_fits.fit_and_test
+    monkeypatch.setattr(baseline_fits, "fit_and_test", press_ctrl_c_at_the_third_fit)
+    with pytest.raises(KeyboardInterrupt):
+        run_model(workspace, "multiclass", "decision_tree")
+    assert len(list((workspace / "runs/.multiclass-decision_tree.unfinished").glob("*.npz"))) == 2
+    again = []
+    monkeypatch.setattr(baseline_fits, "fit_and_test", lambda problem, job: again.append(job.name) or fit_and_test(problem, job))
+    document, predictions = run_model(workspace, "multiclass", "decision_tree")
+    assert len(again) == 6 - 2 and not set(again) & set(done)
+    assert predictions.equals(whole) and len(document["protocols"]["grouped"]["folds"]) == 3
+    assert not (workspace / "runs/.multiclass-decision_tree.unfinished").exists()
+
+
+def test_a_class_that_a_fold_did_not_train_on_is_told_and_left_out_of_its_scores(tmp_path):
+    of_one_network = {**PARAMS, "split": {**PARAMS["split"], "protocols": ["environment"]}, "baseline": {**PARAMS["baseline"], "protocols": ["environment"]}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(of_one_network))
+    pq.write_table(dataset_table(counts=COUNTS, sources={"DOS": "D1", "MITM": "D1"}, seed=2), tmp_path / "flows.parquet")
+    run(tmp_path, split, dataset="flows.parquet", out="splits")
+    document, predictions = run_model(tmp_path, "multiclass", "naive_bayes")
+    without_d1, without_d2 = document["protocols"]["environment"]["folds"]
+    assert without_d1["untrained_classes"] == ["DOS", "MITM"] and without_d2["untrained_classes"] == []
+    assert without_d1["metrics"]["untestable_rows"] == COUNTS["DOS"] + COUNTS["MITM"]
+    assert without_d1["metrics"]["rows"] + without_d1["metrics"]["untestable_rows"] == without_d1["test_rows"]
+    assert predictions.num_rows == sum(COUNTS.values())
 
 
 def test_a_mistyped_model_is_named_with_the_known_ones(workspace):
