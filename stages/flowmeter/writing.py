@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -123,7 +124,8 @@ class sink_for:  # noqa: N801  a context manager, used like a function
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close the file when an error prevents the regular close."""
         if kind is not None:
-            self.sink.close("the program stopped before the end")
+            with suppress(OSError, ValueError):  # on a full disk closing fails too; the first error is the one to tell
+                self.sink.close("the program stopped before the end")
 
 
 def csv_columns(profile: Profile) -> list[Column]:
