@@ -81,3 +81,7 @@ def queue_states(folder: Path) -> dict[str, str]:
 def run_git(*arguments: str) -> str:
     """Ask git about this checkout."""
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    print(finished_project(Path(sys.argv[1]).absolute()))
