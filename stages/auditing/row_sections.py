@@ -11,7 +11,10 @@ from stages.auditing.section import Section, Table, percent
 def write_counts(audit: Mapping[str, Any]) -> Section:
     """Flows per source and class, and how many recordings stand behind them."""
     counts, groups, classes = audit["counts"], audit["groups"], audit["classes"]
-    rows = [[source, *(f"{counts[source].get(name, 0):,} ({groups[source].get(name, 0)})" for name in classes)] for source in counts]
+    rows = [
+        [source, *(f"{counts[source][name]:,} ({groups[source][name]})" if counts[source].get(name) else "–" for name in classes)]
+        for source in counts
+    ]
     thin = [name for name in classes if sum(groups[source].get(name, 0) for source in counts) < 5]
     lonely = [name for name in classes if sum(1 for source in counts if counts[source].get(name)) == 1]
     return Section(
@@ -98,7 +101,7 @@ def write_truth(audit: Mapping[str, Any]) -> Section | None:
         for source, counts in truth["rules"].items()
         for rule, n in sorted(counts.items(), key=lambda item: -item[1])[:6]
     ]
-    notices = [[row["source"], row["severity"], row["name"], f"{row['count']:,}", row["message"][:160]] for row in truth["notices"]]
+    notices = [[row["source"], row["severity"], row["name"], f"{row['count']:,}", _shorten(row["message"])] for row in truth["notices"]]
     tables = [Table("Where the labels come from (the six commonest rules per source)", ["source", "rule", "flows"], rules)] if rules else []
     if notices:
         tables.append(Table("What labelling had to say", ["source", "severity", "notice", "count", "message"], notices))
@@ -106,7 +109,7 @@ def write_truth(audit: Mapping[str, Any]) -> Section | None:
         "ground_truth",
         "How sure the labels are",
         f"{truth['whole_capture']:,} flows ({percent(truth['whole_capture_share'])}) have the class of their whole capture; "
-        f"{truth['kept_apart']:,} flows were kept apart because nothing usable is said about them.",
+        f"{truth['kept_apart']:,} flows were kept apart as background or because nothing is said about them (`out/labelled/*.apart.parquet`).",
         "Lanvin et al. (CRiSIS 2022) and Engelen et al. (SPW 2021) find wrong labels in CIC-IDS2017. In D1 the filters name one "
         "direction only and "
         "Mirai was played by a laptop; D2's background is machine-made; D4's rules miss things: in scenario 42-1, 1,947 flows to "
@@ -115,6 +118,11 @@ def write_truth(audit: Mapping[str, Any]) -> Section | None:
         "difference between two recordings. Such classes need rules per flow before a score on them is quoted.",
         tables,
     )
+
+
+def _shorten(message: str, head: int = 110, tail: int = 90) -> str:
+    """Leave out the middle of a long message: its beginning has the capture, its end what happened."""
+    return message if len(message) <= head + tail else f"{message[:head]} … {message[-tail:]}"
 
 
 def write_no_flows(audit: Mapping[str, Any]) -> Section | None:

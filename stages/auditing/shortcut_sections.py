@@ -50,7 +50,7 @@ def write_probe(audit: Mapping[str, Any]) -> Section | None:
     return Section(
         "source_probe",
         "Can the source be read off the features?",
-        f"Trees trained on half of the recordings name the source of the flows in the other half. Among flows of `{best[0]}` a "
+        f"Trees trained on half of the recordings name the source of the flows in the other half. Among flows of {best[0]} a "
         f"tree of depth 10 reaches {percent(best[1]['balanced_accuracy']['10'])} balanced accuracy (chance {percent(best[1]['chance'])}).",
         "D'hooge et al. (DIMVA 2022; PST 2022) separate datasets by single features, metadata or not, at 70 to 100 %; Vitorino et al. "
         "(arXiv 2511.08345) show that exporters alone make tables incomparable.",
