@@ -18,7 +18,7 @@ from stages.testbed.__main__ import main as write_sample
 from tests.plumbing.terminal import on_terminal
 
 ROOT = Path(__file__).resolve().parents[1]
-SMALL = ["network.epochs=2", "network.depths=[4]", "baseline.models=[naive_bayes,majority]", "split.folds=3"]
+SMALL = ["split.protocols=[stratified,grouped]", "network.epochs=2", "network.depths=[4]", "baseline.models=[naive_bayes,majority]", "split.folds=3"]
 SOURCES = ["D1", "D2", "D3", "D4"]
 
 pytestmark = pytest.mark.slow
@@ -89,7 +89,7 @@ def test_training_draws_its_epochs_on_a_terminal_and_nothing_into_a_log(workspac
     words = ["stages.network", "--task", "binary", "--depth", "4", "--dataset", "out/dataset/flows.parquet", "--splits", "out/splits", "--out"]
     code, drawn = on_terminal([sys.executable, "-m", *words, "terminal/binary-4"], workspace, environment(workspace))
     assert code == 0, drawn
-    assert re.search(r"\rdepth 4: +\d+%.*\d\.00/4\.00.*epochs", drawn), drawn
+    assert re.search(r"\rdepth 4: +\d+%.* \d/4 .*epochs", drawn), drawn
     logged = run(workspace, *words, "log/binary-4")
     assert (logged.stdout, logged.stderr) == ("", "")
 
