@@ -47,7 +47,9 @@ def _counts(audit: Mapping[str, Any]) -> Figure:
     left = np.zeros(len(classes))
     for number, source in enumerate(counts):
         shares = np.array([counts[source].get(name, 0) / totals[name] for name in classes])
-        axes.barh(classes, shares, left=left, color=_COLOURS[number % len(_COLOURS)], label=source)
+        # with more sources than colours the second round is hatched
+        hatch = "///" if number >= len(_COLOURS) else None
+        axes.barh(classes, shares, left=left, color=_COLOURS[number % len(_COLOURS)], hatch=hatch, edgecolor="white", linewidth=0, label=source)
         left += shares
     axes.invert_yaxis()
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, title="source")
@@ -98,6 +100,7 @@ def _durations(durations_s: Mapping[str, np.ndarray]) -> Figure:
             np.arange(1, len(ordered) + 1) / max(len(ordered), 1),
             where="post",
             color=_COLOURS[number % len(_COLOURS)],
+            linestyle="--" if number >= len(_COLOURS) else "-",
             label=source,
         )
     axes.set_xlim(1e-6, max(1.0, *(float(values.max(initial=0)) for values in durations_s.values())) * 2)

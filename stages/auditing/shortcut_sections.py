@@ -20,13 +20,13 @@ def write_oracle(audit: Mapping[str, Any]) -> Section:
     return Section(
         "oracle",
         "The dataset oracle",
-        f"A rule that looks only at which source a flow comes from, and says that source's commonest class, is right for "
+        "A rule that looks only at which source a flow comes from, and says that source's commonest class, is right for "
         f"{percent(ours['multiclass_oracle'])} of the flows over all classes and for {percent(ours['binary_oracle'])} between "
         "benign and attack.",
         "Computed from the paper's Table II the same rule reaches 99.58 % over five classes and 99.97 % for benign or attack, at or above "
         "nearly every figure of its Table III.",
-        "A model on this dataset has to beat the oracle before its score can say anything about attacks, and even then the source "
-        "probe below tells whether it could have used the same way.",
+        "A model on this dataset has to beat the oracle before its score can say anything about attacks, and even then the source probe "
+        "below tells whether it could have used the same way.",
         [Table("Accuracy without looking at the traffic", ["rule", "here", "paper's Table II"], rows)],
     )
 
@@ -54,9 +54,8 @@ def write_probe(audit: Mapping[str, Any]) -> Section | None:
         f"tree of depth 10 reaches {percent(best[1]['balanced_accuracy']['10'])} balanced accuracy (chance {percent(best[1]['chance'])}).",
         "D'hooge et al. (DIMVA 2022; PST 2022) separate datasets by single features, metadata or not, at 70 to 100 %; Vitorino et al. "
         "(arXiv 2511.08345) show that exporters alone make tables incomparable.",
-        "Within one class there is no attack to recognise, so what the probe finds is the network: window sizes, timing, the "
-        "time-out, the capture "
-        "point. Where it is far above chance and classes and sources coincide, a good score can be a good guess of the network.",
+        "Within one class there is no attack to recognise, so what the probe finds is the network: window sizes, timing, the time-out, the "
+        "capture point. Where it is far above chance and classes and sources coincide, a good score can be a good guess of the network.",
         [
             Table(
                 "Balanced accuracy of naming the source",
@@ -77,12 +76,12 @@ def write_separability(audit: Mapping[str, Any]) -> Section:
         "separability",
         "What one feature alone can do",
         f"The best single feature, `{ranked[0]['feature']}`, reaches {percent(ranked[0]['classes'])} balanced accuracy over the classes "
-        f"(chance {percent(audit['class_chance'])}). {len(strong)} of {len(ranked)} features alone rank attacks above benign flows "
+        f"(chance {percent(audit['class_chance'])}). {len(strong) or 'None'} of {len(ranked)} features alone rank attacks above benign flows "
         "with an area of 0.9 or more.",
         "D'hooge et al. (DIMVA 2022): the destination port alone separates ten datasets at 70 to 100 %, and some features that are no "
         "metadata do as well. Ports and addresses are no features here.",
-        "If one column does most of the work, a deep network's score is no achievement of depth. Compare with the column "
-        "`sources`: a feature that tells the source equally well is a shortcut rather than a symptom.",
+        "If one column does most of the work, a deep network's score is no achievement of depth. Compare with the column `sources`: a "
+        "feature that tells the source equally well is a shortcut rather than a symptom.",
         [
             Table(
                 "The fifteen most telling features (table of 64 value ranges, fitted and measured on the same rows)",
@@ -125,10 +124,9 @@ def write_features(audit: Mapping[str, Any]) -> Section:
         "Flood et al. (EuroS&P 2024) list highly dependent features among the smells. Ten of IoTID20's columns are constant. Versions of "
         "CICFlowMeter before mid-2020 mix absolute times of 1.5e15 µs into the idle columns, and captures out of order give negative times; "
         "Engelen, Rimmer and Joosen (SPW 2021) and Liu et al. (CNS 2022) list such errors of the tool.",
-        "The 70 features hold far fewer independent ones. Importance measured one feature at a time is shared out among twins. "
-        "Impossible values come from the meter's version and mark it. An absolute time is worse: recordings of other years are told apart "
-        "by it alone, and with them the classes; meter with the profile `clean` or `corrected`, or leave such columns out, "
-        "to see what is left.",
+        "The 70 features hold far fewer independent ones. Importance measured one feature at a time is shared out among twins. Impossible "
+        "values come from the meter's version and mark it. An absolute time is worse: recordings of other years are told apart by it alone, "
+        "and with them the classes; meter with the profile `clean` or `corrected`, or leave such columns out, to see what is left.",
         tables,
         ["correlations"],
     )

@@ -109,6 +109,20 @@ def test_what_labelling_noticed_is_shown(tmp_path: Path) -> None:
     assert "a | b &lt;c&gt;" in write_html("t", "l", sections, {})
 
 
+def test_class_without_any_conversation_is_named(findings: Findings) -> None:
+    section = next(section for section in write_sections(findings.numbers) if section.key == "no_flows")
+    assert section.finding.endswith("Made of nothing else: BENIGN of `home`, DOS of `lab`.")
+
+
+def test_long_message_keeps_its_capture_and_its_end(tmp_path: Path) -> None:
+    message = f"scan.pcap: rule `{'x' * 300}` gave DOS, rule `y` would have given SCANNING"
+    summary = {"home": {"notices": [{"name": "rules_disagree", "severity": "warning", "count": 1, "message": message}]}}
+    page = write_markdown("t", "l", write_sections(audit(dataset(tmp_path), DATA, PARAMS, {}, summary).numbers), {})
+    assert "scan.pcap: rule `xxx" in page
+    assert "xxx` gave DOS, rule `y` would have given SCANNING |" in page
+    assert message not in page
+
+
 def test_numbers_are_strict_json(findings: Findings, tmp_path: Path) -> None:
     from stages.plumbing.tables import write_json
 
