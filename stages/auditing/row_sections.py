@@ -142,7 +142,8 @@ def write_no_flows(audit: Mapping[str, Any]) -> Section | None:
         "are no IPv4 as if they were; the flow `8.0.6.4-8.6.0.1-0-0-0` in published CIC datasets comes from there. Engelen, Rimmer and "
         "Joosen (SPW 2021) and Liu et al. (CNS 2022) correct much of this.",
         "Such rows have lengths, ports and windows of 0, and a class that owns many of them is recognised by that alone. Meter with the "
-        "profile `clean` to see what remains; a rule that asks about ARP can make such a row an attack.",
+        "profile `clean` to see what remains; a rule that asks about ARP can make such a row an attack. A capture of which nothing else comes "
+        "was recorded below another link layer (Linux cooked, for one): CICFlowMeter takes every frame for Ethernet, `clean` does not.",
         [Table("Share of rows that are neither TCP nor UDP", ["source", *classes], rows)],
     )
 

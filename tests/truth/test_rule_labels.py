@@ -8,16 +8,16 @@ import pytest
 from stages.truth.rule_labels import book_packets, label_by_rules
 from stages.truth.rules import read_filter_table, read_rules
 from stages.truth.verdicts import UNLABELLED, CaptureLabels, Verdict
-from tests.truth.tables import ACK, SYN, arp, packets, tcp, udp
+from tests.truth.tables import ACK, SYN, arp, mac, packets, tcp, udp
 
 BENIGN = Verdict("BENIGN", "", "no rule matches")
 TWO_BATCHES = [
     packets(tcp("10.0.0.9", "10.0.0.2", 5000, 80, SYN, flow_number=0), tcp("10.0.0.2", "10.0.0.9", 80, 5000, ACK, flow_number=0)),
     packets(
-        udp("10.0.0.9", "10.0.0.2", 5000, 53, flow_number=2),
+        udp("10.0.0.9", "10.0.0.2", 5000, 53, flow_number=2, time_us=1_500_000),
         tcp("10.0.0.9", "10.0.0.2", 5001, 80, SYN, flow_number=3),
         arp("02:00:00:00:00:09", "00:00:00:00:00:00", "10.0.0.9", "10.0.0.2"),
-        udp("10.0.0.3", "10.0.0.2", 1, 2, flow_number=1),
+        udp("10.0.0.3", "10.0.0.2", 1, 2, flow_number=1, eth_src=mac("02:00:00:00:00:03")),
     ),
 ]
 
@@ -90,18 +90,26 @@ def test_capture_without_flows_gets_no_labels() -> None:
         ("port: [53, 1-5]", [1, 2]),
         ("protocol: udp", [1, 2]),
         ("protocol: [tcp, udp]", [0, 1, 2, 3]),
-        ("mac: '02:00:00:00:00:01'", [0, 1, 2, 3]),
+        ("mac: '02:00:00:00:00:01'", [0, 2, 3]),
+        ("mac: ['02-00-00-00-00-03', '02:00:00:00:00:07']", [1]),
         ("bpf: udp dst port 53", [2]),
         ("{protocol: udp, host: 10.0.0.9}", [2]),
-        ("until: 1970-01-01T00:00:01Z", [0, 1, 2, 3]),
-        ("from: 1970-01-01T00:00:01Z", []),
-        ("captures: 'b*.pcap'", [0, 1, 2, 3]),
+        ("until: 1970-01-01T00:00:01Z", [0, 1, 3]),
+        ("from: 1970-01-01T00:00:01Z", [2]),
+        ("{from: 1970-01-01T00:00:01Z, until: 1970-01-01T00:00:01.5Z}", []),
+        ("{from: 1970-01-01T01:00:01+01:00, until: 1970-01-01T00:00:01.6Z}", [2]),
     ],
 )
 def test_condition_of_a_rule_chooses_these_flows(condition: str, wanted: list[int]) -> None:
     condition = condition.strip("{}")
     labels = label(f"rules: [{{label: DOS, {condition}}}]")
     assert np.flatnonzero(labels.codes == 0).tolist() == wanted
+
+
+@pytest.mark.parametrize(("pattern", "fits"), [("a.pcap", True), ("b*.pcap", False), ("day1/*.pcap", True), ("day2/a.pcap", False)])
+def test_rule_is_for_captures_of_its_name_or_path(pattern: str, fits: bool) -> None:
+    rules, _ = read_rules(f"rules: [{{label: DOS, port: 80, captures: '{pattern}'}}]", "rules.yaml")
+    assert rules[0].applies_to("day1/a.pcap.zst") is fits
 
 
 def test_csv_rules_say_the_same_as_yaml_rules() -> None:
