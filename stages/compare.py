@@ -45,12 +45,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="NAME=RUN", help="column title and experiment, branch or commit; `workspace` is what lies in out/")
     parser.add_argument("--models", nargs="+", default=PAPER_MODELS, help="which models (default: the paper's)")
+    parser.add_argument("--scores", nargs="+", default=("accuracy", "f1_weighted"), help="which scores of table3.csv stand in a cell (default: %(default)s)")
     arguments = parser.parse_args()
     runs = dict(part.split("=", 1) if "=" in part else (part, part) for part in arguments.runs)
     print("Flows per source and class\n")
     print(table2_side_by_side({name: read_rows(TABLE2, revision) for name, revision in runs.items()}))
-    print("Accuracy / weighted F, mean ± sd over folds\n")
-    print(table3_side_by_side({name: read_rows(TABLE3, revision) for name, revision in runs.items()}, models=arguments.models))
+    print(f"{' / '.join(arguments.scores)}, mean ± sd over folds\n")
+    rows = {name: read_rows(TABLE3, revision) for name, revision in runs.items()}
+    print(table3_side_by_side(rows, models=arguments.models, scores=arguments.scores))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from stages.reporting.names import TASKS, model_title, protocol_title
 
 Row = Mapping[str, str]
 Scores = Mapping[tuple[str, str, str, str], Row]  # by task, model, split, score
-SHOWN = ("accuracy", "f1_weighted")  # the two that the paper's text argues with
 
 
 def table2_side_by_side(runs: Mapping[str, Sequence[Row]]) -> str:
@@ -33,23 +32,26 @@ def table2_side_by_side(runs: Mapping[str, Sequence[Row]]) -> str:
     return markdown_table(["Source", "Class", "paper", *runs], lines, numbers_from=2)
 
 
-def table3_side_by_side(runs: Mapping[str, Sequence[Row]], *, models: Sequence[str]) -> str:
-    """Accuracy and weighted F of some models, one column per run beside the paper's.
+def table3_side_by_side(runs: Mapping[str, Sequence[Row]], *, models: Sequence[str], scores: Sequence[str]) -> str:
+    """Some scores of some models, one column per run beside the paper's.
 
     Parameters
     ----------
     runs : dict of run name to the rows of its table3.csv (task, model, split, score, paper, mean, std, folds)
     models : sequence of str
         Which models, in this order; those that no run has are left out.
+    scores : sequence of str
+        Which of the scores stand in a cell, for example accuracy and f1_weighted.
     """
     tables = {name: {(r["task"], r["model"], r["split"], r["score"]): r for r in rows} for name, rows in runs.items()}
     there = dict.fromkeys(key[:3] for table in tables.values() for key in table)
     lines = []
     for task, model, split in sorted(there, key=lambda key: [list(TASKS).index(key[0]), *_place(key[1], models)]):
         if model in models:
-            cells = [_cell(table, (task, model, split)) for table in tables.values()]
-            lines.append([TASKS[task].split()[0], model_title(model), protocol_title(split), _paper(tables, (task, model, split)), *cells])
-    return markdown_table(["", "Alg.", "split", "paper: acc. / F", *runs], lines, numbers_from=3)
+            key = (task, model, split)
+            cells = [_cell(table, key, scores) for table in tables.values()]
+            lines.append([TASKS[task].split()[0], model_title(model), protocol_title(split), _paper(tables, key, scores), *cells])
+    return markdown_table(["", "Alg.", "split", "paper", *runs], lines, numbers_from=3)
 
 
 def _place(model: str, models: Sequence[str]) -> list[int]:
@@ -57,13 +59,13 @@ def _place(model: str, models: Sequence[str]) -> list[int]:
     return [list(models).index(model) if model in models else len(models)]
 
 
-def _cell(table: Scores, key: tuple[str, str, str]) -> str:
-    """Both scores of a run, mean ± sd over folds."""
-    rows = [table.get((*key, score)) for score in SHOWN]
+def _cell(table: Scores, key: tuple[str, str, str], scores: Sequence[str]) -> str:
+    """The scores of a run, mean ± sd over folds."""
+    rows = [table.get((*key, score)) for score in scores]
     return " / ".join(number(float(row["mean"]), float(row["std"])) if row else "–" for row in rows)
 
 
-def _paper(tables: Mapping[str, Scores], key: tuple[str, str, str]) -> str:
+def _paper(tables: Mapping[str, Scores], key: tuple[str, str, str], scores: Sequence[str]) -> str:
     """The printed figures, under the paper's own split."""
-    printed = [next((t[(*key, s)]["paper"] for t in tables.values() if (*key, s) in t), "") for s in SHOWN]
+    printed = [next((t[(*key, s)]["paper"] for t in tables.values() if (*key, s) in t), "") for s in scores]
     return " / ".join(number(float(value)) if value else "–" for value in printed) if key[2] == "stratified" else ""
