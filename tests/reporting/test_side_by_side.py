@@ -35,7 +35,8 @@ def test_scores_stand_in_the_column_of_their_run_in_the_order_asked_for() -> Non
     first = [score("dl4", "stratified", "accuracy", 0.5), score("dl4", "stratified", "f1_weighted", 0.25, paper="0.9350")]
     first.append(score("majority", "grouped", "accuracy", 0.1))
     second = [score("naive_bayes", "grouped", "accuracy", 0.75), score("naive_bayes", "grouped", "f1_weighted", 0.7)]
-    lines = [cells(line) for line in table3_side_by_side({"a": first, "b": second}, models=("naive_bayes", "dl4"), scores=("accuracy", "f1_weighted")).splitlines()]
+    table = table3_side_by_side({"a": first, "b": second}, models=("naive_bayes", "dl4"), scores=("accuracy", "f1_weighted"))
+    lines = [cells(line) for line in table.splitlines()]
     assert lines[2] == ["Binary", "NB", "grouped", "", "– / –", "0.7500 ± 0.0100 / 0.7000 ± 0.0100"]
     assert lines[3] == ["Binary", "DL4", "stratified", "– / 0.9350", "0.5000 ± 0.0100 / 0.2500 ± 0.0100", "– / –"]
     assert len(lines) == 4  # the majority class was not asked for
