@@ -1,4 +1,4 @@
-# make: from a fresh clone to the paper's tables.   make test | test-slow | test-long | smoke | sweep | ui | bench | lint | sample
+# make: from a fresh clone to the paper's tables.   make test | test-slow | test-long | smoke | sweep | apply | ui | bench | lint | sample
 SHELL := /bin/bash
 VENV ?= .venv
 UI_PORT ?= 5000
@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: all setup data test test-slow test-long smoke sweep ui bench lint sample lock clean
+.PHONY: all setup data test test-slow test-long smoke sweep apply ui bench lint sample lock clean
 
 all: data                       ## the paper's experiment: data, flows, models, tables, figures
 	python -m stages.plumbing.params_check
@@ -43,6 +43,10 @@ sweep: data                     ## depth, two at a time; first what all depths s
 	dvc exp run --temp --name shared-$$$$ -S preset=smoke baseline && dvc exp remove --quiet shared-$$$$
 	dvc exp run --queue -S preset=smoke -S 'network.depths=[4],[5],[6],[7]' report
 	dvc queue start -j 2
+
+apply: setup                    ## an experiment's parameters and results into the workspace: make apply EXP=name
+	@git diff --quiet HEAD -- ':!params.yaml' ':!dvc.lock' || { echo "dvc exp apply would drop your uncommitted changes: commit or stash them (git status)"; exit 1; }
+	dvc exp apply $(EXP)
 
 ui: setup                       ## MLflow on this machine only; runs on a server are shown by the server
 ifneq ($(filter http%,$(MLFLOW_TRACKING_URI)),)
