@@ -10,9 +10,10 @@ import argparse
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from stages.flowmeter.ledger import Ledger, totals
+from stages.flowmeter.ledger import Ledger, in_words, totals
 from stages.flowmeter.profiles import PROFILES
 from stages.flowmeter.several import NamedCapture, Options, captures_of_source, meter_captures
 from stages.plumbing.parallel import parallel_map
@@ -26,23 +27,11 @@ class Params(Options):
     """Section `meter` of the parameters: the options of the flow meter."""
 
 
-def meter(captures: list[NamedCapture], out: Path, options: Options) -> list[Ledger]:
+def meter(captures: list[NamedCapture], out: Path, options: Options, *, for_keeping: bool) -> list[Ledger]:
     """Meter captures into one table that takes its name when it is finished."""
     with replacing(out) as temporary, progress_bar(unit="packets", description="meter") as bar:
-        return meter_captures(captures, temporary, options, suffix=out.suffix, mapper=parallel_map, progress=bar.update)
-
-
-def report(ledgers: list[Ledger], out: Path, ledger_path: Path | None, seconds: float) -> int:
-    """Write and show the packet ledger; the exit code is 1 when a capture was not read to its end."""
-    sums = totals(ledgers)
-    if ledger_path is not None:
-        write_json({"captures": [ledger.as_dict() for ledger in ledgers], "totals": sums}, ledger_path)
-    for ledger in ledgers if len(ledgers) <= 20 else [x for x in ledgers if not x.complete]:
-        print(ledger.in_words(), file=sys.stderr)
-    rate = sums["packets"] / max(seconds, 1e-9)
-    amount = f"{sums['flows']:,} flows of {sums['packets']:,} packets from {len(ledgers)} captures"
-    print(f"{out}: {amount} in {seconds:.1f} s ({rate:,.0f} packets/s)", file=sys.stderr)
-    return 0 if sums["complete"] else 1
+        into = partial(meter_captures, captures, temporary, options, suffix=out.suffix, mapper=parallel_map)
+        return into(for_keeping=for_keeping, progress=bar.update)
 
 
 def arguments() -> argparse.Namespace:
@@ -58,6 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--idle-timeout", type=float, default=120.0, metavar="S", help="clean: a flow silent so long is over; 0: off (default: %(default)s)")
     parser.add_argument("--tunnels", choices=("inner", "outer"), default="inner", help="clean: what to meter of tunnels (default: %(default)s)")
     parser.add_argument("--keep-going", action="store_true", help="exit code 0 and further captures in spite of damaged ones")
+    parser.add_argument("--for-keeping", action="store_true", help="as a stage does: SHA-256 of the captures into the ledger, smaller Parquet file; slower")
     args = parser.parse_args()
     if bool(args.captures) == bool(args.source):
         parser.error("give captures or --source, one of them")
@@ -76,12 +66,16 @@ def main() -> None:
             captures = captures_of_source(data.root, data.sources[args.source])
         else:
             options = Params(args.profile, args.flow_timeout, args.activity_timeout, args.idle_timeout, args.tunnels, args.keep_going)
-            captures = [NamedCapture(path, Path(path).name if path != "-" else "stdin") for path in args.captures]
-        ledgers = meter(captures, args.out, options)
-    except (ValueError, KeyError, OSError) as error:
+            captures = [NamedCapture(path, "stdin" if path == "-" else Path(path).name) for path in args.captures]
+        ledgers = meter(captures, args.out, options, for_keeping=args.for_keeping or bool(args.source))
+        sums = totals(ledgers)
+        write_json({"captures": [ledger.as_dict() for ledger in ledgers], "totals": sums}, args.ledger or args.out.with_suffix(".ledger.json"))
+    except (ValueError, KeyError) as error:
         sys.exit(f"error: {error.args[0] if isinstance(error, KeyError) else error}")
-    code = report(ledgers, args.out, args.ledger or args.out.with_suffix(".ledger.json"), time.perf_counter() - start)
-    sys.exit(0 if options.keep_going else code)
+    except OSError as error:
+        sys.exit(f"error: {error}; {args.out} is not written")
+    print(*in_words(ledgers, args.out, seconds=time.perf_counter() - start), sep="\n", file=sys.stderr)
+    sys.exit(0 if sums["complete"] or options.keep_going else 1)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from queue import Empty, Full, Queue
+from collections.abc import Generator, Iterator
+from queue import Full, Queue
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -32,6 +32,8 @@ class Ahead(Generic[T]):
         try:
             for item in self._items:
                 if not self._put(("item", item)):
+                    if isinstance(self._items, Generator):
+                        self._items.close()  # it may have a thread of its own to end
                     return
             self._put(("end", None))
         except BaseException as error:  # noqa: BLE001  raised again where the items are read
@@ -60,43 +62,3 @@ class Ahead(Generic[T]):
         finally:
             self._stopped.set()
             self._thread.join()
-
-
-class Behind:
-    """Calls a function in a thread, in order, at most `depth` calls behind."""
-
-    def __init__(self, function: Callable[[Any], object], *, depth: int) -> None:
-        self._function = function
-        self._queue: Queue[Any] = Queue(depth)
-        self._error: BaseException | None = None
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="behind", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        """Work off the queue until told to stop; after an error the rest is thrown away."""
-        while True:
-            try:
-                item = self._queue.get(timeout=LOOK_S)
-            except Empty:
-                if self._done.is_set():
-                    return
-                continue
-            if self._error is None:
-                try:
-                    self._function(item)
-                except BaseException as error:  # noqa: BLE001  raised again by the next call
-                    self._error = error
-
-    def __call__(self, item: Any) -> None:
-        """Queue a call; raises the error of an earlier one."""
-        if self._error is not None:
-            raise self._error
-        self._queue.put(item)
-
-    def close(self) -> None:
-        """Wait for all calls; raises the error of one."""
-        self._done.set()
-        self._thread.join()
-        if self._error is not None:
-            raise self._error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,14 @@ from stages.flowmeter.capture import LINK_NAMES, Block, Capture, CaptureFault
 from stages.flowmeter.ledger import Ledger
 from stages.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
 from stages.flowmeter.rows import RowBuilder, schema_of
-from stages.flowmeter.table import FlowTable
+from stages.flowmeter.table import FlowTable, Over
 
 N_FRAGMENTS = 1024
 BATCH_ROWS = 16_384
 READ_AHEAD = 4  # blocks
+OVER_AHEAD = 16  # lots of flows that are over and wait for their rows to be made
+SWEEP_US = 5_000_000  # when prompt: how often to look for silent flows, in packet time
+THREADS_FROM_BYTES = 8 << 20  # a smaller capture is metered before threads pay
 FLOWS_IN_MEMORY = 100_000  # 77 MB; more, and those past their timeout are set down on disk
 
 
@@ -67,7 +70,10 @@ class Meter:
     rows_wanted : bool
         False when only the bookings matter.
     threads : int
-        2 reads and decodes in a thread of its own, 0 does so where there is more than one core; the result is the same.
+        1 does everything in the caller's thread; 2 reads and decodes in one, meters in another, and leaves making rows to the caller;
+        0 is 2 for a capture of some size where there is more than one core. The result is the same.
+    prompt : bool
+        Hand rows out with the block in which their flows end, and look for silent flows every five seconds of packet time.
     timeouts
         See profiles.rules_of.
     """
@@ -82,6 +88,7 @@ class Meter:
         with_digest: bool = True,
         rows_wanted: bool = True,
         threads: int = 0,
+        prompt: bool = False,
         flow_timeout_s: float = 120.0,
         activity_timeout_s: float = 5.0,
         idle_timeout_s: float = 120.0,
@@ -96,23 +103,16 @@ class Meter:
         self.capture = Capture(path, name=str(path), keep_going=keep_going, check_times=self.rules.logic == CLEAN, with_digest=with_digest)
         self.ledger = Ledger(self.name, profile)
         self.rows_wanted = rows_wanted
-        self.threads = threads or min(2, usable_cores())
+        self.threads = threads or _threads_for(path)
+        self.prompt = prompt
         self.builder = RowBuilder(self.name, self.profile, rows=BATCH_ROWS)
-        self._ready: list[pa.RecordBatch] = []
-        self.table = FlowTable(self.rules, self._take)
+        self.table = FlowTable(self.rules)
         self.decoder = Decoder(self.rules)
         self.flows_in_memory = FLOWS_IN_MEMORY
         self._swept_at = -(1 << 62)
         self._watermark = 1 << 62
         self._since_sweep = 0
         self._fault: CaptureFault | None = None
-
-    def _take(self, keys: np.ndarray, flows: np.ndarray) -> None:
-        """Receive flows that are over."""
-        self.ledger.flows += len(flows)
-        self.ledger.packets_in_written_flows += int(flows["fwd_packets"].sum() + flows["bwd_packets"].sum())
-        if self.rows_wanted:
-            self._ready += self.builder.add(keys, flows)
 
     def batches(self, progress: Callable[[int], object] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows as flows finish, then those that are left; the ledger is complete after the last.
@@ -124,21 +124,34 @@ class Meter:
         OSError
             When the file cannot be opened.
         """
+        over = self._metered(progress)
+        for lots in Ahead(over, depth=OVER_AHEAD) if self.threads > 1 else over:
+            for keys, flows in lots:
+                yield from self.builder.add(keys, flows)
+            if self.prompt:
+                yield from self.builder.rest()
+        yield from self.builder.rest()
+        self.raise_fault()
+
+    def _metered(self, progress: Callable[[int], object] | None) -> Iterator[list[Over]]:
+        """Meter the capture; yields flows that are over, at least once a block, then closes the ledger."""
         booked = np.empty(self.capture.frames_per_block, np.int64)
         decoded = self._decoded(None if self.threads > 1 else 1)
         for part in Ahead(decoded, depth=READ_AHEAD) if self.threads > 1 else decoded:
-            self._meter_part(part, booked)
+            for lot in self._meter_part(part, booked):
+                yield [lot]
+            yield []
             if progress is not None:
                 progress(part.n)
-            yield from self._drain()
-        yield from self._end()
-        self.raise_fault()
+        for lot in self._end():
+            yield [lot]
 
     def booked_blocks(self) -> Iterator[tuple[Block, np.ndarray]]:
         """Meter block by block; yields each block and the flow number of each of its packets, both valid until the next."""
         booked = np.empty(self.capture.frames_per_block, np.int64)
         for part in self._decoded(1):
-            self._meter_part(part, booked)
+            for _ in self._meter_part(part, booked):
+                pass
             yield part.block, booked
         for _ in self._end():
             pass
@@ -155,25 +168,35 @@ class Meter:
         except CaptureFault as fault:
             self._fault = fault.with_traceback(None)  # the traceback would keep the buffers alive
 
-    def _meter_part(self, part: Decoded, booked: np.ndarray) -> None:
-        """Book some packets, and look for silent flows when it is time to."""
+    def _meter_part(self, part: Decoded, booked: np.ndarray) -> Iterator[Over]:
+        """Book some packets, and look for silent flows when it is time to; yields the flows that are over."""
         self.table.meter(part.packets, part.n, part.first_number, booked)
-        self._sweep_when_due(part.oldest_us, part.n)
+        yield from self._counted(self.table.taken())
+        yield from self._counted(self._swept(part.oldest_us, part.n))
+        if self.prompt:
+            self.table.flush()
+            yield from self._counted(self.table.taken())
 
-    def _end(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows that are left and close the ledger."""
-        self.table.finish()
+    def _counted(self, lots: Iterable[Over]) -> Iterator[Over]:
+        """Note flows that are over in the ledger."""
+        for keys, flows in lots:
+            self.ledger.flows += len(flows)
+            self.ledger.packets_in_written_flows += int(flows["fwd_packets"].sum() + flows["bwd_packets"].sum())
+            if self.rows_wanted:
+                yield keys, flows
+
+    def _end(self) -> Iterator[Over]:
+        """Yield the flows that are left and close the ledger."""
+        yield from self._counted(self.table.finish())
         self._close()
         self.table.release()
-        yield from self._drain()
-        yield from self.builder.rest()
 
     def raise_fault(self) -> None:
         """Raise the fault that the capture ended with, unless told to keep going."""
         if self._fault is not None and not self.keep_going:
             raise self._fault
 
-    def _sweep_when_due(self, oldest_us: int, n: int) -> None:
+    def _swept(self, oldest_us: int, n: int) -> Iterable[Over]:
         """Every 65,536 packets, look for flows that need no memory any more.
 
         clean: end those silent for too long before the oldest of these packets. Without idle expiry: set down on disk those whose
@@ -181,20 +204,17 @@ class Meter:
         """
         self._watermark = min(self._watermark, oldest_us)
         self._since_sweep += n
-        if self._since_sweep < capture_module.STEP_PACKETS:
-            return
+        prompt = self.prompt and self.rules.idle_us > 0
+        if self._since_sweep < capture_module.STEP_PACKETS and not prompt:
+            return ()
+        watermark, self._watermark, self._since_sweep = self._watermark, 1 << 62, 0
         if self.rules.idle_us == 0:
             if self.table.flows_in_memory() >= self.flows_in_memory:
-                self.table.set_down(self._watermark)
-        elif abs(self._watermark - self._swept_at) >= self.rules.idle_us // 4:
-            self.table.expire(self._watermark)
-            self._swept_at = self._watermark
-        self._since_sweep = 0
-        self._watermark = 1 << 62
-
-    def _drain(self) -> Iterator[pa.RecordBatch]:
-        ready, self._ready = self._ready, []
-        yield from ready
+                self.table.set_down(watermark)
+        elif abs(watermark - self._swept_at) >= (SWEEP_US if prompt else self.rules.idle_us // 4):
+            self._swept_at = watermark
+            return self.table.expire(watermark)
+        return ()
 
     def _close(self) -> None:
         """Complete the ledger and check it."""
@@ -207,6 +227,12 @@ class Meter:
         if self._fault is not None:
             ledger.complete, ledger.fault = False, str(self._fault)
         ledger.close(self.table.counts + self.decoder.counts)
+
+
+def _threads_for(path: Path | str) -> int:
+    """2 where a second thread pays: more than one core, and a capture of some size or one whose size is not known."""
+    size = Path(path).stat().st_size if str(path) != "-" and Path(path).is_file() else THREADS_FROM_BYTES * (str(path) == "-")
+    return 2 if size >= THREADS_FROM_BYTES and usable_cores() > 1 else 1
 
 
 def flows_from_capture(

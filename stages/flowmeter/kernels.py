@@ -9,6 +9,10 @@ The slow twin is tests/naive.py; the behaviour of the CICFlowMeter profiles is d
 
 from __future__ import annotations
 
+import ctypes
+import os
+from typing import Any
+
 import numpy as np
 from llvmlite import ir
 from numba import config, njit, types
@@ -21,6 +25,11 @@ kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 def _prefetch(array, index, offset):
     """Ask for a cache line of array[index] ahead of its use; does nothing outside compiled code."""
+
+
+def _pread(file, address, size, offset):
+    """Read from a file to a place in memory; stands in for the system's function outside compiled code."""
+    return os.preadv(file, [(ctypes.c_char * size).from_address(address)], offset)
 
 
 if not config.DISABLE_JIT:
@@ -40,6 +49,9 @@ if not config.DISABLE_JIT:
             return context.get_dummy_value()
 
         return types.void(array, types.int64, types.int64), codegen
+
+
+    _pread = types.ExternalFunction("pread", types.int64(types.int32, types.uintp, types.uintp, types.int64))
 
 
 # ---------------------------------------------------------------------------------------------------------------- layouts
@@ -92,19 +104,15 @@ KEY = np.dtype(
 )
 
 
-def _direction(name: str) -> list[tuple[str, str]]:
-    """Fields of one direction: two cache lines."""
+def _direction(name: str) -> list[tuple[Any, ...]]:
+    """Fields of one direction: three cache lines, the third only for packets with payload."""
     fields = (
         ("last", "i8"), ("sum", "f8"), ("mean", "f8"), ("m2", "f8"), ("min", "i4"), ("max", "i4"), ("header", "i8"), ("header_min", "i4"),
         ("data", "i4"), ("next_seq", "i8"), ("iat_sum", "f8"), ("iat_mean", "f8"), ("iat_m2", "f8"), ("iat_min", "i8"), ("iat_max", "i8"),
         ("psh", "i4"), ("urg", "i4"), ("rst", "i4"), ("fin", "i4"), ("again", "i4"), ("window", "i4"),
+        ("bulk_size", "i8"), ("bulk_count", "i8"), ("bulks", "i8"), ("bulk_packets", "i8"), ("bulk_bytes", "i8"), ("bulk_us", "i8"),
     )  # fmt: skip
-    return [(f"{name}_{field}", kind) for field, kind in fields]
-
-
-def _bulk(name: str) -> list[tuple[str, str]]:
-    """Fields of one direction's bulks."""
-    return [(f"{name}_{field}", "i8") for field in ("bulk_size", "bulk_count", "bulks", "bulk_packets", "bulk_bytes", "bulk_us")]
+    return [*((f"{name}_{field}", kind) for field, kind in fields), (f"{name}_unused", "i8", (2,))]
 
 
 # a flow's accumulators: eleven cache lines, in the order in which packets touch them; three common ones first
@@ -114,11 +122,12 @@ FLOW = np.dtype(
         ("last", "i8"),
         ("end_active", "i8"),
         ("start_active", "i8"),
-        ("last_packet", "i8"),
         ("all_mean", "f8"),
         ("all_m2", "f8"),
         ("fwd_packets", "i4"),
         ("bwd_packets", "i4"),
+        ("owner", "i4"),  # index of the flow's key, plus one; 0 when the place is free
+        ("segments", "i4"),  # head of the list of TCP segments seen by the connection, -1 without
         ("iat_mean", "f8"),
         ("iat_m2", "f8"),
         ("iat_min", "i8"),
@@ -136,16 +145,13 @@ FLOW = np.dtype(
         ("cwr", "i4"),
         ("ece", "i4"),
         ("number", "i8"),
+        ("last_packet", "i8"),
         ("subflows", "i8"),
         ("first_payload", "i4"),
-        ("segments", "i4"),  # head of the list of TCP segments seen by the connection, -1 without
         ("icmp_type", "i2"),
         ("icmp_code", "i2"),
-        ("unused", "i4"),
         *_direction("fwd"),
         *_direction("bwd"),
-        *_bulk("fwd"),
-        *_bulk("bwd"),
         ("active_n", "i8"),
         ("active_mean", "f8"),
         ("active_m2", "f8"),
@@ -162,10 +168,10 @@ FLOW = np.dtype(
         ("dst_mac", "i8"),
         ("segments_at", "i8"),  # where the segments of a flow on disk stand
         ("segments_n", "i8"),
-        ("unused_too", "i8", (4,)),
     ]
 )
 
+FLOW_BYTES = FLOW.itemsize
 SEGMENT = np.dtype([("connection", "i4"), ("chain", "i4"), ("sibling", "i4"), ("rest", "i4"), ("seq_ack", "i8"), ("size_side", "i8")])
 FRAGMENT = np.dtype(
     [
@@ -239,6 +245,7 @@ FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
 OPEN, FIN_ONE, FIN_BOTH, READY = 0, 1, 2, 3
 TCP, UDP, ICMP, ICMPV6, SCTP = 6, 17, 1, 58, 132
 
+SECOND_US = 1_000_000
 MAX_RECORD = 262_144  # libpcap's largest snapshot length
 MAX_BLOCK = 16 * 1024 * 1024  # libpcap's largest pcapng block
 
@@ -1139,30 +1146,46 @@ def refill_slots(slots, old_slots):
 
 
 @kernel
+def segment_words(packet, side):
+    """What a TCP segment is known by: sequence and acknowledgement number; payload, window and sender."""
+    return (packet["seq"] << 32) | packet["ack"], (np.int64(packet["payload"]) << 32) | (np.int64(packet["window"]) << 1) | side
+
+
+@kernel
+def bucket_of(seq_ack, size_side, connection, buckets):
+    """Bucket of a segment."""
+    return mix(seq_ack + mix(size_side + (np.int64(connection) << 20))) & (len(buckets) - 1)
+
+
+@kernel
+def enter_segment(at, connection, seq_ack, size_side, flow, buckets, segments):
+    """Write a segment to a free place and link it to its bucket and its flow."""
+    entry = segments[at]
+    entry["connection"] = connection
+    entry["seq_ack"] = seq_ack
+    entry["size_side"] = size_side
+    bucket = bucket_of(seq_ack, size_side, connection, buckets)
+    entry["chain"] = buckets[bucket]
+    buckets[bucket] = at
+    entry["sibling"] = flow["segments"]
+    flow["segments"] = at
+
+
+@kernel
 def seen_before(packet, side, connection, flow, buckets, segments, free_segments, counters):
     """Whether the connection has seen this segment (sender, seq, ack, payload, window); else it is remembered.
 
     connection: index of the flow's key, the same for all parts of a connection. Chained hash table over a pool of SEGMENT.
     """
-    seq_ack = (packet["seq"] << 32) | packet["ack"]
-    size_side = (np.int64(packet["payload"]) << 32) | (np.int64(packet["window"]) << 1) | side
-    bucket = mix(seq_ack + mix(size_side + (np.int64(connection) << 20))) & (len(buckets) - 1)
-    at = buckets[bucket]
+    seq_ack, size_side = segment_words(packet, side)
+    at = buckets[bucket_of(seq_ack, size_side, connection, buckets)]
     while at >= 0:
         entry = segments[at]
         if entry["seq_ack"] == seq_ack and entry["size_side"] == size_side and entry["connection"] == connection:
             return True
         at = entry["chain"]
     counters[FREE_SEGMENTS] -= 1
-    at = free_segments[counters[FREE_SEGMENTS]]
-    entry = segments[at]
-    entry["connection"] = connection
-    entry["seq_ack"] = seq_ack
-    entry["size_side"] = size_side
-    entry["chain"] = buckets[bucket]
-    buckets[bucket] = at
-    entry["sibling"] = flow["segments"]
-    flow["segments"] = at
+    enter_segment(free_segments[counters[FREE_SEGMENTS]], connection, seq_ack, size_side, flow, buckets, segments)
     return False
 
 
@@ -1172,7 +1195,7 @@ def forget_segments(flow, buckets, segments, free_segments, counters):
     at = flow["segments"]
     while at >= 0:
         entry = segments[at]
-        bucket = mix(entry["seq_ack"] + mix(entry["size_side"] + (np.int64(entry["connection"]) << 20))) & (len(buckets) - 1)
+        bucket = bucket_of(entry["seq_ack"], entry["size_side"], entry["connection"], buckets)
         before = buckets[bucket]
         if before == at:
             buckets[bucket] = entry["chain"]
@@ -1221,16 +1244,7 @@ def reload_segments(flow, connection, pairs, buckets, segments, free_segments, c
     flow["segments"] = -1
     for i in range(len(pairs) - 1, -1, -1):
         counters[FREE_SEGMENTS] -= 1
-        at = free_segments[counters[FREE_SEGMENTS]]
-        entry = segments[at]
-        entry["connection"] = connection
-        entry["seq_ack"] = pairs[i, 0]
-        entry["size_side"] = pairs[i, 1]
-        bucket = mix(entry["seq_ack"] + mix(entry["size_side"] + (np.int64(connection) << 20))) & (len(buckets) - 1)
-        entry["chain"] = buckets[bucket]
-        buckets[bucket] = at
-        entry["sibling"] = flow["segments"]
-        flow["segments"] = at
+        enter_segment(free_segments[counters[FREE_SEGMENTS]], connection, pairs[i, 0], pairs[i, 1], flow, buckets, segments)
 
 
 @kernel
@@ -1239,7 +1253,7 @@ def rehash_segments(buckets, segments, in_use):
     for at in range(len(in_use)):
         if in_use[at]:
             entry = segments[at]
-            bucket = mix(entry["seq_ack"] + mix(entry["size_side"] + (np.int64(entry["connection"]) << 20))) & (len(buckets) - 1)
+            bucket = bucket_of(entry["seq_ack"], entry["size_side"], entry["connection"], buckets)
             entry["chain"] = buckets[bucket]
             buckets[bucket] = at
 
@@ -1289,7 +1303,7 @@ def update_fwd_bulk(flow, time_us, size, other_last):
         flow["fwd_bulk_start"] = 0
     if size <= 0:
         return
-    if flow["fwd_bulk_start"] == 0 or (time_us - flow["fwd_bulk_last"]) / 1e6 > 1.0:
+    if flow["fwd_bulk_start"] == 0 or time_us - flow["fwd_bulk_last"] > SECOND_US:
         flow["fwd_bulk_start"] = time_us
         flow["fwd_bulk_count"] = 1
         flow["fwd_bulk_size"] = size
@@ -1315,7 +1329,7 @@ def update_bwd_bulk(flow, time_us, size, other_last):
         flow["bwd_bulk_start"] = 0
     if size <= 0:
         return
-    if flow["bwd_bulk_start"] == 0 or (time_us - flow["bwd_bulk_last"]) / 1e6 > 1.0:
+    if flow["bwd_bulk_start"] == 0 or time_us - flow["bwd_bulk_last"] > SECOND_US:
         flow["bwd_bulk_start"] = time_us
         flow["bwd_bulk_count"] = 1
         flow["bwd_bulk_size"] = size
@@ -1342,7 +1356,7 @@ def update_subflows(flow, time_us, rules):
         if time_us - last / 1e6 > 1.0:
             flow["subflows"] += 1
             update_activity(flow, time_us - last, rules.activity_us)
-    elif (time_us - last) / 1e6 > 1.0:
+    elif time_us - last > SECOND_US:
         flow["subflows"] += 1
         update_activity(flow, time_us, rules.activity_us)
 
@@ -1557,9 +1571,10 @@ def start_flow(flow, packet, forward, from_initiator, rules, number):
 
 
 @kernel
-def release_flow(slots, slot, keys, key_index, free_keys, free_bodies, counters):
+def release_flow(slots, slot, keys, key_index, bodies, free_keys, free_bodies, counters):
     """Take a flow out of the table."""
     body = keys[key_index]["body"]
+    bodies[body]["owner"] = 0
     free_slot(slots, slot)
     free_keys[counters[FREE_KEYS]] = key_index
     counters[FREE_KEYS] += 1
@@ -1603,9 +1618,10 @@ def enter_key(key, packet, swapped):
 
 
 @kernel
-def renew_flow(flow, key, packet, forward, from_initiator, is_reversed, rules, number, blank, bodies, counters):
+def renew_flow(flow, key, index, packet, forward, from_initiator, is_reversed, rules, number, blank, bodies, counters):
     """Begin a new flow in the place of one that has been handed out; the table's order sees a new entry."""
     bodies[key["body"]] = blank[0]
+    flow["owner"] = index + 1
     key["order"] = counters[ORDER]
     counters[ORDER] += 1
     flow["number"] = counters[CREATED]
@@ -1642,13 +1658,50 @@ def look_ahead(packets, i, n_packets, slots, keys, bodies):
         if slot >> 32 == tag and slot != 0:
             _prefetch(keys, (slot & 0xFFFFFFFF) - 1, 0)
     if i + 7 < n_packets:
-        tag = packets[i + 7]["hash"] & 0x7FFFFFFF
+        packet = packets[i + 7]
+        tag = packet["hash"] & 0x7FFFFFFF
         slot = slots[tag & mask]
         if slot >> 32 == tag and slot != 0:
-            body = np.int64(keys[(slot & 0xFFFFFFFF) - 1]["body"])
+            key = keys[(slot & 0xFFFFFFFF) - 1]
+            body = np.int64(key["body"])
             if body >= 0:
-                for line in range(7):
+                from_a = key["a_lo"] == packet["src_lo"] and key["a_port"] == packet["src_port"]
+                direction = 192 if from_a == (key["reversed"] == 0) else 384
+                for line in range(3):
                     _prefetch(bodies, body, line * 64)
+                _prefetch(bodies, body, direction)
+                _prefetch(bodies, body, direction + 64)
+                if packet["payload"] > 0:
+                    _prefetch(bodies, body, direction + 128)
+
+
+@kernel
+def look_ahead_for_segments(packets, i, n_packets, slots, keys, buckets, segments):
+    """As look_ahead, for the bucket of a TCP segment and then the newest segment in it."""
+    mask = len(slots) - 1
+    for ahead in (6, 3):
+        if i + ahead < n_packets:
+            packet = packets[i + ahead]
+            tag = packet["hash"] & 0x7FFFFFFF
+            slot = slots[tag & mask]
+            if packet["protocol"] == TCP and slot >> 32 == tag and slot != 0:
+                index = (slot & 0xFFFFFFFF) - 1
+                side = 0 if keys[index]["a_lo"] == packet["src_lo"] and keys[index]["a_port"] == packet["src_port"] else 1
+                seq_ack, size_side = segment_words(packet, side)
+                bucket = bucket_of(seq_ack, size_side, index, buckets)
+                if ahead == 6:
+                    _prefetch(buckets, bucket, 0)
+                elif buckets[bucket] >= 0:
+                    _prefetch(segments, np.int64(buckets[bucket]), 0)
+
+
+@kernel
+def fetch_free(keys, bodies, free_keys, free_bodies, counters):
+    """Fetch into the cache where the next new flow will be written."""
+    if counters[FREE_KEYS] > 0 and counters[FREE_BODIES] > 0:
+        _prefetch(keys, np.int64(free_keys[counters[FREE_KEYS] - 1]), 0)
+        for line in range(11):
+            _prefetch(bodies, np.int64(free_bodies[counters[FREE_BODIES] - 1]), line * 64)
 
 
 @kernel
@@ -1668,6 +1721,8 @@ def meter_packets(
     counters[REASON] = METER_DONE
     for i in range(first, n_packets):
         look_ahead(packets, i, n_packets, slots, keys, bodies)
+        if logic == CORRECTED:
+            look_ahead_for_segments(packets, i, n_packets, slots, keys, buckets, segments)
         packet = packets[i]
         if packet["status"] != METERED:
             booked[i] = -1
@@ -1703,7 +1758,8 @@ def meter_packets(
             counters[PEAK] = max(counters[PEAK], counters[LIVE])
             same_direction = not answer
             forward = not answer or talks_to_itself(key, logic)
-            renew_flow(flow, key, packet, forward, forward, 0, rules, number + i, blank, bodies, counters)
+            renew_flow(flow, key, index, packet, forward, forward, 0, rules, number + i, blank, bodies, counters)
+            fetch_free(keys, bodies, free_keys, free_bodies, counters)
         else:
             key = keys[index]
             if key["body"] < 0:
@@ -1730,13 +1786,13 @@ def meter_packets(
                         answer = flags & SYN != 0 and flags & ACK != 0
                         initiator_is_a = same_direction != answer
                         forward = not answer or talks_to_itself(key, logic)
-                        renew_flow(flow, key, packet, forward, forward, 0 if initiator_is_a else 1, rules, number + i, blank, bodies, counters)
+                        renew_flow(flow, key, index, packet, forward, forward, 0 if initiator_is_a else 1, rules, number + i, blank, bodies, counters)
                     else:
                         known = flow["segments"]
                         before = flow["connection_us"] + time_us - flow["start"]
                         fwd_next = flow["fwd_next_seq"]
                         bwd_next = flow["bwd_next_seq"]
-                        renew_flow(flow, key, packet, forward, forward, key["reversed"], rules, number + i, blank, bodies, counters)
+                        renew_flow(flow, key, index, packet, forward, forward, key["reversed"], rules, number + i, blank, bodies, counters)
                         flow["segments"] = known
                         flow["connection_us"] = before
                         flow["fwd_next_seq"] = fwd_next
@@ -1753,7 +1809,7 @@ def meter_packets(
                         key["state"] = READY
             elif late:
                 hand_out(flow, key, logic, finished, finished_keys, counters)
-                renew_flow(flow, key, packet, True, forward, key["reversed"], rules, number + i, blank, bodies, counters)
+                renew_flow(flow, key, index, packet, True, forward, key["reversed"], rules, number + i, blank, bodies, counters)
             elif logic == ORIGINAL and flags & FIN and forward:
                 flow["fwd_fin"] += 1
                 if flow["fwd_fin"] > 1:
@@ -1767,7 +1823,7 @@ def meter_packets(
                 book_packet(flow, packet, forward, rules, number + i)
                 booked[i] = flow["number"]
                 hand_out(flow, key, logic, finished, finished_keys, counters)
-                release_flow(slots, slot, keys, index, free_keys, free_bodies, counters)
+                release_flow(slots, slot, keys, index, bodies, free_keys, free_bodies, counters)
                 continue
             else:
                 update_activity(flow, time_us, rules.activity_us)
@@ -2178,6 +2234,16 @@ def gather_flows(keys, bodies, indexes, from_disk, logic, finished, finished_key
 
 
 @kernel
+def read_flows(file, places, flows):
+    """Read flows from a file; returns how many came whole. flows : (len(places),) FLOW — written."""
+    size = FLOW_BYTES
+    for i in range(len(places)):
+        if _pread(file, flows[i:].ctypes.data, size, places[i] * size) != size:
+            return i
+    return len(places)
+
+
+@kernel
 def live_keys(slots, live):
     """Indexes of the keys in use. live : (at least that many,) int64 — written; returns how many."""
     n = 0
@@ -2189,39 +2255,55 @@ def live_keys(slots, live):
 
 
 @kernel
-def silent_keys(slots, keys, bodies, watermark_us, idle_us, over, numbers):
+def silent_keys(bodies, watermark_us, idle_us, over, numbers):
     """Keys of the flows silent for longer than idle_us at a time, and their flow numbers; returns how many."""
     n = 0
-    for i in range(len(slots)):
-        if slots[i] != 0:
-            index = (slots[i] & 0xFFFFFFFF) - 1
-            body = keys[index]["body"]
-            if watermark_us - bodies[body]["last"] > idle_us:
-                over[n] = index
-                numbers[n] = bodies[body]["number"]
-                n += 1
+    for i in range(len(bodies)):
+        _prefetch(bodies, i + 16, 0)
+        flow = bodies[i]
+        if flow["owner"] > 0 and watermark_us - flow["last"] > idle_us:
+            over[n] = flow["owner"] - 1
+            numbers[n] = flow["number"]
+            n += 1
     return n
 
 
 @kernel
-def old_keys(slots, keys, bodies, watermark_us, flow_us, old):
+def old_keys(bodies, watermark_us, flow_us, old):
     """Keys of the flows in memory whose timeout has passed at a time; returns how many."""
     n = 0
-    for i in range(len(slots)):
-        if slots[i] != 0:
-            index = (slots[i] & 0xFFFFFFFF) - 1
-            body = keys[index]["body"]
-            if body >= 0 and watermark_us - bodies[body]["start"] > flow_us:
-                old[n] = index
-                n += 1
+    for i in range(len(bodies)):
+        _prefetch(bodies, i + 16, 0)
+        flow = bodies[i]
+        if flow["owner"] > 0 and watermark_us - flow["start"] > flow_us:
+            old[n] = flow["owner"] - 1
+            n += 1
     return n
 
 
 @kernel
-def release_keys(slots, keys, indexes, free_keys, free_bodies, counters):
+def move_out(keys, bodies, indexes, flows, first_place, free_bodies, counters):
+    """Copy the flows of some keys out of memory, free their places and note in the keys where they will stand on disk."""
+    for i in range(len(indexes)):
+        if i + 4 < len(indexes):
+            for line in range(11):
+                _prefetch(bodies, np.int64(keys[indexes[i + 4]]["body"]), line * 64)
+        key = keys[indexes[i]]
+        body = key["body"]
+        flows[i] = bodies[body]
+        bodies[body]["owner"] = 0
+        key["body"] = -1 - (first_place + i)
+        free_bodies[counters[FREE_BODIES]] = body
+        counters[FREE_BODIES] += 1
+
+
+@kernel
+def release_keys(slots, keys, indexes, bodies, free_keys, free_bodies, counters):
     """Take flows out of the table."""
     for i in range(len(indexes)):
-        release_flow(slots, slot_of_key(slots, keys, indexes[i]), keys, indexes[i], free_keys, free_bodies, counters)
+        if i + 8 < len(indexes):
+            _prefetch(slots, np.int64(keys[indexes[i + 8]]["tag"]) & (len(slots) - 1), 0)
+        release_flow(slots, slot_of_key(slots, keys, indexes[i]), keys, indexes[i], bodies, free_keys, free_bodies, counters)
 
 
 # ------------------------------------------------------------------------------------------- link-layer view of a packet

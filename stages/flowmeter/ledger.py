@@ -116,3 +116,12 @@ def totals(ledgers: list[Ledger]) -> dict[str, Any]:
         "bytes": sum(x.size for x in ledgers),
         "complete": all(x.complete for x in ledgers),
     }
+
+
+def in_words(ledgers: list[Ledger], out: object, *, seconds: float) -> list[str]:
+    """Lines for a person: every capture, of many only those with a fault, then the sums and the speed."""
+    sums = totals(ledgers)
+    lines = [ledger.in_words() for ledger in ledgers if len(ledgers) <= 20 or not ledger.complete]
+    rate = sums["packets"] / max(seconds, 1e-9)
+    amount = f"{sums['flows']:,} flows of {sums['packets']:,} packets from {len(ledgers)} captures"
+    return [*lines, f"{out}: {amount} in {seconds:.1f} s ({rate:,.0f} packets/s)"]

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.flowmeter.ahead import Behind
 from stages.flowmeter.capture import CaptureFault, is_capture_name
 from stages.flowmeter.flows import Meter
 from stages.flowmeter.ledger import Ledger
@@ -59,30 +58,31 @@ def captures_of_source(root: Path, source: dict[str, Any]) -> list[NamedCapture]
     return [NamedCapture(folder / name, name) for name in names]
 
 
-def meter_into(sink: Sink, capture: NamedCapture, options: Options, *, threads: int = 0, progress: Callable[[int], object] | None = None) -> Ledger:
+def meter_into(
+    sink: Sink, capture: NamedCapture, options: Options, *, for_keeping: bool = True, threads: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> Ledger:  # fmt: skip
     """Meter one capture into a sink; a fault or a file that does not open is noted in the ledger, not raised."""
     meter = Meter(
         capture.path, options.profile, name=capture.name, keep_going=options.keep_going, flow_timeout_s=options.flow_timeout_s,
         activity_timeout_s=options.activity_timeout_s, idle_timeout_s=options.idle_timeout_s, tunnels=options.tunnels,
-        threads=threads,
+        threads=threads, with_digest=for_keeping,
     )  # fmt: skip
-    write = Behind(sink.write, depth=1) if meter.threads > 1 else sink.write
     try:
         for batch in meter.batches(progress):
-            write(batch)
+            sink.write(batch)
     except CaptureFault:
         pass  # noted in the ledger
     except OSError as error:
+        if str(error.filename) != str(capture.path):  # a full disk, and no fault of the capture's
+            raise
         meter.ledger.complete, meter.ledger.fault = False, f"{capture.path}: cannot be read ({error.strerror or error})"
-    finally:
-        if isinstance(write, Behind):
-            write.close()
     return meter.ledger
 
 
 def meter_captures(
     captures: Sequence[NamedCapture], out: Path, options: Options, *, suffix: str = "", mapper: Mapper | None = None,
-    threads: int = 0, progress: Callable[[int], object] | None = None,
+    for_keeping: bool = True, threads: int = 0, progress: Callable[[int], object] | None = None,
 ) -> list[Ledger]:  # fmt: skip
     """Write the flows of some captures to one file.
 
@@ -95,6 +95,8 @@ def meter_captures(
     options : Options
     mapper : callable, optional
         Like plumbing.parallel.parallel_map; used when there are several captures of some size. The file is the same without it.
+    for_keeping : bool
+        Write the captures' SHA-256 into the ledgers and compress every column of a Parquet file; takes half as long again.
     threads : int
         See flows.Meter.
     progress : callable, optional
@@ -107,26 +109,26 @@ def meter_captures(
     """
     profile = profile_named(options.profile)
     sizes = [Path(c.path).stat().st_size if Path(c.path).is_file() else 0 for c in captures]
-    with sink_for(out, profile, suffix=suffix) as sink:
+    with sink_for(out, profile, suffix=suffix, compact=for_keeping) as sink:
         if mapper is not None and len(captures) > 1 and sum(sizes) >= SIDE_BY_SIDE_BYTES:
-            ledgers = _side_by_side(captures, out, sink, options, mapper)
+            ledgers = _side_by_side(captures, out, sink, partial(_meter_part, options=options, for_keeping=for_keeping), mapper)
         else:
             ledgers = []
             for capture in captures:
-                ledgers.append(meter_into(sink, capture, options, threads=threads, progress=progress))
+                ledgers.append(meter_into(sink, capture, options, for_keeping=for_keeping, threads=threads, progress=progress))
                 if not ledgers[-1].complete and not options.keep_going:
                     break
         sink.close("; ".join(ledger.fault for ledger in ledgers if not ledger.complete))
     return ledgers
 
 
-def _side_by_side(captures: Sequence[NamedCapture], out: Path, sink: Sink, options: Options, mapper: Mapper) -> list[Ledger]:
+def _side_by_side(captures: Sequence[NamedCapture], out: Path, sink: Sink, meter_part: partial[Ledger], mapper: Mapper) -> list[Ledger]:
     """Meter captures in several processes, each into a file of its own, and join these in order."""
     parts = [(capture, out.with_name(f".{out.name}.{i}.part")) for i, capture in enumerate(captures)]
     try:
-        ledgers: list[Ledger] = mapper(partial(_meter_part, options=options), parts, description="meter")
+        ledgers: list[Ledger] = mapper(meter_part, parts, description="meter")
         faults = [i for i, ledger in enumerate(ledgers) if not ledger.complete]
-        if faults and not options.keep_going:
+        if faults and not meter_part.keywords["options"].keep_going:
             ledgers = ledgers[: faults[0] + 1]
         for _, part in parts[: len(ledgers)]:
             for batch in read_back(part):
@@ -137,10 +139,10 @@ def _side_by_side(captures: Sequence[NamedCapture], out: Path, sink: Sink, optio
     return ledgers
 
 
-def _meter_part(item: tuple[NamedCapture, Path], *, options: Options) -> Ledger:
+def _meter_part(item: tuple[NamedCapture, Path], *, options: Options, for_keeping: bool) -> Ledger:
     """Meter one capture into a Parquet file of its own."""
     capture, part = item
-    with sink_for(part, profile_named(options.profile), suffix=".parquet") as sink:
-        ledger = meter_into(sink, capture, options, threads=1)
+    with sink_for(part, profile_named(options.profile), suffix=".parquet", compact=False) as sink:
+        ledger = meter_into(sink, capture, options, for_keeping=for_keeping, threads=1)
         sink.close()
     return ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
@@ -14,7 +14,7 @@ from stages.flowmeter import kernels
 from stages.flowmeter.profiles import CLEAN, CORRECTED, Rules
 
 OUTPUT_FLOWS = 512  # they stay in the second-level cache until their rows are made
-Sink = Callable[[np.ndarray, np.ndarray], None]
+Over = tuple[np.ndarray, np.ndarray]  # keys and flows that are over, structured arrays of the same length
 
 
 class Growing:
@@ -50,26 +50,21 @@ class Disk:
     def __init__(self) -> None:
         self._flows: IO[bytes] | None = None
         self._pairs: IO[bytes] | None = None
-        self._used = 0
+        self.flows_used = 0
         self.pairs_used = 0
 
-    def store(self, flows: np.ndarray) -> np.ndarray:
-        """Write flows; returns their places."""
+    def store(self, flows: np.ndarray) -> None:
+        """Write flows behind the others."""
         if self._flows is None:
             self._flows = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the table
         _write_all(self._flows, flows.view(np.uint8).data)
-        self._used += len(flows)
-        return np.arange(self._used - len(flows), self._used)
+        self.flows_used += len(flows)
 
     def load(self, places: np.ndarray) -> np.ndarray:
         """Read flows."""
-        if len(places) == 0:
-            return np.empty(0, kernels.FLOW)
-        assert self._flows is not None
-        with mmap.mmap(self._flows.fileno(), self._used * kernels.FLOW.itemsize, access=mmap.ACCESS_READ) as memory:
-            view = np.frombuffer(memory, kernels.FLOW)
-            flows = view[places]
-            del view  # a mapping with a view cannot be closed
+        flows = np.empty(len(places), kernels.FLOW)
+        if len(places) and kernels.read_flows(self._flows.fileno(), places, flows) < len(places):  # type: ignore[union-attr]
+            raise OSError("a temporary file of flows cannot be read back")
         return flows
 
     def store_pairs(self, pairs: np.ndarray) -> None:
@@ -93,18 +88,11 @@ def _write_all(file: IO[bytes], data: memoryview) -> None:
 
 
 class FlowTable:
-    """Live flows of one capture, and a sink for those that are over.
+    """Live flows of one capture, and those that are over until they are taken."""
 
-    Parameters
-    ----------
-    rules : Rules
-    sink : callable
-        Is given (keys, flows), structured arrays of the same length, whenever some flows are over; it must copy what it keeps.
-    """
-
-    def __init__(self, rules: Rules, sink: Sink, *, flows: int = 1024) -> None:
+    def __init__(self, rules: Rules, *, flows: int = 1024) -> None:
         self.rules = rules
-        self.sink = sink
+        self._over: list[Over] = []
         self.disk = Disk()
         self.counters = np.zeros(kernels.N_COUNTERS, np.int64)
         self.counts = np.zeros(kernels.N_STATUS, np.int64)
@@ -186,24 +174,30 @@ class FlowTable:
         kernels.rehash_segments(self.buckets, self.segments, in_use)
 
     def flush(self) -> None:
-        """Hand the flows that are over to the sink."""
+        """Put the flows that are over among those to be taken."""
         n = int(self.counters[kernels.FINISHED])
         if n:
-            self.sink(self.finished_keys[:n], self.finished[:n])
+            self._over.append((self.finished_keys[:n], self.finished[:n]))
+            self.finished = np.empty(OUTPUT_FLOWS, kernels.FLOW)
+            self.finished_keys = np.empty(OUTPUT_FLOWS, kernels.KEY)
         self.counters[kernels.FINISHED] = 0
 
-    def expire(self, watermark_us: int) -> None:
-        """Hand out the flows of the clean profile that have been silent longer than the idle timeout before a time.
+    def taken(self) -> list[Over]:
+        """The flows that are over, in their order; they belong to the caller."""
+        over, self._over = self._over, []
+        return over
+
+    def expire(self, watermark_us: int) -> Iterator[Over]:
+        """Yield the flows of the clean profile that have been silent longer than the idle timeout before a time, behind those over before.
 
         The next packet of such a flow would end it with the same result, as long as it is not older than the watermark.
         """
-        self.flush()
         live = int(self.counters[kernels.LIVE])
-        over, numbers = np.empty(live, np.int64), np.empty(live, np.int64)
-        n = kernels.silent_keys(self.slots, self.keys, self.bodies, watermark_us, self.rules.idle_us, over, numbers)
-        over = over[:n][np.argsort(numbers[:n])]
-        self._hand_out_in_order(over)
-        kernels.release_keys(self.slots, self.keys, over, self.free_keys, self.free_bodies, self.counters)
+        silent, numbers = np.empty(live, np.int64), np.empty(live, np.int64)
+        n = kernels.silent_keys(self.bodies, watermark_us, self.rules.idle_us, silent, numbers)
+        silent = silent[:n][np.argsort(numbers[:n])]
+        yield from self._hand_out_in_order(silent)
+        kernels.release_keys(self.slots, self.keys, silent, self.bodies, self.free_keys, self.free_bodies, self.counters)
 
     def set_down(self, watermark_us: int) -> None:
         """Move flows whose timeout passed before a time from memory to disk; only their own next packet or the end needs them.
@@ -211,16 +205,14 @@ class FlowTable:
         In the CICFlowMeter profiles no flow ends by silence, so they would fill the memory. Nothing else changes.
         """
         old = np.empty(int(self.counters[kernels.LIVE]), np.int64)
-        n = kernels.old_keys(self.slots, self.keys, self.bodies, watermark_us, self.rules.flow_us, old)
+        n = kernels.old_keys(self.bodies, watermark_us, self.rules.flow_us, old)
         for first in range(0, n, OUTPUT_FLOWS):
             indexes = old[first : min(n, first + OUTPUT_FLOWS)]
-            places = self.keys["body"][indexes]
             if self.rules.logic == CORRECTED:
-                self._set_down_segments(places)
-            self.keys["body"][indexes] = -1 - self.disk.store(self.bodies[places])
-            free = int(self.counters[kernels.FREE_BODIES])
-            self.free_bodies[free : free + len(places)] = places
-            self.counters[kernels.FREE_BODIES] += len(places)
+                self._set_down_segments(self.keys["body"][indexes])
+            flows = np.empty(len(indexes), kernels.FLOW)
+            kernels.move_out(self.keys, self.bodies, indexes, flows, self.disk.flows_used, self.free_bodies, self.counters)
+            self.disk.store(flows)
 
     def _set_down_segments(self, places: np.ndarray) -> None:
         """Move the TCP segments that some flows have seen to disk."""
@@ -249,14 +241,13 @@ class FlowTable:
         """How many flows are in memory."""
         return len(self.bodies) - int(self.counters[kernels.FREE_BODIES])
 
-    def finish(self) -> None:
-        """Hand out all flows that are left: in creation order, or as Java's HashMap would list them."""
-        self.flush()
-        self._hand_out_in_order(self._final_order())
+    def finish(self) -> Iterator[Over]:
+        """Yield all flows that are left: in creation order, or as Java's HashMap would list them."""
+        yield from self._hand_out_in_order(self._final_order())
 
     def release(self) -> None:
-        """Give the memory back at once; the counters stay. The sink usually refers to the table's owner, a cycle otherwise."""
-        del self.sink, self.keys, self.bodies, self.key_memory, self.body_memory, self.finished, self.finished_keys
+        """Give the memory back at once; the counters stay."""
+        del self.keys, self.bodies, self.key_memory, self.body_memory, self.finished, self.finished_keys
         del self.slots, self.segments, self.buckets, self.disk
 
     def _final_order(self) -> np.ndarray:
@@ -273,11 +264,14 @@ class FlowTable:
             capacity *= 2
         return live[np.lexsort((order, hashes & (capacity - 1)))]
 
-    def _hand_out_in_order(self, indexes: np.ndarray) -> None:
-        """Give flows to the sink in the given order."""
+    def _hand_out_in_order(self, indexes: np.ndarray) -> Iterator[Over]:
+        """Yield flows in the given order, behind those that were over before."""
+        self.flush()
+        yield from self.taken()
         for first in range(0, len(indexes), OUTPUT_FLOWS):
             chosen = indexes[first : first + OUTPUT_FLOWS]
             places = self.keys["body"][chosen].astype(np.int64)
             from_disk = self.disk.load(-1 - places[places < 0])
             kernels.gather_flows(self.keys, self.bodies, chosen, from_disk, self.rules.logic, self.finished, self.finished_keys, self.counters)
             self.flush()
+            yield from self.taken()

@@ -12,12 +12,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from stages.flowmeter.capture import READ_BYTES, Block, Capture, _Counted, _new_inflater, _Unpacked, _Walk
-from stages.flowmeter.flows import Decoded, Meter
+from stages.flowmeter.flows import Meter
 
-SWEEP_US = 5_000_000  # of packet time
 LOOK_S = 0.2  # how often a reader that waits for packets looks whether it shall stop
 
 
@@ -69,16 +66,6 @@ class LiveMeter(Meter):
     """Meters standard input until it ends or `stopped` says so; other arguments as for Meter."""
 
     def __init__(self, profile: str, *, stopped: Callable[[], bool], **options: Any) -> None:
-        super().__init__("-", profile, threads=1, with_digest=False, keep_going=True, **options)
+        super().__init__("-", profile, threads=1, prompt=True, with_digest=False, keep_going=True, **options)
         self.capture = PromptCapture("-", name="-", keep_going=True, check_times=self.capture.check_times, with_digest=False)
         self.capture.stopped = stopped  # type: ignore[attr-defined]
-        self._looked_at_us = -(1 << 62)
-
-    def _meter_part(self, part: Decoded, booked: np.ndarray) -> None:
-        """Meter a block, end the flows that have been silent too long, and hand all rows out."""
-        super()._meter_part(part, booked)
-        if self.rules.idle_us and part.oldest_us - self._looked_at_us >= SWEEP_US:
-            self.table.expire(part.oldest_us)
-            self._looked_at_us = part.oldest_us
-        self.table.flush()
-        self._ready += self.builder.rest()
