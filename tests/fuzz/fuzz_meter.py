@@ -1,8 +1,9 @@
 """Mutate captures of all formats and meter them: no crash, no hang, no read out of bounds, no runaway memory.
 
 python -m tests.fuzz.fuzz_meter --count 1000000       (a seed and a count; a failing capture is kept and named)
-NUMBA_BOUNDSCHECK=1 python -m tests.fuzz.fuzz_meter   (the same with every array access checked)
-Each mutated capture is metered in-process under one of the profiles; anything but a result or a CaptureFault is a finding.
+NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(mktemp -d) python -m tests.fuzz.fuzz_meter   (the same with every array access checked)
+Captures are metered under one profile after the other, 50,000 in a process of their own. Anything but a result or a CaptureFault is a finding: an
+exception, a signal (a crash in compiled code, or the system's when the time of one capture is up) or memory that grows.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import argparse
 import gzip
 import lzma
+import os
 import random
 import resource
 import signal
 import struct
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import zstandard
@@ -44,7 +47,8 @@ from tests.packets import (
 )  # fmt: skip
 
 HANG_S = 10  # of processor time; a capture takes less than a millisecond
-MEMORY_MB = 1_500
+MEMORY_MB = 1_500  # resident; a process that asks for this much more address space than after warming up is refused it
+PER_PROCESS = 50_000
 T0 = 1_600_000_000_000_000
 WORDS = [0, 1, 20, 0x0800, 0x86DD, 0x8100, 0x8847, 0x8864, 0x6558, 0xFFFF]
 INTERESTING = [0, 1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 19, 20, 31, 32, 40, 44, 58, 63, 64, 100, 127, 128, 129, 200, 254, 255]
@@ -139,30 +143,44 @@ def meter_one(path: Path, profile: str, *, keep_going: bool) -> None:
         pass
 
 
-def fuzz(count: int, seed: int, folder: Path) -> None:
-    """Meter `count` mutated captures.
+def mutants(count: int, seed: int) -> Iterator[bytes]:
+    """Mutated captures, one in fifty of them compressed, most of these mutated once more."""
+    rng = random.Random(seed)
+    seeds = seed_captures()
+    for _ in range(count):
+        data = mutate(rng.choice(seeds), rng.choice(seeds), rng)
+        if rng.random() < 0.02:
+            packed = rng.choice(PACKERS)[1](data)
+            data = mutate(packed, b"", rng) if rng.random() < 0.7 else packed
+        yield data
+
+
+def warm_up(path: Path) -> None:
+    """Compile the kernels before the clock of the first capture runs, then set a limit to the address space."""
+    for sound in seed_captures():
+        path.write_bytes(sound)
+        for name in PROFILES:
+            meter_one(path, name, keep_going=True)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + (MEMORY_MB << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def fuzz(count: int, seed: int, path: Path) -> None:
+    """Meter `count` mutated captures in this process; a failing one is left at the path.
 
     Raises
     ------
     BaseException
-        Whatever a capture causes; that capture is left in the folder.
+        Whatever a capture causes. A hang ends the process: SIGPROF is not caught, because compiled code would not notice.
     """
-    rng = random.Random(seed)
-    seeds = seed_captures()
+    warm_up(path)
     names = list(PROFILES)
-    path = folder / "fuzz.pcap"
-    for sound in seeds:  # compiles the kernels before the clock of the first capture runs
-        path.write_bytes(sound)
-        for name in names:
-            meter_one(path, name, keep_going=True)
     started = shown = time.monotonic()
-    for i in range(count):
-        data = mutate(rng.choice(seeds), rng.choice(seeds), rng)
-        if rng.random() < 0.02:
-            data = mutate(rng.choice(PACKERS)[1](data), b"", rng) if rng.random() < 0.7 else rng.choice(PACKERS)[1](data)
+    for i, data in enumerate(mutants(count, seed)):
         path.write_bytes(data)
         signal.setitimer(signal.ITIMER_PROF, HANG_S)
-        meter_one(path, names[i % len(names)], keep_going=bool(rng.getrandbits(1)))
+        meter_one(path, names[i % len(names)], keep_going=i % 8 >= 4)
         signal.setitimer(signal.ITIMER_PROF, 0)
         if i % 1000 == 0:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -170,14 +188,32 @@ def fuzz(count: int, seed: int, folder: Path) -> None:
                 raise MemoryError(f"{peak} MB in use after {i} captures")
             if time.monotonic() - shown > 10:
                 shown = time.monotonic()
-                print(f"{i:,} captures, {i / (shown - started):,.0f}/s, peak {peak} MB", flush=True)
+                print(f"{i:,} captures of seed {seed}, {i / (shown - started):,.0f}/s, peak {peak} MB", flush=True)
     path.unlink(missing_ok=True)
-    print(f"{count:,} mutated captures metered in {time.monotonic() - started:.0f} s, seed {seed}: no finding")
 
 
-def on_alarm(signal_number: int, frame: object) -> None:
-    """Turn a hang into an error."""
-    raise TimeoutError(f"metering takes more than {HANG_S} s of processor time")
+def finding_of(code: int) -> str:
+    """What the end of a process means."""
+    if code >= 0:
+        return "an exception, see above"
+    return f"more than {HANG_S} s of processor time for one capture" if -code == signal.SIGPROF else f"a crash ({signal.Signals(-code).name})"
+
+
+def fuzz_in_processes(count: int, seed: int, folder: Path) -> int:
+    """Meter `count` mutated captures, some thousands per process; returns how many findings there were, one per process at most."""
+    findings = 0
+    started = time.monotonic()
+    for part in range(-(-count // PER_PROCESS)):
+        n = min(PER_PROCESS, count - part * PER_PROCESS)
+        path = folder / f"fuzz-{os.getpid()}-{seed}-{part}.pcap"
+        command = [sys.executable, "-m", "tests.fuzz.fuzz_meter", "--count", str(n), "--seed", str(seed * 1000 + part), "--child", str(path)]
+        code = subprocess.run(command, check=False).returncode
+        if code:
+            findings += 1
+            print(f"finding: {finding_of(code)}; the capture is {path}", file=sys.stderr)
+    seconds = time.monotonic() - started
+    print(f"{count:,} mutated captures, seed {seed}, {seconds:.0f} s: {findings or 'no'} finding{'s' * (findings > 1)}", flush=True)
+    return findings
 
 
 def main() -> None:
@@ -186,13 +222,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm") if Path("/dev/shm").is_dir() else Path())
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    signal.signal(signal.SIGPROF, on_alarm)
-    try:
-        fuzz(args.count, args.seed, args.folder)
-    except BaseException:
-        print(f"finding: the capture is {args.folder / 'fuzz.pcap'}", file=sys.stderr)
-        raise
+    if args.child:
+        fuzz(args.count, args.seed, args.child)
+    else:
+        sys.exit(1 if fuzz_in_processes(args.count, args.seed, args.folder) else 0)
 
 
 if __name__ == "__main__":
