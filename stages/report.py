@@ -1,7 +1,7 @@
 """Turn run folders into the paper's Table III, Figures 2 and 3, and one page that says what they mean.
 
-In: out/network/<task>-<depth>/, out/baseline/<task>-<model>/, as many as the parameters name. Out: out/report/.
-Paper: Sec. VI. Everything is computed from stored predictions: a new score or figure retrains nothing.
+In: out/network/<task>-<depth>/, out/baseline/<task>-<model>/, as many as the parameters name; groups and sources of the dataset's flows;
+the folds' names. Out: out/report/. Paper: Sec. VI. Everything is computed from stored predictions: a new score or figure retrains nothing.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.figure import Figure
+import numpy as np
 
 from stages.learning.task_protocols import protocols_of_task
 from stages.plumbing.errors import run_plainly
 from stages.plumbing.parallel import parallel_map
 from stages.plumbing.params import read_data, read_section
 from stages.plumbing.tables import read_table, replacing, write_json, write_text
-from stages.reporting import confusion, curves, expected, figures, names, page, per_class, summary, table3
-from stages.reporting.markdown import csv_table
-from stages.reporting.results import Result, score_run
+from stages.reporting import confusion, curves, expected, figures, page, pairwise, pictures, summary, text_files
+from stages.reporting.results import Flows, Result, score_run
 
 PAPER = Path(__file__).parent / "reporting" / "paper_table3.json"
 
@@ -37,63 +36,59 @@ class Params:
     figure_depths: dict[str, int]
 
 
-def read_result(job: tuple[Path, Sequence[str], str]) -> Result:
+def read_flows(dataset: Path, splits: Path, protocols: Sequence[str]) -> Flows:
+    """Group of every flow (a recording round or device of one source), and what each fold leaves out."""
+    table = read_table(dataset, ["source", "group"])
+    codes = [table.column(name).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64) for name in ("source", "group")]
+    group = np.unique(codes[0] * (codes[1].max(initial=0) + 1) + codes[1], return_inverse=True)[1]
+    described = {name: json.loads((splits / f"{name}.json").read_text(encoding="utf-8"))["folds"] for name in protocols}
+    return Flows(group, {name: {fold["fold"]: fold["name"] for fold in folds} for name, folds in described.items()})
+
+
+def read_result(job: tuple[Path, Sequence[str], str, Flows]) -> Result:
     """Score one run folder."""
-    folder, protocols, benign = job
+    folder, protocols, benign, flows = job
     document = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
-    return score_run(document, read_table(folder / "predictions.parquet"), protocols=protocols, benign=benign)
+    return score_run(document, read_table(folder / "predictions.parquet"), protocols=protocols, benign=benign, flows=flows)
 
 
-def write_task(out: Path, runs: dict[str, Path], mine: dict[str, Result], model: str, protocols: Sequence[str]) -> None:
-    """Curves and confusion matrices of one task, as data for `dvc plots` and as pictures; `model` is the one of Figures 2 and 3."""
-    chosen = mine[model]
-    told, shown = [curves.curves_of(read_table(runs[model] / "history.parquet"), protocol) for protocol in protocols], page.headline(protocols)
+def write_task(out: Path, run: Path, mine: Sequence[Result], model: str, compared: dict[str, list[pairwise.Pair]], shown: Sequence[str]) -> None:
+    """Pictures of one task, and the data of two of them for `dvc plots`; `model` is the network of Figures 2 and 3, `run` its folder."""
+    chosen, history = next(result for result in mine if result.model == model), read_table(run / "history.parquet")
+    told = [curves.curves_of(history, protocol) for protocol in chosen.protocols]
     write_text(curves.curves_csv(told), out / f"curves_{chosen.task}.csv")
-    write_text(confusion.confusion_lines(chosen.protocols[protocols[0]].confusion, chosen.classes), out / f"confusion_{chosen.task}.csv")
-    title = f"{names.model_title(model)}, {names.TASKS[chosen.task].lower()}: accuracy and loss per epoch"
-    write_figure(figures.curves_figure([one for one in told if one.protocol in shown], title), out / f"curves_{chosen.task}.png")
-    drawn = [mine[name] for name in expected.confusion_models(list(mine))]
-    matrices = [[(names.run_title(r.model, p), r.protocols[p].confusion) for p in shown] for r in drawn]
-    write_figure(figures.confusion_figure(matrices, chosen.classes, names.TASKS[chosen.task]), out / f"confusion_{chosen.task}.png")
-    dots = figures.comparison_figure(list(mine.values()), protocols, f"{names.TASKS[chosen.task]}: macro F of every model", "f1_macro")
-    write_figure(dots, out / f"models_{chosen.task}.png")
-
-
-def write_figure(figure: Figure, path: Path) -> None:
-    """Write a picture under its name once it is whole."""
-    with replacing(path) as temporary:
-        figures.save_png(figure, temporary)
-
-
-def write_tables(out: Path, scored: dict[tuple[str, str], Result], protocols: dict[str, tuple[str, ...]], models: dict[str, str]) -> None:
-    """Page, README block, tables and metrics."""
-    paper, data_name = json.loads(PAPER.read_text(encoding="utf-8")), read_data().name
-    write_text(page.report_page(scored, paper, data_name=data_name, protocols=protocols, figure_models=models), out / "report.md")
-    write_text(page.readme_tables(scored, paper, data_name=data_name, protocols=protocols), out / "readme_tables.md")
-    write_text(table3.table3_csv(scored, paper), out / "table3.csv")
-    rows = [row for result in scored.values() for row in per_class.per_class_rows(result)]
-    write_text(csv_table(per_class.HEADER, rows), out / "per_class.csv")
-    write_json({"-".join(key): confusion.matrices(result) for key, result in scored.items()}, out / "confusions.json")
-    write_json(summary.summary(scored, models, protocols=page.shared_protocols(protocols)), out / "metrics.json")
+    write_text(confusion.confusion_lines(chosen.protocols[shown[0]].confusion, chosen.classes), out / f"confusion_{chosen.task}.csv")
+    for name, figure in pictures.task_pictures(mine, told, compared, curves_of=model, shown=shown).items():
+        with replacing(out / name) as temporary:
+            figures.save_png(figure, temporary)
 
 
 def main() -> None:
     """Find what the parameters name, score it, write tables and pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("--network", "--baseline", "--out"):
+    for name in ("--dataset", "--splits", "--network", "--baseline", "--out"):
         parser.add_argument(name, required=True, type=Path)
-    arguments, params = parser.parse_args(), read_section("report", Params)
+    arguments, params, data = parser.parse_args(), read_section("report", Params), read_data()
     runs = expected.run_folders(params.tasks, params.depths, params.models, network=arguments.network, baseline=arguments.baseline)
     expected.check_complete(runs, {key: (folder / "folds.json").is_file() for key, folder in runs.items()})
     protocols = {task: protocols_of_task(params.protocols, task) for task in params.tasks}
-    jobs = [(folder, protocols[task], read_data().benign) for (task, _), folder in runs.items()]
+    flows = read_flows(arguments.dataset, arguments.splits, params.protocols)
+    jobs = [(folder, protocols[task], data.benign, flows) for (task, _), folder in runs.items()]
     scored = dict(zip(runs, parallel_map(read_result, jobs, description="scores"), strict=True))
     models = {task: f"dl{expected.figure_depth(params.depths, params.figure_depths[task])}" for task in params.tasks}
+    shared = page.shared_protocols(protocols)
+    compared: dict[tuple[str, str], list[pairwise.Pair]] = {}
     for task, model in models.items():
-        mine = {name: result for (its_task, name), result in scored.items() if its_task == task}
-        folders = {name: folder for (its_task, name), folder in runs.items() if its_task == task}
-        write_task(arguments.out, folders, mine, model, page.shared_protocols(protocols))
-    write_tables(arguments.out, scored, protocols, models)
+        mine = [result for (its_task, _), result in scored.items() if its_task == task]
+        pairs = {protocol: pairwise.pairs(mine, protocol) for protocol in page.headline(shared)}
+        write_task(arguments.out, runs[task, model], mine, model, pairs, page.headline(shared))
+        compared |= {(task, protocol): found for protocol, found in pairs.items()}
+    paper = json.loads(PAPER.read_text(encoding="utf-8"))
+    texts = text_files.text_files(scored, paper, compared, data_name=data.name, protocols=protocols, figure_models=models)
+    for name, text in texts.items():
+        write_text(text, arguments.out / name)
+    write_json({"-".join(key): confusion.matrices(result) for key, result in scored.items()}, arguments.out / "confusions.json")
+    write_json(summary.summary(scored, models, protocols=shared), arguments.out / "metrics.json")
 
 
 if __name__ == "__main__":

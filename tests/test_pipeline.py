@@ -78,7 +78,7 @@ def test_models_are_trained_and_reported_from_their_predictions(workspace):
         run(workspace, "stages.network", "--task", task, "--depth", "4", *common, "--out", f"out/network/{task}-4")
         for model in ("naive_bayes", "majority"):
             run(workspace, "stages.baseline", "--task", task, "--model", model, *common, "--out", f"out/baseline/{task}-{model}")
-    run(workspace, "stages.report", "--network", "out/network", "--baseline", "out/baseline", "--out", "out/report")
+    run(workspace, "stages.report", *common, "--network", "out/network", "--baseline", "out/baseline", "--out", "out/report")
     folds = json.loads((workspace / "out/network/multiclass-4/folds.json").read_text())
     assert set(folds["protocols"]) == {"stratified", "grouped"}
     assert "Table III" in (workspace / "out/report/report.md").read_text()
@@ -96,7 +96,8 @@ def test_training_draws_its_epochs_on_a_terminal_and_nothing_into_a_log(workspac
 
 def test_a_missing_run_is_named_and_nothing_is_written(workspace, tmp_path):
     (tmp_path / "params.yaml").write_text((workspace / "params.yaml").read_text())
-    done = run(tmp_path, "stages.report", "--network", "out/network", "--baseline", "out/baseline", "--out", "out/report", ok=False)
+    common = ["--dataset", "out/dataset/flows.parquet", "--splits", "out/splits"]
+    done = run(tmp_path, "stages.report", *common, "--network", "out/network", "--baseline", "out/baseline", "--out", "out/report", ok=False)
     assert "binary-4" in done.stderr
     assert not (tmp_path / "out").exists()
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import wilcoxon
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ def scores_of_confusions(confusions: np.ndarray) -> dict[str, np.ndarray]:
         }
 
 
-def bootstrap_interval(confusions: np.ndarray, score: str, *, seed: int, resamples: int = 2000, level: float = 0.95) -> Interval:
-    """A pooled score and its percentile interval under resampling of groups.
+def bootstrap_scores(confusions: np.ndarray, score: str, *, seed: int, resamples: int = 2000) -> np.ndarray:
+    """(resamples,) pooled scores, each of as many groups as there are, drawn with replacement; the same seed draws the same groups.
 
     Parameters
     ----------
@@ -73,9 +72,15 @@ def bootstrap_interval(confusions: np.ndarray, score: str, *, seed: int, resampl
     score : str
         One of `scores_of_confusions`.
     """
-    drawn = _resampled(confusions, resamples, seed)
+    g, k, _ = confusions.shape
+    times = np.random.default_rng(seed).multinomial(g, np.full(g, 1.0 / g), size=resamples)
+    return scores_of_confusions((times @ confusions.reshape(g, k * k)).reshape(resamples, k, k))[score]
+
+
+def bootstrap_interval(confusions: np.ndarray, score: str, *, seed: int, resamples: int = 2000, level: float = 0.95) -> Interval:
+    """A pooled score and its percentile interval under resampling of groups. Arguments as `bootstrap_scores`."""
     value = float(scores_of_confusions(confusions.sum(axis=0))[score])
-    return _interval(value, scores_of_confusions(drawn)[score], level, confusions.shape[0])
+    return percentile_interval(value, bootstrap_scores(confusions, score, seed=seed, resamples=resamples), confusions.shape[0], level=level)
 
 
 def bootstrap_difference(
@@ -88,22 +93,20 @@ def bootstrap_difference(
     ValueError
         The two models were not tested on the same flows: their groups' class counts differ.
     """
+    check_same_flows(first, second)
+    drawn = [bootstrap_scores(part, score, seed=seed, resamples=resamples) for part in (first, second)]
+    value = [float(scores_of_confusions(part.sum(axis=0))[score]) for part in (first, second)]
+    return percentile_interval(value[0] - value[1], drawn[0] - drawn[1], first.shape[0], level=level)
+
+
+def check_same_flows(first: np.ndarray, second: np.ndarray) -> None:
+    """Refuse two models whose groups' class counts differ (ValueError): they were not tested on the same flows."""
     if first.shape != second.shape or not np.array_equal(first.sum(axis=2), second.sum(axis=2)):
         raise ValueError("the two models were tested on different flows; compare runs over the same splits")
-    drawn = [scores_of_confusions(_resampled(part, resamples, seed))[score] for part in (first, second)]
-    value = [float(scores_of_confusions(part.sum(axis=0))[score]) for part in (first, second)]
-    return _interval(value[0] - value[1], drawn[0] - drawn[1], level, first.shape[0])
 
 
-def _resampled(confusions: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """(resamples, k, k) sums of as many groups as there are, drawn with replacement."""
-    g, k, _ = confusions.shape
-    times = np.random.default_rng(seed).multinomial(g, np.full(g, 1.0 / g), size=resamples)
-    return (times @ confusions.reshape(g, k * k)).reshape(resamples, k, k)
-
-
-def _interval(value: float, drawn: np.ndarray, level: float, groups: int) -> Interval:
-    """Percentiles of the resampled values."""
+def percentile_interval(value: float, drawn: np.ndarray, groups: int, *, level: float = 0.95) -> Interval:
+    """A figure with the percentiles of its resampled values; no bounds with fewer than two groups."""
     if groups < 2:
         return Interval(value, float("nan"), float("nan"), groups)
     low, high = np.nanquantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
@@ -116,6 +119,8 @@ def wilcoxon_signed_rank(first: Sequence[float], second: Sequence[float]) -> flo
     Pairs with NaN are left out; ties are dropped (Wilcoxon's own rule); NaN without a difference or with fewer than two pairs.
     With 5 pairs no p below 0.0625 exists, so five folds alone can never be significant at 0.05: use several split seeds.
     """
+    from scipy.stats import wilcoxon  # takes a second to import
+
     difference = np.asarray(first, float) - np.asarray(second, float)
     difference = difference[~np.isnan(difference)]
     if difference.size < 2 or not difference.any():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.tree import DecisionTreeClassifier
 
 from stages.learning.contract import check_training, spread_scores
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeClassifier
 
 ROWS_TO_RANK = 100_000  # a feature's rank among 70 is settled long before
 
@@ -93,6 +95,8 @@ class BestSingleFeature:
 
     def _tree(self, seed: int) -> DecisionTreeClassifier:
         """An unfitted tree; classes weigh the same, because the ranking is by balanced accuracy."""
+        from sklearn.tree import DecisionTreeClassifier  # a second that majority and oracle need not wait
+
         return DecisionTreeClassifier(
             max_leaf_nodes=self.leaves_per_class * self.n_classes, min_samples_leaf=self.min_leaf_rows,
             class_weight="balanced", random_state=seed,

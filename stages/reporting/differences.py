@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtr
 
 
 def corrected_t_test(first: Sequence[float], second: Sequence[float], *, test_share: float) -> tuple[float, float]:
@@ -33,7 +33,7 @@ def corrected_t_test(first: Sequence[float], second: Sequence[float], *, test_sh
     if variance == 0.0:
         return mean, 1.0 if mean == 0.0 else 0.0
     statistic = mean / np.sqrt(variance * (1.0 / n + test_share))
-    return mean, float(2.0 * student_t.sf(abs(statistic), n - 1))
+    return mean, float(2.0 * stdtr(n - 1, -abs(statistic)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from stages.reporting.curves import Curves
 from stages.reporting.names import model_title, protocol_title
 from stages.reporting.results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # two colours told apart by all kinds of colour sight (Okabe and Ito), and by light and dark
 TRAIN, TEST, INK, GRID = "#0072B2", "#D55E00", "#222222", "#DDDDDD"
@@ -21,13 +22,15 @@ COLOURS = (TRAIN, TEST, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 def curves_figure(curves: Sequence[Curves], title: str) -> Figure:
     """Accuracy (left) and loss (right) per epoch, one row per protocol; line: mean over folds, band: ± one standard deviation."""
-    figure = _figure(9.0, 0.6 + 3.0 * len(curves))
+    from matplotlib.ticker import MaxNLocator
+
+    figure = new_figure(9.0, 0.6 + 3.0 * len(curves))
     panels = figure.subplots(len(curves), 2, squeeze=False, sharex=True, sharey="col")
     for row, one in zip(panels, curves, strict=True):
         for axes, quantity in zip(row, ("accuracy", "loss"), strict=True):
             for part, colour, label in (("train", TRAIN, "training rows"), ("val", TEST, "test rows")):
                 _line_with_band(axes, one, f"{part}_{quantity}", colour, label)
-            _tidy(axes)
+            tidy(axes)
             axes.set_title(f"{quantity.capitalize()}, {protocol_title(one.protocol)} split, {one.n_folds} folds", fontsize=10, loc="left")
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
@@ -48,7 +51,7 @@ def confusion_figure(matrices: Sequence[Sequence[tuple[str, np.ndarray]]], class
     flat = [panel for model in matrices for panel in model]
     lines = -(-len(flat) // columns)
     size = 1.1 + 0.62 * len(classes)
-    figure = _figure(size * columns + 0.6, size * lines + 0.6)
+    figure = new_figure(size * columns + 0.6, size * lines + 0.6)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for i, (axes, (name, confusion)) in enumerate(zip(panels, flat, strict=False)):
         _draw_confusion(axes, confusion, classes, with_names=i % columns == 0)
@@ -63,7 +66,7 @@ def comparison_figure(results: Sequence[Result], protocols: Sequence[str], title
     """A dot per model (rows, best on top) and split (colours), with a bar of ± one standard deviation over folds."""
     ranked = sorted(results, key=lambda result: result.protocols[protocols[-1]].mean[score])
     height = 1.5 + 0.34 * len(ranked)
-    figure = _figure(8.0, height)
+    figure = new_figure(8.0, height)
     axes = figure.subplots()
     places = np.arange(len(ranked))
     shift = 0.22 * ((len(protocols) - 1) / 2 - np.arange(len(protocols)))
@@ -73,7 +76,7 @@ def comparison_figure(results: Sequence[Result], protocols: Sequence[str], title
         axes.errorbar(mean, places + up, xerr=np.nan_to_num(std), fmt="o", color=colour, label=label, capsize=2)
     axes.set_yticks(places, [model_title(result.model) for result in ranked])
     axes.set_xlabel(f"{score.replace('f1_macro', 'macro F')}, mean ± standard deviation over folds")
-    _tidy(axes)
+    tidy(axes)
     figure.legend(frameon=False, loc="outside lower center", ncols=len(protocols))
     figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
     return figure
@@ -84,8 +87,11 @@ def save_png(figure: Figure, path: object) -> None:
     figure.savefig(path, format="png", dpi=140, metadata={"Software": None})  # type: ignore[arg-type]
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """An empty figure that is drawn by Agg."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # half a second, for those who draw
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -123,7 +129,7 @@ def _draw_confusion(axes, confusion: np.ndarray, classes: Sequence[str], *, with
         side.set_visible(False)
 
 
-def _tidy(axes) -> None:  # type: ignore[no-untyped-def]
+def tidy(axes) -> None:  # type: ignore[no-untyped-def]
     """Less ink: light grid, no box."""
     axes.grid(color=GRID, linewidth=0.7)
     axes.set_axisbelow(True)

@@ -1,42 +1,62 @@
-"""The report's one page, and its block for the README."""
+"""The report's one page, and its block for the README: the headline first, then a section per question; big tables lie beside it as CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stages.reporting import calibration_table, certainty, costs, false_alarms, pairwise
 from stages.reporting.answers import answers_markdown
-from stages.reporting.markdown import markdown_table, number
-from stages.reporting.names import TASKS, is_network, model_title, protocol_title
+from stages.reporting.certainty import headline_markdown
+from stages.reporting.epochs import best_epoch_markdown
+from stages.reporting.names import TASKS, UNSEEN, is_network, model_title, protocol_title
+from stages.reporting.orders import orders_markdown, prequential_markdown
 from stages.reporting.paper_averages import CANDIDATES, explain_rows, explanation_markdown
 from stages.reporting.per_class import per_class_markdown
 from stages.reporting.results import Result
 from stages.reporting.table3 import averages_markdown, baselines_markdown, paper_rows, splits_markdown, table3_markdown
+from stages.reporting.unseen import MEANING as UNSEEN_MEANING
+from stages.reporting.unseen import unseen_markdown
 
 Results = Mapping[tuple[str, str], Result]
+Pairs = Mapping[tuple[str, str], Sequence[pairwise.Pair]]
+UNSEEN_MODELS = ("dl4", "dl7", "hoeffding_tree", "naive_bayes", "decision_tree", "random_forest", "hist_gradient_boosting", "majority")
+FILES = {
+    "table3.csv": "every average of every model beside the paper's figures", "scores.csv": "every score: mean, standard deviation, pooled",
+    "folds.csv": "every score of every fold", "intervals.csv": "bootstrap intervals", "pairwise.csv": "every model against every other",
+    "per_class.csv": "precision, recall, F and support of every class", "false_alarms.csv": "alarms a day at several recalls and base rates",
+    "reliability.csv": "the points of the reliability plots", "costs.csv": "times and sizes", "confusions.json": "confusion matrices",
+}  # fmt: skip
 
 
 def report_page(
-    results: Results, paper: Mapping[str, Any], *, data_name: str, protocols: Mapping[str, Sequence[str]], figure_models: Mapping[str, str]
+    results: Results, paper: Mapping[str, Any], compared: Pairs, *, data_name: str, protocols: Mapping[str, Sequence[str]], figure_models: Mapping[str, str]
 ) -> str:
     """report.md. `protocols` lists each task's splits, the paper's first; `figure_models` the network of Figures 2 and 3."""
     shared = shared_protocols(protocols)
-    parts = [
-        f"# Results on the data set `{data_name}`\n",
-        _what_was_run(results, data_name, protocols),
-        "## In plain words\n", answers_markdown(results, figure_models=figure_models, protocols=protocols),
-        "## Table III\n", table3_section(results, paper, protocols=shared),
-    ]  # fmt: skip
+    both = headline(shared)
+    parts = [f"# Results on the data set `{data_name}`\n", _what_was_run(results, data_name, protocols), "## Headline\n", certainty.MEANING]
     for task in protocols:
-        parts += [f"## {TASKS[task]}: every model\n", baselines_markdown(results, task=task, protocols=headline(shared))]
-        if shared != headline(shared):
-            parts += ["Macro F under every split:\n", splits_markdown(results, task=task, protocols=shared)]
-        parts += [f"![Macro F of every model, {task}](models_{task}.png)\n"]
-    parts += ["## Figures 2 and 3\n", _figures(figure_models)]
+        parts += [f"{TASKS[task]}:\n", headline_markdown(results, task=task, protocols=both + [p for p in protocols[task] if p in UNSEEN])]
+    parts += ["## In plain words\n", answers_markdown(results, figure_models=figure_models, protocols=protocols)]
+    parts += ["## Table III\n", table3_section(results, paper, protocols=both)]
+    parts += ["## How do all models compare?\n", *_all_models(results, compared, shared, protocols)]
+    parts += ["## Does it work on a network that it has not seen?\n", *_unseen(results, protocols)]
+    parts += ["## How do accuracy and loss develop?\n", _curves(figure_models), "### Last epoch and best epoch\n"]
+    parts += [best_epoch_markdown(results, protocols=shared), "## Which classes are told apart?\n"]
     for task, model in figure_models.items():
-        parts += [f"### {TASKS[task]}: precision / recall / F per class, all folds added\n", _per_class(results, task, model, headline(shared))]
-    parts += ["## Last epoch and best epoch\n", best_epoch_markdown(results, protocols=shared)]
+        parts += [f"{TASKS[task]}, precision / recall / F of each class, all folds added (support in the header):\n"]
+        parts += [_per_class(results, task, model, both), f"![Confusion matrices, {task}](confusion_{task}.png)\n"]
+    parts += ["## How many false alarms?\n", false_alarms.MEANING, *_each(protocols, false_alarms.false_alarms_markdown, results, protocol=both[-1])]
+    parts += ["## Do the scores mean what they say?\n", calibration_table.MEANING]
+    for task in protocols:
+        parts += [f"{TASKS[task]}:\n", calibration_table.calibration_markdown(results, task=task, protocols=both)]
+        parts += [f"![Reliability, {task}](reliability_{task}.png)\n"]
+    parts += ["## What does it cost?\n", costs.MEANING, *_each(protocols, costs.costs_markdown, results, protocol=both[0])]
+    streaming = [text for text in (orders_markdown(results), prequential_markdown(results)) if text]
+    parts += ["## Models that learn in one pass\n", *streaming] if streaming else []
     parts += ["## Which average did the paper print?\n", _averages(results, paper, protocols)]
+    parts += ["## Files beside this page\n", "\n".join(f"* [{name}]({name}): {what}" for name, what in FILES.items()) + "\n"]
     return "\n".join(parts)
 
 
@@ -47,7 +67,8 @@ def readme_tables(results: Results, paper: Mapping[str, Any], *, data_name: str,
     for task in protocols:
         parts += [f"{TASKS[task]}, every model (best macro F under the {protocol_title(shared[-1])} split first):\n"]
         parts += [baselines_markdown(results, task=task, protocols=shared)]
-    return "\n".join(parts)
+    unseen = [part for part in _unseen(results, protocols) if not part.startswith("![")]
+    return "\n".join([*parts, *unseen])
 
 
 def shared_protocols(protocols: Mapping[str, Sequence[str]]) -> list[str]:
@@ -57,8 +78,8 @@ def shared_protocols(protocols: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def headline(protocols: Sequence[str]) -> list[str]:
-    """The two splits that pictures and the README show: the paper's, and the grouped one (or else the second)."""
-    others = [protocol for protocol in protocols[1:] if protocol == "grouped"] or list(protocols[1:2])
+    """The two splits that pictures and the README show: the paper's, and the grouped one (or else the second of those that have equal folds)."""
+    others = [protocol for protocol in protocols[1:] if protocol == "grouped"] or [p for p in protocols[1:] if p not in UNSEEN][:1]
     return [protocols[0], *others]
 
 
@@ -66,33 +87,17 @@ def table3_section(results: Results, paper: Mapping[str, Any], *, protocols: Seq
     """Table III with how to read it and the notes on the paper's figures."""
     marked = [(key.split("/"), note) for key, note in paper["notes"].items()]
     notes = [f"\\* {model_title(model)}, {task}, {column}: {note}." for (task, model, column), note in marked]
+    twin = ""
+    if any(model == "vfdt" for _, model in results):
+        twin = (
+            "The paper's HT is Weka's. HT here is River's Hoeffding tree with Weka's settings, Weka's HT our own by Weka's rules; what both were "
+            "compared with, and how close they came, is in docs/evaluation.md. "
+        )
     return (
         "First line: what the paper printed. Below: ours, mean ± standard deviation over folds, accuracy and support-weighted P, R, F "
-        "(the average of the paper's HT and NB rows; its DL rows are another, see below).\n\n"
+        f"(the average of the paper's HT and NB rows; its DL rows are another, see below). {twin}\n\n"
         + table3_markdown(results, paper, protocols=protocols) + "\n" + "  \n".join(notes) + "\n"
     )  # fmt: skip
-
-
-def best_epoch_markdown(results: Results, *, protocols: Sequence[str]) -> str:
-    """Accuracy after the last epoch, which is what all tables show, beside the best epoch's."""
-    rows = []
-    for (task, model), result in results.items():
-        if not is_network(model):
-            continue
-        for protocol in protocols:
-            scored = result.protocols[protocol]
-            last = [record["epochs"] for record in scored.records]
-            best = [record["best_epoch"] for record in scored.records]
-            rows.append([
-                task, model_title(model), protocol_title(protocol), _range(last), number(scored.mean["accuracy"]),
-                _range([b["epoch"] for b in best]), number(sum(b["val_accuracy"] for b in best) / len(best)),
-            ])  # fmt: skip
-    told = (
-        "All tables show the network after its last epoch. The best epoch is chosen by the test rows themselves, which nobody can do "
-        "beforehand: it is an upper bound, not a result.\n\n"
-    )
-    header = ["Task", "Alg.", "split", "last epoch", "accuracy", "best epoch", "accuracy there"]
-    return told + markdown_table(header, rows, numbers_from=3)
 
 
 def _what_was_run(results: Results, data_name: str, protocols: Mapping[str, Sequence[str]]) -> str:
@@ -112,12 +117,42 @@ def _what_was_run(results: Results, data_name: str, protocols: Mapping[str, Sequ
     return told
 
 
-def _figures(figure_models: Mapping[str, str]) -> str:
-    """Links to the pictures."""
+def _all_models(results: Results, compared: Pairs, shared: Sequence[str], protocols: Mapping[str, Sequence[str]]) -> list[str]:
+    """For every task: scores under the two main splits, macro F under all, who beats whom."""
+    parts, both = [], headline(shared)
+    for task in protocols:
+        models = [model for its_task, model in results if its_task == task]
+        parts += [f"### {TASKS[task]}\n", baselines_markdown(results, task=task, protocols=both), f"![Macro F of every model, {task}](models_{task}.png)\n"]
+        if len(shared) > len(both):
+            parts += ["Macro F under every split:\n", splits_markdown(results, task=task, protocols=shared)]
+        mine = {protocol: found for (its_task, protocol), found in compared.items() if its_task == task}
+        parts += [pairwise.MEANING, f"![Every model against every other, {task}](pairwise_{task}.png)\n"]
+        parts += [pairwise.standings_markdown(models, mine, {protocol: protocol_title(protocol) for protocol in mine})]
+    return parts
+
+
+def _unseen(results: Results, protocols: Mapping[str, Sequence[str]]) -> list[str]:
+    """For every task and split that leaves out something whole: a table of some models, a row for each thing left out, and a picture of all."""
+    parts = []
+    for task, names in protocols.items():
+        mine = [result for (its_task, model), result in results.items() if its_task == task]
+        for protocol in (name for name in names if name in UNSEEN):
+            some = [result for result in mine if result.model in UNSEEN_MODELS] or mine
+            parts += [f"{TASKS[task]}, {protocol_title(protocol)}:\n", unseen_markdown(some, protocol)]
+            parts += [f"![Every model, {protocol_title(protocol)}, {task}](unseen_{protocol}_{task}.png)\n"]
+    return [UNSEEN_MEANING, *parts] if parts else ["Not asked in this run: add `environment` or `attack` to `split.protocols`.\n"]
+
+
+def _each(protocols: Mapping[str, Sequence[str]], table, results: Results, *, protocol: str) -> list[str]:  # type: ignore[no-untyped-def]
+    """The same table for every task, under one split."""
+    return [text for task in protocols for text in (f"{TASKS[task]}, {protocol_title(protocol)} split:\n", table(results, task=task, protocol=protocol))]
+
+
+def _curves(figure_models: Mapping[str, str]) -> str:
+    """Links to Figures 2 and 3."""
     told = "Line: mean over folds; band: ± one standard deviation. Training figures are taken during training, with dropout on.\n\n"
     for number_, (task, model) in enumerate(figure_models.items(), start=2):
         told += f"![Figure {number_}: {model_title(model)}, {task}](curves_{task}.png)\n\n"
-        told += f"![Confusion matrices, {task}](confusion_{task}.png)\n\n"
     return told
 
 
@@ -141,8 +176,3 @@ def _averages(results: Results, paper: Mapping[str, Any], protocols: Mapping[str
         parts += [f"{TASKS[task]}, {protocol_title(names[0])} split:\n"]
         parts += [averages_markdown(results, task=task, protocol=names[0], models=paper_rows(results, paper))]
     return "\n".join(parts)
-
-
-def _range(values: Sequence[int]) -> str:
-    """50, or 31 to 50."""
-    return str(values[0]) if min(values) == max(values) else f"{min(values)} to {max(values)}"

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from stages.learning.runs import FoldResult, predictions_table, run_document
 from stages.learning.scores import score_fold
-from stages.reporting.results import score_run
+from stages.reporting.results import Flows, score_run
 
 BINARY = ("BENIGN", "ATTACK")
 PROTOCOLS = ("stratified", "grouped")
@@ -19,7 +19,7 @@ def fold_results(*, quality, protocols=PROTOCOLS, n_folds=5, n=200, classes=BINA
     for protocol in protocols:
         right = quality[protocol] if isinstance(quality, dict) else quality
         for fold in range(n_folds):
-            truth = rng.integers(0, k, n)
+            truth = np.random.default_rng([fold, k]).integers(0, k, n)  # all models are tested on the same flows
             said = np.where(rng.random(n) < right, truth, (truth + rng.integers(1, k, n)) % k)
             scores = np.full((n, k), 0.1 / (k - 1))
             scores[np.arange(n), said] = 0.9
@@ -42,10 +42,17 @@ def run_folder_content(model, *, task="binary", classes=BINARY, **made):
     return run_document(results, task, model, classes, n_features=70, params=params), predictions_table(results, classes)
 
 
+def made_flows(document, *, n_groups=20):
+    """Groups in turn, and folds named by their number with a letter in front."""
+    n = max(sum(fold["test_rows"] for fold in part["folds"]) for part in document["protocols"].values())
+    names = {p: {fold["fold"]: f"N{fold['fold']}" for fold in part["folds"]} for p, part in document["protocols"].items()}
+    return Flows(np.arange(n) % n_groups, names)
+
+
 def made_result(model, *, task="binary", classes=BINARY, protocols=PROTOCOLS, **made):
     """A scored run."""
     document, predictions = run_folder_content(model, task=task, classes=classes, protocols=protocols, **made)
-    return score_run(document, predictions, protocols=protocols, benign=classes[0])
+    return score_run(document, predictions, protocols=protocols, benign=classes[0], flows=made_flows(document))
 
 
 def made_history(*, protocols=PROTOCOLS, n_folds=5, n_epochs=3):

@@ -57,4 +57,4 @@ def test_unseen_networks_are_answered_where_they_were_asked():
     protocols = ("stratified", "environment")
     results = {("binary", "dl4"): made_result("dl4", quality={"stratified": 0.95, "environment": 0.4}, protocols=protocols)}
     page = answers_markdown(results, figure_models={"binary": "dl4"}, protocols={"binary": protocols})
-    assert "Unseen network split" in page and "worst fold" in page
+    assert "Unseen network split" in page and "it does not survive" in page and "left out, " in page

@@ -10,6 +10,10 @@ import pytest
 from stages.reporting.confusion import confusion_lines
 from stages.reporting.curves import curves_csv, curves_of
 from stages.reporting.figures import comparison_figure, confusion_figure, curves_figure, save_png
+from stages.reporting.matrix_figures import pairwise_figure, unseen_figure
+from stages.reporting.pairwise import matrix, pairs
+from stages.reporting.reliability_figure import reliability_figure
+from stages.reporting.unseen import unseen_matrix
 from tests.reporting.made_results import made_history, made_result
 
 
@@ -55,7 +59,12 @@ def test_the_same_figures_give_the_same_bytes(tmp_path):
         save_png(curves_figure(curves, "curves"), tmp_path / name / "curves.png")
         save_png(confusion_figure(matrices, ("BENIGN", "ATTACK"), "confusion"), tmp_path / name / "confusion.png")
         save_png(comparison_figure(results, ["stratified", "grouped"], "models", "f1_macro"), tmp_path / name / "models.png")
-    for picture in ("curves.png", "confusion.png", "models.png"):
+        difference, apart = matrix(["dl4", "naive_bayes"], pairs(results, "grouped"))
+        save_png(pairwise_figure([("grouped", difference, apart)], ["DL4", "NB"], "pairs"), tmp_path / name / "pairs.png")
+        reliable = [(r.model, [(p, r.protocols[p].reliability) for p in r.protocols]) for r in results]
+        save_png(reliability_figure(reliable, "reliability"), tmp_path / name / "reliability.png")
+        save_png(unseen_figure(*unseen_matrix(results, "grouped")[:1], ["DL4", "NB"], list("abcde"), "unseen"), tmp_path / name / "unseen.png")
+    for picture in ("curves.png", "confusion.png", "models.png", "pairs.png", "reliability.png", "unseen.png"):
         first, second = ((tmp_path / name / picture).read_bytes() for name in ("first", "second"))
         assert first == second and first.startswith(b"\x89PNG") and len(first) > 10_000
 

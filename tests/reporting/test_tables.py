@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.reporting.epochs import best_epoch_markdown
 from stages.reporting.expected import check_complete, confusion_models, figure_depth, run_folders
 from stages.reporting.markdown import csv_table, markdown_table, number
-from stages.reporting.page import best_epoch_markdown, headline, readme_tables, report_page, shared_protocols
+from stages.reporting.page import FILES, headline, readme_tables, report_page, shared_protocols
+from stages.reporting.pairwise import pairs
 from stages.reporting.paper_averages import explain_rows, predicted_accuracy
 from stages.reporting.per_class import per_class_rows
 from stages.reporting.results import score_run
 from stages.reporting.summary import summary
 from stages.reporting.table3 import baselines_markdown, paper_rows, table3_csv, table3_markdown
-from tests.reporting.made_results import BINARY, made_result, run_folder_content
+from tests.reporting.made_results import BINARY, made_flows, made_result, run_folder_content
 
 PAPER = json.loads((Path(__file__).parents[2] / "stages/reporting/paper_table3.json").read_text())
 
@@ -80,16 +82,16 @@ def test_the_csv_has_the_papers_figure_only_beside_the_average_it_is_shown_with(
 def test_predictions_that_lack_rows_are_refused_by_fold():
     document, predictions = run_folder_content("dl4", quality=0.9)
     with pytest.raises(ValueError, match="binary-dl4, split grouped, fold 4: 199 predictions for 200 test rows"):
-        score_run(document, predictions.slice(0, predictions.num_rows - 1), protocols=["grouped"], benign="BENIGN")
+        score_run(document, predictions.slice(0, predictions.num_rows - 1), protocols=["grouped"], benign="BENIGN", flows=made_flows(document))
     with pytest.raises(ValueError, match="binary-dl4 has no results for the split temporal"):
-        score_run(document, predictions, protocols=["temporal"], benign="BENIGN")
+        score_run(document, predictions, protocols=["temporal"], benign="BENIGN", flows=made_flows(document))
 
 
 def test_rows_of_classes_no_model_could_learn_are_left_out_of_the_scores():
     document, predictions = run_folder_content("dl4", quality=0.9)
     for fold in document["protocols"]["grouped"]["folds"]:
         fold["untrained_classes"] = ["ATTACK"]
-    scored = score_run(document, predictions, protocols=["grouped"], benign="BENIGN").protocols["grouped"]
+    scored = score_run(document, predictions, protocols=["grouped"], benign="BENIGN", flows=made_flows(document)).protocols["grouped"]
     assert all(fold["untestable_rows"] > 0 and fold["classes_scored"] == 1 for fold in scored.folds)
 
 
@@ -139,13 +141,19 @@ def test_metrics_are_few_and_have_the_same_names_whatever_depth_was_run(results)
 
 def test_the_page_answers_the_questions_and_names_the_data(results):
     protocols = {"binary": ["stratified", "grouped"]}
-    page = report_page(results, PAPER, data_name="generated", protocols=protocols, figure_models={"binary": "dl7"})
+    compared = {("binary", p): pairs(list(results.values()), p) for p in protocols["binary"]}
+    page = report_page(results, PAPER, compared, data_name="generated", protocols=protocols, figure_models={"binary": "dl7"})
     for asked in ("Does depth matter?", "Does the network beat HT and NB?", "Does it beat trees?", "Does it survive another split?"):
         assert asked in page
     assert "data set `generated`" in page
     assert "better than HT" in page and "worse than gradient boosting" in page
     assert "macro F falls by" in page
     assert "nan" not in page
+    asked = ("How many false alarms?", "Do the scores mean what they say?", "What does it cost?", "Does it work on a network that it has not seen?")
+    assert all(f"## {question}" in page for question in asked)
+    assert page.index("## Headline") < page.index("## In plain words") < page.index("## Table III") < page.index("## How many false alarms?")
+    for name in FILES:
+        assert f"({name})" in page
 
 
 def test_best_epoch_stands_beside_the_last(results):
