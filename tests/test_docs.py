@@ -21,7 +21,7 @@ OWN_TESTS = {  # blocks that this file does not run, and the file that shows the
     "server": "tests/plumbing/test_tracking_server.py",
     "serving": "tests/detecting/test_final.py",
     "flow tables": "tests/truth/test_cic_tables.py",
-    "worked example": "tests/truth/test_worked_example.py",
+    "worked example": "tests/test_own_data.py",
     "bench": "Makefile",
 }
 NOT_RUN = {  # and those that no test can run, with the reason

@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+import yaml
 
 from tests.pages.browser import browser_page, needs_chromium, pictures
 from tests.pages.mlflow_pages import mlflow_ui, open_comparison, open_run_table
@@ -87,6 +88,15 @@ def test_differences_of_metrics_parameters_and_plots_are_shown(finished, sweep):
     assert re.search(r"acc", run(finished, "dvc", "metrics", "diff", f"{name}-1", f"{name}-2", "--md").stdout)
     run(finished, "dvc", "plots", "diff", f"{name}-1", f"{name}-2")
     assert (finished / "dvc_plots" / "index.html").stat().st_size > 10_000
+
+
+def test_applying_an_experiment_brings_its_parameters_and_scores(finished, sweep):
+    name = f"{sweep[0]}-2"
+    run(finished, "dvc", "exp", "apply", name)
+    assert yaml.safe_load((finished / "params.yaml").read_text())["network"]["depths"] == [5]
+    assert "dl5" in (finished / "out" / "report" / "table3.csv").read_text().lower()
+    run(finished, "git", "checkout", "-q", ".")
+    run(finished, "dvc", "checkout", "--force")
 
 
 def test_a_failed_experiment_leaves_the_rest_running_and_the_workspace_clean(finished, sweep):
