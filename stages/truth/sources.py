@@ -1,15 +1,15 @@
 """Open the ground truth of a source: from its entry in the parameters to an object that labels captures one by one.
 
-What a source's entry can say is listed in the option classes below.
+What a source's entry can say is listed in source_options.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from stages.truth.folders import label_by_endpoint, read_hosts
 from stages.truth.label_table import read_label_table, rules_of_row
 from stages.truth.rule_labels import book_packets, label_by_rules
 from stages.truth.rules import Rule, plain_name, read_filter_table, read_rules
+from stages.truth.source_options import Folders, LabelTable, MacList, OwnRules, PacketFilters, Zeek, read_options
 from stages.truth.truth_files import IOT23, find_log, read_categories, read_families, read_text
 from stages.truth.verdicts import CaptureLabels, Verdict
 from stages.truth.zeek_join import label_by_connections
@@ -26,9 +27,6 @@ from stages.truth.zeek_log import read_connections
 
 Packets = Callable[[], Iterable[pa.RecordBatch]]
 LabelCapture = Callable[[str, pa.Table, Packets], tuple[str, CaptureLabels]]
-T = TypeVar("T")
-
-_NOT_OURS = {"kind", "folder", "watch"}
 
 
 @dataclass(frozen=True)
@@ -40,59 +38,6 @@ class Truth:
 
     label: LabelCapture
     names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class PacketFilters:
-    """D1: a table of packet filters; captures it does not name must fit `benign_captures` and are benign."""
-
-    rules: str
-    categories: dict[str, str] | None = None
-    benign_captures: str = "benign"
-
-
-@dataclass(frozen=True)
-class Folders:
-    """D2: folders name the attack, `hosts` the attackers; `background` is a class, or empty to keep other flows apart."""
-
-    hosts: str
-    categories: dict[str, str] | None = None
-    background: str = ""
-
-
-@dataclass(frozen=True)
-class MacList:
-    """D3: `devices` lists MAC addresses; `iot_only` keeps flows without an IoT device apart."""
-
-    devices: str
-    iot_only: bool = False
-
-
-@dataclass(frozen=True)
-class Zeek:
-    """D4: connection logs beside the captures; `families` chooses scenarios by malware, `background` as for folders."""
-
-    families: tuple[str, ...] | list[str] = ("Mirai",)
-    background: str = ""
-    categories: dict[str, str] | None = None
-    scenarios: str = ""
-    tolerance_s: float = 1.0
-
-
-@dataclass(frozen=True)
-class LabelTable:
-    """A table with a class per capture; rows with a rule of their own find it in the project's file `rules`."""
-
-    table: str
-    rules: str = ""
-
-
-@dataclass(frozen=True)
-class OwnRules:
-    """Your own captures: a YAML or CSV of rules; `group_by` is capture or folder."""
-
-    rules: str
-    group_by: str = "capture"
 
 
 def open_truth(source: str, options: Mapping[str, Any], root: Path, benign: str) -> Truth:
@@ -135,7 +80,7 @@ def open_truth(source: str, options: Mapping[str, Any], root: Path, benign: str)
 
 def _open_packet_filters(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """D1."""
-    opts = _options(source, options, PacketFilters)
+    opts = read_options(source, options, PacketFilters)
     rules = read_filter_table(read_text(root / opts.rules), opts.categories or read_categories("packet_filters"), opts.rules)
     default = Verdict(benign, "", "no rule matches")
 
@@ -149,7 +94,7 @@ def _open_packet_filters(source: str, options: Mapping[str, Any], root: Path, fo
 
 def _open_folders(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """D2."""
-    opts = _options(source, options, Folders)
+    opts = read_options(source, options, Folders)
     attackers, targets = read_hosts(read_text(root / opts.hosts), opts.hosts)
     judge = partial(
         label_by_endpoint,
@@ -163,14 +108,14 @@ def _open_folders(source: str, options: Mapping[str, Any], root: Path, folder: P
 
 def _open_mac_list(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """D3."""
-    opts = _options(source, options, MacList)
+    opts = read_options(source, options, MacList)
     devices = read_devices(read_text(root / opts.devices), read_categories("non_iot_devices"), opts.devices)
     return Truth(lambda capture, flows, packets: (source, label_by_device(capture, flows, devices, benign=benign, iot_only=opts.iot_only)))
 
 
 def _open_zeek(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """D4."""
-    opts = _options(source, options, Zeek)
+    opts = read_options(source, options, Zeek)
     families = read_families(root / opts.scenarios if opts.scenarios else IOT23)
     categories = opts.categories or read_categories("zeek")
     if unknown := [family for family in opts.families if family not in families.values()]:
@@ -207,7 +152,7 @@ def _open_zeek(source: str, options: Mapping[str, Any], root: Path, folder: Path
 
 def _open_label_table(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """A table of captures."""
-    opts = _options(source, options, LabelTable)
+    opts = read_options(source, options, LabelTable)
     rows = read_label_table(read_text(root / opts.table), opts.table)
     special = read_rules(read_text(Path(opts.rules)), opts.rules)[0] if opts.rules else []
     rest = Verdict(benign, "background", "no rule of the capture matches")
@@ -228,7 +173,7 @@ def _open_label_table(source: str, options: Mapping[str, Any], root: Path, folde
 
 def _open_own_rules(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
     """Your own rules."""
-    opts = _options(source, options, OwnRules)
+    opts = read_options(source, options, OwnRules)
     if opts.group_by not in {"capture", "folder"}:
         raise KeyError(f"data.sources.{source}.group_by is {opts.group_by!r}; known are capture, folder")
     rules, default = read_rules(read_text(root / opts.rules), opts.rules)
@@ -250,16 +195,3 @@ def _label_with_rules(
         codes = np.full(len(numbers), 0 if default else -1, dtype=np.int32)
         return CaptureLabels(capture, group, (default,) if default else (), codes)
     return label_by_rules(capture, group, numbers, rules, book_packets(rules, packets()), default=default)
-
-
-def _options(source: str, options: Mapping[str, Any], kind: type[T]) -> T:
-    """Check a source's entry against its kind."""
-    given = {key: value for key, value in options.items() if key not in _NOT_OURS}
-    known = {field.name: field.default is MISSING for field in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(given) - set(known)):
-        raise KeyError(
-            f"data.sources.{source}: unknown option {', '.join(unknown)} for kind {options['kind']}; known are {', '.join(known)}"
-        )
-    if missing := [name for name, is_required in known.items() if is_required and name not in given]:
-        raise KeyError(f"data.sources.{source}: option {', '.join(missing)} is missing for kind {options['kind']}")
-    return kind(**given)
