@@ -191,11 +191,14 @@ def _mean_curves(folds: list[list[tuple[str, float, int]]]) -> list[tuple[str, f
 
 
 def _log(client: Any, run_id: str, scalars: dict, params: dict[str, Any], curves: list[tuple[str, float, int]] | None = None) -> None:
-    """Send metrics and parameters in as few calls as the store allows; values that are not numbers are left out."""
+    """Send metrics and parameters in as few calls as the store allows; values that are not numbers are left out.
+
+    Six digits: MLflow's table cuts longer ones off (`0.87200000…`), and the files have them all.
+    """
     from mlflow.entities import Metric, Param
 
     now_ms = int(time.time() * 1000)
-    metrics = [Metric(_clean(name), float(value), now_ms, 0) for name, value in scalars.items() if value is not None]
+    metrics = [Metric(_clean(name), float(f"{value:.6g}"), now_ms, 0) for name, value in scalars.items() if value is not None]
     metrics += [Metric(name, float(value), now_ms, int(step)) for name, value, step in curves or []]
     shown = [Param(_clean(key), str(value)[:MAX_PARAM_LENGTH]) for key, value in params.items()]
     client.log_batch(run_id, metrics[:MAX_METRICS_PER_CALL], shown[:MAX_PARAMS_PER_CALL])

@@ -66,6 +66,7 @@ def open_comparison(page: Page, base: str, names: set[str]) -> None:
     page.wait_for_text("scores", "curves", *names, seconds=120)
     close_assistant(page)
     page.wait_for_text("Parallel Coordinates")
+    page.wait_for("document.querySelectorAll('.parcoords .dimension').length >= 2")
     page.wait_for("document.querySelectorAll('.js-plotly-plot .bars path').length > 0")
     assert re.search(r"0\.\d\d", page.text()), "no bar has its value written on it"
 
