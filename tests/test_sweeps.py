@@ -23,7 +23,7 @@ def sweep(finished):
     name, seed = f"depth{time.time_ns() % 10**8}", str(time.time_ns() % 10**6)
     start = time.monotonic()
     run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", f"network.seed={seed}",
-        "-S", "network.depths=" + ",".join(f"[{depth}]" for depth in DEPTHS), "report")
+        "-S", "baseline.models=[naive_bayes]", "-S", "network.depths=" + ",".join(f"[{depth}]" for depth in DEPTHS), "report")
     run(finished, "dvc", "queue", "start", "-j", "2")
     states = wait_for_queue(finished)
     return name, time.monotonic() - start, {key: state for key, state in states.items() if key.startswith(name)}
@@ -39,7 +39,7 @@ def published(folder, level, experiment):
 
 
 def test_the_makefile_sweeps_the_depths_of_this_test():
-    assert "network.depths=[4],[5],[6],[7]" in (ROOT / "Makefile").read_text()
+    assert "-S preset=smoke -S 'baseline.models=[naive_bayes]' -S 'network.depths=[4],[5],[6],[7]' report" in (ROOT / "Makefile").read_text()
 
 
 def test_four_depths_with_two_workers_all_succeed(sweep, record_property):
@@ -51,7 +51,7 @@ def test_four_depths_with_two_workers_all_succeed(sweep, record_property):
 
 def test_every_parent_and_fold_of_the_sweep_is_in_one_store(finished, sweep):
     name, _, _ = sweep
-    parents, folds = published(finished, "cv", name), published(finished, "fold", name)
+    parents, folds = ([run for run in published(finished, level, name) if "network.depth" in run.data.params] for level in ("cv", "fold"))
     protocols = {run.data.tags["protocol"] for run in parents}
     found = sorted((run.data.params["task"], int(run.data.params["network.depth"]), run.data.tags["protocol"]) for run in parents)
     assert found == sorted((task, depth, protocol) for task in TASKS for depth in DEPTHS for protocol in protocols)
