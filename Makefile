@@ -45,7 +45,8 @@ sweep: data                     ## depth, two at a time, beside one baseline
 
 apply: setup                    ## an experiment's parameters and results into the workspace: make apply EXP=name
 	@git diff --quiet HEAD -- ':!params.yaml' ':!dvc.lock' || { echo "dvc exp apply would drop your uncommitted changes: commit or stash them (git status)"; exit 1; }
-	dvc exp apply $(EXP)
+	@dvc exp list --name-only | grep -qx -- "$(EXP)" || { echo "no experiment $(EXP): make apply EXP=name, with one of"; dvc exp list --name-only; exit 1; }
+	dvc exp apply $(EXP) || { dvc status --quiet report && echo "all is in place but what the experiment did not run (named above): dvc repro makes it"; }
 
 ui: setup                       ## MLflow on this machine only; runs on a server are shown by the server
 ifneq ($(filter http%,$(MLFLOW_TRACKING_URI)),)

@@ -77,6 +77,12 @@ def test_uncommitted_changes_go_along_and_make_apply_does_not_drop_them(finished
     assert changed_files(finished) == []
 
 
+def test_an_experiment_that_does_not_exist_cannot_be_applied(finished):
+    done = run(finished, "make", "apply", "EXP=nosuch", check=False)
+    assert done.returncode != 0
+    assert "no experiment nosuch" in done.stdout
+
+
 def test_parameters_edited_by_hand_into_nonsense_are_named_and_what_was_there_comes_back(finished):
     splits = sorted(path.name for path in (finished / "out" / "splits").iterdir())
     with edited(finished / "params.yaml", lambda text: text.replace("folds: 5", "folds: many")):

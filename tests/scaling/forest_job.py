@@ -14,10 +14,11 @@ from stages.plumbing.tables import write_table
 
 def predictions_bytes(path: Path) -> bytes:
     """Fit all folds by `parallel_map`, write predictions.parquet as stages/baseline.py does, and give its bytes."""
-    from stages.baseline import predictions_table, run_job
+    from stages.learning.baseline_fits import fit_and_test
+    from stages.learning.runs import predictions_table
 
     problem, jobs = _problem_and_jobs()
-    results = parallel_map(partial(run_job, problem), jobs)
+    results = parallel_map(partial(fit_and_test, problem), jobs)
     write_table(predictions_table(results, problem.classes), path)
     return path.read_bytes()
 
