@@ -146,10 +146,11 @@ def _one_unseen(results: Mapping[tuple[str, str], Result], task: str, model: str
     best, majority = max(all_pooled, key=all_pooled.__getitem__), all_pooled.get("majority")
     worst = min(range(len(scored.folds)), key=lambda i: scored.folds[i]["accuracy"] if scored.folds[i]["rows"] else 2.0)
     free = "" if majority is None else f"; always the most frequent class scores {majority:.4f}"
+    change = f"{abs(lost):.4f} {'less' if lost > 0 else 'more'} than under the {protocol_title(seen.protocol)} split"
     return (
-        f"{_under(protocol)}: {METRIC_TITLE} over all flows {sure.value:.4f} (95 %: {sure.low:.4f} to {sure.high:.4f}), {lost:+.4f} lost against the "
-        f"{protocol_title(seen.protocol)} split: {verdict}. With {scored.fold_names[worst]} left out, {scored.folds[worst]['accuracy']:.1%} of its "
-        f"{int(scored.folds[worst]['rows']):,} flows are judged right. Best of all models is {model_title(best)} ({all_pooled[best]:.4f}){free}."
+        f"{_under(protocol)}: {METRIC_TITLE} over all flows {sure.value:.4f} (95 %: {sure.low:.4f} to {sure.high:.4f}), {change}: {verdict}. "
+        f"With {scored.fold_names[worst]} left out, {scored.folds[worst]['accuracy']:.1%} of its {int(scored.folds[worst]['rows']):,} flows are "
+        f"judged right. Best of all models is {model_title(best)} ({all_pooled[best]:.4f}){free}."
     )
 
 

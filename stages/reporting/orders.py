@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stages.reporting.markdown import markdown_table, number
-from stages.reporting.names import TASKS, model_title, protocol_title
+from stages.reporting.names import TASKS, UNSEEN, model_title, protocol_title
 from stages.reporting.results import Result
 
 ORDERS_MEANING = (
@@ -23,7 +23,7 @@ def orders_markdown(results: Mapping[tuple[str, str], Result]) -> str:
     rows = []
     for (task, model), result in results.items():
         for protocol, scored in result.protocols.items():
-            if scored.order_std:
+            if scored.order_std and protocol not in UNSEEN:
                 spread = [number(part[name]) for name in ("accuracy", "f1_macro") for part in (scored.order_std, scored.std)]
                 rows.append([TASKS[task], model_title(model), protocol_title(protocol), *spread])
     header = ["Task", "Model", "split", "accuracy: sd over orders", "sd over folds", "macro F: sd over orders", "sd over folds"]

@@ -119,12 +119,14 @@ def compare(jar: Path, model: str, task: str, train: Rows, test: Rows, n_classes
 
 
 def our_scores(model: str, train: Rows, X: np.ndarray, n_classes: int) -> np.ndarray:
-    """Our scores after learning the rows in their order."""
-    ours = find_model(model).make()
-    if hasattr(ours, "learn_in_order"):
-        ours.learn_in_order(*train, np.arange(train[1].size), n_classes=n_classes)
-    else:
-        ours.fit(*train, n_classes=n_classes, seed=0)
+    """Our scores after learning the rows in their order, as Weka does."""
+    ours, (rows, classes), seed = find_model(model).make(), train, 0
+    if find_model(model).by_order:  # shuffles by seed before it learns: dealt out the other way round, the rows come in their order again
+        shuffle = np.random.default_rng(seed).permutation(classes.size)
+        dealt = np.empty_like(rows), np.empty_like(classes)
+        dealt[0][shuffle], dealt[1][shuffle] = rows, classes
+        rows, classes = dealt
+    ours.fit(rows, classes, n_classes=n_classes, seed=seed)
     return ours.predict_scores(X)
 
 
