@@ -111,7 +111,8 @@ def test_a_failed_experiment_leaves_the_rest_running_and_the_workspace_clean(fin
     assert run(finished, "git", "status", "--porcelain", "--untracked-files=no").stdout == ""
 
 
-def test_a_killed_experiment_leaves_no_trace_in_the_workspace(finished):
+@pytest.mark.parametrize("command", ["kill NAME", "stop --kill"])
+def test_a_killed_experiment_leaves_no_trace_in_the_workspace(finished, command):
     name = f"kill{time.time_ns() % 10**8}"
     run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", f"network.seed={time.time_ns() % 10**6}", "report")
     run(finished, "dvc", "queue", "start")
@@ -119,8 +120,7 @@ def test_a_killed_experiment_leaves_no_trace_in_the_workspace(finished):
     while queue_states(finished)[name] != "Running":
         assert time.monotonic() < end
         time.sleep(1)
-    run(finished, "dvc", "queue", "kill", name)
-    run(finished, "dvc", "queue", "stop", "--kill")
+    run(finished, "dvc", "queue", *command.replace("NAME", name).split())
     assert wait_for_queue(finished)[name] == "Failed"
     assert run(finished, "git", "status", "--porcelain", "--untracked-files=no").stdout == ""
 
