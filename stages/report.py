@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.learning.flow_columns import task_classes
 from stages.learning.task_protocols import protocols_of_task
 from stages.plumbing.errors import run_plainly
 from stages.plumbing.parallel import parallel_map
@@ -45,10 +46,11 @@ def read_flows(dataset: Path, splits: Path, protocols: Sequence[str]) -> Flows:
     return Flows(group, {name: {fold["fold"]: fold["name"] for fold in folds} for name, folds in described.items()})
 
 
-def read_result(job: tuple[Path, Sequence[str], str, Flows]) -> Result:
+def read_result(job: tuple[Path, Sequence[str], Sequence[str], str, Flows]) -> Result:
     """Score one run folder."""
-    folder, protocols, benign, flows = job
+    folder, protocols, classes, benign, flows = job
     document = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
+    expected.check_classes(str(folder), document["classes"], classes)
     return score_run(document, read_table(folder / "predictions.parquet"), protocols=protocols, benign=benign, flows=flows)
 
 
@@ -73,7 +75,8 @@ def main() -> None:
     expected.check_complete(runs, {key: (folder / "folds.json").is_file() for key, folder in runs.items()})
     protocols = {task: protocols_of_task(params.protocols, task) for task in params.tasks}
     flows = read_flows(arguments.dataset, arguments.splits, params.protocols)
-    jobs = [(folder, protocols[task], data.benign, flows) for (task, _), folder in runs.items()]
+    classes = {task: task_classes(task, data.classes, data.benign) for task in params.tasks}
+    jobs = [(folder, protocols[task], classes[task], data.benign, flows) for (task, _), folder in runs.items()]
     scored = dict(zip(runs, parallel_map(read_result, jobs, description="scores"), strict=True))
     models = {task: f"dl{expected.figure_depth(params.depths, params.figure_depths[task])}" for task in params.tasks}
     shared = page.shared_protocols(protocols)

@@ -30,6 +30,18 @@ def check_complete(runs: Mapping[tuple[str, str], Path], there: Mapping[tuple[st
         )
 
 
+def check_classes(run: str, found: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse a run whose model knows other classes than the data, or the same in another order.
+
+    Raises
+    ------
+    ValueError
+        Names the run, both lists and what to do.
+    """
+    if list(found) != list(wanted):
+        raise ValueError(f"{run} was trained on the classes {', '.join(found)}, but data.classes ask for {', '.join(wanted)}: run `dvc repro`")
+
+
 def figure_depth(depths: Sequence[int], wanted: int) -> int:
     """The depth of Figure 2 or 3: the paper's, or the nearest one that was run, the deeper of two."""
     return min(depths, key=lambda depth: (abs(depth - wanted), -depth))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stages.reporting.epochs import best_epoch_markdown
-from stages.reporting.expected import check_complete, confusion_models, figure_depth, run_folders
+from stages.reporting.expected import check_classes, check_complete, confusion_models, figure_depth, run_folders
 from stages.reporting.markdown import csv_table, markdown_table, number
 from stages.reporting.page import FILES, headline, readme_tables, report_page, shared_protocols
 from stages.reporting.pairwise import pairs
@@ -100,6 +100,12 @@ def test_a_missing_run_is_named_with_the_command_that_makes_it(tmp_path):
     assert list(runs) == [("binary", "dl4"), ("binary", "dl5"), ("binary", "naive_bayes")]
     with pytest.raises(FileNotFoundError, match=r"no results \(folds.json\) in .*network/binary-5: run `dvc repro`"):
         check_complete(runs, {("binary", "dl4"): True, ("binary", "dl5"): False, ("binary", "naive_bayes"): True})
+
+
+def test_a_run_of_other_classes_is_refused_by_name():
+    check_classes("out/network/multiclass-4", ["BENIGN", "DOS"], ("BENIGN", "DOS"))
+    with pytest.raises(ValueError, match=r"out/network/multiclass-4 was trained on the classes BENIGN, DOS, but data.classes ask for BENIGN, MITM"):
+        check_classes("out/network/multiclass-4", ["BENIGN", "DOS"], ("BENIGN", "MITM"))
 
 
 @pytest.mark.parametrize(("depths", "wanted", "chosen"), [((4, 5, 6, 7), 6, 6), ((4, 5), 7, 5), ((6, 8), 7, 8)])
