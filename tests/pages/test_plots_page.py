@@ -61,8 +61,8 @@ def test_dvc_is_told_of_the_template_for_this_machine_only(repository):
 @pytest.mark.slow
 @pytest.mark.long
 @needs_chromium
-def test_the_plots_of_a_finished_pipeline_are_all_drawn(finished, tmp_path):
-    run(finished, "python", "-m", "stages.plumbing.plots_page", str(tmp_path / "template.html"))
+def test_the_plots_of_a_finished_pipeline_are_all_drawn(finished):
+    run(finished, "python", "-m", "stages.plumbing.plots_page", ".dvc/tmp/plots_page.html")
     run(finished, "dvc", "plots", "show")
     wanted = len(yaml.safe_load((finished / "dvc.yaml").read_text())["plots"])
     with browser_page(1500, 1000) as page:
