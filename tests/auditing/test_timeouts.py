@@ -45,7 +45,6 @@ def run(folder: Path, *seconds: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-m", "stages.timeouts", "--seconds", *seconds], cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.slow
 def test_shorter_timeout_cuts_connections_into_as_many_flows_as_counted_by_hand(tmp_path: Path) -> None:
     done = run(workspace(tmp_path), "120", "9.5")
     assert done.returncode == 0, done.stderr
