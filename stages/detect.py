@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from stages.detecting.package import MANIFEST, Package, PackageError, open_package
+from stages.detecting.command_line import parse_arguments
+from stages.detecting.find_package import find_package
 from stages.detecting.stop import Stop
 from stages.plumbing.progress import progress_bar
 from stages.plumbing.registry import NoSuchModelError, fetch
@@ -25,64 +24,33 @@ from stages.plumbing.registry import NoSuchModelError, fetch
 if TYPE_CHECKING:
     from stages.detecting.tally import Tally
 
-FINAL = Path("out/final")
 
-
-def find_package(named: str | None, profile: str | None) -> Package:
-    """Open what --model names: a folder, a name below out/final, an alias in MLflow's registry; by default final.configurations[0]."""
-    if named is None:
-        params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")) if Path("params.yaml").is_file() else {}
-        named = str(FINAL / params.get("final", {}).get("configurations", ["multiclass-5"])[0])
-    for folder in (Path(named), FINAL / named):
-        if folder.exists():
-            return open_package(folder, profile=profile)
-    there = ", ".join(sorted(p.parent.name for p in FINAL.glob(f"*/{MANIFEST}"))) or "none: `dvc repro final` makes them"
-    if "/" in named:
-        raise PackageError(f"{named}: no such folder; packages below {FINAL}/: {there}")
-    try:
-        return open_package(fetch(named, Path(tempfile.mkdtemp(prefix="detector-"))), profile=profile)
-    except NoSuchModelError as error:
-        raise PackageError(f"{error}. Packages below {FINAL}/: {there}") from error
-
-
-def open_capture(path: str, package: Package, stop: Stop) -> Any:
-    """The flow meter of a capture, set as for the training flows; when asked to stop it ends early with all flows handed out."""
-    from stages.flowmeter.flows import Meter
-    from stages.live.meter import LiveMeter
-
-    settings = package.manifest["meter"]
-    meter = LiveMeter(**settings, stopped=stop.asked) if path == "-" else Meter(path, keep_going=True, with_digest=False, **settings)
-    blocks = meter.capture.blocks
-    meter.capture.blocks = lambda: stop.until_asked(blocks())  # type: ignore[method-assign]
-    return meter
+def configured() -> list[str]:
+    """The packages that params.yaml asks for; the first is the one to use when none is named."""
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")) if Path("params.yaml").is_file() else {}
+    return list(params.get("final", {}).get("configurations", ["multiclass-4"]))
 
 
 def run(arguments: argparse.Namespace, stop: Stop) -> int:
     """Do what the command line asks for; gives the exit code."""
-    package = find_package(arguments.model, arguments.profile)
-    from stages.detecting.runs import Wanted, calibrate_on, judge_captures  # onnxruntime: once the arguments are found good
+    package = find_package(
+        arguments.model, profile=arguments.profile, configurations=configured(), fetch=fetch, unknown=NoSuchModelError
+    )
+    import pyarrow as pa
 
-    opened = lambda path: open_capture(path, package, stop)  # noqa: E731
+    from stages.detecting.runs import Wanted, calibrate_on, judge_captures  # onnxruntime, numba: once the arguments are found good
+    from stages.live.sources import captures_of, open_capture
+
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own allocator gives pages back and takes them again: a fifth of the time
+    opened = lambda path: open_capture(path, package.manifest["meter"], stop)  # noqa: E731
     with progress_bar(unit="flows", description="detect") as bar:
         shown = lambda tally: _show(bar, tally)  # noqa: E731
         if arguments.calibrate:
-            out = Path(arguments.out or "own-network.json")
-            return calibrate_on(
-                package, arguments.captures, opened, max_alarms_per_day=arguments.max_alarms_per_day, out=out, told_so_far=shown
-            )
+            out, wish = Path(arguments.out or "own-network.json"), arguments.max_alarms_per_day
+            return calibrate_on(package, arguments.captures, opened, max_alarms_per_day=wish, out=out, told_so_far=shown)
         live = arguments.follow is not None or "-" in arguments.captures
         wanted = Wanted(arguments.out or "verdicts.parquet", arguments.report, arguments.operating_point, live)
-        return judge_captures(package, _sources(arguments, stop), opened, wanted, stop, shown)
-
-
-def _sources(arguments: argparse.Namespace, stop: Stop) -> Iterable[str]:
-    """The captures of the command line, or those that appear in a folder."""
-    if arguments.follow is None:
-        return list(arguments.captures)
-    from stages.detecting.follow import finished_captures
-    from stages.flowmeter.capture import is_capture_name
-
-    return map(str, finished_captures(arguments.follow, is_capture=is_capture_name, stopped=stop.asked))
+        return judge_captures(package, captures_of(arguments.captures, arguments.follow, stop), opened, wanted, stop, shown)
 
 
 def _show(bar: Any, tally: Tally) -> None:
@@ -91,41 +59,9 @@ def _show(bar: Any, tally: Tally) -> None:
     bar.set_postfix_str(f"{tally.attacks:,} attack, {tally.verdicts.get('unknown', 0):,} unknown")
 
 
-def parse_arguments() -> argparse.Namespace:
-    """The command line, checked for what does not go together."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.detect", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("captures", nargs="*", help="pcap or pcapng, also .gz, .xz, .zst; - reads standard input")
-    parser.add_argument(
-        "--model", help="a package's folder, its name below out/final, or an alias in MLflow's registry (default: final.configurations[0])"
-    )
-    parser.add_argument(
-        "-o", "--out", help="verdicts as .parquet, .csv, .jsonl, or - for JSON lines on standard output (default: verdicts.parquet)"
-    )
-    parser.add_argument("--report", type=Path, metavar="PAGE", help="also write one self-contained HTML page")
-    parser.add_argument(
-        "--follow", type=Path, metavar="FOLDER", help="take the captures of a folder as they are finished, until a signal comes"
-    )
-    parser.add_argument("--operating-point", type=Path, metavar="JSON", help="use an operating point that --calibrate made")
-    parser.add_argument("--profile", help="refuse a model that was trained on flows of another profile")
-    parser.add_argument(
-        "--calibrate", action="store_true", help="the captures are benign traffic of your network: set the operating point on them"
-    )
-    parser.add_argument("--max-alarms-per-day", type=float, metavar="N", help="with --calibrate: false alarms a day that you can stand")
-    arguments = parser.parse_args()
-    if bool(arguments.captures) == (arguments.follow is not None):
-        parser.error("give captures, or - for standard input, or --follow FOLDER")
-    if arguments.calibrate and (arguments.max_alarms_per_day is None or arguments.max_alarms_per_day < 0):
-        parser.error("--calibrate wants --max-alarms-per-day N, N >= 0")
-    if arguments.captures.count("-") and len(arguments.captures) > 1:
-        parser.error("standard input goes alone")
-    return arguments
-
-
 def main() -> int:
     """Run the command; a refusal is one line and exit code 2."""
-    arguments, stop = parse_arguments(), Stop()
+    arguments, stop = parse_arguments(__doc__), Stop()
     try:
         return run(arguments, stop)
     except (ValueError, OSError) as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from stages import detect
+from stages.detecting.command_line import parse_arguments
 from tests.detecting.lab import DAY_US, METER, START_US, benign_records, flood_records, make_package, read_verdicts, scan_records
 from tests.packets import Record, ethernet, ng_block, pcap_bytes, write_pcap
 
@@ -331,7 +332,7 @@ def test_no_permission_to_write_is_an_error(command, captures, tmp_path):
 def test_arguments_that_do_not_go_together_are_refused(monkeypatch, capsys, arguments, said):
     monkeypatch.setattr(sys, "argv", ["detect", *arguments])
     with pytest.raises(SystemExit) as stopped:
-        detect.parse_arguments()
+        parse_arguments(None)
     assert stopped.value.code == 2
     assert said in capsys.readouterr().err
 

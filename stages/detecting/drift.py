@@ -13,7 +13,7 @@ import numpy as np
 
 BINS = 20
 SMALLEST_SHARE = 1e-4  # keeps the logarithm of an empty bin finite, as is usual for PSI
-ROWS_PER_BATCH = 2048  # of a large batch every k-th flow is looked at
+ROWS_PER_BATCH = 256  # of a block of flows every k-th is looked at: after ten blocks a share is known to 1 %
 NOTABLE, STRONG = 0.1, 0.25  # customary readings of PSI: below 0.1 alike, above 0.25 moved
 
 
@@ -53,7 +53,7 @@ class DriftCounter:
         self._counts = [np.zeros(shares.size, np.int64) for shares in self._shares]
 
     def add(self, X: np.ndarray) -> None:
-        """Count some flows, at most 2,048 of them, evenly spaced."""
+        """Count some flows, 256 to 511 of them, evenly spaced."""
         X = X[:: max(1, len(X) // ROWS_PER_BATCH)]
         for j, edges in enumerate(self._edges):
             self._counts[j] += np.bincount(np.searchsorted(edges, X[:, j], side="left"), minlength=edges.size + 1)

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from stages.detecting.inference import Network
 from stages.detecting.own_network import BenignFlows, calibrate, point_of
 from stages.detecting.package import Package, open_package
-from stages.detecting.verdicts import ATTACK, UNKNOWN, Decisions, Judge, matrix_of, package_point
+from stages.detecting.verdict_words import ATTACK, UNKNOWN
+from stages.detecting.verdicts import Decisions, Judge, matrix_of, package_point
 
 DAY_US = 86_400e6
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.detecting.reasons import largest_columns
+from stages.detecting.distance_kernels import clipped_distances
 
 SMALLEST_SPREAD = 0.25  # of a feature that hardly varies in training: one flag more on the log scale (0.69) counts as about 3
 LARGEST_STEP = 8.0  # a single feature counts at most this many spreads, so that one wild value does not hide the others
@@ -39,15 +39,6 @@ class Novelty:
     def distances(self, X: np.ndarray) -> np.ndarray:
         """(n,) float32 root mean square distance, over features, to the nearest prototype."""
         return nearest(self.scale(X), self.prototypes)[0]
-
-    def strange_features(self, scaled: np.ndarray, number: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The `count` features that differ most from the nearest prototype: (n, count) numbers and signed differences in spreads.
-
-        `scaled` are the flows as `scale` gives them, `number` their nearest prototypes as `nearest` does.
-        """
-        difference = scaled - self.prototypes[number]
-        order = largest_columns(np.abs(difference), count)
-        return order, np.take_along_axis(difference, order, axis=1)
 
 
 def learn_novelty(
@@ -124,19 +115,17 @@ def _logs(X: np.ndarray) -> np.ndarray:
     return np.copysign(size, single, out=size)
 
 
-def nearest(scaled: np.ndarray, prototypes: np.ndarray, rows: int = 4096) -> tuple[np.ndarray, np.ndarray]:
+def nearest(scaled: np.ndarray, prototypes: np.ndarray, rows: int = 1024) -> tuple[np.ndarray, np.ndarray]:
     """Root mean square distance to the nearest prototype, (n,) float32, and its number, (n,) int64."""
     distance, number = np.empty(len(scaled), np.float32), np.empty(len(scaled), np.int64)
     half_norm = 0.5 * np.einsum("ij,ij->i", prototypes, prototypes)
+    room = np.empty((min(rows, len(scaled)), len(prototypes)), np.float32)
     for start in range(0, len(scaled), rows):
         part = scaled[start : start + rows]
-        closeness = part @ prototypes.T
+        closeness = np.matmul(part, prototypes.T, out=room[: len(part)])
         closeness -= half_norm
-        best = closeness.argmax(axis=1)
-        number[start : start + rows] = best
-        # clipped per feature and measured from the difference itself: the expanded square would lose small distances
-        step = np.clip(part - prototypes[best], -LARGEST_STEP, LARGEST_STEP)
-        distance[start : start + rows] = np.sqrt(np.einsum("ij,ij->i", step, step) / scaled.shape[1])
+        number[start : start + rows] = closeness.argmax(axis=1)
+    clipped_distances(scaled, prototypes, number, np.float32(LARGEST_STEP), distance)
     return distance, number
 
 

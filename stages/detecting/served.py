@@ -13,7 +13,8 @@ import numpy as np
 from stages.detecting.inference import Network
 from stages.detecting.operating_point import probability_of
 from stages.detecting.package import open_package
-from stages.detecting.verdicts import UNKNOWN, UNKNOWN_CLASS, VERDICTS, Judge, package_point
+from stages.detecting.verdict_words import UNKNOWN, UNKNOWN_CLASS, VERDICTS
+from stages.detecting.verdicts import Judge, package_point
 
 
 class Served:

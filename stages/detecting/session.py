@@ -10,9 +10,11 @@ import pyarrow as pa
 from stages.detecting.drift import DriftCounter
 from stages.detecting.tally import Tally
 from stages.detecting.verdict_files import VerdictFile
-from stages.detecting.verdicts import ATTACK, Judge
+from stages.detecting.verdict_words import ATTACK
+from stages.detecting.verdicts import Judge
 
-ROWS_AT_ONCE = 16_384  # flows judged together: enough to keep the network busy, 10 MB of features
+ROWS_AT_ONCE = 32_768  # flows that are counted and written together
+ROWS_PER_BLOCK = 8_192  # of them judged together: enough to keep the network busy, 5 MB of features
 ETHERNET_ONLY = ("original", "paper", "corrected")  # profiles that read every frame as Ethernet, whatever the capture says
 
 
@@ -26,7 +28,9 @@ class Ledger(Protocol):
 class MeteredCapture(Protocol):
     """A capture being metered (flowmeter.flows.Meter)."""
 
-    ledger: Ledger
+    @property
+    def ledger(self) -> Ledger:
+        """Where the packets went."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Flows as they end; the ledger is complete after the last."""
@@ -61,18 +65,24 @@ class Session:
             Also gets (features, log-odds) of every batch; calibration listens here.
         """
         for flows in gathered(capture.batches(), at_once):
-            verdicts, decisions, X = self.judge.judge(flows)
+            blocks = (flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK))
+            verdicts = pa.concat_tables([self._judge(block, aside) for block in blocks])
             if self.file is not None:
                 self.file.write(verdicts)
             self.tally.add(verdicts)
-            self.drift.add(X[decisions.finite & ((decisions.code != ATTACK) | (aside is not None))])
-            if aside is not None:
-                aside(X, decisions.log_odds)
             self._told(self.tally)
         ledger = capture.ledger.as_dict()
         ledger["fault"] = ledger["fault"] or unjudged(ledger)
         self.ledgers.append(ledger)
         return ledger
+
+    def _judge(self, flows: pa.Table, aside: Callable[..., None] | None) -> pa.Table:
+        """Verdicts on a block of flows, which drift and a listening calibration see too."""
+        verdicts, decisions, X = self.judge.judge(flows)
+        self.drift.add(X[decisions.finite & ((decisions.code != ATTACK) | (aside is not None))])
+        if aside is not None:
+            aside(X, decisions.log_odds)
+        return verdicts
 
 
 def gathered(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from stages.detecting.verdict_words import UNKNOWN, VERDICTS
 
 TIMELINE_BINS = 240  # at most; when the traffic runs past the last, two become one
 FIRST_BIN_US = 1_000_000
 MAX_HOSTS, MAX_INCIDENTS = 20_000, 5_000  # beyond, the smallest half is added up under OTHERS, or forgotten
 HOSTS_PER_BATCH, INCIDENTS_PER_BATCH = 256, 64  # of one batch that are looked at; the rest of them go into the totals only
 OTHERS = "(others)"
+SHOWN = (
+    "dst_ip", "attack_probability", "novelty", "unknown_because", "capture", "first_packet", "last_packet", "packets", "src_ip", "src_port",
+    "dst_port", "protocol", "reasons",
+)  # fmt: skip  # of an incident's strongest flow
 
 
 @dataclass
@@ -29,6 +35,14 @@ class Incident:
     last_us: int = 0
     score: float = float("-inf")
     example: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, group: Group) -> bool:
+        """Add what one batch holds of it; whether the batch has a new strongest flow."""
+        self.first_us = group.first_us if self.flows == 0 else min(self.first_us, group.first_us)
+        self.last_us = group.last_us if self.flows == 0 else max(self.last_us, group.last_us)
+        self.flows += group.flows
+        stronger, self.score = group.score > self.score, max(group.score, self.score)
+        return stronger
 
 
 class Tally:
@@ -49,18 +63,21 @@ class Tally:
         """Count one verdict table."""
         if table.num_rows == 0:
             return
+        names, number = _numbered(table.column("verdict"))
+        verdict = np.array([VERDICTS.index(name) for name in names.to_pylist()])[number]
         self.flows += table.num_rows
         for name, counts in (("verdict", self.verdicts), ("class", self.classes), ("unknown_because", self.because)):
-            for entry in table.column(name).value_counts().to_pylist():
-                if entry["values"]:
-                    counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
-        start_us = table.column("start").cast(pa.int64())
-        low, high = pc.min_max(start_us).as_py().values()
+            words, number = _numbered(table.column(name))
+            for word, n in zip(words.to_pylist(), np.bincount(number, minlength=len(words)).tolist(), strict=True):
+                if word and n:
+                    counts[word] = counts.get(word, 0) + n
+        start_us = table.column("start").cast(pa.int64()).to_numpy()
+        low, high = int(start_us.min()), int(start_us.max())
         self.first_us = low if self.first_us is None else min(low, self.first_us)
         self.last_us = high if self.last_us is None else max(high, self.last_us)
-        self.timeline.add(start_us.to_numpy(), table.column("verdict"))
-        self._add_hosts(table)
-        self._add_incidents(table)
+        self.timeline.add(start_us, verdict)
+        self._add_hosts(table, verdict)
+        self._add_incidents(table, verdict)
 
     @property
     def attacks(self) -> int:
@@ -86,12 +103,16 @@ class Tally:
         mine = [incident for incident in self.incidents.values() if incident.verdict == verdict]
         return heapq.nsmallest(count, mine, key=lambda i: (-i.score, -i.flows, i.src))
 
-    def _add_hosts(self, table: pa.Table) -> None:
+    def _add_hosts(self, table: pa.Table, verdict: np.ndarray) -> None:
         """Flows, bytes, packets and verdicts per initiator."""
-        groups = table.group_by(["src_ip", "verdict"]).aggregate([("packets", "sum"), ("payload_bytes", "sum"), ("verdict", "count")])
-        for row in _largest(groups, "verdict_count", count=HOSTS_PER_BATCH).to_pylist():
-            host = self._host(row["src_ip"])
-            _add_to(host, row["verdict"], row["verdict_count"], packets=row["packets_sum"], payload=int(row["payload_bytes_sum"]))
+        names, number = _numbered(table.column("src_ip"))
+        group = number * len(VERDICTS) + verdict
+        size = len(names) * len(VERDICTS)
+        flows = np.bincount(group, minlength=size)
+        packets, payload = (np.bincount(group, table.column(c).to_numpy(), minlength=size) for c in ("packets", "payload_bytes"))
+        for g in _largest(flows, count=HOSTS_PER_BATCH).tolist():
+            host, name = self._host(names[g // len(VERDICTS)].as_py()), VERDICTS[g % len(VERDICTS)]
+            _add_to(host, name, int(flows[g]), packets=int(packets[g]), payload=int(payload[g]))
         if len(self.hosts) > MAX_HOSTS:
             self._merge_small_hosts()
 
@@ -107,38 +128,60 @@ class Tally:
             for key, value in self.hosts.pop(name).items():
                 others[key] = others.get(key, 0) + value
 
-    def _add_incidents(self, table: pa.Table) -> None:
+    def _add_incidents(self, table: pa.Table, verdict: np.ndarray) -> None:
         """Alarms and unknown flows by initiator and class."""
-        notable = table.filter(pc.not_equal(table.column("verdict"), "benign"))
-        if notable.num_rows == 0:
+        rows = np.flatnonzero(verdict)
+        if rows.size == 0:
             return
-        unknown = pc.equal(notable.column("verdict"), "unknown")
-        score = pc.if_else(unknown, notable.column("novelty"), notable.column("attack_log_odds"))
-        keyed = pa.table({
-            "src_ip": notable.column("src_ip"), "class": notable.column("class"), "verdict": notable.column("verdict"),
-            "row": np.arange(notable.num_rows),
-            "start_us": notable.column("start").cast(pa.int64()), "score": pc.fill_null(score, float("inf")),
-        }).sort_by([("score", "descending")])  # fmt: skip
-        wanted = [("row", "count"), ("start_us", "min"), ("start_us", "max"), ("score", "first"), ("row", "first"), ("verdict", "first")]
-        groups = keyed.group_by(["src_ip", "class"], use_threads=False).aggregate(wanted)
-        chosen = _largest(groups, "row_count", "score_first", count=INCIDENTS_PER_BATCH)
-        for row, example in zip(chosen.to_pylist(), notable.take(chosen.column("row_first")).to_pylist(), strict=True):
-            self._add_incident(row, example)
+        stronger = []
+        for group in _groups(table, rows, unknown=verdict[rows] == UNKNOWN):
+            incident = self.incidents.setdefault(group.key, Incident(group.key[0], VERDICTS[verdict[group.row]], group.key[1]))
+            if incident.add(group):
+                stronger.append((incident, group.row))
+        examples = table.select(list(SHOWN)).take([row for _, row in stronger]).to_pylist() if stronger else []
+        for (incident, _), example in zip(stronger, examples, strict=True):
+            incident.example = example
         if len(self.incidents) > MAX_INCIDENTS:
             for key in sorted(self.incidents, key=lambda key: self.incidents[key].score)[: MAX_INCIDENTS // 2]:
                 del self.incidents[key]
 
-    def _add_incident(self, row: dict[str, Any], example: dict[str, Any]) -> None:
-        """One group of a batch into the incident it belongs to."""
-        key = (row["src_ip"], row["class"])
-        incident = self.incidents.setdefault(key, Incident(key[0], row["verdict_first"], key[1]))
-        first, last = row["start_us_min"], row["start_us_max"]
-        incident.first_us = first if incident.flows == 0 else min(incident.first_us, first)
-        incident.last_us = last if incident.flows == 0 else max(incident.last_us, last)
-        incident.flows += row["row_count"]
-        if row["score_first"] > incident.score:
-            incident.score = row["score_first"]
-            incident.example = example
+
+@dataclass(frozen=True)
+class Group:
+    """What one batch adds to an incident: (initiator, class), how many flows from when to when, the strongest one's score and row."""
+
+    key: tuple[str, str]
+    flows: int
+    first_us: int
+    last_us: int
+    score: float
+    row: int
+
+
+def _groups(table: pa.Table, rows: np.ndarray, *, unknown: np.ndarray) -> Iterator[Group]:
+    """The notable flows of a batch by initiator and class, the largest and the strongest groups only."""
+    part = table.select(["src_ip", "class", "start", "novelty", "attack_log_odds"]).take(rows)
+    hosts, host = _numbered(part.column("src_ip"))
+    labels, label = _numbered(part.column("class"))
+    score = np.where(unknown, *(part.column(name).to_numpy() for name in ("novelty", "attack_log_odds")))
+    score = np.where(np.isnan(score), np.inf, score)  # what cannot be computed stands out most
+    start_us = part.column("start").cast(pa.int64()).to_numpy()
+    key = host * len(labels) + label
+    order = np.lexsort((score, key))
+    first = np.flatnonzero(np.diff(key[order], prepend=-1))
+    last = np.append(first[1:], order.size) - 1
+    flows, strongest = last - first + 1, order[last]
+    begun, ended = (extreme.reduceat(start_us[order], first) for extreme in (np.minimum, np.maximum))
+    for g in _largest(flows, score[strongest], count=INCIDENTS_PER_BATCH).tolist():
+        row = strongest[g]
+        key_of = (hosts[host[row]].as_py(), labels[label[row]].as_py())
+        yield Group(key_of, int(flows[g]), int(begun[g]), int(ended[g]), float(score[row]), int(rows[row]))
+
+
+def _numbered(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
+    """The distinct texts of a column, and (n,) int64 which of them each row has."""
+    encoded = column.unify_dictionaries().combine_chunks() if pa.types.is_dictionary(column.type) else column.combine_chunks().dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy().astype(np.int64)
 
 
 def _add_to(host: dict[str, int], verdict: str, flows: int, *, packets: int, payload: int) -> None:
@@ -147,12 +190,13 @@ def _add_to(host: dict[str, int], verdict: str, flows: int, *, packets: int, pay
         host[key] = host.get(key, 0) + n
 
 
-def _largest(groups: pa.Table, *by: str, count: int) -> pa.Table:
-    """The groups of a batch that are largest by any of the columns; a flood with forged senders makes a group of every flow."""
-    if groups.num_rows <= count:
-        return groups
-    chosen = [pc.select_k_unstable(groups, count // len(by), [(column, "descending")]).to_numpy() for column in by]
-    return groups.take(np.unique(np.concatenate(chosen)))
+def _largest(*by: np.ndarray, count: int) -> np.ndarray:
+    """Numbers of the non-empty groups of a batch that are largest by any of the figures; a flood with forged senders makes a group of every flow."""
+    there = np.flatnonzero(by[0])
+    if there.size <= count:
+        return there
+    share = count // len(by)
+    return np.unique(np.concatenate([there[np.argpartition(-figure[there], share)[:share]] for figure in by]))
 
 
 class Timeline:
@@ -162,11 +206,12 @@ class Timeline:
         self.bin_us = FIRST_BIN_US
         self.counts: dict[int, dict[str, int]] = {}
 
-    def add(self, start_us: Any, verdicts: pa.ChunkedArray) -> None:
-        """Count flows by bin and verdict."""
-        bins = pa.table({"bin": start_us // self.bin_us, "verdict": verdicts})
-        for row in bins.group_by(["bin", "verdict"]).aggregate([([], "count_all")]).to_pylist():
-            self._count(row["bin"], row["verdict"], row["count_all"])
+    def add(self, start_us: np.ndarray, verdict: np.ndarray) -> None:
+        """Count flows: (n,) start in µs, (n,) index in VERDICTS."""
+        number = start_us // self.bin_us
+        keys, counts = np.unique(number * len(VERDICTS) + verdict, return_counts=True)
+        for key, n in zip(keys.tolist(), counts.tolist(), strict=True):
+            self._count(key // len(VERDICTS), VERDICTS[key % len(VERDICTS)], n)
         while self.counts and max(self.counts) - min(self.counts) >= TIMELINE_BINS:
             self._widen()
 

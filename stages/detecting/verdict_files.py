@@ -46,7 +46,7 @@ class VerdictFile:
         else:
             self.working_path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.working_path.open("wb")
-        packed = {"compression": "zstd", "compression_level": 1, "use_dictionary": _texts(schema)}
+        packed = {"compression": "lz4", "use_dictionary": _repeating(schema), "write_statistics": ["start"]}
         self._parquet = pq.ParquetWriter(self._file, schema, **packed) if self.kind == "parquet" else None
         if self.kind == "csv":
             self._write_csv(flat_reasons(schema.empty_table()), header=True)
@@ -100,9 +100,10 @@ class VerdictFile:
         self._file.write(buffer.getvalue())
 
 
-def _texts(schema: pa.Schema) -> list[str]:
-    """Columns of text; a dictionary of numbers that hardly repeat costs time and space."""
-    return [field.name for field in schema if pa.types.is_string(field.type)]
+def _repeating(schema: pa.Schema) -> list[str]:
+    """Columns whose values repeat; a dictionary of numbers that hardly do costs time and space."""
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type)]
+    return [*texts, "reasons.list.element.feature", "reasons.list.element.usual"]
 
 
 def flat_reasons(table: pa.Table) -> pa.Table:

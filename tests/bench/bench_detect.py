@@ -1,6 +1,6 @@
 """How fast detect is: inference on one core, end to end beside the flow meter, and from the start to the first verdict.
 
-python -m tests.bench.bench_detect [PACKAGE]      (default: out/final/<first of final.configurations>)
+python -m tests.bench.bench_detect [PACKAGE]      (default: out/final/multiclass-4)
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import pyarrow as pa  # noqa: E402
 
-from stages.detect import find_package  # noqa: E402
 from stages.detecting.inference import Network  # noqa: E402
-from stages.detecting.package import Package  # noqa: E402
-from stages.detecting.session import ROWS_AT_ONCE, Session  # noqa: E402
+from stages.detecting.package import Package, open_package  # noqa: E402
+from stages.detecting.session import ROWS_PER_BLOCK, Session  # noqa: E402
 from stages.detecting.verdict_files import VerdictFile  # noqa: E402
 from stages.detecting.verdicts import Judge, matrix_of, package_point  # noqa: E402
 from stages.flowmeter.flows import Meter  # noqa: E402
@@ -52,7 +51,7 @@ def bench(package: Package, folder: Path) -> list[tuple[str, float, str]]:
     packets = write_capture(capture, flows=60_000)
     judge = Judge(package, Network(package), package_point(package))
     flows = pa.Table.from_batches(list(meter_of(capture, package).batches())).combine_chunks()
-    parts = [flows.slice(start, ROWS_AT_ONCE) for start in range(0, flows.num_rows, ROWS_AT_ONCE)]
+    parts = [flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK)]
 
     def detect() -> None:
         file = VerdictFile(str(folder / "verdicts.parquet"), judge.schema)
@@ -91,8 +90,9 @@ def first_verdict_s(package: Package, capture: Path) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("package", nargs="?")
-    package = find_package(parser.parse_args().package, None)
+    parser.add_argument("package", nargs="?", default="out/final/multiclass-4")
+    package = open_package(parser.parse_args().package)
+    pa.set_memory_pool(pa.system_memory_pool())  # as the command does; the meter alone is measured with it too
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         for what, figure, unit in bench(package, Path(folder)):

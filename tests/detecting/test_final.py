@@ -19,7 +19,8 @@ import yaml
 
 from stages.detecting.inference import Network
 from stages.detecting.package import PackageError, open_package
-from stages.detecting.verdicts import VERDICTS, Judge, package_point
+from stages.detecting.verdict_words import VERDICTS
+from stages.detecting.verdicts import Judge, package_point
 from stages.flowmeter.schema import MODEL_FEATURE_NAMES
 from stages.learning.flow_columns import feature_matrix
 from stages.learning.runs import FoldResult, predictions_table, run_document

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stages.detecting.explain import explain_strange, no_reasons
 from stages.detecting.novelty import (
     balanced_rows,
     find_prototypes,
@@ -50,9 +51,11 @@ def test_one_strange_feature_is_named_first():
     odd = X[:20].copy()
     odd[:, 4] *= 1e6
     scaled = novelty.scale(odd)
-    order, difference = novelty.strange_features(scaled, nearest(scaled, novelty.prototypes)[1], 2)
-    assert (order[:, 0] == 4).all()
-    assert (difference[:, 0] > 0).all()
+    reasons = no_reasons(20)
+    explain_strange(reasons, np.arange(20), scaled, nearest(scaled, novelty.prototypes)[1], novelty)
+    assert (reasons.feature[:, 0] == 4).all()
+    assert (reasons.weight[:, 0] > 0).all()
+    assert reasons.told.all()
 
 
 def test_rare_classes_have_prototypes():

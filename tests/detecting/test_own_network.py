@@ -6,7 +6,8 @@ import pytest
 from stages.detecting.inference import Network
 from stages.detecting.own_network import KEPT_FLOWS, BenignFlows, calibrate, point_of, read_point, recall_of, write_point
 from stages.detecting.package import PackageError
-from stages.detecting.verdicts import ATTACK, UNKNOWN, Judge, matrix_of, package_point
+from stages.detecting.verdict_words import ATTACK, UNKNOWN
+from stages.detecting.verdicts import Judge, matrix_of, package_point
 from stages.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import DAY_US, benign_records
 from tests.packets import write_pcap
