@@ -29,6 +29,7 @@ NOT_RUN = {  # and those that no test can run, with the reason
     "needs other captures": "captures that are not part of the project",
     "needs a live network": "tcpdump needs an interface and rights; reading from standard input is tested in tests/flowmeter",
     "needs a server": "other machines, and a login on them",
+    "takes a quarter of an hour": "three whole experiments; tests/test_sweeps.py runs such, tests/reporting/test_side_by_side.py their table",
 }
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SH = [block for block in blocks() if block.kind in ("sh", "python")]
