@@ -48,7 +48,7 @@ def meter_of(path: Path, package: Package) -> Meter:
 def bench(package: Package, folder: Path) -> list[tuple[str, float, str]]:
     """Rows of (what, figure, unit)."""
     capture = folder / "bench.pcap"
-    packets = write_capture(capture, flows=60_000)
+    packets = write_capture(capture)
     judge = Judge(package, Network(package), package_point(package))
     flows = pa.Table.from_batches(list(meter_of(capture, package).batches())).combine_chunks()
     parts = [flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK)]
