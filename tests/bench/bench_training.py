@@ -32,6 +32,11 @@ PAPER_ROWS, PAPER_EPOCHS, DEPTHS, TASKS = 1_805_053, 50, (4, 5, 6, 7), 2
 LEARNING = {"learning_rate": 0.1, "momentum": 0.09, "decay": 1e-6, "nesterov": True}
 
 
+def machine() -> str:
+    """What TensorFlow computes on: it takes a GPU where there is one, with the same code."""
+    return f"{os.cpu_count()} cores, {len(tf.config.list_physical_devices('GPU'))} GPUs, TensorFlow {tf.__version__}"
+
+
 def matmul_flops(n: int = 2048) -> float:
     """float32 operations per second of one large matrix product: the most the machine gives."""
     matrix = tf.random.normal((n, n))
@@ -88,7 +93,7 @@ def keras_epoch(features, truth, folds, *, depth: int, width: int, batch_size: i
 def ratios(*, depth: int = 6, width: int = 128, n_rows: int = 40_000, repeats: int = 4) -> None:
     """Stacked against Keras at batch 256 and 1024."""
     features, truth, folds = problem(n_rows)
-    print(f"{depth} hidden layers of {width}, {N_FOLDS} folds, {n_rows:,} rows, {os.cpu_count()} cores, TensorFlow {tf.__version__}")
+    print(f"{depth} hidden layers of {width}, {N_FOLDS} folds, {n_rows:,} rows, {machine()}")
     print(" batch  keras.fit rows/s  stacked rows/s  ratio  GFLOP/s  matmul GFLOP/s  share  compile s")
     for batch_size in (256, 1024):
         kinds = {"keras": keras_epoch, "stacked": stacked_epoch}
@@ -112,7 +117,7 @@ def paper_scale(*, width: int, batch_size: int, n_rows: int = PAPER_ROWS) -> Non
     features, truth, folds = problem(n_rows)
     X, y = tf.constant(features), tf.constant(truth)
     batches = epoch_batches(folds, TrainingPlan(1, batch_size, 0, 0), epoch=1)
-    print(f"{n_rows:,} rows, width {width}, batch {batch_size}, {N_FOLDS} folds, {os.cpu_count()} cores, TensorFlow {tf.__version__}")
+    print(f"{n_rows:,} rows, width {width}, batch {batch_size}, {N_FOLDS} folds, {machine()}")
     print(f"{'depth':>6} {'s per epoch, 5 folds':>21} {'rows/s':>10} {'compile s':>10}")
     total_s = 0.0
     for depth in DEPTHS:
