@@ -17,7 +17,7 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 PAGES = HERE.parent / "docs" / "notebooks"
-COLOURS = 64  # a line plot needs no more, and is a third of the size
+COLOURS = 128  # a plot needs no more, and is a third of the size
 
 
 def run_notebook(path: Path, project: Path) -> nbformat.NotebookNode:
@@ -40,7 +40,8 @@ def render(notebook: nbformat.NotebookNode, name: str, pages: Path = PAGES) -> N
 def small_png(content: bytes) -> bytes:
     """Give the picture with few colours."""
     small = io.BytesIO()
-    Image.open(io.BytesIO(content)).convert("RGB").quantize(COLOURS).save(small, "png", optimize=True)
+    # the octree keeps the colour of a few dots, which the default method gives to the grey of the letters
+    Image.open(io.BytesIO(content)).convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(small, "png", optimize=True)
     return small.getvalue()
 
 

@@ -6,9 +6,9 @@ A block in `sh` is run by tests/test_docs.py; a comment before it says where and
     <!-- test: after make -->   in a copy whose pipeline is finished, in the order of the page
     <!-- test: with captures -->   as before, where capture.pcap, monday.pcap and the like lie; also blocks in `python`
     <!-- test: queue only -->   as before; the queue is filled and emptied, nothing is computed
-    <!-- test: cluster -->, server, make …   by a test of its own (see test_docs.OWN_TESTS), or it needs what a test cannot have
+    <!-- test: cluster -->, server, make …   by a test of its own (see test_docs.OWN_TESTS)
 
-Whatever is not run is still checked word by word: modules, options, targets, parameters, sub-commands.
+Commands in running text and tables are checked word by word: modules, options, targets, parameters, sub-commands.
 """
 
 from __future__ import annotations

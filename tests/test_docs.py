@@ -16,22 +16,14 @@ from tests.doc_commands import ROOT, blocks, commands
 from tests.project_copy import copy_project, environment, run, wait_for_queue
 
 RUN_HERE = {"", "after make", "queue only", "with captures"}
-OWN_TESTS = {  # blocks that this file does not run, and the file that shows the same at work
+OWN_TESTS = {  # blocks that this file does not run, and the file that does
     "make": ".ci/run",
-    "cluster": "tests/scaling/test_dask.py",
     "server": "tests/plumbing/test_tracking_server.py",
     "serving": "tests/detecting/test_final.py",
-    "flow tables": "tests/truth/test_cic_tables.py",
+    "fetch": "tests/truth/test_fetch.py",
     "worked example": "tests/test_own_data.py",
-    "bench": "Makefile",
-}
-NOT_RUN = {  # and those that no test can run, with the reason
-    "needs the datasets": "hundreds of gigabytes from other people's servers; tests/truth/test_fetch.py fetches from a server on loopback",
-    "needs other captures": "captures that are not part of the project",
-    "needs a live network": "tcpdump needs an interface and rights; reading from standard input is tested in tests/flowmeter",
-    "needs a server": "other machines, and a login on them",
-    "takes a quarter of an hour": "three whole experiments; tests/test_sweeps.py runs such, tests/reporting/test_side_by_side.py their table",
-}
+} | dict.fromkeys(("datasets in place", "other captures", "needs a live network", "takes a quarter of an hour", "flow tables", "cluster",
+                   "several machines", "bench"), "tests/test_docs_elsewhere.py")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SH = [block for block in blocks() if block.kind in ("sh", "python")]
 LISTINGS = ("text", "yaml")  # languages of blocks that are no commands
@@ -89,8 +81,8 @@ def test_a_block_runs_on_captures(with_captures, block):
     run_block(with_captures, block.text if block.kind == "sh" else f"python - <<'END'\n{block.text}END")
 
 
-def test_a_block_is_run_here_or_by_a_test_of_its_own_or_says_why_not():
-    assert {block.when for block in SH} <= RUN_HERE | set(OWN_TESTS) | set(NOT_RUN)
+def test_every_block_is_run_here_or_by_the_test_that_is_named():
+    assert {block.when for block in SH} <= RUN_HERE | set(OWN_TESTS)
     assert all((ROOT / path).is_file() for path in OWN_TESTS.values())
 
 

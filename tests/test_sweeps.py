@@ -67,9 +67,9 @@ def test_mlflow_shows_the_finished_sweep_in_a_browser(finished, sweep, tmp_path)
     names = {run.info.run_name for run in published(finished, "cv", name)}
     with mlflow_ui(f"sqlite:///{finished / 'mlflow.db'}", tmp_path / "ui.log") as base, browser_page(1500, 1000) as page:
         open_run_table(page, base, set(sorted(names)[:4]), only_these=False)
-        page.screenshot(pictures() / "mlflow-sweep-table.png")
+        page.screenshot(pictures() / "mlflow-table.png")
         open_comparison(page, base, set(sorted(names)[:4]))
-        page.screenshot(pictures() / "mlflow-sweep-charts.png")
+        page.screenshot(pictures() / "mlflow-charts.png")
 
 
 def test_the_sweep_leaves_the_workspace_as_it_was(finished, sweep):

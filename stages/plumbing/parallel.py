@@ -15,7 +15,8 @@ from joblib import Parallel, delayed, parallel_config
 from stages.plumbing.progress import progress_bar
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
-HOW_TO_START = "start them in a checkout of the same commit, with PYTHONPATH=. and --nthreads 1 (docs/scaling-out.md)"
+WAIT_FOR_WORKERS_S = 15  # a worker that was started together with the stage takes longer to come up
+HOW_TO_START = "start scheduler and workers in a checkout of the same commit with PYTHONPATH=., workers with --nthreads 1 (docs/scaling-out.md)"
 
 
 def parallel_map(function: Callable[[Any], Any], items: Sequence[Any], *, description: str = "", n_jobs: int = -1) -> list[Any]:
@@ -27,7 +28,7 @@ def parallel_map(function: Callable[[Any], Any], items: Sequence[Any], *, descri
 
     Raises
     ------
-    ConnectionError, ImportError, RuntimeError
+    ConnectionError, ImportError
         No Dask, no scheduler at the address, no workers, or workers with other code; the message says what to do.
     """
     if len(items) <= 1 or n_jobs == 1:
@@ -58,19 +59,28 @@ def _dask_client(address: str) -> Any:
     try:
         return Client(address, timeout="10s", set_as_default=True)
     except (OSError, ValueError) as error:
-        advice = f"Start `dask scheduler`, or unset {ADDRESS}"
+        advice = f"Start `PYTHONPATH=. dask scheduler`, or unset {ADDRESS}"
         raise ConnectionError(f"{ADDRESS}={address}: no scheduler answers there ({error}). {advice}") from error
 
 
 def _check_workers(client: Any, address: str) -> None:
-    """Refuse workers that would run other code than this process: nothing else would notice that the result is another."""
+    """Refuse workers that would run other code than this process: nothing else would notice that the result is another.
+
+    The scheduler must see the code, too: one that cannot read a task drops it, and the caller would wait for ever.
+    """
+    try:
+        client.run_on_scheduler(_code_digest_there)
+    except ModuleNotFoundError as error:
+        raise ConnectionError(f"the Dask scheduler at {address} does not see this project's code ({error}): {HOW_TO_START}") from error
+    with contextlib.suppress(TimeoutError):
+        client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS_S)
     if not client.scheduler_info()["workers"]:
-        raise RuntimeError(f"{address} has a scheduler but no workers: {HOW_TO_START}")
+        raise ConnectionError(f"{address} has a scheduler but no workers: {HOW_TO_START}")
     answers = client.run(_code_digest_there, on_error="return")
     wrong = {worker: answer for worker, answer in answers.items() if answer != code_digest()}
     if wrong:
         worker, answer = next(iter(wrong.items()))
-        raise RuntimeError(f"{len(wrong)} of {len(answers)} Dask workers run other code than this one ({worker}: {answer}): {HOW_TO_START}")
+        raise ConnectionError(f"{len(wrong)} of {len(answers)} Dask workers run other code than this one ({worker}: {answer}): {HOW_TO_START}")
 
 
 def _code_digest_there() -> str:

@@ -34,7 +34,7 @@ EPOCH_METRICS = {"train_loss": "train/loss", "train_accuracy": "train/accuracy",
 MAX_METRICS_PER_CALL, MAX_PARAMS_PER_CALL, MAX_PARAM_LENGTH = 1000, 100, 500  # MLflow's limits of log_batch; 500 holds for old servers too
 QUICK_AND_QUIET = {  # MLflow's own default is to try a dead server for four minutes
     "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 WAIT_FOR_OTHERS_S = 120
 

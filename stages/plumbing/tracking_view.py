@@ -13,13 +13,15 @@ from typing import Any
 
 KEY = "compare"
 TAG = f"mlflow.sharedViewState.{KEY}"
-COLUMNS = (
-    "metrics.`test/accuracy_mean`", "metrics.`test/f1_macro_mean`", "metrics.`test/mcc_mean`", "params.`task`", "params.`model`",
-    "params.`split.protocol`",
-)
+NAME_COLUMN = "attributes.`Run Name`"
+COLUMNS = {  # and their widths in pixels: MLflow's own cut names and scores off
+    "metrics.`test/accuracy_mean`": 135, "metrics.`test/f1_macro_mean`": 135, "metrics.`test/mcc_mean`": 125, "params.`task`": 95,
+    "params.`model`": 105, "params.`split.protocol`": 105,
+}  # fmt: skip
+NAME_WIDTH = 270
 COMPARED = ("test/accuracy_mean", "test/f1_macro_mean", "test/mcc_mean")
 CURVES = ("val/loss", "val/accuracy", "train/loss", "train/accuracy")
-KNOBS = ("network.depth", "network.width")
+KNOBS = ("task", "split.protocol", "network.depth", "network.width")
 
 
 def view_tag() -> str:
@@ -33,7 +35,7 @@ def _state() -> dict[str, Any]:
     return {
         "searchFilter": "tags.level='cv'", "orderByKey": "attributes.start_time", "orderByAsc": False, "startTime": "ALL",
         "lifecycleFilter": "Active", "datasetsFilter": [], "modelVersionFilter": "All Runs", "selectedColumns": list(COLUMNS),
-        "columnOrder": [], "columnWidths": {}, "runsHiddenMode": "FIRST_20_RUNS",
+        "columnOrder": [NAME_COLUMN, *COLUMNS], "columnWidths": {NAME_COLUMN: NAME_WIDTH, **COLUMNS}, "runsHiddenMode": "FIRST_20_RUNS",
         "compareRunSections": [_section("scores"), _section("curves")],
         "compareRunCharts": [_parallel(), *map(_bar, COMPARED), *map(_line, CURVES)],
         "viewMaximized": False, "runListHidden": False,
@@ -43,7 +45,7 @@ def _state() -> dict[str, Any]:
 
 
 def _section(name: str) -> dict[str, Any]:
-    return {"uuid": name, "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+    return {"uuid": name, "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False, "columns": 2}
 
 
 def _chart(kind: str, section: str, name: str) -> dict[str, Any]:

@@ -5,10 +5,11 @@ import sys
 
 import pytest
 
-from tests.pages.browser import browser_page, needs_chromium, pictures
+from tests.pages.browser import browser_page, needs_chromium
 from tests.pages.mlflow_pages import ROOT, mlflow_ui, open_comparison, open_run_table, scroll_to_curves
 from tests.plumbing.run_folders import write_run_folder
 
+PICTURES = ROOT / "out" / "pictures"  # those in docs/ show a sweep, see tests/test_sweeps.py
 NAMES = {f"binary dl{depth} {protocol}" for depth in (4, 5, 6, 7) for protocol in ("stratified", "grouped")}
 
 
@@ -31,7 +32,7 @@ def served_sweep(tmp_path_factory):
 def test_the_run_table_opens_with_scores_and_knobs_of_every_configuration(served_sweep):
     with browser_page(1500, 760) as page:
         open_run_table(page, served_sweep, NAMES)
-        page.screenshot(pictures() / "mlflow-table.png")
+        page.screenshot(PICTURES / "mlflow-table.png")
         assert [address for address in page.requests if not address.startswith((served_sweep, "data:", "blob:", "about:"))] == []
 
 
@@ -40,6 +41,6 @@ def test_the_run_table_opens_with_scores_and_knobs_of_every_configuration(served
 def test_the_comparison_opens_with_parallel_coordinates_bars_and_curves(served_sweep):
     with browser_page(1500, 1000) as page:
         open_comparison(page, served_sweep, NAMES)
-        page.screenshot(pictures() / "mlflow-charts.png")
+        page.screenshot(PICTURES / "mlflow-charts.png")
         scroll_to_curves(page)
-        page.screenshot(pictures() / "mlflow-curves.png")
+        page.screenshot(PICTURES / "mlflow-curves.png")

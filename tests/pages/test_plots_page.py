@@ -61,14 +61,18 @@ def test_dvc_is_told_of_the_template_for_this_machine_only(repository):
 @pytest.mark.slow
 @pytest.mark.long
 @needs_chromium
-def test_the_plots_of_a_finished_pipeline_are_all_drawn(finished):
+def test_all_plots_of_two_experiments_are_drawn_side_by_side(finished):
     run(finished, "python", "-m", "stages.plumbing.plots_page", ".dvc/tmp/plots_page.html")
-    run(finished, "dvc", "plots", "show")
+    preset = "smoke" if yaml.safe_load((finished / "params.yaml").read_text())["network"]["depths"] == [4, 7] else "paper"
+    for name, depth in (("depth-4", 4), ("depth-7", 7)):
+        figures = [word for task in ("binary", "multiclass") for word in ("-S", f"report.figure_depths.{task}={depth}")]
+        run(finished, "dvc", "exp", "run", "--temp", "--force", "--single-item", "-n", name, "-S", f"preset={preset}", *figures, "report")
+    run(finished, "dvc", "plots", "diff", "depth-4", "depth-7")
     wanted = len(yaml.safe_load((finished / "dvc.yaml").read_text())["plots"])
-    with browser_page(1500, 1000) as page:
+    with browser_page(1640, 1100) as page:
         page.open((finished / "dvc_plots" / "index.html").as_uri())
         page.wait_for(f"document.querySelectorAll('main canvas, main svg.marks').length >= {wanted}")
         page.wait_for_text("Plots")
-        page.screenshot(pictures() / "dvc-plots.png")
+        page.screenshot(pictures() / "dvc-plots.png", whole_page=True)
         assert [address for address in page.requests if not address.startswith(("file:", "data:", "blob:"))] == []
         assert page.complaints == []

@@ -1,18 +1,13 @@
 """A tracking server on loopback, started as docs/scaling-out.md says, takes runs, artifacts and models by MLFLOW_TRACKING_URI alone."""
 
 import os
-import re
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
-from tests.doc_commands import blocks
+from tests.plumbing.loopback_server import tracking_server
 from tests.plumbing.run_folders import write_run_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,34 +16,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The documented `mlflow server` command, on a free port; the process group ends with the tests."""
-    folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    (block,) = [block for block in blocks() if block.when == "server"]
-    command = re.search(r"^mlflow (server .*) &$", block.text, re.MULTILINE)[1].replace("5055", str(port)).split()
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "-m", "mlflow", *command, "--workers", "1"], cwd=folder, env=environment,
-                                   stdout=log, stderr=log, start_new_session=True)  # fmt: skip
-    try:
-        wait_until_it_answers(f"http://127.0.0.1:{port}/health", process, folder / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
-
-
-def wait_until_it_answers(address, process, log):
-    end = time.monotonic() + 180
-    while True:
-        assert process.poll() is None and time.monotonic() < end, log.read_text()[-3000:]
-        try:
-            with urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
+    with tracking_server(tmp_path_factory.mktemp("server")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,15 @@ def test_workers_with_other_code_are_refused(monkeypatch, tmp_path):
         file.write("\n# another version\n")
     with dask_cluster(tmp_path, n_workers=1, code=tmp_path / "other") as address:
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-        with pytest.raises(RuntimeError, match="1 of 1 Dask workers run other code"):
+        with pytest.raises(ConnectionError, match="1 of 1 Dask workers run other code"):
+            parallel_map(where_it_runs, range(2))
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_does_not_see_the_code_is_refused_instead_of_waited_for(monkeypatch, tmp_path):
+    with dask_cluster(tmp_path, n_workers=0, code=tmp_path / "elsewhere") as address:
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+        with pytest.raises(ConnectionError, match="scheduler at .* does not see this project's code"):
             parallel_map(where_it_runs, range(2))
 
 
@@ -69,14 +77,14 @@ def test_workers_with_other_code_are_refused(monkeypatch, tmp_path):
 def test_a_scheduler_without_workers_is_named(monkeypatch, tmp_path):
     with dask_cluster(tmp_path, n_workers=0) as address:
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-        with pytest.raises(RuntimeError, match="no workers"):
+        with pytest.raises(ConnectionError, match="no workers"):
             parallel_map(where_it_runs, range(2))
 
 
 @pytest.mark.slow
 def test_an_address_without_a_scheduler_says_what_to_start(monkeypatch):
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:9")
-    with pytest.raises(ConnectionError, match="dask scheduler"):
+    with pytest.raises(ConnectionError, match="PYTHONPATH=. dask scheduler"):
         parallel_map(where_it_runs, range(2))
 
 
