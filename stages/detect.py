@@ -38,7 +38,8 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     )
     import pyarrow as pa
 
-    from stages.detecting.runs import Wanted, calibrate_on, judge_captures  # onnxruntime, numba: once the arguments are found good
+    from stages.detecting.calibration_run import calibrate_on  # onnxruntime, numba: once the arguments are found good
+    from stages.detecting.runs import Wanted, judge_captures
     from stages.live.sources import captures_of, open_capture
 
     pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own allocator gives pages back and takes them again: a fifth of the time

@@ -14,8 +14,10 @@ import pytest
 
 from stages import detect
 from stages.detecting.command_line import parse_arguments
+from stages.detecting.package import seal_package
 from tests.detecting.lab import DAY_US, METER, START_US, benign_records, flood_records, make_package, read_verdicts, scan_records
 from tests.packets import Record, ethernet, ng_block, pcap_bytes, write_pcap
+from tests.plumbing.test_full_disk import MAY_MOUNT
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,6 +59,15 @@ def in_a_process(*arguments, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "stages.detect", *map(str, arguments)], env=environment, stderr=subprocess.PIPE, **options
     )
+
+
+def on_a_small_disk(folder, command, *, size, kept):
+    """Run a command with `disk/` as a tmpfs, whose files are then copied to `kept`; gives the process and their names."""
+    (folder / "disk").mkdir()
+    script = f'mount -t tmpfs -o size={size} tmpfs disk && {{ "$@"; code=$?; cp -r disk "{kept}"; exit $code; }}'
+    done = subprocess.run(["unshare", "-rm", "bash", "-c", script, "bash", *command], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True)  # fmt: skip
+    return done, [path.name for path in kept.iterdir()] if kept.is_dir() else []
 
 
 def wait_for(condition, seconds=90):
@@ -167,6 +178,33 @@ def test_a_followed_folder_gives_verdicts_for_every_finished_capture(package, tm
     assert process.wait(timeout=60) == 0
     captures = [json.loads(line)["capture"] for line in (tmp_path / "ring.jsonl").read_text().splitlines()]
     assert sorted(set(captures)) == ["c0.pcap", "c1.pcap", "c2.pcap"]
+
+
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="no tcpdump")
+def test_tcpdump_pipes_its_packets_into_detect(package, captures, tmp_path):
+    shutil.copy(captures["attack"], tmp_path / "c.pcap")
+    pipe = f"tcpdump -r c.pcap -U -w - | {sys.executable} -m stages.detect - -o v.jsonl --model {package.folder}"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
+    assert len(rows) == 400
+    assert {row["src_ip"] for row in rows if row["verdict"] == "attack"} == {"10.0.0.66", "10.0.0.77"}
+
+
+def test_a_second_signal_ends_it_at_once(package, tmp_path):
+    fifo = tmp_path / "stuck.pcap"
+    os.mkfifo(fifo)
+    process = in_a_process(fifo, "-o", "v.csv", "--model", package.folder, cwd=tmp_path)
+    with fifo.open("wb") as pipe:
+        pipe.write(pcap_bytes(flood_records(flows=5, seed=1)))
+        pipe.flush()
+        wait_for(lambda: (tmp_path / "v.incomplete.csv").exists())
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert process.poll() is None  # waits for the rest of the capture
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == -signal.SIGTERM
 
 
 # --------------------------------------------------------------------------------------------------------------- bad input
@@ -323,6 +361,64 @@ def test_no_permission_to_write_is_an_error(command, captures, tmp_path):
     code, said = command(captures["benign"], "-o", "/proc/self/verdicts.jsonl")
     assert code == 2
     assert "error:" in said
+
+
+@pytest.mark.parametrize("arguments", [["--report", "/proc/self/page.html"], ["--calibrate", "--max-alarms-per-day", "1"]], ids=["report", "point"])
+def test_a_place_that_cannot_be_written_is_found_out_before_any_work(command, captures, tmp_path, arguments):
+    out = "/proc/self/own.json" if "--calibrate" in arguments else "v.jsonl"
+    code, said = command(captures["benign"], "-o", out, *arguments)
+    assert code == 2
+    assert "/proc/self" in said
+    assert not list(tmp_path.glob("v.*"))
+
+
+@pytest.mark.skipif(not MAY_MOUNT, reason="needs `unshare -rm` to mount a tmpfs")
+@pytest.mark.parametrize(("ending", "size"), [("parquet", "380k"), ("csv", "500k"), ("jsonl", "1300k")])
+def test_a_full_disk_keeps_the_verdicts_that_fitted_whole_and_marked_incomplete(package, tmp_path, ending, size):
+    names = [f"c{i}.pcap" for i in range(8)]
+    for i, name in enumerate(names):
+        write_pcap(tmp_path / name, flood_records(flows=400, seed=i))
+    words = ["stages.detect", *names, "-o", f"disk/v.{ending}", "--model", str(package.folder)]
+    code = f"""import sys, runpy, stages.detecting.verdict_files
+stages.detecting.verdict_files.ROWS_PER_GROUP = 400
+sys.argv = {words!r}
+runpy.run_module("stages.detect", run_name="__main__")"""
+    done, left = on_a_small_disk(tmp_path, [sys.executable, "-c", code], size=size, kept=tmp_path / "kept")
+    assert done.returncode == 1, done.stderr
+    assert f"v.incomplete.{ending}: cannot be written (No space left on device)" in done.stderr
+    assert "INCOMPLETE" in done.stderr
+    assert f"v.{ending}" not in left
+    file = tmp_path / "kept" / f"v.incomplete.{ending}"
+    rows = read_verdicts(file).num_rows if ending == "parquet" else file.read_text().count("\n") - (ending == "csv")
+    assert rows in range(400, 3200, 400)
+    assert ending == "parquet" or file.read_bytes().endswith(b"\n")
+
+
+def test_a_reader_of_standard_output_that_goes_away_ends_it_with_an_error(package, captures, tmp_path):
+    process = in_a_process(captures["attack"], captures["attack"], "-o", "-", "--model", package.folder, cwd=tmp_path, stdout=subprocess.PIPE)
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    assert process.wait(timeout=60) == 1
+    assert "standard output: cannot be written (Broken pipe)" in said
+    assert "Traceback" not in said
+
+
+def test_a_model_with_another_feature_list_is_refused(command, captures, package, tmp_path):
+    copy = shutil.copytree(package.folder, tmp_path / "copy")
+    manifest = json.loads((copy / "package.json").read_text())
+    kept = {k: v for k, v in manifest.items() if k not in ("format", "files", "manifest_sha256")}
+    seal_package(copy, {**kept, "features": list(reversed(manifest["features"]))})
+    code, said = command(captures["benign"], "-o", "v.jsonl", model=copy)
+    assert code == 2
+    assert "the features in the model file are not those of package.json" in said
+
+
+def test_a_pickle_is_no_model(command, captures, tmp_path):
+    (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n(S'touch opened'\ntR.")
+    code, said = command(captures["benign"], "-o", "v.jsonl", model=tmp_path / "model.pkl")
+    assert code == 2
+    assert "not a detector package" in said
+    assert not (tmp_path / "opened").exists()
 
 
 @pytest.mark.parametrize(("arguments", "said"), [

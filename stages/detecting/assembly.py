@@ -17,8 +17,8 @@ from stages.detecting.novelty import held_out_distances, learn_novelty, novelty_
 from stages.detecting.onnx_graph import DenseChain, gradient_graph, logits_graph
 from stages.detecting.operating_point import attack_log_odds
 from stages.detecting.out_of_fold import OutOfFold, choose_operating_point, choose_temperature
-from stages.detecting.own_network import log_odds_quantiles
 from stages.detecting.package import GRADIENT, ONNX, REFERENCE
+from stages.detecting.recall import log_odds_quantiles
 
 SCORES_SHOWN = ("accuracy", "balanced_accuracy", "f1_macro", "mcc", "roc_auc", "fpr_at_recall_95", "recall_at_fpr_1e-3", "ece")
 VERSIONED = ("numpy", "pyarrow", "tensorflow", "keras", "onnx", "onnxruntime")
@@ -41,11 +41,14 @@ class Training:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is to be reached (conf/final): share of false alarms, share of familiar flows, number of prototypes, seed."""
+    """What a package is asked for; conf/final/default.yaml says what each key means."""
 
+    protocol: str
     false_alarm_share: float
     novelty_quantile: float
     prototypes: int
+    exports: tuple[str, ...]
+    agreement: float
     seed: int
 
 

@@ -1,6 +1,6 @@
-"""How a package does on labelled flows it was not trained on, before and after calibration on benign flows of the same networks.
+"""How a package does: out of fold, on labelled flows it was not trained on, and before and after calibration on benign flows of their networks.
 
-`python -m stages.detecting.evaluate PACKAGE LABELLED.parquet... [--max-alarms-per-day 10]` prints the tables of docs/detector.md.
+`python -m stages.detecting.evaluate PACKAGE [LABELLED.parquet...] [--max-alarms-per-day 10]` prints the tables of docs/detector.md.
 Labelled tables are what the label stage writes; they must be metered under the package's profile.
 """
 
@@ -16,8 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.detecting.benign_flows import BenignFlows
+from stages.detecting.calibration import calibrate
 from stages.detecting.inference import Network
-from stages.detecting.own_network import BenignFlows, calibrate, point_of
+from stages.detecting.own_network import point_of
 from stages.detecting.package import Package, open_package
 from stages.detecting.verdict_words import ATTACK, UNKNOWN
 from stages.detecting.verdicts import Decisions, Judge, matrix_of, package_point
@@ -40,14 +42,17 @@ class Labelled:
         """Some of the flows."""
         return Labelled(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
+    def recordings(self) -> Iterator[tuple[np.ndarray, float]]:
+        """Rows of each capture in time order, and the days between its first and last flow's start."""
+        for capture in np.unique(self.capture):
+            rows = np.flatnonzero(self.capture == capture)
+            rows = rows[np.argsort(self.start_us[rows], kind="stable")]
+            yield rows, float(self.start_us[rows[-1]] - self.start_us[rows[0]]) / DAY_US
+
     @property
     def days(self) -> float:
-        """Sum over captures of the time between first and last flow's start."""
-        _, number = np.unique(self.capture, return_inverse=True)
-        first, last = np.full(number.max(initial=-1) + 1, np.inf), np.full(number.max(initial=-1) + 1, -np.inf)
-        np.minimum.at(first, number, self.start_us)
-        np.maximum.at(last, number, self.start_us)
-        return float((last - first).sum() / DAY_US)
+        """Sum over captures."""
+        return sum(days for _, days in self.recordings())
 
 
 def read_labelled(paths: Sequence[Path], package: Package) -> Labelled:
@@ -82,34 +87,58 @@ def halves(flows: Labelled, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
     return first, ~first
 
 
-def false_alarms(
-    flows: Labelled, package: Package, *, max_alarms_per_day: float
-) -> Iterator[tuple[str, int, float, float, float, float, float, float]]:
-    """Per network with benign flows: flows tested, and false-alarm share, unknown share and alarms a day before and after calibration.
+@dataclass(frozen=True)
+class Calibrated:
+    """One network before and after calibration on half of its recordings, told as columns of a table."""
 
-    Calibrated on one half of the network's groups, tested on the other half.
-    """
+    network: str
+    benign_flows: int
+    alarms_before: float
+    unknown_before: float
+    alarms_after: float
+    unknown_after: float
+    left_out_a_day: float
+    doubts: int
+    attack_flows: int
+    found_before: float
+    found_after: float
+
+
+def calibrated_networks(flows: Labelled, package: Package, *, max_alarms_per_day: float) -> Iterator[Calibrated]:
+    """Per network with benign flows: calibrated on one half of its groups, alarms on benign flows of the other half; attacks are all of it."""
     network = Network(package)
-    benign = flows.part(flows.label == package.manifest["benign"])
     before = Judge(package, network, package_point(package))
-    for source in np.unique(benign.source):
-        mine = benign.part(benign.source == source)
+    is_benign = flows.label == package.manifest["benign"]
+    for source in np.unique(flows.source[is_benign]):
+        mine = flows.part(is_benign & (flows.source == source))
         learned, tested = (mine.part(half) for half in halves(mine))
         if min(learned.label.size, tested.label.size) < 10 or learned.days == 0:
             continue
-        collected = BenignFlows()
-        order = np.argsort(learned.start_us, kind="stable")
-        collected.add(learned.X[order], before.decide(learned.X[order]).log_odds)
-        point = calibrate(package, collected, days=learned.days, max_alarms_per_day=max_alarms_per_day)
+        point = calibrate(package, benign_flows_of(learned, before), max_alarms_per_day=max_alarms_per_day)
         after = Judge(package, network, point_of(point, package))
-        rates = [_rates(judge.decide(tested.X), tested.days) for judge in (before, after)]
-        yield str(source), tested.label.size, *rates[0], *rates[1]
+        attacks = flows.part(~is_benign & (flows.source == source))
+        shares = [shares_of(judge, tested.X) for judge in (before, after)]
+        found = [shares_of(judge, attacks.X)[0] for judge in (before, after)]
+        yield Calibrated(
+            str(source), tested.label.size, *shares[0], *shares[1], point["left_out"]["alarms_per_day"], len(point["doubts"]),
+            attacks.label.size, *found,
+        )  # fmt: skip
 
 
-def _rates(decisions: Decisions, days: float) -> tuple[float, float, float]:
-    """Share called attack, share unknown, alarms a day."""
-    alarms = decisions.code == ATTACK
-    return float(alarms.mean()), float((decisions.code == UNKNOWN).mean()), float(alarms.sum() / days) if days else float("nan")
+def benign_flows_of(flows: Labelled, judge: Judge) -> BenignFlows:
+    """Benign flows as `detect --calibrate` collects them."""
+    collected = BenignFlows()
+    for rows, days in flows.recordings():
+        collected.begin_recording()
+        collected.add(flows.X[rows], judge.decide(flows.X[rows]).log_odds)
+        collected.end_recording(days)
+    return collected
+
+
+def shares_of(judge: Judge, X: np.ndarray) -> tuple[float, float]:
+    """Share of flows called attack, share unknown; NaN without flows."""
+    code = judge.decide(X).code
+    return (float((code == ATTACK).mean()), float((code == UNKNOWN).mean())) if len(X) else (float("nan"), float("nan"))
 
 
 def markdown(columns: Sequence[str], rows: Iterator[tuple]) -> str:
@@ -123,35 +152,47 @@ def markdown(columns: Sequence[str], rows: Iterator[tuple]) -> str:
 def _cell(value: object, column: str) -> str:
     """One figure."""
     if isinstance(value, float):
-        return f"{value:,.1f}" if "a day" in column else f"{value:.2%}"
+        return "–" if value != value else f"{value:,.1f}" if "a day" in column else f"{value:.2%}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def out_of_fold_table(package: Package) -> Iterator[tuple[str, str, str]]:
+    """What cross-validation measured, per protocol; where the threshold was chosen also false alarms and recall there."""
+    own = package.manifest["operating_point"]
+    for protocol, scores in package.manifest["cross_validation"].items():
+        told = {name: f"{v['mean']:.3f} ± {v['std']:.3f}" for name, v in scores.items() if name in ("accuracy", "f1_macro")}
+        cost = own["measured"]
+        recall = ", ".join(f"{name} {r:.1%}" for name, r in cost["recall_per_class"].items() if r is not None)
+        at_threshold = f"{cost['recall']:.1%} ({recall}) at {cost['false_alarm_share']:.1%}" if protocol == own["protocol"] else ""
+        yield protocol, " / ".join(told.values()), at_threshold
+
+
+def export_table(package: Package) -> Iterator[tuple[str, int, str, str, str]]:
+    """Every export with its size and how it agrees with Keras."""
+    for kind, export in package.manifest["exports"].items():
+        difference = f"{export['largest_probability_difference']:.1e}"
+        yield kind, export["bytes"], f"{export['agreement']:.3%}", difference, "published" if export["published"] else "refused"
+
+
 def main() -> int:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m stages.detecting.evaluate", description=__doc__.splitlines()[0])
     parser.add_argument("package", type=Path)
-    parser.add_argument("labelled", type=Path, nargs="+")
+    parser.add_argument("labelled", type=Path, nargs="*")
     parser.add_argument("--max-alarms-per-day", type=float, default=10.0)
     arguments = parser.parse_args()
     package = open_package(arguments.package)
-    flows = read_labelled(arguments.labelled, package)
-    decisions = Judge(package, Network(package), package_point(package)).decide(flows.X)
-    print(
-        f"{package.manifest['name']} of data set {package.manifest.get('data')}, profile {package.profile}, on {flows.label.size:,} flows\n"
-    )
-    print(markdown(["label", "flows", "attack", "unknown", "benign", "this very class"], verdict_table(flows, decisions, package)), "\n")
-    columns = [
-        "network",
-        "benign flows",
-        "alarms before",
-        "unknown before",
-        "before, a day",
-        "alarms after",
-        "unknown after",
-        "after, a day",
-    ]
-    print(markdown(columns, false_alarms(flows, package, max_alarms_per_day=arguments.max_alarms_per_day)))
+    print(f"{package.manifest['name']} of data set {package.manifest.get('data')}, profile {package.profile}\n")
+    found = "attacks found at the threshold, at false alarms"
+    print(markdown(["protocol", "accuracy / macro F", found], out_of_fold_table(package)), "\n")
+    print(markdown(["export", "bytes", "equal verdicts", "largest difference", ""], export_table(package)), "\n")
+    if arguments.labelled:
+        flows = read_labelled(arguments.labelled, package)
+        decisions = Judge(package, Network(package), package_point(package)).decide(flows.X)
+        print(markdown(["label", "flows", "attack", "unknown", "benign", "this very class"], verdict_table(flows, decisions, package)), "\n")
+        rows = calibrated_networks(flows, package, max_alarms_per_day=arguments.max_alarms_per_day)
+        names = [field.replace("_", " ") for field in Calibrated.__dataclass_fields__]
+        print(markdown(names, (tuple(vars(row).values()) for row in rows)))
     return 0
 
 

@@ -6,24 +6,26 @@ the figures in reference.json. Integer variants keep that step in float too: in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stages.detecting.assembly import Training, graph_notes
+from stages.detecting.assembly import Training, Wishes, graph_notes
 from stages.detecting.novelty import balanced_rows
-from stages.detecting.onnx_graph import DenseChain, int8_weights_graph
+from stages.detecting.onnx_graph import DenseChain, int8_weights_graph, logits_graph
 from stages.detecting.operating_point import decide, log_scores, probabilities
 from stages.detecting.package import ONNX
+from stages.detecting.rounding import rounded_chain
 
 FILES = {
     "onnx": ONNX, "onnx_int8_weights": "model.int8-weights.onnx", "onnx_int8": "model.int8.onnx", "litert": "model.tflite",
     "litert_dynamic": "model.dynamic.tflite",
     "litert_int8": "model.int8.tflite", "litert_int16x8": "model.int16x8.tflite",
 }  # fmt: skip
-COMPARED_FLOWS, CALIBRATION_FLOWS = 100_000, 4_000
+FLOAT = ("onnx", "litert")
+COMPARED_FLOWS, SHOWN_FLOWS = 100_000, 8_000
 
 
 class ExportRefusedError(ValueError):
@@ -31,26 +33,18 @@ class ExportRefusedError(ValueError):
 
 
 def write_exports(
-    folder: Path,
-    model: Any,
-    chain: DenseChain,
-    training: Training,
-    manifest: Mapping[str, Any],
-    *,
-    kinds: Sequence[str],
-    wanted: float,
-    seed: int,
+    folder: Path, model: Any, chain: DenseChain, training: Training, manifest: Mapping[str, Any], wishes: Wishes
 ) -> dict[str, Any]:
     """Write every export into the package folder, compare it with the Keras model, remove it again when it disagrees.
 
     Parameters
     ----------
+    folder : Path
+        Holds the ONNX model already; it is always compared.
     model : keras.Model
         Softmax outputs for (n, d) features.
-    kinds : sequence of str
-        Keys of FILES; `onnx` is there already and always compared.
-    wanted : float
-        Smallest share of equal verdicts.
+    wishes : Wishes
+        `exports` are keys of FILES, `agreement` is the smallest share of equal verdicts.
 
     Returns
     -------
@@ -64,24 +58,34 @@ def write_exports(
     ValueError
         An unknown kind.
     """
-    if unknown := sorted(set(kinds) - set(FILES)):
+    if unknown := sorted(set(wishes.exports) - set(FILES)):
         raise ValueError(f"final.exports: unknown {', '.join(unknown)}; known are {', '.join(FILES)}")
-    rows = balanced_rows(training.truth, COMPARED_FLOWS, seed + 1)
-    shown = training.X[balanced_rows(training.truth, CALIBRATION_FLOWS, seed)]
-    X = training.X[rows]
+    shown, X = _shown_and_compared(training, wishes.seed)
     expected = log_scores(np.asarray(model.predict(X.astype(np.float32), batch_size=8192, verbose=0)))
+    rounded = rounded_chain(chain, shown)
     report: dict[str, dict[str, Any]] = {}
-    for kind in dict.fromkeys(["onnx", *kinds]):
+    for kind in dict.fromkeys(["onnx", *wishes.exports]):
         path = folder / FILES[kind]
-        _write(kind, path, folder, chain, shown, manifest)
-        report[kind] = {"file": path.name, "bytes": path.stat().st_size} | compare(expected, logits_of(kind, path, chain, X), manifest)
-        report[kind]["published"] = report[kind]["agreement"] >= wanted
+        _write(kind, path, chain if kind in FLOAT else rounded, shown, manifest)
+        result: dict[str, Any] = {"file": path.name, "bytes": path.stat().st_size}
+        result |= compare(expected, logits_of(kind, path, chain, X), manifest)
+        report[kind] = result | {"published": result["agreement"] >= wishes.agreement}
         if not report[kind]["published"]:
-            report[kind]["why"] = f"{report[kind]['agreement']:.4%} of the verdicts are those of the Keras model; {wanted:.4%} are wanted"
             path.unlink()
+            why = f"{result['agreement']:.4%} of the verdicts are those of the Keras model; {wishes.agreement:.4%} are wanted"
+            report[kind]["why"] = why
             if kind == "onnx":
-                raise ExportRefusedError(f"{folder.name}: the ONNX model gives other verdicts than the Keras model: {report[kind]['why']}")
+                raise ExportRefusedError(f"{folder.name}: the ONNX model gives other verdicts than the Keras model: {why}")
     return report
+
+
+def _shown_and_compared(training: Training, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features of two sets of flows without a row in common: those integers are fitted to, and those they are judged on."""
+    order = np.random.default_rng(seed).permutation(len(training.X))
+    parts = order[: len(order) // 4], order[len(order) // 4 :]
+    counts = (SHOWN_FLOWS, COMPARED_FLOWS)
+    shown, compared = (training.X[part[balanced_rows(training.truth[part], n, seed)]] for part, n in zip(parts, counts, strict=True))
+    return shown, compared
 
 
 def compare(expected: np.ndarray, found: np.ndarray, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,12 +108,12 @@ def logits_of(kind: str, path: Path, chain: DenseChain, X: np.ndarray) -> np.nda
     return run_litert(path, chain.normalise(X))
 
 
-def _write(kind: str, path: Path, folder: Path, chain: DenseChain, shown: np.ndarray, manifest: Mapping[str, Any]) -> None:
+def _write(kind: str, path: Path, chain: DenseChain, shown: np.ndarray, manifest: Mapping[str, Any]) -> None:
     """Write one export; `shown` are flows from which integer variants learn the ranges of their activations."""
     if kind == "onnx_int8":
         from stages.detecting.onnx_int8 import quantize
 
-        quantize(folder / ONNX, path, shown, n_layers=len(chain.kernels))
+        quantize(logits_graph(chain, graph_notes(manifest)), path, shown, n_layers=len(chain.kernels))
     elif kind == "onnx_int8_weights":
         path.write_bytes(int8_weights_graph(chain, graph_notes(manifest)).SerializeToString(deterministic=True))
     elif kind != "onnx":

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+if TYPE_CHECKING:
+    import onnx
 
 
 class _Flows(CalibrationDataReader):
@@ -25,7 +29,7 @@ class _Flows(CalibrationDataReader):
         return None if batch is None else {"features": batch}
 
 
-def quantize(source: Path, target: Path, X: np.ndarray, *, n_layers: int) -> None:
+def quantize(source: onnx.ModelProto, target: Path, X: np.ndarray, *, n_layers: int) -> None:
     """Write the integer variant of a float graph.
 
     Parameters
@@ -37,6 +41,6 @@ def quantize(source: Path, target: Path, X: np.ndarray, *, n_layers: int) -> Non
     """
     inner = [f"dense_{i}" for i in range(1, n_layers - 1)]
     quantize_static(
-        str(source), str(target), _Flows(X), quant_format=QuantFormat.QDQ, nodes_to_quantize=inner, per_channel=True,
+        source, str(target), _Flows(X), quant_format=QuantFormat.QDQ, nodes_to_quantize=inner, per_channel=True,
         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
     )  # fmt: skip

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stages.detecting.drift import FeatureDrift, drift_to_plain
+from stages.detecting.incidents import Incident
 from stages.detecting.model_card import model_card
 from stages.detecting.package import Package
-from stages.detecting.tally import Incident, Tally
+from stages.detecting.tally import Tally
 
 N_INCIDENTS, N_HOSTS = 25, 30
 
@@ -40,8 +41,8 @@ def summarise(
         "flows": tally.flows, "verdicts": tally.verdicts, "classes": tally.classes, "unknown_because": tally.because,
         "first": utc_text(tally.first_us), "last": utc_text(tally.last_us), "days": tally.days,
         "timeline": {"bin_s": tally.timeline.bin_us / 1e6, "bars": bars},
-        "attacks": [incident_to_plain(i) for i in tally.top_incidents("attack", N_INCIDENTS)],
-        "unknown": [incident_to_plain(i) for i in tally.top_incidents("unknown", N_INCIDENTS)],
+        "attacks": [incident_to_plain(i) for i in tally.incidents.top("attack", N_INCIDENTS)],
+        "unknown": [incident_to_plain(i) for i in tally.incidents.top("unknown", N_INCIDENTS)],
         "hosts": [{"host": name, **counts} for name, counts in tally.top_hosts(N_HOSTS)],
         "talkers": [{"host": name, **counts} for name, counts in tally.top_talkers(10)],
         "captures": [dict(ledger) for ledger in ledgers],

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from stages.detecting.whole_writes import DiskFile, Standard
+
 KINDS = ("parquet", "csv", "jsonl")
 ROWS_PER_GROUP = 65_536  # a Parquet row group; what a killed process can lose
+FOOTER_BYTES = 1 << 17  # room for the end of a Parquet file, asked for together with every row group's
 
 
 class VerdictFile:
@@ -41,15 +43,13 @@ class VerdictFile:
         if self.kind not in KINDS:
             raise ValueError(f"{path}: verdicts are written as .parquet, .csv or .jsonl, or as JSON lines to standard output with `-o -`")
         self._waiting: list[pa.Table] = []
-        if path == "-":
-            self._file: IO[bytes] = sys.stdout.buffer
-        else:
-            self.working_path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.working_path.open("wb")
-        packed = {"compression": "lz4", "use_dictionary": _repeating(schema), "write_statistics": ["start"]}
-        self._parquet = pq.ParquetWriter(self._file, schema, **packed) if self.kind == "parquet" else None
+        self._file: DiskFile | Standard = Standard() if path == "-" else DiskFile(self.working_path)
+        self._parquet = None
+        if self.kind == "parquet":
+            packed = {"compression": "lz4", "use_dictionary": _repeating(schema), "write_statistics": ["start"]}
+            self._parquet = pq.ParquetWriter(self._file.stream, schema, **packed)
         if self.kind == "csv":
-            self._write_csv(flat_reasons(schema.empty_table()), header=True)
+            self._file.add(_csv_lines(flat_reasons(schema.empty_table()), header=True))
 
     @property
     def working_path(self) -> Path:
@@ -58,27 +58,34 @@ class VerdictFile:
         return path.with_name(f"{path.stem}.incomplete{path.suffix}")
 
     def write(self, table: pa.Table) -> None:
-        """Add verdicts; CSV and JSON lines are on disk when this returns."""
-        self.rows += table.num_rows
+        """Add verdicts; CSV and JSON lines are on disk when this returns.
+
+        Raises
+        ------
+        CannotWriteError
+            Not all of them could be written; none of them counts.
+        """
         if self._parquet is not None:
             self._waiting.append(table)
             if sum(t.num_rows for t in self._waiting) >= ROWS_PER_GROUP:
                 self._write_group()
-        elif self.kind == "csv":
-            self._write_csv(flat_reasons(table), header=False)
-            self._file.flush()
         else:
-            self._file.write(json_lines(table))
-            self._file.flush()
+            self._file.add(_csv_lines(flat_reasons(table), header=False) if self.kind == "csv" else json_lines(table))
+        self.rows += table.num_rows
 
     def close(self, *, complete: bool) -> str:
-        """Finish the file; a complete one gets its name, the other keeps `incomplete` in it. Gives the path."""
+        """Finish the file; a complete one gets its name, the other keeps `incomplete` in it. Gives the path.
+
+        Raises
+        ------
+        CannotWriteError
+            The last verdicts could not be written; close again as incomplete.
+        """
         if self._parquet is not None:
             self._write_group()
             self._parquet.add_key_value_metadata({"complete": json.dumps(complete)})
             self._parquet.close()
         if self.path == "-":
-            self._file.flush()
             return "-"
         self._file.close()
         if not complete:
@@ -87,23 +94,26 @@ class VerdictFile:
         return self.path
 
     def _write_group(self) -> None:
-        """Write what waits as one row group."""
-        if self._waiting:
+        """Write what waits as one row group, once the disk has promised the room."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
             assert self._parquet is not None
-            self._parquet.write_table(pa.concat_tables(self._waiting))
-            self._waiting = []
-
-    def _write_csv(self, table: pa.Table, *, header: bool) -> None:
-        """Add rows of text."""
-        buffer = io.BytesIO()
-        pa.csv.write_csv(table, buffer, pa.csv.WriteOptions(include_header=header))
-        self._file.write(buffer.getvalue())
+            table = pa.concat_tables(waiting)
+            self._file.promise(2 * table.nbytes + FOOTER_BYTES)
+            self._parquet.write_table(table)
 
 
 def _repeating(schema: pa.Schema) -> list[str]:
     """Columns whose values repeat; a dictionary of numbers that hardly do costs time and space."""
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type)]
     return [*texts, "reasons.list.element.feature", "reasons.list.element.usual"]
+
+
+def _csv_lines(table: pa.Table, *, header: bool) -> bytes:
+    """Rows as text."""
+    buffer = io.BytesIO()
+    pa.csv.write_csv(table, buffer, pa.csv.WriteOptions(include_header=header))
+    return buffer.getvalue()
 
 
 def flat_reasons(table: pa.Table) -> pa.Table:

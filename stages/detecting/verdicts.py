@@ -12,6 +12,7 @@ import pyarrow as pa
 from stages.detecting.explain import Reasons, explain_attacks, explain_broken, explain_strange, no_reasons
 from stages.detecting.novelty import Novelty, nearest, novelty_from_plain
 from stages.detecting.operating_point import decide, probabilities
+from stages.detecting.own_flows import OwnFlows
 from stages.detecting.package import Package
 from stages.detecting.verdict_table import flow_columns, reason_column, verdict_columns, verdict_schema
 from stages.detecting.verdict_words import ATTACK, BENIGN, UNKNOWN
@@ -29,10 +30,30 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """From which log-odds on a flow is an attack, and from which distance on it is unlike training; the package's or a network's own."""
+    """From which log-odds on a flow is an attack, from which distance on it is unlike training, and what is ordinary here nevertheless."""
 
     log_odds: float
     novelty: Novelty
+    own: OwnFlows | None = None
+
+    def call(self, log_odds: np.ndarray, familiarity: np.ndarray, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) int8 verdicts of flows with finite features, and their familiarity, where own flows are nearer than training flows by these.
+
+        Parameters
+        ----------
+        log_odds, familiarity, scaled
+            As in Decisions, for the package's novelty.
+        """
+        code = np.where(familiarity > 1.0, UNKNOWN, np.where(log_odds >= self.log_odds, ATTACK, BENIGN)).astype(np.int8)
+        strange = np.flatnonzero(familiarity > 1.0)
+        if self.own is None or strange.size == 0:
+            return code, familiarity
+        distance = self.own.distances(scaled[strange])
+        known = (distance <= 1.0) & (log_odds[strange] < self.own.below_log_odds)
+        code[strange[known]] = BENIGN
+        nearer = familiarity.copy()
+        nearer[strange[known]] = distance[known]
+        return code, nearer
 
 
 @dataclass(frozen=True)
@@ -87,9 +108,8 @@ class Judge:
         likeliest, log_odds = decide(logits, temperature=self.temperature, benign_index=benign, threshold=self.point.log_odds)
         scaled = self.point.novelty.scale(seen)
         distance, prototype = nearest(scaled, self.point.novelty.prototypes)
-        familiarity = distance / np.float32(self.point.novelty.threshold)
-        called = np.where(likeliest != benign, ATTACK, BENIGN)
-        code = np.where(~finite | (familiarity > 1.0), UNKNOWN, called).astype(np.int8)
+        code, familiarity = self.point.call(log_odds, distance / np.float32(self.point.novelty.threshold), scaled)
+        code[~finite], likeliest[code == BENIGN] = UNKNOWN, benign
         shares[~finite], log_odds[~finite], familiarity[~finite] = np.nan, np.nan, np.nan
         return Decisions(code, likeliest, shares, log_odds, familiarity, finite, scaled, prototype)
 

@@ -136,7 +136,7 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> 
         "meter": dict(meter), "network": {"depth": 2}, "cross_validation": {"grouped": {"folds": 3, "accuracy": {"mean": 0.9, "std": 0.1}}},
     }  # fmt: skip
     facts = {"flows": len(X), "sha256": "0" * 64, "flows_per_class": counts, "flows_per_source": {"lab": len(X)}}
-    wishes = Wishes(false_alarm_share=0.01, novelty_quantile=0.995, prototypes=48, seed=7)
+    wishes = Wishes("grouped", false_alarm_share=0.01, novelty_quantile=0.995, prototypes=48, exports=(), agreement=0.999, seed=7)
     manifest, reference = describe(chain, Training(X, truth, facts), predictions, identity, wishes)
     write_graphs(folder, chain, manifest, reference)
     seal_package(folder, {**manifest, "exports": {}})

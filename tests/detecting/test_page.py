@@ -13,7 +13,8 @@ from stages.detecting.page import report_page
 from stages.detecting.page_table import percent, table
 from stages.detecting.session import Session
 from stages.detecting.summary import summarise, utc_text, wireshark_filter
-from stages.detecting.tally import TIMELINE_BINS, Tally
+from stages.detecting.tally import Tally
+from stages.detecting.timeline import TIMELINE_BINS
 from stages.detecting.verdict_words import BENIGN
 from stages.detecting.verdicts import Judge, package_point
 from stages.flowmeter.flows import Meter, flows_from_capture
@@ -102,7 +103,7 @@ def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatc
     """A million senders must not fill memory; here a few hundred against lowered limits."""
     monkeypatch.setattr("stages.detecting.tally.HOSTS_PER_BATCH", 50)
     monkeypatch.setattr("stages.detecting.tally.MAX_HOSTS", 80)
-    monkeypatch.setattr("stages.detecting.tally.MAX_INCIDENTS", 80)
+    monkeypatch.setattr("stages.detecting.incidents.MAX_INCIDENTS", 80)
     tally, records = Tally(), flood_records(flows=600, seed=1)
     forged = [r.__class__(r.time_us, r.data[:26] + (0x0B000000 + i).to_bytes(4, "big") + r.data[30:]) for i, r in enumerate(records)]
     verdicts = session.judge.judge(flows_from_capture(write_pcap(tmp_path / "forged.pcap", forged), "clean"))[0]
@@ -110,7 +111,7 @@ def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatc
         tally.add(verdicts.slice(start, 100))
     assert tally.flows == 600
     assert len(tally.hosts) <= 80
-    assert len(tally.incidents) <= 80
+    assert len(tally.incidents.found) <= 80
 
 
 def test_a_timeline_of_any_length_keeps_its_bins_and_loses_no_flow():
