@@ -198,7 +198,8 @@ def _log(client: Any, run_id: str, scalars: dict, params: dict[str, Any], curves
     from mlflow.entities import Metric, Param
 
     now_ms = int(time.time() * 1000)
-    metrics = [Metric(_clean(name), float(f"{value:.6g}"), now_ms, 0) for name, value in scalars.items() if value is not None]
+    first = sorted(scalars.items(), key=lambda item: not item[0].startswith("test/"))  # a run's page lists them in this order
+    metrics = [Metric(_clean(name), float(f"{value:.6g}"), now_ms, 0) for name, value in first if value is not None]
     metrics += [Metric(name, float(value), now_ms, int(step)) for name, value, step in curves or []]
     shown = [Param(_clean(key), str(value)[:MAX_PARAM_LENGTH]) for key, value in params.items()]
     client.log_batch(run_id, metrics[:MAX_METRICS_PER_CALL], shown[:MAX_PARAMS_PER_CALL])
