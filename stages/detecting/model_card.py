@@ -15,6 +15,12 @@ SHOWN = (
 )  # fmt: skip
 
 
+SCORES = {
+    "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1_macro": "macro F", "mcc": "MCC", "roc_auc": "ROC area",
+    "ece": "calibration error",
+}  # fmt: skip  # of those in the manifest the ones with room on the page
+
+
 def model_card(package: Package) -> dict[str, Any]:
     """What a reader must know of the model, as plain JSON."""
     return {key: package.manifest[key] for key in SHOWN if key in package.manifest} | {"sha256": package.identity}
@@ -30,16 +36,18 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
     facts = [
         ("Model", f"{escape(model['name'])}, package <code>{model['sha256'][:16]}</code>"),
         ("Trained on", f"{trained_on}, profile {escape(model['meter']['profile'])}"),
-        ("Cross-validation", cross_validation_html(model["cross_validation"])),
         ("Operating point", f"{decided_at}; {escape(point['origin'])}"),
         ("On labelled data", f"protocol {escape(own['protocol'])}, threshold of the package: "
                              f"{percent(own['measured']['false_alarm_share'])} of benign flows alarm; found: {recall}"),
-        ("Other thresholds", choices_html(own.get("choices", []))),
         ("Unknown", f"further from training than {percent(model['novelty']['quantile'])} of held-out flows"),
     ]  # fmt: skip
     lines = "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in facts)
     limits = "".join(f"<li>{escape(limit)}</li>" for limit in model.get("known_limits", []))
-    return f"<div class='wide'><table>{lines}</table></div><h3>Known limits</h3><ul>{limits}</ul>"
+    return (
+        f"<div class='wide'><table class='facts'>{lines}</table></div>"
+        f"<h3>Cross-validation, by how the data was split</h3>{cross_validation_html(model['cross_validation'])}"
+        f"<h3>What other thresholds would give</h3>{choices_html(own.get('choices', []))}<h3>Known limits</h3><ul>{limits}</ul>"
+    )
 
 
 def choices_html(choices: Sequence[Mapping[str, Any]]) -> str:
@@ -50,6 +58,6 @@ def choices_html(choices: Sequence[Mapping[str, Any]]) -> str:
 
 def cross_validation_html(protocols: Mapping[str, Any]) -> str:
     """Scores of the cross-validation, one row per split protocol."""
-    names = [name for name in next(iter(protocols.values()), {}) if name != "folds"]
+    names = [name for name in SCORES if any(name in part for part in protocols.values())]
     rows = [[protocol, *(mean_and_std(part.get(name)) for name in names)] for protocol, part in protocols.items()]
-    return table(["protocol", *names], rows, "tn")
+    return table(["split", *(SCORES[name] for name in names)], rows, "tn")

@@ -47,7 +47,7 @@ def _lead(summary: Mapping[str, Any]) -> str:
     many = "or more " if hosts == len(summary["hosts"]) > 1 else ""
     found = f"None of {flows:,} flows looks like an attack"
     if attack:
-        found = f"<b class='attack'>{attack:,} of {flows:,} flows look like attacks</b>, started by {hosts} {many}hosts"
+        found = f"<b class='attack'>{attack:,} of {flows:,} flows look like attacks</b>, started by {hosts} {many}host{'s' if hosts != 1 or many else ''}"
     rest = f"; {unknown:,} are unlike anything the model was trained on or cannot be judged." if unknown else "."
     when = f"<p class='soft'>{escape(summary['first'])} to {escape(summary['last'])} UTC</p>"
     return f"<h1>Traffic report</h1><p class='lead'>{found}{rest}</p>{when}"

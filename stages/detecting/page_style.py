@@ -15,10 +15,15 @@ h3 { font-size: 1rem; margin: 1.2rem 0 .4rem }
 p.lead { font-size: 1.05rem }
 .soft { color: var(--soft) }
 .cards { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0 }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem; min-width: 9rem }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem; flex: 1 1 8rem; max-width: 14rem }
 .card b { display: block; font-size: 1.5rem; line-height: 1.3 }
 .attack { color: var(--attack) } .unknown { color: var(--unknown) } .benign { color: var(--benign) }
 .wide { overflow-x: auto }
+.wide + .wide { margin-top: 1.2rem }
+svg { min-width: 42rem }
+table.many { min-width: 52rem }
+table.facts { min-width: 30rem }
+table.facts th { white-space: nowrap }
 table { border-collapse: collapse; width: 100%; font-size: .9rem }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
 th { font-weight: 600; color: var(--soft) }

@@ -30,9 +30,11 @@ class Tally:
         self.flows = 0
         self.first_us: int | None = None
         self.last_us: int | None = None
+        self._capture: tuple[str, int, int] = ("", 0, 0)  # the one at hand, its first and its last start
+        self._us_before = 0
 
     def add(self, table: pa.Table) -> None:
-        """Count one verdict table."""
+        """Count one verdict table; its flows are of one capture."""
         if table.num_rows == 0:
             return
         names, number = numbered(table.column("verdict"))
@@ -47,6 +49,7 @@ class Tally:
         low, high = int(start_us.min()), int(start_us.max())
         self.first_us = low if self.first_us is None else min(low, self.first_us)
         self.last_us = high if self.last_us is None else max(high, self.last_us)
+        self._note_span(table.column("capture")[0].as_py(), low, high)
         self.timeline.add(start_us, verdict)
         self._add_hosts(table, verdict)
         self.incidents.add(table, verdict)
@@ -58,8 +61,17 @@ class Tally:
 
     @property
     def days(self) -> float:
-        """Time between the first and the last flow's start, in days."""
-        return 0.0 if self.first_us is None or self.last_us is None else (self.last_us - self.first_us) / 86_400e6
+        """Time between the first and the last flow's start of every capture, added up, in days; not the years between two captures."""
+        return (self._us_before + self._capture[2] - self._capture[1]) / 86_400e6
+
+    def _note_span(self, capture: str, first_us: int, last_us: int) -> None:
+        """Widen the span of the capture at hand, or begin that of another one."""
+        name, low, high = self._capture
+        if capture == name:
+            self._capture = (name, min(low, first_us), max(high, last_us))
+        else:
+            self._us_before += high - low
+            self._capture = (capture, first_us, last_us)
 
     def top_hosts(self, count: int) -> list[tuple[str, dict[str, int]]]:
         """Initiators with the most flows, those with alarms first."""

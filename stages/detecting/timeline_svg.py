@@ -22,11 +22,11 @@ def timeline_svg(timeline: Mapping[str, Any]) -> str:
     first, last = escape(bars[0]["start"][:19]), escape(bars[-1]["start"][:19])
     base = HEIGHT - BOTTOM
     return (
-        f"<svg viewBox='0 0 {WIDTH} {HEIGHT + 20}' width='100%' role='img' aria-label='flows over time by verdict'>"
+        f"<div class='wide'><svg viewBox='0 0 {WIDTH} {HEIGHT + 20}' width='100%' role='img' aria-label='flows over time by verdict'>"
         f"{''.join(parts)}<line x1='{LEFT}' x2='{WIDTH}' y1='{base}' y2='{base}'/>"
         f"<text x='{LEFT - 6}' y='{TOP + 10}' text-anchor='end'>{peak:,}</text><text x='{LEFT - 6}' y='{base}' text-anchor='end'>0</text>"
         f"<text x='{LEFT}' y='{base + 16}'>{first}</text><text x='{WIDTH}' y='{base + 16}' text-anchor='end'>{last} UTC</text>"
-        f"<text x='{LEFT}' y='{HEIGHT + 12}'>{legend} — flows per {_span(timeline['bin_s'])}, square-root scale</text></svg>"
+        f"<text x='{LEFT}' y='{HEIGHT + 12}'>{legend} — flows per {_span(timeline['bin_s'])}, square-root scale</text></svg></div>"
     )
 
 

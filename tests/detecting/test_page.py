@@ -18,7 +18,7 @@ from stages.detecting.timeline import TIMELINE_BINS
 from stages.detecting.verdict_words import BENIGN
 from stages.detecting.verdicts import Judge, package_point
 from stages.flowmeter.flows import Meter, flows_from_capture
-from tests.detecting.lab import START_US, benign_records, flood_records, scan_records
+from tests.detecting.lab import DAY_US, START_US, benign_records, flood_records, scan_records
 from tests.packets import write_pcap
 from tests.pages.browser import browser_page, needs_chromium, pictures
 
@@ -95,6 +95,9 @@ def test_chromium_shows_the_page_offline_in_light_and_dark(summary, tmp_path):
             assert page.evaluate("document.querySelectorAll('svg rect').length") > 3
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than the window"
             page.screenshot(pictures() / f"traffic-report-{scheme}.png")
+            page.resize(390, 800)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than a phone"
+            page.resize(1200, 1600)
         assert page.complaints == []
         assert {url for url in page.requests if not url.startswith(("file:", "about:"))} == set()
 
@@ -112,6 +115,14 @@ def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatc
     assert tally.flows == 600
     assert len(tally.hosts) <= 80
     assert len(tally.incidents.found) <= 80
+
+
+def test_the_years_between_two_captures_are_no_days_of_traffic(session, tmp_path):
+    tally = Tally()
+    for name, start_us in (("old", START_US), ("new", START_US + 10 * 365 * DAY_US)):
+        path = write_pcap(tmp_path / f"{name}.pcap", benign_records(flows=50, seed=4, start_us=start_us, span_us=DAY_US))
+        tally.add(session.judge.judge(flows_from_capture(path, "clean"))[0])
+    assert 1.5 < tally.days < 2.0
 
 
 def test_a_timeline_of_any_length_keeps_its_bins_and_loses_no_flow():
