@@ -33,7 +33,7 @@ test: setup                     ## every test that takes less than about 20 s
 test-slow: data                 ## the others
 	pytest -m "slow and not long"
 
-test-long: data                 ## whole pipelines, sweeps, notebooks and the documents' commands: about an hour
+test-long: data                 ## whole pipelines, sweeps, notebooks and the documents' commands: about 40 minutes
 	pytest -m long
 
 smoke: data                     ## the whole DAG in a few minutes, as an experiment that leaves the workspace alone

@@ -71,6 +71,18 @@ def test_a_stage_on_a_full_disk_says_what_to_do_and_leaves_nothing_half_written(
 
 
 @pytest.mark.slow
+def test_a_model_on_a_full_disk_leaves_no_run_folder_that_looks_complete(dataset):
+    arguments = ["--dataset", "flows.parquet", "--splits", "splits"]
+    subprocess.run([sys.executable, "-m", "stages.split", *arguments[:2], "--out", "splits"], cwd=dataset, env={"PYTHONPATH": str(ROOT)}, check=True)
+    words = ["stages.baseline", "--task", "multiclass", "--model", "naive_bayes", *arguments, "--out", "disk/run"]
+    done, left = on_a_small_disk(dataset, [sys.executable, "-m", *words], size="100k")
+    assert done.returncode == 1
+    assert "the disk is full" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert [name for name in left if name.endswith((".part", ".parquet", ".json"))] == []
+
+
+@pytest.mark.slow
 def test_publishing_to_a_full_disk_costs_a_warning(tmp_path):
     from tests.plumbing.run_folders import write_run_folder
 
