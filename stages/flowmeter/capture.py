@@ -15,7 +15,8 @@ from typing import Any, BinaryIO, Literal, Protocol
 import numpy as np
 import zstandard
 
-from stages.flowmeter import kernels
+from stages.flowmeter.kernels import layout
+from stages.flowmeter.kernels.records import walk_pcap, walk_pcapng
 
 CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap")
 COMPRESSION_SUFFIXES = ("", ".gz", ".xz", ".zst")
@@ -261,7 +262,7 @@ class _Walk:
         self.at = 0
         self.end = 0
         self.done = False
-        self.frames = np.empty(capture.frames_per_block, kernels.FRAME)
+        self.frames = np.empty(capture.frames_per_block, layout.FRAME)
         self.big = False
         self.interfaces = np.zeros((0, 4), np.int64)
 
@@ -293,6 +294,10 @@ class _Walk:
         self.at = 0
         self.end = left
 
+    def word(self, ahead: int) -> int:
+        """32 bits, some bytes ahead, in the byte order of the capture."""
+        return int.from_bytes(bytes(self.buffer[self.at + ahead : self.at + ahead + 4]), "big" if self.big else "little")
+
     def blocks(self) -> Iterator[Block]:
         """All frames; see Capture.blocks."""
         if not self.fill(4):
@@ -311,22 +316,23 @@ class _Walk:
 
     def walk_pcap(self, big: bool, ticks_per_us: int) -> Iterator[Block]:
         """Frames of a classic capture."""
+        self.big = big
         if not self.fill(24):
             raise self.fault(self.source.problem or f"the header has {self.end} of 24 bytes; the file is cut off")
-        link = kernels.word(self.buffer, self.at + 20, big) & 0xFFFF
+        link = self.word(20) & 0xFFFF
         self.at += 24
         while True:
             if self.end - self.at < 65536:
                 self.fill(min(len(self.buffer), READ_BYTES))
-            n, at, status = kernels.walk_pcap(self.buffer, self.at, self.end, big, ticks_per_us, link, kernels.MAX_RECORD, self.room(), 0)
+            n, at, status = walk_pcap(self.buffer, self.at, self.end, big, ticks_per_us, link, layout.MAX_RECORD, self.room(), 0)
             yield from self.hand_out(n, at)
-            if status == kernels.WALK_BAD_LENGTH:
-                length = kernels.word(self.buffer, self.at + 8, big)
-                raise self.fault(f"captured length {length} exceeds {kernels.MAX_RECORD}; the record header is damaged")
-            if status == kernels.WALK_MORE and n == 0 and not self.grow_or_end(16, 16, big):
+            if status == layout.WALK_BAD_LENGTH:
+                length = self.word(8)
+                raise self.fault(f"captured length {length} exceeds {layout.MAX_RECORD}; the record header is damaged")
+            if status == layout.WALK_MORE and n == 0 and not self.grow_or_end(16, 16):
                 return
 
-    def grow_or_end(self, header: int, extra: int, big: bool) -> bool:
+    def grow_or_end(self, header: int, extra: int) -> bool:
         """Read the rest of a record that the buffer holds only in part; False at a clean end."""
         if not self.fill(1):
             if self.source.problem:
@@ -335,8 +341,8 @@ class _Walk:
         if not self.fill(header):
             raise self.fault(self.source.problem or f"the file ends {self.end - self.at} bytes into a record header of {header}; it is cut off")
         length_at = 8 if extra else 4
-        wanted = kernels.word(self.buffer, self.at + length_at, big) + extra
-        if wanted <= (kernels.MAX_RECORD if extra else kernels.MAX_BLOCK) + extra and not self.fill(wanted):
+        wanted = self.word(length_at) + extra
+        if wanted <= (layout.MAX_RECORD if extra else layout.MAX_BLOCK) + extra and not self.fill(wanted):
             raise self.fault(self.source.problem or f"the file ends {self.end - self.at} bytes into a record of {wanted}; it is cut off")
         return True
 
@@ -378,18 +384,18 @@ class _Walk:
         while True:
             if self.end - self.at < 65536:
                 self.fill(min(len(self.buffer), READ_BYTES))
-            n, at, status = kernels.walk_pcapng(self.buffer, self.at, self.end, self.big, self.interfaces, len(self.interfaces), self.room(), 0)
+            n, at, status = walk_pcapng(self.buffer, self.at, self.end, self.big, self.interfaces, len(self.interfaces), self.room(), 0)
             yield from self.hand_out(n, at)
-            if status == kernels.WALK_SECTION:
+            if status == layout.WALK_SECTION:
                 self.read_section_block()
-            elif status == kernels.WALK_BAD_LENGTH:
+            elif status == layout.WALK_BAD_LENGTH:
                 raise self.fault("the captured length does not fit into its block; the block is damaged")
-            elif status == kernels.WALK_BAD_INTERFACE:
+            elif status == layout.WALK_BAD_INTERFACE:
                 raise self.fault(f"the packet names an interface that is not described; the section has {len(self.interfaces)}")
-            elif status == kernels.WALK_BAD_BLOCK:
-                size = kernels.word(self.buffer, self.at + 4, self.big)
+            elif status == layout.WALK_BAD_BLOCK:
+                size = self.word(4)
                 raise self.fault(f"block length {size} is impossible or differs from its copy at the block's end; the block is damaged")
-            elif status == kernels.WALK_MORE and n == 0 and not self.grow_or_end(12, 0, self.big):
+            elif status == layout.WALK_MORE and n == 0 and not self.grow_or_end(12, 0):
                 return
 
     def read_section_block(self) -> None:
@@ -403,9 +409,9 @@ class _Walk:
             if order not in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a"):
                 raise self.fault(f"byte-order mark {order.hex()} of the section is unknown; the block is damaged")
             self.big = order == b"\x1a\x2b\x3c\x4d"
-        size = kernels.word(self.buffer, at + 4, self.big)
+        size = self.word(4)
         smallest = 28 if is_section else 20
-        if size < smallest or size % 4 or size > kernels.MAX_BLOCK:
+        if size < smallest or size % 4 or size > layout.MAX_BLOCK:
             raise self.fault(f"block length {size} is impossible; the block is damaged")
         if not self.fill(size):
             raise self.fault(self.source.problem or f"the file ends {self.end - self.at} bytes into a block of {size}; it is cut off")

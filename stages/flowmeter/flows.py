@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from stages.flowmeter import capture as capture_module
-from stages.flowmeter import kernels
 from stages.flowmeter.ahead import Ahead, usable_cores
 from stages.flowmeter.capture import LINK_NAMES, Block, Capture, CaptureFault
+from stages.flowmeter.kernels import layout
+from stages.flowmeter.kernels.decoding import decode_frames
 from stages.flowmeter.ledger import Ledger
 from stages.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
 from stages.flowmeter.rows import RowBuilder, schema_of
@@ -22,9 +23,10 @@ N_FRAGMENTS = 1024
 BATCH_ROWS = 16_384
 READ_AHEAD = 4  # blocks
 OVER_AHEAD = 16  # lots of flows that are over and wait for their rows to be made
+BATCHES_AHEAD = 2  # batches of rows that wait to be written
 SWEEP_US = 5_000_000  # when prompt: how often to look for silent flows, in packet time
 THREADS_FROM_BYTES = 8 << 20  # a smaller capture is metered before threads pay
-FLOWS_IN_MEMORY = 100_000  # 77 MB; more, and those past their timeout are set down on disk
+FLOWS_IN_MEMORY = 50_000  # 38 MB; more, and those past their timeout are set down on disk
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,14 @@ class Decoder:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.counts = np.zeros(kernels.N_STATUS, np.int64)
-        self.fragments = np.zeros(N_FRAGMENTS, kernels.FRAGMENT)
+        self.counts = np.zeros(layout.N_STATUS, np.int64)
+        self.fragments = np.zeros(N_FRAGMENTS, layout.FRAGMENT)
         self.n_fragments = np.zeros(1, np.int64)
 
     def decode(self, block: Block, packets: np.ndarray) -> int:
         """Write the packets of a block; returns how many."""
         n = len(block.frames)
-        kernels.decode_frames(block.data, block.frames, n, self.rules, packets, self.fragments, self.n_fragments, self.counts)
+        decode_frames(block.data, block.frames, n, self.rules, packets, self.fragments, self.n_fragments, self.counts)
         return n
 
 
@@ -70,7 +72,7 @@ class Meter:
     rows_wanted : bool
         False when only the bookings matter.
     threads : int
-        1 does everything in the caller's thread; 2 reads and decodes in one, meters in another, and leaves making rows to the caller;
+        1 does everything in the caller's thread; 2 reads and decodes in one, meters in another, makes rows in a third, and leaves them to the caller;
         0 is 2 for a capture of some size where there is more than one core. The result is the same.
     prompt : bool
         Hand rows out with the block in which their flows end, and look for silent flows every five seconds of packet time.
@@ -124,14 +126,18 @@ class Meter:
         OSError
             When the file cannot be opened.
         """
-        over = self._metered(progress)
+        rows = self._rows(self._metered(progress))
+        yield from Ahead(rows, depth=BATCHES_AHEAD) if self.threads > 1 else rows
+        self.raise_fault()
+
+    def _rows(self, over: Iterator[list[Over]]) -> Iterator[pa.RecordBatch]:
+        """Turn flows that are over into rows; yields each batch that becomes full, and the rest."""
         for lots in Ahead(over, depth=OVER_AHEAD) if self.threads > 1 else over:
             for keys, flows in lots:
                 yield from self.builder.add(keys, flows)
             if self.prompt:
                 yield from self.builder.rest()
         yield from self.builder.rest()
-        self.raise_fault()
 
     def _metered(self, progress: Callable[[int], object] | None) -> Iterator[list[Over]]:
         """Meter the capture; yields flows that are over, at least once a block, then closes the ledger."""
@@ -159,7 +165,7 @@ class Meter:
     def _decoded(self, buffers: int | None) -> Iterator[Decoded]:
         """Read and decode; a fault of the capture ends it and is kept. buffers: 1 when each part is used up before the next."""
         size = self.capture.frames_per_block
-        ring = [np.empty(size, kernels.PACKET) for _ in range(buffers or READ_AHEAD + 2)]  # queued, in use, being written
+        ring = [np.empty(size, layout.PACKET) for _ in range(buffers or READ_AHEAD + 2)]  # queued, in use, being written
         try:
             for i, block in enumerate(self.capture.blocks()):
                 packets = ring[i % len(ring)]
@@ -221,9 +227,9 @@ class Meter:
         ledger, capture, counters = self.ledger, self.capture, self.table.counters
         ledger.format, ledger.size, ledger.sha256, ledger.packets = capture.format, capture.size, capture.sha256, capture.packets
         ledger.links = {LINK_NAMES.get(link, f"link type {link}"): n for link, n in sorted(capture.links.items())}
-        ledger.flows_created = int(counters[kernels.CREATED])
-        ledger.flows_not_written = int(counters[kernels.UNWRITTEN])
-        ledger.packets_in_flows_not_written = int(counters[kernels.UNWRITTEN])  # they have one packet each
+        ledger.flows_created = int(counters[layout.CREATED])
+        ledger.flows_not_written = int(counters[layout.UNWRITTEN])
+        ledger.packets_in_flows_not_written = int(counters[layout.UNWRITTEN])  # they have one packet each
         if self._fault is not None:
             ledger.complete, ledger.fault = False, str(self._fault)
         ledger.close(self.table.counts + self.decoder.counts)

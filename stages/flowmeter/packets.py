@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from stages.flowmeter import kernels
 from stages.flowmeter.flows import Meter
+from stages.flowmeter.kernels.describing import N_VIEWS, describe_frames
 from stages.flowmeter.rows import wrapped
 
-# the columns behind flow_number are written by kernels.describe_frames, in this order
+# the columns behind flow_number are written by describe_frames, in this order
 PACKET_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("packet_number", pa.int64()),  # from 1, as in Wireshark
     ("time_us", pa.int64()),
@@ -78,8 +78,8 @@ def packet_batches(
     )  # fmt: skip
     for block, booked in meter.booked_blocks():
         n = len(block.frames)
-        views = np.empty((kernels.N_VIEWS, n), np.int64)
-        kernels.describe_frames(block.data, block.frames, n, views)
+        views = np.empty((N_VIEWS, n), np.int64)
+        describe_frames(block.data, block.frames, n, views)
         numbers = np.arange(block.first_number, block.first_number + n, dtype=np.int64)
         columns = [numbers, block.frames["time_us"].copy(), booked[:n].copy(), *views]
         arrays = [wrapped(values.astype(kind.to_pandas_dtype())) for values, (_, kind) in zip(columns, PACKET_COLUMNS, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from stages.flowmeter import kernels
+from stages.flowmeter.kernels.columns import N_FEATURES, N_NUMBERS, TEXT_PER_ROW, fill_rows
 from stages.flowmeter.profiles import Profile
 from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column, arrow_schema
 
@@ -41,18 +41,20 @@ class RowBuilder:
         self.profile = profile
         self.most_rows = rows
         self.rows = min(rows, FIRST_ROWS) // GROWTH
+        self.total = 0
         self.room = 0
         self.used = 0
 
     def _allocate(self) -> None:
         """New memory: that of the last batch belongs to whoever received it."""
-        self.rows = min(self.most_rows, self.rows * GROWTH)
+        self.rows = min(self.rows * GROWTH, self.most_rows - self.total % self.most_rows)  # later batches end where row groups do
+        self.total += self.rows
         self.room = self.rows
         self.used = 0
-        self.cells = np.empty((kernels.N_FEATURES, self.rows + PADDING), np.int64)
-        self.numbers = np.empty((kernels.N_NUMBERS, self.rows + PADDING), np.int64)
+        self.cells = np.empty((N_FEATURES, self.rows + PADDING), np.int64)
+        self.numbers = np.empty((N_NUMBERS, self.rows + PADDING), np.int64)
         self.ports = np.empty((3, self.rows + 2 * PADDING), np.int32)
-        self.texts = np.empty((5, self.rows * kernels.TEXT_PER_ROW), np.uint8)
+        self.texts = np.empty((5, self.rows * TEXT_PER_ROW), np.uint8)
         self.offsets = np.empty((5, self.rows + 1), np.int32)
         self.offsets[:, 0] = 0
 
@@ -64,7 +66,7 @@ class RowBuilder:
             if self.room == 0:
                 self._allocate()
             n = min(self.room, len(flows) - done)
-            kernels.fill_rows(
+            fill_rows(
                 keys[done : done + n], flows[done : done + n], n, self.profile.logic, self.used, self.cells, self.cells.view(np.float64),
                 self.numbers, self.ports, self.texts, self.offsets,
             )  # fmt: skip

@@ -17,7 +17,7 @@ from stages.flowmeter.rows import columns_of, schema_of
 from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 
 ROW_GROUP_ROWS = 16_384  # 99 columns of it are about 13 MB
-DICTIONARIES = ("src_ip", "dst_ip", "capture", "src_mac", "dst_mac")  # for numbers, building them takes longer than writing the numbers
+DICTIONARIES = ("src_ip", "dst_ip", "capture", "src_mac", "dst_mac")  # for all else, building them takes longer than writing the values
 MOSTLY_ZERO = ("urg_", "rst_flags", "cwr_", "ece_", "_bulk_", "icmp_")
 LABEL = "NeedManualLabel"
 
@@ -38,15 +38,16 @@ class ParquetSink:
     path : Path
     profile : Profile
     compact : bool
-        Compress every column with LZ4, a third of the size; without, only those that are zero in nearly all rows: for these LZ4 is faster
-        than writing the zeros, for the others it takes two to three times as long as writing the bytes.
+        Compress every column with LZ4 and write addresses as dictionaries, a third of the size; without, only columns that are zero in
+        nearly all rows: for these LZ4 is faster than writing the zeros, for the others it takes two to three times as long.
     """
 
     def __init__(self, path: Path, profile: Profile, *, compact: bool = True) -> None:
         schema = schema_of(profile)
         self._schema = schema
         packing = {name: "lz4" if compact or any(word in name for word in MOSTLY_ZERO) else "none" for name in schema.names}
-        self._writer = pq.ParquetWriter(path, schema, compression=packing, use_dictionary=list(DICTIONARIES), write_statistics=False)
+        dictionaries = list(DICTIONARIES) if compact else ["capture"]
+        self._writer = pq.ParquetWriter(path, schema, compression=packing, use_dictionary=dictionaries, write_statistics=False)
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
         self._writer.add_key_value_metadata({"profile": profile.name})

@@ -17,6 +17,7 @@ import zstandard
 
 from stages.flowmeter.capture import CaptureFault
 from stages.flowmeter.flows import Meter, flows_from_capture
+from stages.flowmeter.several import NamedCapture, Options, meter_captures
 from tests.packets import (
     MAC_A,
     MAC_B,
@@ -130,6 +131,31 @@ def test_clean_finds_the_datagram_behind_every_link_type_and_encapsulation(tmp_p
     link, frame = LINKS[name]
     row = one_flow(write_pcap(tmp_path / "c.pcap", [Record(T0, frame)], link=link))
     assert (row["src_ip"], row["dst_ip"], row["src_port"], row["dst_port"], row["fwd_bytes"]) == ("10.0.0.1", "10.0.0.2", 1000, 53, 8.0)
+
+
+LONG = ipv4("10.0.0.1", "10.0.0.2", 17, udp(1000, 53, bytes(60)))
+TRUE, NOTHING = "10.0.0.1-10.0.0.2-1000-53-17", ""
+AS_ETHERNET = {  # link type, frame, and the flow that the three CICFlowMeter profiles make of it
+    "ethernet": (*LINKS["ethernet"], TRUE),
+    "raw": (*LINKS["raw"], TRUE),  # by accident: the frame read as an IPv4 header is one
+    "sll": (*LINKS["sll"], NOTHING),
+    "null": (*LINKS["null"], NOTHING),
+    "loop": (*LINKS["loop"], NOTHING),
+    "ppp with compressed header": (*LINKS["ppp with compressed header"], NOTHING),
+    "radiotap": (*LINKS["radiotap"], NOTHING),
+    "sll2": (*LINKS["sll2"], "2.0.0.0-0.1.0.0-0-0-0"),  # pieces of the header taken for addresses
+    "ppp, 60 bytes or more": (9, bytes.fromhex("ff030021") + LONG, "64.17.0.0-10.0.0.1-0-0-0"),
+}
+
+
+@pytest.mark.parametrize("profile", ["original", "paper", "corrected"])
+@pytest.mark.parametrize("name", AS_ETHERNET)
+def test_cicflowmeter_s_profiles_take_every_link_type_for_ethernet(tmp_path: Path, name: str, profile: str) -> None:
+    link, frame, flow_id = AS_ETHERNET[name]
+    meter = Meter(write_pcap(tmp_path / "c.pcap", [Record(T0, frame), Record(T0 + 1000, frame)], link=link), profile)
+    rows = [row["flow_id"] for batch in meter.batches() for row in batch.to_pylist()]
+    assert rows == ([flow_id] if flow_id else [])
+    assert meter.ledger.set_aside == ({} if flow_id else {"no_ipv4": 2})
 
 
 @pytest.mark.parametrize("name", ["ethernet", "sll", "radiotap"])
@@ -264,6 +290,25 @@ def test_frames_that_cannot_be_metered_are_in_the_ledger_by_reason(tmp_path: Pat
     assert meter.ledger.set_aside == {"not_ip": 1, "truncated": 1, "malformed": 1, "empty": 1}
     assert len(meter.ledger.sha256) == 64
     assert meter.ledger.size == (tmp_path / "c.pcap").stat().st_size
+
+
+FULL = Path("/dev/full")
+OPTIONS = Options("clean", 120.0, 5.0, 120.0, "inner", True)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_full_disk_is_not_reported_as_a_capture_that_cannot_be_read(tmp_path: Path, suffix: str) -> None:
+    capture = NamedCapture(write_pcap(tmp_path / "c.pcap", DIALOGUE * 200), "c.pcap")
+    with pytest.raises(OSError, match="No space left on device"):
+        meter_captures([capture], FULL, OPTIONS, suffix=suffix)
+
+
+def test_capture_that_cannot_be_opened_is_noted_in_its_ledger(tmp_path: Path) -> None:
+    captures = [NamedCapture(tmp_path / "missing.pcap", "missing.pcap"), NamedCapture(write_pcap(tmp_path / "c.pcap", DIALOGUE), "c.pcap")]
+    missing, sound = meter_captures(captures, tmp_path / "f.parquet", OPTIONS)
+    assert "cannot be read (No such file or directory)" in missing.fault
+    assert (missing.complete, sound.complete, sound.flows) == (False, True, 1)
 
 
 # --------------------------------------------------------------------------------------------------------------- the tool

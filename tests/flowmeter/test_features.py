@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from stages.flowmeter import capture as capture_module
 from stages.flowmeter import flows as flows_module
-from stages.flowmeter import kernels, profiles
+from stages.flowmeter import profiles
 from stages.flowmeter.flows import Meter, flows_from_capture
+from stages.flowmeter.kernels import layout
+from stages.flowmeter.kernels.columns import N_FEATURES
 from stages.flowmeter.ledger import REASONS
 from stages.flowmeter.rows import columns_of
 from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES
@@ -218,7 +220,7 @@ def test_looking_for_silent_flows_changes_no_feature(tmp_path: Path) -> None:
     path = write_pcap(tmp_path / "c.pcap", records)
     often = flows_from_capture(path, "clean").sort_by("flow_number")
     meter = Meter(path, "clean")
-    meter._sweep_when_due = lambda oldest_us, n: None  # type: ignore[method-assign]
+    meter._swept = lambda oldest_us, n: ()  # type: ignore[method-assign]
     never = pa.Table.from_batches(list(meter.batches())).sort_by("flow_number")
     assert often.equals(never)
 
@@ -242,13 +244,13 @@ def test_setting_flows_down_on_disk_changes_nothing(tmp_path: Path, profile: str
 
 
 def test_codes_of_kernels_profiles_and_ledger_agree() -> None:
-    assert (profiles.ORIGINAL, profiles.PAPER, profiles.CORRECTED, profiles.CLEAN) == (kernels.ORIGINAL, kernels.PAPER, kernels.CORRECTED, kernels.CLEAN)
+    assert (profiles.ORIGINAL, profiles.PAPER, profiles.CORRECTED, profiles.CLEAN) == (layout.ORIGINAL, layout.PAPER, layout.CORRECTED, layout.CLEAN)
     names = ["METERED", *(name.upper() for name, _ in REASONS[1:])]
     aliases = {"IMPOSSIBLE_TIME": "ABSURD_TIME"}
-    assert [getattr(kernels, aliases.get(name, name)) for name in names] == list(range(kernels.N_STATUS))
-    assert len(FEATURES + CORRECTED_EXTRAS) == kernels.N_FEATURES
-    assert kernels.KEY.itemsize == 64
-    assert kernels.FLOW.itemsize % 64 == 0
+    assert [getattr(layout, aliases.get(name, name)) for name in names] == list(range(layout.N_STATUS))
+    assert len(FEATURES + CORRECTED_EXTRAS) == N_FEATURES
+    assert layout.KEY.itemsize == 64
+    assert layout.FLOW.itemsize % 64 == 0
     assert len(columns_of(profiles.PROFILES["clean"])) == 13 + 76 + 10
 
 

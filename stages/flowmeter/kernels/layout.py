@@ -1,0 +1,217 @@
+"""What kernels and their callers agree on: structured arrays, and what numbers mean."""
+
+from __future__ import annotations
+
+import numpy as np
+
+FRAME = np.dtype([("time_us", "i8"), ("offset", "i8"), ("captured", "i4"), ("wire", "i4"), ("link", "i4"), ("fault", "i4")])
+
+PACKET = np.dtype(
+    [
+        ("time_us", "i8"),
+        ("src_hi", "i8"),
+        ("src_lo", "i8"),
+        ("dst_hi", "i8"),
+        ("dst_lo", "i8"),
+        ("hash", "i8"),
+        ("src_mac", "i8"),  # -1 without one
+        ("dst_mac", "i8"),
+        ("seq", "i8"),
+        ("ack", "i8"),
+        ("payload", "i4"),
+        ("header", "i4"),
+        ("src_port", "i4"),
+        ("dst_port", "i4"),
+        ("window", "i4"),
+        ("protocol", "i2"),
+        ("version", "i2"),
+        ("icmp_type", "i2"),
+        ("icmp_code", "i2"),
+        ("flags", "i2"),
+        ("status", "i2"),
+    ]
+)
+
+# what a flow is found by; 64 bytes, one cache line
+KEY = np.dtype(
+    [
+        ("a_hi", "i8"),
+        ("a_lo", "i8"),
+        ("b_hi", "i8"),
+        ("b_lo", "i8"),
+        ("a_port", "i4"),
+        ("b_port", "i4"),
+        ("protocol", "i2"),
+        ("version", "i2"),
+        ("body", "i4"),  # index of the flow's body; below 0: set down on disk, at -body - 1
+        ("order", "i8"),  # counts insertions into the table
+        ("tag", "i4"),  # the hash's bits that the table works with
+        ("state", "i2"),  # OPEN, FIN_ONE, FIN_BOTH, READY
+        ("reversed", "i2"),  # 1: the initiator is endpoint b
+    ]
+)
+
+# accumulators of one direction: three cache lines, the third only for packets with payload
+DIRECTION = np.dtype(
+    [
+        ("last", "i8"),
+        ("sum", "f8"),
+        ("mean", "f8"),
+        ("m2", "f8"),
+        ("min", "i4"),
+        ("max", "i4"),
+        ("header", "i8"),
+        ("header_min", "i4"),
+        ("data", "i4"),
+        ("next_seq", "i8"),
+        ("iat_sum", "f8"),
+        ("iat_mean", "f8"),
+        ("iat_m2", "f8"),
+        ("iat_min", "i8"),
+        ("iat_max", "i8"),
+        ("psh", "i4"),
+        ("urg", "i4"),
+        ("rst", "i4"),
+        ("fin", "i4"),
+        ("again", "i4"),
+        ("window", "i4"),
+        ("bulk_size", "i8"),
+        ("bulk_count", "i8"),
+        ("bulks", "i8"),
+        ("bulk_packets", "i8"),
+        ("bulk_bytes", "i8"),
+        ("bulk_us", "i8"),
+        ("unused", "i8", (2,)),
+    ]
+)
+BULK = np.dtype([("start", "i8"), ("last", "i8")])  # of the bulk that a direction is in, apart because packets of the other direction look too
+
+# a flow's accumulators: eleven cache lines, in the order in which packets touch them; three common ones first
+FLOW = np.dtype(
+    [
+        ("start", "i8"),
+        ("last", "i8"),
+        ("end_active", "i8"),
+        ("start_active", "i8"),
+        ("all_mean", "f8"),
+        ("all_m2", "f8"),
+        ("fwd_packets", "i4"),
+        ("bwd_packets", "i4"),
+        ("owner", "i4"),  # index of the flow's key, plus one; 0 when the place is free
+        ("segments", "i4"),  # head of the list of TCP segments seen by the connection, -1 without
+        ("iat_mean", "f8"),
+        ("iat_m2", "f8"),
+        ("iat_min", "i8"),
+        ("iat_max", "i8"),
+        ("fwd_bulk", BULK),
+        ("bwd_bulk", BULK),
+        ("fin", "i4"),
+        ("syn", "i4"),
+        ("rst", "i4"),
+        ("psh", "i4"),
+        ("ack", "i4"),
+        ("urg", "i4"),
+        ("cwr", "i4"),
+        ("ece", "i4"),
+        ("number", "i8"),
+        ("last_packet", "i8"),
+        ("subflows", "i8"),
+        ("first_payload", "i4"),
+        ("icmp_type", "i2"),
+        ("icmp_code", "i2"),
+        ("fwd", DIRECTION),
+        ("bwd", DIRECTION),
+        ("active_n", "i8"),
+        ("active_mean", "f8"),
+        ("active_m2", "f8"),
+        ("active_min", "i8"),
+        ("active_max", "i8"),
+        ("idle_n", "i8"),
+        ("idle_mean", "f8"),
+        ("idle_m2", "f8"),
+        ("idle_min", "i8"),
+        ("idle_max", "i8"),
+        ("connection_us", "i8"),  # of the earlier parts of the connection and the gaps between
+        ("first_packet", "i8"),
+        ("src_mac", "i8"),
+        ("dst_mac", "i8"),
+        ("segments_at", "i8"),  # where the segments of a flow on disk stand
+        ("segments_n", "i8"),
+    ]
+)
+
+FLOW_BYTES = FLOW.itemsize
+SEGMENT = np.dtype([("connection", "i4"), ("chain", "i4"), ("sibling", "i4"), ("rest", "i4"), ("seq_ack", "i8"), ("size_side", "i8")])
+FRAGMENT = np.dtype(
+    [
+        ("src_hi", "i8"),
+        ("src_lo", "i8"),
+        ("dst_hi", "i8"),
+        ("dst_lo", "i8"),
+        ("ident", "i8"),
+        ("protocol", "i4"),
+        ("src_port", "i4"),
+        ("dst_port", "i4"),
+        ("version", "i4"),
+    ]
+)
+
+# where a packet went; the names and meanings for people are in ledger.py
+METERED = 0
+NOT_IP = 1
+ARP = 2
+UNSUPPORTED_LINK = 3
+TRUNCATED = 4
+MALFORMED = 5
+LATER_FRAGMENT = 6
+ENCRYPTED = 7
+NOT_DATA = 8
+EMPTY = 9
+NO_IPV4 = 10
+REPEATED_FIN = 11
+ABSURD_TIME = 12
+N_STATUS = 13
+
+# how a walk over a block of capture bytes ended
+WALK_MORE = 0  # all complete records are walked
+WALK_FULL = 1  # no room for further frames
+WALK_SECTION = 2  # pcapng: a section header or an interface description, the caller reads it
+WALK_BAD_LENGTH = 3
+WALK_BAD_BLOCK = 4
+WALK_BAD_INTERFACE = 5
+
+# why meter_packets came back
+METER_DONE = 0
+METER_KEYS_FULL = 1
+METER_OUTPUT_FULL = 2
+METER_SEGMENTS_FULL = 3
+METER_ON_DISK = 4
+METER_BODIES_FULL = 5
+
+# counters of a flow table
+LIVE = 0
+PEAK = 1
+CREATED = 2
+ORDER = 3
+FREE_KEYS = 4
+FREE_BODIES = 5
+FINISHED = 6
+FREE_SEGMENTS = 7
+UNWRITTEN = 8
+WANTED_KEY = 9
+REASON = 10
+N_COUNTERS = 11
+
+# flow logic (rules.logic)
+ORIGINAL = 0
+PAPER = 1
+CORRECTED = 2
+CLEAN = 3
+
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
+OPEN, FIN_ONE, FIN_BOTH, READY = 0, 1, 2, 3
+TCP, UDP, ICMP, ICMPV6, SCTP = 6, 17, 1, 58, 132
+
+SECOND_US = 1_000_000
+MAX_RECORD = 262_144  # libpcap's largest snapshot length
+MAX_BLOCK = 16 * 1024 * 1024  # libpcap's largest pcapng block
