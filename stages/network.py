@@ -59,7 +59,11 @@ def train_network(features, truth, classes, splits, settings, depth, store, *, b
             bar.set_postfix_str(line)
             bar.update()
 
-        return {name: trainer.run(name, folds, store, told) for name, folds in splits.items()}
+        runs = {}
+        for name, folds in splits.items():
+            runs[name] = trainer.run(name, folds, store, told)
+            bar.update(settings.epochs * len(runs) - bar.n)  # epochs that an earlier run kept, or that patience saved
+        return runs
 
 
 def write_run(out: Path, runs, document) -> None:  # type: ignore[no-untyped-def]
@@ -73,8 +77,11 @@ def write_run(out: Path, runs, document) -> None:  # type: ignore[no-untyped-def
     network = network_from_weights(next(iter(runs.values())).weights, dropout=document["params"]["dropout"])
     with tables.replacing(out / "model.keras") as temporary:
         named = temporary.with_name(f"{temporary.name}.keras")  # Keras wants the suffix
-        network.save(named)
-        named.rename(temporary)
+        try:
+            network.save(named)
+            named.rename(temporary)
+        finally:
+            named.unlink(missing_ok=True)
     tables.write_json(document, out / "folds.json")
 
 
