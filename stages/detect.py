@@ -18,6 +18,7 @@ import yaml
 from stages.detecting.command_line import parse_arguments
 from stages.detecting.find_package import find_package
 from stages.detecting.stop import Stop
+from stages.plumbing.numba_start import load_numba_without_scipy
 from stages.plumbing.progress import progress_bar
 from stages.plumbing.registry import NoSuchModelError, fetch
 
@@ -36,6 +37,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     package = find_package(
         arguments.model, profile=arguments.profile, configurations=configured(), fetch=fetch, unknown=NoSuchModelError
     )
+    load_numba_without_scipy()
     import pyarrow as pa
 
     from stages.detecting.calibration_run import calibrate_on  # onnxruntime, numba: once the arguments are found good

@@ -16,6 +16,7 @@ from pathlib import Path
 from stages.flowmeter.ledger import Ledger, in_words, totals
 from stages.flowmeter.profiles import PROFILES
 from stages.flowmeter.several import NamedCapture, Options, captures_of_source, meter_captures
+from stages.plumbing.numba_start import load_numba_without_scipy
 from stages.plumbing.parallel import parallel_map
 from stages.plumbing.params import read_data, read_section
 from stages.plumbing.progress import progress_bar
@@ -58,6 +59,7 @@ def main() -> None:
     """Run the stage or the tool."""
     args = arguments()
     start = time.perf_counter()
+    load_numba_without_scipy()
     try:
         if args.source:
             data, options = read_data(captures=True), read_section("meter", Params)

@@ -11,7 +11,7 @@ from tests.imports import reached_files
 
 ROOT = Path(__file__).resolve().parents[1]
 DAG = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-CANNOT_CHANGE_RESULTS = ("tracking", "tracking_view", "tracked_model", "registry", "progress", "parallel", "errors", "greetings")
+CANNOT_CHANGE_RESULTS = ("tracking", "tracking_view", "tracked_model", "registry", "progress", "parallel", "errors", "greetings", "numba_start")
 EXEMPT = {Path(f"stages/plumbing/{name}.py") for name in CANNOT_CHANGE_RESULTS}
 
 

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed, parallel_config
-
 from stages.plumbing.progress import progress_bar
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
@@ -33,6 +31,8 @@ def parallel_map(function: Callable[[Any], Any], items: Sequence[Any], *, descri
     """
     if len(items) <= 1 or n_jobs == 1:
         return [function(item) for item in items]
+    from joblib import Parallel, delayed, parallel_config  # a tenth of a second, which a command with one capture need not wait for
+
     with _backend() as (backend, wrap), parallel_config(backend=backend):
         results = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(wrap(function))(item) for item in items)
         return list(progress_bar(results, total=len(items), unit="tasks", description=description))
