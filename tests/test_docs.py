@@ -95,9 +95,9 @@ def test_every_block_says_whether_it_is_commands_or_a_listing():
     assert commanding == [], "listings that hold commands: write ```sh, and nobody forgets to test them"
 
 
-@pytest.mark.parametrize(("place", "words"), [pytest.param(p, w, id=f"{p} {' '.join(w[:4])}") for p, w in commands()])
+@pytest.mark.parametrize(("place", "words"), [pytest.param(p, w, id=f"{p} {' '.join(w[:4])}") for p, w in commands() if w[0] != "git"])
 def test_a_shown_command_exists_with_its_options(place, words):
-    {"python": check_python, "dvc": check_dvc, "make": check_make, "mlflow": check_mlflow}.get(words[0], lambda words: None)(words)
+    {"python": check_python, "dvc": check_dvc, "make": check_make, "mlflow": check_mlflow}[words[0]](words)
 
 
 def check_python(words):

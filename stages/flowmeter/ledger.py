@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-# in the order of the status codes in kernels.py, a test compares them
+# in the order of the status codes in kernels/layout.py, a test compares them
 REASONS: tuple[tuple[str, str], ...] = (
     ("metered", "booked to a flow"),
     ("not_ip", "no IPv4 or IPv6 inside: LLDP, spanning tree, EAPOL, ..."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-ORIGINAL, PAPER, CORRECTED, CLEAN = 0, 1, 2, 3  # the same numbers as in kernels.py, a test compares them
+ORIGINAL, PAPER, CORRECTED, CLEAN = 0, 1, 2, 3  # the same numbers as in kernels/layout.py, a test compares them
 
 
 class Rules(NamedTuple):

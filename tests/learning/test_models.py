@@ -43,8 +43,10 @@ def test_scores_have_a_row_per_flow_and_a_column_per_class_and_sum_to_one(name):
 def test_inputs_are_not_written_to(name):
     X, y = problem()
     X = features_for(name, X, y)
+    before = X.copy(), y.copy()
     X.flags.writeable, y.flags.writeable = False, False
     fitted_scores(name, X, y, X, n_classes=3)
+    assert np.array_equal(X, before[0]) and np.array_equal(y, before[1])
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,5 +1,4 @@
 """Compile kernels, and keep their machine code between runs until any file of this folder changes."""
-# mypy: disable-error-code="assignment,attr-defined"
 
 from __future__ import annotations
 
