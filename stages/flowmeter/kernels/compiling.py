@@ -21,7 +21,7 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     kernel that it calls, in another file, must count too. So the stamp by which numba knows the file is replaced by one of all files.
     """
     compiled: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
-    if not config.DISABLE_JIT:
+    if not config.DISABLE_JIT:  # type: ignore[attr-defined]
         compiled._cache._cache_file._source_stamp = digest_of_kernels(Path(function.__code__.co_filename).parent)
     return compiled
 
