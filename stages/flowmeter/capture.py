@@ -16,7 +16,7 @@ import numpy as np
 import zstandard
 
 from stages.flowmeter.kernels import layout
-from stages.flowmeter.kernels.records import walk_pcap, walk_pcapng
+from stages.flowmeter.kernels.records import survey_frames, walk_pcap, walk_pcapng
 
 CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap")
 COMPRESSION_SUFFIXES = ("", ".gz", ".xz", ".zst")
@@ -187,6 +187,7 @@ class Block:
     data: np.ndarray
     frames: np.ndarray
     first_number: int
+    oldest_us: int  # the frames' earliest time stamp
 
 
 @dataclass
@@ -213,6 +214,7 @@ class Capture:
     check_times: bool = True
     with_digest: bool = True
     frames_per_block: int = FRAMES_PER_BLOCK
+    read_bytes: int = READ_BYTES
     packets: int = 0
     size: int = 0
     sha256: str = ""
@@ -257,7 +259,7 @@ class _Walk:
     def __init__(self, capture: Capture, source: _Unpacked | _Counted) -> None:
         self.capture = capture
         self.source = source
-        self.buffer = np.empty(2 * READ_BYTES, np.uint8)
+        self.buffer = np.empty(2 * capture.read_bytes, np.uint8)
         self.base = 0  # offset of buffer[0] in the capture
         self.at = 0
         self.end = 0
@@ -271,6 +273,11 @@ class _Walk:
         offset = self.base + (self.at if at is None else at)
         return CaptureFault(self.capture.name, problem, packet=self.capture.packets + 1, offset=offset)
 
+    def read_ahead(self) -> None:
+        """Read a piece of the capture when little is left of the last one."""
+        if self.end - self.at < 65536:
+            self.fill(self.capture.read_bytes)
+
     def fill(self, wanted: int) -> bool:
         """Have at least `wanted` bytes from `at` on; False when the capture ends before."""
         if self.end - self.at >= wanted:
@@ -278,7 +285,7 @@ class _Walk:
         self.move_to_front(wanted)
         view = self.buffer.data
         while self.end < wanted and not self.done:
-            size = self.source.readinto(view[self.end : min(len(view), self.end + READ_BYTES)])
+            size = self.source.readinto(view[self.end : min(len(view), self.end + self.capture.read_bytes)])
             self.end += size
             self.done = size == 0
         return self.end >= wanted
@@ -288,7 +295,7 @@ class _Walk:
         left = self.end - self.at
         old = self.buffer
         if wanted > len(old):
-            self.buffer = np.empty(wanted + READ_BYTES, np.uint8)
+            self.buffer = np.empty(wanted + self.capture.read_bytes, np.uint8)
         self.buffer[:left] = old[self.at : self.end].copy() if self.buffer is old else old[self.at : self.end]
         self.base += self.at
         self.at = 0
@@ -322,8 +329,7 @@ class _Walk:
         link = self.word(20) & 0xFFFF
         self.at += 24
         while True:
-            if self.end - self.at < 65536:
-                self.fill(min(len(self.buffer), READ_BYTES))
+            self.read_ahead()
             n, at, status = walk_pcap(self.buffer, self.at, self.end, big, ticks_per_us, link, layout.MAX_RECORD, self.room(), 0)
             yield from self.hand_out(n, at)
             if status == layout.WALK_BAD_LENGTH:
@@ -352,38 +358,31 @@ class _Walk:
 
     def hand_out(self, n: int, at: int) -> Iterator[Block]:
         """Yield walked frames, up to the first with an impossible time."""
-        frames = self.frames[:n]
-        bad = -1
-        if self.capture.check_times and n:
-            frames["fault"] |= frames["time_us"] > LATEST_US
-            if frames["fault"].any() and not self.capture.keep_going:
-                bad = int(frames["fault"].argmax())
-                frames = frames[:bad]
-        if len(frames):
-            first = self.capture.packets + 1
-            self.capture.packets += len(frames)
-            self.note_links(frames)
-            yield Block(self.buffer, frames, first)
-        if bad >= 0:
-            time_us = int(self.frames[bad]["time_us"])
-            raise self.fault(f"impossible time stamp ({time_us} µs since 1970); skip such packets with --keep-going", int(self.frames[bad]["offset"]))
+        if n:
+            capture = self.capture
+            latest_us = LATEST_US if capture.check_times else layout.NEVER
+            good, oldest_us, link = survey_frames(self.frames, n, latest_us, capture.check_times and not capture.keep_going)
+            if good:
+                first = capture.packets + 1
+                capture.packets += good
+                self.note_links(self.frames[:good], link)
+                yield Block(self.buffer, self.frames[:good], first, oldest_us)
+            if good < n:
+                time_us = int(self.frames[good]["time_us"])
+                raise self.fault(
+                    f"impossible time stamp ({time_us} µs since 1970); skip such packets with --keep-going", int(self.frames[good]["offset"])
+                )
         self.at = at
 
-    def note_links(self, frames: np.ndarray) -> None:
-        """Count packets by link type."""
-        links = frames["link"]
-        if (links == links[0]).all():
-            link = int(links[0])
-            self.capture.links[link] = self.capture.links.get(link, 0) + len(frames)
-            return
-        for link, count in zip(*np.unique(links, return_counts=True), strict=True):
-            self.capture.links[int(link)] = self.capture.links.get(int(link), 0) + int(count)
+    def note_links(self, frames: np.ndarray, link: int) -> None:
+        """Count packets by link type. link: that of all frames, -1 when they differ."""
+        for one, n in zip(*np.unique(frames["link"], return_counts=True), strict=True) if link < 0 else [(link, len(frames))]:
+            self.capture.links[int(one)] = self.capture.links.get(int(one), 0) + int(n)
 
     def walk_pcapng(self) -> Iterator[Block]:
         """Frames of a pcapng capture."""
         while True:
-            if self.end - self.at < 65536:
-                self.fill(min(len(self.buffer), READ_BYTES))
+            self.read_ahead()
             n, at, status = walk_pcapng(self.buffer, self.at, self.end, self.big, self.interfaces, len(self.interfaces), self.room(), 0)
             yield from self.hand_out(n, at)
             if status == layout.WALK_SECTION:

@@ -11,16 +11,18 @@ import pyarrow as pa
 
 from stages.flowmeter import capture as capture_module
 from stages.flowmeter.ahead import Ahead, usable_cores
-from stages.flowmeter.capture import LINK_NAMES, Block, Capture, CaptureFault
+from stages.flowmeter.capture import FRAMES_PER_BLOCK, LINK_NAMES, READ_BYTES, Block, Capture, CaptureFault
 from stages.flowmeter.kernels import layout
 from stages.flowmeter.kernels.decoding import decode_frames
+from stages.flowmeter.kernels.moving import packets_of
 from stages.flowmeter.ledger import Ledger
 from stages.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
 from stages.flowmeter.rows import RowBuilder, schema_of
-from stages.flowmeter.table import FlowTable, Over
+from stages.flowmeter.table import OUTPUT_FLOWS, FlowTable, Over
 
 N_FRAGMENTS = 1024
 BATCH_ROWS = 16_384
+AHEAD_SCALE = 4  # pieces that go from thread to thread are larger: fewer hand-overs count for more than a core's own cache
 READ_AHEAD = 4  # blocks
 OVER_AHEAD = 16  # lots of flows that are over and wait for their rows to be made
 BATCHES_AHEAD = 2  # batches of rows that wait to be written
@@ -102,13 +104,17 @@ class Meter:
         )
         self.name = name or ("stdin" if str(path) == "-" else Path(path).name)
         self.keep_going = keep_going
-        self.capture = Capture(path, name=str(path), keep_going=keep_going, check_times=self.rules.logic == CLEAN, with_digest=with_digest)
+        self.threads = threads or _threads_for(path)
+        larger = AHEAD_SCALE if self.threads > 1 else 1
+        self.capture = Capture(
+            path, name=str(path), keep_going=keep_going, check_times=self.rules.logic == CLEAN, with_digest=with_digest,
+            frames_per_block=larger * FRAMES_PER_BLOCK, read_bytes=larger * READ_BYTES,
+        )  # fmt: skip
         self.ledger = Ledger(self.name, profile)
         self.rows_wanted = rows_wanted
-        self.threads = threads or _threads_for(path)
         self.prompt = prompt
         self.builder = RowBuilder(self.name, self.profile, rows=BATCH_ROWS)
-        self.table = FlowTable(self.rules)
+        self.table = FlowTable(self.rules, output_flows=larger * OUTPUT_FLOWS)
         self.decoder = Decoder(self.rules)
         self.flows_in_memory = FLOWS_IN_MEMORY
         self._swept_at = -(1 << 62)
@@ -170,7 +176,7 @@ class Meter:
             for i, block in enumerate(self.capture.blocks()):
                 packets = ring[i % len(ring)]
                 n = self.decoder.decode(block, packets)
-                yield Decoded(block, packets, n, block.first_number, int(block.frames["time_us"].min()))
+                yield Decoded(block, packets, n, block.first_number, block.oldest_us)
         except CaptureFault as fault:
             self._fault = fault.with_traceback(None)  # the traceback would keep the buffers alive
 
@@ -187,7 +193,7 @@ class Meter:
         """Note flows that are over in the ledger."""
         for keys, flows in lots:
             self.ledger.flows += len(flows)
-            self.ledger.packets_in_written_flows += int(flows["fwd_packets"].sum() + flows["bwd_packets"].sum())
+            self.ledger.packets_in_written_flows += packets_of(flows)
             if self.rows_wanted:
                 yield keys, flows
 

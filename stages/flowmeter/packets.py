@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from stages.flowmeter.flows import Meter
 from stages.flowmeter.kernels.describing import N_VIEWS, describe_frames
+from stages.flowmeter.kernels.layout import PACKET
 from stages.flowmeter.rows import wrapped
 
 # the columns behind flow_number are written by describe_frames, in this order
@@ -76,10 +77,11 @@ def packet_batches(
         path, profile, keep_going=keep_going, with_digest=False, rows_wanted=False, flow_timeout_s=flow_timeout_s,
         activity_timeout_s=activity_timeout_s, idle_timeout_s=idle_timeout_s, tunnels=tunnels,
     )  # fmt: skip
+    scratch = np.zeros(1, PACKET)
     for block, booked in meter.booked_blocks():
         n = len(block.frames)
         views = np.empty((N_VIEWS, n), np.int64)
-        describe_frames(block.data, block.frames, n, views)
+        describe_frames(block.data, block.frames, n, scratch, views)
         numbers = np.arange(block.first_number, block.first_number + n, dtype=np.int64)
         columns = [numbers, block.frames["time_us"].copy(), booked[:n].copy(), *views]
         arrays = [wrapped(values.astype(kind.to_pandas_dtype())) for values, (_, kind) in zip(columns, PACKET_COLUMNS, strict=True)]

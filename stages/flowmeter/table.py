@@ -2,101 +2,29 @@
 
 from __future__ import annotations
 
-import mmap
-import os
-import tempfile
 from collections.abc import Iterator
-from typing import IO
 
 import numpy as np
 
 from stages.flowmeter.kernels import layout
 from stages.flowmeter.kernels.finding import refill_slots
 from stages.flowmeter.kernels.metering import meter_packets
-from stages.flowmeter.kernels.moving import gather_flows, live_keys, move_out, old_keys, read_flows, release_keys, silent_keys
-from stages.flowmeter.kernels.segments import count_segments, rehash_segments, reload_segments, unload_segments
-from stages.flowmeter.kernels.text import java_hashes
+from stages.flowmeter.kernels.moving import gather_flows, live_places, move_out, old_places, release_places, silent_places, sort_words_of
+from stages.flowmeter.kernels.segments import count_segments, rehash_segments, unload_segments
+from stages.flowmeter.kernels.text import FLOW_ID_BYTES
+from stages.flowmeter.memory import Disk, Growing
 from stages.flowmeter.profiles import CLEAN, CORRECTED, Rules
 
 OUTPUT_FLOWS = 512  # they stay in the second-level cache until their rows are made
 Over = tuple[np.ndarray, np.ndarray]  # keys and flows that are over, structured arrays of the same length
 
 
-class Growing:
-    """A structured array that grows without being copied: the system moves its pages (mremap), not its bytes."""
-
-    def __init__(self, dtype: np.dtype, length: int) -> None:
-        self._dtype = dtype
-        self._memory = mmap.mmap(-1, _pages(dtype.itemsize * length), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self.array: np.ndarray = self._view(length)
-
-    def _view(self, length: int) -> np.ndarray:
-        """The memory as an array."""
-        if len(self._memory) >= 1 << 22 and hasattr(mmap, "MADV_HUGEPAGE"):
-            self._memory.madvise(mmap.MADV_HUGEPAGE)  # flows are met in no order: small pages would cost a table walk each
-        return np.frombuffer(self._memory, self._dtype, length)
-
-    def grow(self, length: int) -> np.ndarray:
-        """The array, longer; no other view of it may be alive."""
-        del self.array
-        self._memory.resize(_pages(self._dtype.itemsize * length))
-        self.array = self._view(length)
-        return self.array
-
-
-def _pages(size: int) -> int:
-    """Size rounded up to whole pages."""
-    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
-
-
-class Disk:
-    """Two nameless temporary files: flows that are not needed soon, and the TCP segments that they have seen."""
-
-    def __init__(self) -> None:
-        self._flows: IO[bytes] | None = None
-        self._pairs: IO[bytes] | None = None
-        self.flows_used = 0
-        self.pairs_used = 0
-
-    def store(self, flows: np.ndarray) -> None:
-        """Write flows behind the others."""
-        if self._flows is None:
-            self._flows = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the table
-        _write_all(self._flows, flows.view(np.uint8).data)
-        self.flows_used += len(flows)
-
-    def load(self, places: np.ndarray) -> np.ndarray:
-        """Read flows."""
-        flows = np.empty(len(places), layout.FLOW)
-        if len(places) and read_flows(self._flows.fileno(), places, flows) < len(places):  # type: ignore[union-attr]
-            raise OSError("a temporary file of flows cannot be read back")
-        return flows
-
-    def store_pairs(self, pairs: np.ndarray) -> None:
-        """Write pairs of numbers behind the others."""
-        if self._pairs is None:
-            self._pairs = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the table
-        _write_all(self._pairs, pairs.view(np.uint8).data)
-        self.pairs_used += len(pairs)
-
-    def load_pairs(self, first: int, n: int) -> np.ndarray:
-        """Read n pairs."""
-        data = os.pread(self._pairs.fileno(), 16 * n, 16 * first) if self._pairs is not None else b""
-        return np.frombuffer(data, np.int64).reshape(n, 2)
-
-
-def _write_all(file: IO[bytes], data: memoryview) -> None:
-    """Append bytes to an unbuffered file, which may take them in parts."""
-    data = data.cast("B") if data.ndim != 1 else data
-    while len(data):
-        data = data[file.write(data) :]
-
-
 class FlowTable:
     """Live flows of one capture, and those that are over until they are taken."""
 
-    def __init__(self, rules: Rules, *, flows: int = 1024) -> None:
+    def __init__(self, rules: Rules, *, flows: int = 1024, output_flows: int = OUTPUT_FLOWS) -> None:
         self.rules = rules
+        self.output_flows = output_flows
         self._over: list[Over] = []
         self.disk = Disk()
         self.counters = np.zeros(layout.N_COUNTERS, np.int64)
@@ -106,57 +34,61 @@ class FlowTable:
         self.body_memory = Growing(layout.FLOW, flows)
         self.keys = self.key_memory.array
         self.bodies = self.body_memory.array
+        self.due = np.full(flows, layout.NEVER, np.int64)
         self.blank = np.zeros(1, layout.FLOW)
-        self.free_keys = np.arange(flows, dtype=np.int32)[::-1].copy()
-        self.free_bodies = self.free_keys.copy()
-        self.counters[layout.FREE_KEYS] = flows
-        self.counters[layout.FREE_BODIES] = flows
-        self.finished = np.empty(OUTPUT_FLOWS, layout.FLOW)
-        self.finished_keys = np.empty(OUTPUT_FLOWS, layout.KEY)
+        self.free_places = np.arange(flows, dtype=np.int32)[::-1].copy()
+        self.counters[layout.FREE_PLACES] = flows
+        self.finished = np.empty(self.output_flows, layout.FLOW)
+        self.finished_keys = np.empty(self.output_flows, layout.KEY)
         pool = 1024 if rules.logic == CORRECTED else 1
         self.segments = np.zeros(pool, layout.SEGMENT)
         self.buckets = np.full(pool, -1, np.int32)
         self.free_segments = np.arange(pool, dtype=np.int32)[::-1].copy()
         self.counters[layout.FREE_SEGMENTS] = pool
+        self.heads = np.empty(self.output_flows, np.int32)
+        self.text = np.empty(FLOW_ID_BYTES, np.uint8)
 
     def meter(self, packets: np.ndarray, n_packets: int, number: int, booked: np.ndarray) -> None:
-        """Book packets; `number` is the first one's in the capture, `booked` receives each one's flow number."""
+        """Book packets; `number` is the first one's in the capture, `booked` receives each one's flow number.
+
+        Raises
+        ------
+        OSError
+            When a flow on disk cannot be read back.
+        """
+        make_room = {
+            layout.METER_PLACES_FULL: self.grow_places,
+            layout.METER_SLOTS_FULL: self.grow_slots,
+            layout.METER_OUTPUT_FULL: self.flush,
+            layout.METER_SEGMENTS_FULL: self.grow_segments,
+            layout.METER_UNREADABLE: self.disk.complain,
+        }
         first = 0
         while True:
             first = meter_packets(
-                packets, first, n_packets, number, self.rules, self.slots, self.keys, self.bodies, self.blank, self.free_keys, self.free_bodies,
-                self.counters, self.finished, self.finished_keys, self.buckets, self.segments, self.free_segments, self.counts, booked,
+                packets, first, n_packets, number, self.rules, self.slots, self.keys, self.bodies, self.due, self.blank, self.free_places,
+                self.counters, self.finished, self.finished_keys, self.buckets, self.segments, self.free_segments, self.disk.view,
+                self.counts, booked,
             )  # fmt: skip
-            reason = self.counters[layout.REASON]
+            reason = int(self.counters[layout.REASON])
             if reason == layout.METER_DONE:
                 return
-            if reason == layout.METER_KEYS_FULL:
-                self.grow_keys()
-            elif reason == layout.METER_BODIES_FULL:
-                self.grow_bodies()
-            elif reason == layout.METER_OUTPUT_FULL:
-                self.flush()
-            elif reason == layout.METER_SEGMENTS_FULL:
-                self.grow_segments()
-            elif reason == layout.METER_ON_DISK:
-                self.take_up(int(self.counters[layout.WANTED_KEY]))
+            make_room[reason]()
 
-    def grow_keys(self) -> None:
-        """Double the room for keys, and with it the hash table."""
+    def grow_places(self) -> None:
+        """Double the room for flows in memory."""
         old = len(self.keys)
-        del self.keys  # nothing may point into memory that is about to move
+        del self.keys, self.bodies  # nothing may point into memory that is about to move
         self.keys = self.key_memory.grow(2 * old)
-        self.free_keys = self._more_free(self.free_keys, layout.FREE_KEYS, old)
+        self.bodies = self.body_memory.grow(2 * old)
+        self.due = np.concatenate([self.due, np.full(old, layout.NEVER, np.int64)])
+        self.free_places = self._more_free(self.free_places, layout.FREE_PLACES, old)
+
+    def grow_slots(self) -> None:
+        """Double the hash table."""
         slots = np.zeros(2 * len(self.slots), np.int64)
         refill_slots(slots, self.slots)
         self.slots = slots
-
-    def grow_bodies(self) -> None:
-        """Double the room for flows in memory."""
-        old = len(self.bodies)
-        del self.bodies
-        self.bodies = self.body_memory.grow(2 * old)
-        self.free_bodies = self._more_free(self.free_bodies, layout.FREE_BODIES, old)
 
     def _more_free(self, free: np.ndarray, counter: int, old: int) -> np.ndarray:
         """A stack of free indexes twice as large, the new ones on top of what is left."""
@@ -168,6 +100,11 @@ class FlowTable:
         return larger
 
     def grow_segments(self) -> None:
+        """Make room for as many remembered TCP segments as are wanted."""
+        while self.counters[layout.FREE_SEGMENTS] < self.counters[layout.WANTED_SEGMENTS]:
+            self._double_segments()
+
+    def _double_segments(self) -> None:
         """Double the room for remembered TCP segments."""
         old = len(self.segments)
         in_use = np.zeros(2 * old, np.bool_)
@@ -183,8 +120,8 @@ class FlowTable:
         n = int(self.counters[layout.FINISHED])
         if n:
             self._over.append((self.finished_keys[:n], self.finished[:n]))
-            self.finished = np.empty(OUTPUT_FLOWS, layout.FLOW)
-            self.finished_keys = np.empty(OUTPUT_FLOWS, layout.KEY)
+            self.finished = np.empty(self.output_flows, layout.FLOW)
+            self.finished_keys = np.empty(self.output_flows, layout.KEY)
         self.counters[layout.FINISHED] = 0
 
     def taken(self) -> list[Over]:
@@ -199,52 +136,41 @@ class FlowTable:
         """
         live = int(self.counters[layout.LIVE])
         silent, numbers = np.empty(live, np.int64), np.empty(live, np.int64)
-        n = silent_keys(self.bodies, watermark_us, self.rules.idle_us, silent, numbers)
+        n = silent_places(self.due, self.bodies, watermark_us, self.rules.idle_us, silent, numbers)
         silent = silent[:n][np.argsort(numbers[:n])]
         yield from self._hand_out_in_order(silent)
-        release_keys(self.slots, self.keys, silent, self.bodies, self.free_keys, self.free_bodies, self.counters)
+        release_places(self.slots, self.keys, silent, self.due, self.free_places, self.counters)
 
     def set_down(self, watermark_us: int) -> None:
         """Move flows whose timeout passed before a time from memory to disk; only their own next packet or the end needs them.
 
         In the CICFlowMeter profiles no flow ends by silence, so they would fill the memory. Nothing else changes.
         """
-        old = np.empty(int(self.counters[layout.LIVE]), np.int64)
-        n = old_keys(self.bodies, watermark_us, self.rules.flow_us, old)
-        for first in range(0, n, OUTPUT_FLOWS):
-            indexes = old[first : min(n, first + OUTPUT_FLOWS)]
+        old = np.empty(self.flows_in_memory(), np.int64)
+        n = old_places(self.due, watermark_us, self.rules.flow_us, old)
+        for first in range(0, n, self.output_flows):
+            places = old[first : min(n, first + self.output_flows)]
             if self.rules.logic == CORRECTED:
-                self._set_down_segments(self.keys["body"][indexes])
-            flows = np.empty(len(indexes), layout.FLOW)
-            move_out(self.keys, self.bodies, indexes, flows, self.disk.flows_used, self.free_bodies, self.counters)
-            self.disk.store(flows)
+                self._set_down_segments(places)
+            records, words = np.empty(len(places), layout.RECORD), np.empty(len(places), np.int64)
+            first_on_disk = self.disk.used[layout.RECORDS]
+            move_out(
+                self.slots, self.keys, self.bodies, self.due, places, first_on_disk, records, words, self.text, self.free_places, self.counters
+            )
+            self.disk.append(layout.RECORDS, records)
+            self.disk.append(layout.SORT_WORDS, words)
 
     def _set_down_segments(self, places: np.ndarray) -> None:
         """Move the TCP segments that some flows have seen to disk."""
-        pairs = np.empty((count_segments(self.bodies, places, self.segments), 2), np.int64)
+        pairs = np.empty((count_segments(self.bodies, places, self.heads, self.buckets, self.segments), 2), np.int64)
         unload_segments(
-            self.bodies, places, pairs, self.disk.pairs_used, self.buckets, self.segments, self.free_segments, self.counters
+            self.bodies, places, pairs, self.disk.used[layout.PAIRS], self.buckets, self.segments, self.free_segments, self.counters
         )
-        self.disk.store_pairs(pairs)
-
-    def take_up(self, index: int) -> None:
-        """Bring a flow back from disk."""
-        if self.counters[layout.FREE_BODIES] == 0:
-            self.grow_bodies()
-        flow = self.disk.load(np.array([-1 - int(self.keys["body"][index])]))[0]
-        self.counters[layout.FREE_BODIES] -= 1
-        place = int(self.free_bodies[self.counters[layout.FREE_BODIES]])
-        self.bodies[place] = flow
-        self.keys["body"][index] = place
-        if self.rules.logic == CORRECTED:
-            pairs = self.disk.load_pairs(int(flow["segments_at"]), int(flow["segments_n"]))
-            while self.counters[layout.FREE_SEGMENTS] < len(pairs):
-                self.grow_segments()
-            reload_segments(self.bodies[place], index, pairs, self.buckets, self.segments, self.free_segments, self.counters)
+        self.disk.append(layout.PAIRS, pairs)
 
     def flows_in_memory(self) -> int:
         """How many flows are in memory."""
-        return len(self.bodies) - int(self.counters[layout.FREE_BODIES])
+        return len(self.keys) - int(self.counters[layout.FREE_PLACES])
 
     def finish(self) -> Iterator[Over]:
         """Yield all flows that are left: in creation order, or as Java's HashMap would list them."""
@@ -256,27 +182,26 @@ class FlowTable:
         del self.slots, self.segments, self.buckets, self.disk
 
     def _final_order(self) -> np.ndarray:
-        """Keys of the flows left at the end, in the order of the rows."""
-        live = np.empty(int(self.counters[layout.LIVE]), np.int64)
-        live_keys(self.slots, live)
-        order = self.keys["order"][live]
-        if self.rules.logic == CLEAN:
-            return live[np.argsort(order)]
-        hashes = np.zeros(len(live), np.int64)
-        java_hashes(self.keys, live, hashes)
+        """Places of the flows left at the end, in the order of the rows; -1 - place for those on disk. Empties the hash table."""
+        if self.counters[layout.ORDER] > 1 << layout.ORDER_BITS:
+            raise OverflowError(f"the capture has more than {1 << layout.ORDER_BITS:,} flows; split it, e.g. with editcap")
+        places = np.empty(int(self.counters[layout.LIVE]), np.int32)
+        live_places(self.slots, places)
+        self.slots = np.zeros(1, np.int64)
         capacity = 16
         while self.counters[layout.PEAK] > 0.75 * capacity:
             capacity *= 2
-        return live[np.lexsort((order, hashes & (capacity - 1)))]
+        words = np.empty(len(places), np.int64)
+        sort_words_of(places, self.keys, self.disk.sort_words(), 1 if self.rules.logic == CLEAN else capacity, self.text, words)
+        return places[np.argsort(words)]
 
-    def _hand_out_in_order(self, indexes: np.ndarray) -> Iterator[Over]:
+    def _hand_out_in_order(self, places: np.ndarray) -> Iterator[Over]:
         """Yield flows in the given order, behind those that were over before."""
         self.flush()
         yield from self.taken()
-        for first in range(0, len(indexes), OUTPUT_FLOWS):
-            chosen = indexes[first : first + OUTPUT_FLOWS]
-            places = self.keys["body"][chosen].astype(np.int64)
-            from_disk = self.disk.load(-1 - places[places < 0])
-            gather_flows(self.keys, self.bodies, chosen, from_disk, self.rules.logic, self.finished, self.finished_keys, self.counters)
+        for first in range(0, len(places), self.output_flows):
+            chosen = places[first : first + self.output_flows]
+            records = self.disk.flows(-1 - chosen[chosen < 0])
+            gather_flows(self.keys, self.bodies, chosen, records, self.rules.logic, self.finished, self.finished_keys, self.counters)
             self.flush()
             yield from self.taken()

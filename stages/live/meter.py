@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from stages.flowmeter.capture import READ_BYTES, Block, Capture, _Counted, _new_inflater, _Unpacked, _Walk
+from stages.flowmeter.capture import Block, Capture, _Counted, _new_inflater, _Unpacked, _Walk
 from stages.flowmeter.flows import Meter
 
 LOOK_S = 0.2  # how often a reader that waits for packets looks whether it shall stop
@@ -21,9 +21,8 @@ LOOK_S = 0.2  # how often a reader that waits for packets looks whether it shall
 class _PromptWalk(_Walk):
     """Walks over what is there; reads more only when no whole record is left."""
 
-    def fill(self, wanted: int) -> bool:
-        """As usual, but reading ahead, which asks for READ_BYTES, would wait for that much."""
-        return self.end - self.at >= wanted if wanted == READ_BYTES else super().fill(wanted)
+    def read_ahead(self) -> None:
+        """Not here: it would wait for as much as it asks for."""
 
 
 class Arriving:

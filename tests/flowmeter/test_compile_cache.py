@@ -35,7 +35,7 @@ def test_a_change_in_a_called_kernel_s_file_discards_the_machine_code_of_its_cal
     bucket, hits = run(tmp_path)
     assert hits == 0
     assert run(tmp_path) == (bucket, 1)
-    path = copy / "finding.py"
+    path = copy / "hashing.py"
     text = path.read_text(encoding="utf-8")
     assert "x >> 29" in text
     path.write_text(text.replace("x >> 29", "x >> 30"), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,7 @@ from stages.flowmeter.kernels.columns import N_FEATURES
 from stages.flowmeter.ledger import REASONS
 from stages.flowmeter.rows import columns_of
 from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES
+from stages.flowmeter.table import FlowTable, Over
 from stages.flowmeter.writing import java_double, microsecond_time, twelve_hour_time
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, icmp, ipv4, tcp, udp, write_pcap
 
@@ -225,6 +227,30 @@ def test_looking_for_silent_flows_changes_no_feature(tmp_path: Path) -> None:
     assert often.equals(never)
 
 
+def test_flows_found_silent_are_those_that_are_even_when_time_runs_backwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    times = T0 + np.arange(20_000) * 50_000 - random.integers(0, 200_000_000, 20_000) * (random.random(20_000) < 0.3)
+    hosts = random.integers(0, 400, 20_000) + np.arange(20_000) // 4_000 * 200
+    records = [Record(int(t), ethernet(ipv4(f"10.1.{h // 250}.{h % 250}", B, 17, udp(5, 53)))) for t, h in zip(times, hosts, strict=True)]
+    monkeypatch.setattr(capture_module, "STEP_PACKETS", 300)
+    meter = Meter(write_pcap(tmp_path / "c.pcap", records), "clean")
+    table, ended = meter.table, []
+
+    def expire(watermark_us: int) -> list[Over]:
+        live = table.bodies[table.due != layout.NEVER]
+        silent = live["number"][watermark_us - live["last"] > 120_000_000]
+        table.flush()
+        over_before = table.taken()
+        lots = list(FlowTable.expire(table, watermark_us))
+        ended.append([int(number) for _, flows in lots for number in flows["number"]])
+        assert ended[-1] == sorted(silent.tolist())
+        return over_before + lots
+
+    monkeypatch.setattr(table, "expire", expire)
+    assert sum(batch.num_rows for batch in meter.batches()) > 1_000
+    assert sum(len(numbers) > 0 for numbers in ended) > 10
+
+
 @pytest.mark.parametrize("profile", ["original", "paper", "corrected"])
 def test_setting_flows_down_on_disk_changes_nothing(tmp_path: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     records = []
@@ -237,10 +263,17 @@ def test_setting_flows_down_on_disk_changes_nothing(tmp_path: Path, profile: str
     monkeypatch.setattr(capture_module, "STEP_PACKETS", 500)
     monkeypatch.setattr(flows_module, "FLOWS_IN_MEMORY", 10)
     meter = Meter(path, profile)
-    set_down = []
-    monkeypatch.setattr(meter.table, "take_up", lambda index, take_up=meter.table.take_up: set_down.append(index) or take_up(index))
+    table, seen = meter.table, {}
+
+    def final_order() -> np.ndarray:
+        places = FlowTable._final_order(table)
+        seen.update(set_down=table.disk.used[layout.RECORDS], still_there=int((places < 0).sum()))
+        return places
+
+    monkeypatch.setattr(table, "_final_order", final_order)
     assert pa.Table.from_batches(list(meter.batches())).equals(usual)
-    assert len(set_down) > 100
+    assert seen["still_there"] > 100
+    assert seen["set_down"] - seen["still_there"] > 100  # these came back
 
 
 def test_codes_of_kernels_profiles_and_ledger_agree() -> None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from stages.flowmeter.kernels.accumulating import start_flow
 from stages.flowmeter.kernels.compiling import kernel
 from stages.flowmeter.kernels.finding import free_slot
-from stages.flowmeter.kernels.layout import CLEAN, CORRECTED, CREATED, FINISHED, FREE_BODIES, FREE_KEYS, LIVE, OPEN, ORDER, UNWRITTEN
+from stages.flowmeter.kernels.layout import CLEAN, CORRECTED, CREATED, FINISHED, FREE_PLACES, LIVE, NEVER, OPEN, ORDER, UNWRITTEN
 
 
 @kernel
-def release_flow(slots, slot, keys, key_index, bodies, free_keys, free_bodies, counters):
+def free_place(place, due, free_places, counters):
+    """Give a place in memory back."""
+    due[place] = NEVER
+    free_places[counters[FREE_PLACES]] = place
+    counters[FREE_PLACES] += 1
+
+
+@kernel
+def release_flow(slots, slot, place, due, free_places, counters):
     """Take a flow out of the table."""
-    body = keys[key_index]["body"]
-    bodies[body]["owner"] = 0
     free_slot(slots, slot)
-    free_keys[counters[FREE_KEYS]] = key_index
-    counters[FREE_KEYS] += 1
-    free_bodies[counters[FREE_BODIES]] = body
-    counters[FREE_BODIES] += 1
+    free_place(place, due, free_places, counters)
     counters[LIVE] -= 1
 
 
@@ -56,10 +59,12 @@ def enter_key(key, packet, swapped):
 
 
 @kernel
-def renew_flow(flow, key, index, packet, forward, from_initiator, is_reversed, rules, number, blank, bodies, counters):
+def renew_flow(place, keys, bodies, due, packet, forward, from_initiator, is_reversed, rules, number, blank, counters):
     """Begin a new flow in the place of one that has been handed out; the table's order sees a new entry."""
-    bodies[key["body"]] = blank[0]
-    flow["owner"] = index + 1
+    bodies[place] = blank[0]
+    due[place] = packet["time_us"]
+    flow = bodies[place]
+    key = keys[place]
     key["order"] = counters[ORDER]
     counters[ORDER] += 1
     flow["number"] = counters[CREATED]

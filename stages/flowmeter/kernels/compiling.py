@@ -11,7 +11,9 @@ from typing import Any
 from numba import config, njit
 
 # nogil: reading, decoding, metering and writing run in threads; numpy errors: x/0 is inf or nan, as in Java; no fastmath, sums must match bit for bit
-kernel = njit(nogil=True, error_model="numpy")
+# no counting of references to arrays, an eighth to a fifth of the time: a kernel cannot allocate, its callers hand it what it needs
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+kernel = njit(**OPTIONS)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,7 +22,7 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     numba discards what it kept when the file of this very function changes. Here the function's own file is not enough: a change in a
     kernel that it calls, in another file, must count too. So the stamp by which numba knows the file is replaced by one of all files.
     """
-    compiled: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
+    compiled: Any = njit(cache=True, **OPTIONS)(function)
     if not config.DISABLE_JIT:  # type: ignore[attr-defined]
         compiled._cache._cache_file._source_stamp = digest_of_kernels(Path(function.__code__.co_filename).parent)
     return compiled

@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.flowmeter.kernels.cicflowmeter import decode_as_cicflowmeter
 from stages.flowmeter.kernels.compiling import entry, kernel
-from stages.flowmeter.kernels.finding import symmetric_hash
+from stages.flowmeter.kernels.hashing import symmetric_hash
 from stages.flowmeter.kernels.headers import clear_packet, read_ipv4, read_ipv6, read_ports, read_tcp, read_transport, recall_fragment, remember_fragment
 from stages.flowmeter.kernels.layout import ABSURD_TIME, CORRECTED, MALFORMED, METERED, TCP, UDP
 from stages.flowmeter.kernels.links import gre_payload, ip_type, link_payload, to_ip

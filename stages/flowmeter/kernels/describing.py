@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.flowmeter.kernels.compiling import entry, kernel
 from stages.flowmeter.kernels.headers import clear_packet, read_ipv4
-from stages.flowmeter.kernels.layout import ICMP, METERED, PACKET, SCTP, TCP, UDP
+from stages.flowmeter.kernels.layout import ICMP, METERED, SCTP, TCP, UDP
 from stages.flowmeter.kernels.links import link_payload, to_ip
 from stages.flowmeter.kernels.reading import be16, be32, be48
 
@@ -14,13 +14,13 @@ N_VIEWS = 19  # columns of packets.py that describe_frames writes
 
 
 @entry
-def describe_frames(data, frames, n_frames, views):
+def describe_frames(data, frames, n_frames, scratch, views):
     """What a frame says at the link layer and above, whatever a profile makes of it.
 
+    scratch : (1,) PACKET — overwritten.
     views : (N_VIEWS, >= n_frames) int64 — written, in the order of packets.PACKET_COLUMNS behind flow_number. The outermost
     IPv4 header counts, tunnels are not followed.
     """
-    scratch = np.zeros(1, PACKET)
     packet = scratch[0]
     for i in range(n_frames):
         frame = frames[i]

@@ -1,62 +1,62 @@
-"""Find the flow of a packet: its hash, and a hash table with open addressing."""
+"""Find the flow of a packet: a hash table with open addressing, in which some flows are on disk."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from stages.flowmeter.kernels.compiling import entry, kernel
+from stages.flowmeter.kernels.disk import read_key
+from stages.flowmeter.kernels.layout import ON_DISK
 
 
 @kernel
-def mix(x):
-    """Spread the bits of a word (the finaliser of a 64-bit hash)."""
-    x ^= x >> 32
-    x *= np.int64(-2960836687050489427)
-    x ^= x >> 29
-    x *= np.int64(-4658895280553007687)
-    return x ^ (x >> 32)
+def direction_of(packet, key):
+    """1 when a packet goes from a key's first endpoint to its second, -1 when it comes back, 0 when it belongs to another flow."""
+    if key["protocol"] == packet["protocol"] and key["version"] == packet["version"]:
+        if (
+            key["a_lo"] == packet["src_lo"]
+            and key["b_lo"] == packet["dst_lo"]
+            and key["a_port"] == packet["src_port"]
+            and key["b_port"] == packet["dst_port"]
+            and key["a_hi"] == packet["src_hi"]
+            and key["b_hi"] == packet["dst_hi"]
+        ):
+            return 1
+        if (
+            key["a_lo"] == packet["dst_lo"]
+            and key["b_lo"] == packet["src_lo"]
+            and key["a_port"] == packet["dst_port"]
+            and key["b_port"] == packet["src_port"]
+            and key["a_hi"] == packet["dst_hi"]
+            and key["b_hi"] == packet["src_hi"]
+        ):
+            return -1
+    return 0
 
 
 @kernel
-def symmetric_hash(packet):
-    """Hash of a packet's endpoints and protocol, the same in both directions."""
-    k = np.int64(-7046029254386353131)
-    a = mix(packet["src_lo"] + packet["src_hi"] * k + (np.int64(packet["src_port"]) << 40))
-    b = mix(packet["dst_lo"] + packet["dst_hi"] * k + (np.int64(packet["dst_port"]) << 40))
-    return mix(a + b + np.int64(packet["protocol"]))
+def find_slot(slots, keys, packet, disk):
+    """Slot of the packet's flow, of either direction, or of the empty place where it belongs.
 
-
-@kernel
-def find_slot(slots, keys, packet):
-    """Slot of the packet's flow, of either direction, or of the empty place where it belongs; (slot, key or -1, same direction)."""
+    Returns slot; place plus one, ON_DISK plus place, 0 for a new flow, -1 when the disk
+    cannot be read; whether the packet has the direction of the key.
+    """
     mask = len(slots) - 1
     tag = packet["hash"] & 0x7FFFFFFF
     at = tag & mask
     while slots[at] != 0:
         if slots[at] >> 32 == tag:
-            index = (slots[at] & 0xFFFFFFFF) - 1
-            key = keys[index]
-            if key["protocol"] == packet["protocol"] and key["version"] == packet["version"]:
-                if (
-                    key["a_lo"] == packet["src_lo"]
-                    and key["b_lo"] == packet["dst_lo"]
-                    and key["a_port"] == packet["src_port"]
-                    and key["b_port"] == packet["dst_port"]
-                    and key["a_hi"] == packet["src_hi"]
-                    and key["b_hi"] == packet["dst_hi"]
-                ):
-                    return at, index, True
-                if (
-                    key["a_lo"] == packet["dst_lo"]
-                    and key["b_lo"] == packet["src_lo"]
-                    and key["a_port"] == packet["dst_port"]
-                    and key["b_port"] == packet["src_port"]
-                    and key["a_hi"] == packet["dst_hi"]
-                    and key["b_hi"] == packet["src_hi"]
-                ):
-                    return at, index, False
+            pointer = slots[at] & 0xFFFFFFFF
+            if pointer >= ON_DISK:
+                if not read_key(disk, pointer - ON_DISK):
+                    return at, np.int64(-1), True
+                direction = direction_of(packet, disk.key[0])
+            else:
+                direction = direction_of(packet, keys[pointer - 1])
+            if direction != 0:
+                return at, pointer, direction > 0
         at = (at + 1) & mask
-    return at, np.int64(-1), True
+    return at, np.int64(0), True
 
 
 @kernel
@@ -75,12 +75,11 @@ def free_slot(slots, at):
 
 
 @kernel
-def slot_of_key(slots, keys, index):
-    """Slot that points to a key."""
+def slot_of_place(slots, keys, place):
+    """Slot that points to a place in memory."""
     mask = len(slots) - 1
-    tag = np.int64(keys[index]["tag"])
-    at = tag & mask
-    while (slots[at] & 0xFFFFFFFF) - 1 != index:
+    at = np.int64(keys[place]["tag"]) & mask
+    while (slots[at] & 0xFFFFFFFF) - 1 != place:
         at = (at + 1) & mask
     return at
 

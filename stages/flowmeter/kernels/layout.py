@@ -43,11 +43,11 @@ KEY = np.dtype(
         ("b_port", "i4"),
         ("protocol", "i2"),
         ("version", "i2"),
-        ("body", "i4"),  # index of the flow's body; below 0: set down on disk, at -body - 1
-        ("order", "i8"),  # counts insertions into the table
         ("tag", "i4"),  # the hash's bits that the table works with
+        ("order", "i8"),  # counts insertions into the table
         ("state", "i2"),  # OPEN, FIN_ONE, FIN_BOTH, READY
         ("reversed", "i2"),  # 1: the initiator is endpoint b
+        ("unused", "i4"),
     ]
 )
 
@@ -97,8 +97,8 @@ FLOW = np.dtype(
         ("all_m2", "f8"),
         ("fwd_packets", "i4"),
         ("bwd_packets", "i4"),
-        ("owner", "i4"),  # index of the flow's key, plus one; 0 when the place is free
         ("segments", "i4"),  # head of the list of TCP segments seen by the connection, -1 without
+        ("segments_n", "i4"),  # of a flow on disk: how many segments, and where they stand
         ("iat_mean", "f8"),
         ("iat_m2", "f8"),
         ("iat_min", "i8"),
@@ -135,13 +135,14 @@ FLOW = np.dtype(
         ("first_packet", "i8"),
         ("src_mac", "i8"),
         ("dst_mac", "i8"),
-        ("segments_at", "i8"),  # where the segments of a flow on disk stand
-        ("segments_n", "i8"),
+        ("segments_at", "i8"),
+        ("unused", "i8"),
     ]
 )
 
-FLOW_BYTES = FLOW.itemsize
-SEGMENT = np.dtype([("connection", "i4"), ("chain", "i4"), ("sibling", "i4"), ("rest", "i4"), ("seq_ack", "i8"), ("size_side", "i8")])
+RECORD = np.dtype([("key", KEY), ("flow", FLOW)])  # as set down on disk
+RECORD_BYTES, KEY_BYTES, FLOW_BYTES = RECORD.itemsize, KEY.itemsize, FLOW.itemsize
+SEGMENT = np.dtype([("connection", "i4"), ("tag", "i4"), ("chain", "i4"), ("sibling", "i4"), ("seq_ack", "i8"), ("size_side", "i8")])
 FRAGMENT = np.dtype(
     [
         ("src_hi", "i8"),
@@ -182,25 +183,38 @@ WALK_BAD_INTERFACE = 5
 
 # why meter_packets came back
 METER_DONE = 0
-METER_KEYS_FULL = 1
+METER_PLACES_FULL = 1
 METER_OUTPUT_FULL = 2
 METER_SEGMENTS_FULL = 3
-METER_ON_DISK = 4
-METER_BODIES_FULL = 5
+METER_SLOTS_FULL = 4
+METER_UNREADABLE = 5
 
 # counters of a flow table
 LIVE = 0
 PEAK = 1
 CREATED = 2
 ORDER = 3
-FREE_KEYS = 4
-FREE_BODIES = 5
-FINISHED = 6
-FREE_SEGMENTS = 7
+FREE_PLACES = 4
+FINISHED = 5
+FREE_SEGMENTS = 6
+WANTED_SEGMENTS = 7
 UNWRITTEN = 8
-WANTED_KEY = 9
-REASON = 10
-N_COUNTERS = 11
+REASON = 9
+N_COUNTERS = 10
+
+# temporary files of flows set down on disk
+RECORDS = 0
+SORT_WORDS = 1
+PAIRS = 2
+N_FILES = 3
+
+# a slot of the table of flows: the tag above, below it the flow's place plus one, or ON_DISK plus its place on disk; 0 when empty
+ON_DISK = 1 << 31
+NEVER = 1 << 62  # when a free place is due
+
+# what rows are sorted by at the end: bits of Java's hash above, which insertion below
+ORDER_BITS = 33
+HASH_MASK = (1 << 30) - 1  # Java's HashMap has at most as many buckets
 
 # flow logic (rules.logic)
 ORIGINAL = 0

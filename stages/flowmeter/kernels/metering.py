@@ -8,6 +8,7 @@ from stages.flowmeter.kernels.accumulating import book_packet, update_activity
 from stages.flowmeter.kernels.booking import enter_key, hand_out, is_forward, release_flow, renew_flow, talks_to_itself
 from stages.flowmeter.kernels.compiling import entry
 from stages.flowmeter.kernels.directions import book_clean_retransmission
+from stages.flowmeter.kernels.disk import take_up
 from stages.flowmeter.kernels.finding import find_slot
 from stages.flowmeter.kernels.layout import (
     ACK,
@@ -17,19 +18,19 @@ from stages.flowmeter.kernels.layout import (
     FIN_BOTH,
     FIN_ONE,
     FINISHED,
-    FREE_BODIES,
-    FREE_KEYS,
+    FREE_PLACES,
     FREE_SEGMENTS,
     ICMP,
     ICMPV6,
     LIVE,
-    METER_BODIES_FULL,
     METER_DONE,
-    METER_KEYS_FULL,
-    METER_ON_DISK,
     METER_OUTPUT_FULL,
+    METER_PLACES_FULL,
     METER_SEGMENTS_FULL,
+    METER_SLOTS_FULL,
+    METER_UNREADABLE,
     METERED,
+    ON_DISK,
     OPEN,
     ORIGINAL,
     PEAK,
@@ -40,7 +41,7 @@ from stages.flowmeter.kernels.layout import (
     SYN,
     TCP,
     UDP,
-    WANTED_KEY,
+    WANTED_SEGMENTS,
 )
 from stages.flowmeter.kernels.prefetching import fetch_free, look_ahead, look_ahead_for_segments
 from stages.flowmeter.kernels.segments import forget_segments, seen_before
@@ -48,12 +49,13 @@ from stages.flowmeter.kernels.segments import forget_segments, seen_before
 
 @entry
 def meter_packets(
-    packets, first, n_packets, number, rules, slots, keys, bodies, blank, free_keys, free_bodies, counters, finished, finished_keys,
-    buckets, segments, free_segments, counts, booked,
+    packets, first, n_packets, number, rules, slots, keys, bodies, due, blank, free_places, counters, finished, finished_keys,
+    buckets, segments, free_segments, disk, counts, booked,
 ):
     """Book packets to flows, from index `first` on; returns the index of the first packet not booked.
 
     number : int — number of packets[0] within the capture, from 1.
+    due : (places,) int64 — not later than each flow's last packet (clean) or as its start (others), NEVER for a free place.
     counters[REASON] says why it came back: METER_DONE, or what the caller must make room for before calling again.
     counts : (N_STATUS,) int64 — packets that the profile drops are moved from METERED to their reason.
     booked : (n_packets,) int64 — written: number of the flow that each packet went to, -1 for none.
@@ -64,53 +66,61 @@ def meter_packets(
     as_fork = logic >= CORRECTED
     counters[REASON] = METER_DONE
     for i in range(first, n_packets):
-        look_ahead(packets, i, n_packets, slots, keys, bodies)
+        look_ahead(packets, i, n_packets, slots, keys, bodies, rules.activity_us)
         if logic == CORRECTED:
-            look_ahead_for_segments(packets, i, n_packets, slots, keys, buckets, segments)
+            look_ahead_for_segments(packets, i, n_packets, buckets, segments, free_segments, counters)
         packet = packets[i]
         if packet["status"] != METERED:
             booked[i] = -1
             continue
-        if counters[FREE_KEYS] == 0:
-            counters[REASON] = METER_KEYS_FULL
-            return i
-        if counters[FREE_BODIES] == 0:
-            counters[REASON] = METER_BODIES_FULL
+        if counters[FREE_PLACES] == 0:
+            counters[REASON] = METER_PLACES_FULL
             return i
         if counters[FINISHED] == len(finished):
             counters[REASON] = METER_OUTPUT_FULL
             return i
         if logic == CORRECTED and counters[FREE_SEGMENTS] == 0:
             counters[REASON] = METER_SEGMENTS_FULL
+            counters[WANTED_SEGMENTS] = 1
             return i
-        slot, index, same_direction = find_slot(slots, keys, packet)
+        slot, pointer, same_direction = find_slot(slots, keys, packet, disk)
+        if pointer < 0:
+            counters[REASON] = METER_UNREADABLE
+            return i
+        if pointer >= ON_DISK:
+            reason = take_up(
+                slot, slots, keys, bodies, due, free_places, logic == CORRECTED, buckets, segments, free_segments, disk, counters
+            )
+            if reason != METER_DONE:
+                counters[REASON] = reason
+                return i
+            pointer = slots[slot] & 0xFFFFFFFF
         time_us = packet["time_us"]
         flags = packet["flags"]
         protocol = packet["protocol"]
-        if index < 0:
-            counters[FREE_KEYS] -= 1
-            counters[FREE_BODIES] -= 1
-            index = np.int64(free_keys[counters[FREE_KEYS]])
-            body = free_bodies[counters[FREE_BODIES]]
-            slots[slot] = ((packet["hash"] & 0x7FFFFFFF) << 32) | (index + 1)
-            key = keys[index]
-            key["body"] = body
-            flow = bodies[body]
+        if pointer == 0:
+            if 2 * counters[LIVE] >= len(slots):
+                counters[REASON] = METER_SLOTS_FULL
+                return i
+            counters[FREE_PLACES] -= 1
+            place = np.int64(free_places[counters[FREE_PLACES]])
+            slots[slot] = ((packet["hash"] & 0x7FFFFFFF) << 32) | (place + 1)
+            key = keys[place]
+            flow = bodies[place]
             answer = as_fork and flags & SYN != 0 and flags & ACK != 0  # the request was not captured
             enter_key(key, packet, answer)
             counters[LIVE] += 1
             counters[PEAK] = max(counters[PEAK], counters[LIVE])
             same_direction = not answer
             forward = not answer or talks_to_itself(key, logic)
-            renew_flow(flow, key, index, packet, forward, forward, 0, rules, number + i, blank, bodies, counters)
-            fetch_free(keys, bodies, free_keys, free_bodies, counters)
+            renew_flow(place, keys, bodies, due, packet, forward, forward, 0, rules, number + i, blank, counters)
+            fetch_free(keys, bodies, free_places, counters)
         else:
-            key = keys[index]
-            if key["body"] < 0:
-                counters[REASON] = METER_ON_DISK
-                counters[WANTED_KEY] = index
-                return i
-            flow = bodies[key["body"]]
+            place = pointer - 1
+            key = keys[place]
+            flow = bodies[place]
+            if logic == CLEAN and time_us < flow["last"]:
+                due[place] = min(due[place], time_us)
             forward = is_forward(key, same_direction, logic)
             late = time_us - flow["start"] > rules.flow_us
             if as_fork:
@@ -130,13 +140,15 @@ def meter_packets(
                         answer = flags & SYN != 0 and flags & ACK != 0
                         initiator_is_a = same_direction != answer
                         forward = not answer or talks_to_itself(key, logic)
-                        renew_flow(flow, key, index, packet, forward, forward, 0 if initiator_is_a else 1, rules, number + i, blank, bodies, counters)
+                        renew_flow(
+                            place, keys, bodies, due, packet, forward, forward, 0 if initiator_is_a else 1, rules, number + i, blank, counters
+                        )
                     else:
                         known = flow["segments"]
                         before = flow["connection_us"] + time_us - flow["start"]
                         fwd_next = flow["fwd"]["next_seq"]
                         bwd_next = flow["bwd"]["next_seq"]
-                        renew_flow(flow, key, index, packet, forward, forward, key["reversed"], rules, number + i, blank, bodies, counters)
+                        renew_flow(place, keys, bodies, due, packet, forward, forward, key["reversed"], rules, number + i, blank, counters)
                         flow["segments"] = known
                         flow["connection_us"] = before
                         flow["fwd"]["next_seq"] = fwd_next
@@ -153,7 +165,7 @@ def meter_packets(
                         key["state"] = READY
             elif late:
                 hand_out(flow, key, logic, finished, finished_keys, counters)
-                renew_flow(flow, key, index, packet, True, forward, key["reversed"], rules, number + i, blank, bodies, counters)
+                renew_flow(place, keys, bodies, due, packet, True, forward, key["reversed"], rules, number + i, blank, counters)
             elif logic == ORIGINAL and flags & FIN and forward:
                 flow["fwd"]["fin"] += 1
                 if flow["fwd"]["fin"] > 1:
@@ -167,7 +179,7 @@ def meter_packets(
                 book_packet(flow, packet, forward, rules, number + i)
                 booked[i] = flow["number"]
                 hand_out(flow, key, logic, finished, finished_keys, counters)
-                release_flow(slots, slot, keys, index, bodies, free_keys, free_bodies, counters)
+                release_flow(slots, slot, place, due, free_places, counters)
                 continue
             else:
                 update_activity(flow, time_us, rules.activity_us)
@@ -175,10 +187,7 @@ def meter_packets(
         booked[i] = flow["number"]
         if protocol == TCP:
             if logic == CORRECTED:
-                side = 0 if same_direction else 1
-                if key["a_lo"] == key["b_lo"]:
-                    side = 0
-                if seen_before(packet, side, index, flow, buckets, segments, free_segments, counters):
+                if seen_before(packet, place, flow, buckets, segments, free_segments, counters):
                     if forward:
                         flow["fwd"]["again"] += 1
                     else:

@@ -3,114 +3,133 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-
 import numpy as np
-from numba import config, types
 
-from stages.flowmeter.kernels.booking import hand_out, release_flow
-from stages.flowmeter.kernels.compiling import entry
-from stages.flowmeter.kernels.finding import slot_of_key
-from stages.flowmeter.kernels.layout import FLOW_BYTES, FREE_BODIES
-from stages.flowmeter.kernels.prefetching import prefetch
+from stages.flowmeter.kernels.booking import free_place, hand_out, release_flow
+from stages.flowmeter.kernels.cache_lines import prefetch
+from stages.flowmeter.kernels.compiling import entry, kernel
+from stages.flowmeter.kernels.finding import slot_of_place
+from stages.flowmeter.kernels.layout import HASH_MASK, ON_DISK, ORDER_BITS
+from stages.flowmeter.kernels.text import java_hash
 
-
-def pread(file, address, size, offset):
-    """Read from a file to a place in memory; stands in for the system's function outside compiled code."""
-    return os.preadv(file, [(ctypes.c_char * size).from_address(address)], offset)
-
-
-if not config.DISABLE_JIT:
-    pread = types.ExternalFunction("pread", types.int64(types.int32, types.uintp, types.uintp, types.int64))
+FLOW_LINES = 11
 
 
 @entry
-def gather_flows(keys, bodies, indexes, from_disk, logic, finished, finished_keys, counters):
-    """Hand out live flows in the order of `indexes`; those on disk are in `from_disk`, in the same order."""
+def gather_flows(keys, bodies, places, records, logic, finished, finished_keys, counters):
+    """Hand out live flows in the order of `places`; those below 0 are the next of `records`."""
     read = 0
-    for i in range(len(indexes)):
-        key = keys[indexes[i]]
-        if i + 8 < len(indexes):
-            ahead = np.int64(keys[indexes[i + 8]]["body"])
-            if ahead >= 0:
-                for line in range(11):
-                    prefetch(bodies, ahead, line * 64)
-        if key["body"] < 0:
-            hand_out(from_disk[read], key, logic, finished, finished_keys, counters)
+    for i in range(len(places)):
+        if i + 8 < len(places) and places[i + 8] >= 0:
+            prefetch(keys, np.int64(places[i + 8]), 0)
+            for line in range(FLOW_LINES):
+                prefetch(bodies, np.int64(places[i + 8]), line * 64)
+        if places[i] < 0:
+            hand_out(records[read]["flow"], records[read]["key"], logic, finished, finished_keys, counters)
             read += 1
         else:
-            hand_out(bodies[key["body"]], key, logic, finished, finished_keys, counters)
+            hand_out(bodies[places[i]], keys[places[i]], logic, finished, finished_keys, counters)
 
 
 @entry
-def read_flows(file, places, flows):
-    """Read flows from a file; returns how many came whole. flows : (len(places),) FLOW — written."""
-    size = FLOW_BYTES
-    for i in range(len(places)):
-        if pread(file, flows[i:].ctypes.data, size, places[i] * size) != size:
-            return i
-    return len(places)
+def packets_of(flows):
+    """How many packets some flows have."""
+    n = 0
+    for i in range(len(flows)):
+        n += flows[i]["fwd_packets"] + flows[i]["bwd_packets"]
+    return n
 
 
 @entry
-def live_keys(slots, live):
-    """Indexes of the keys in use. live : (at least that many,) int64 — written; returns how many."""
+def live_places(slots, places):
+    """Places of all flows; -1 - place for those on disk. places : (at least that many,) int32 — written; returns how many."""
     n = 0
     for i in range(len(slots)):
         if slots[i] != 0:
-            live[n] = (slots[i] & 0xFFFFFFFF) - 1
+            pointer = slots[i] & 0xFFFFFFFF
+            places[n] = pointer - 1 if pointer < ON_DISK else ON_DISK - 1 - pointer
             n += 1
     return n
 
 
 @entry
-def silent_keys(bodies, watermark_us, idle_us, over, numbers):
-    """Keys of the flows silent for longer than idle_us at a time, and their flow numbers; returns how many."""
+def silent_places(due, bodies, watermark_us, idle_us, silent, numbers):
+    """Places of the flows silent for longer than idle_us at a time, and their flow numbers; returns how many.
+
+    due : (places,) int64 — no flow's last packet is earlier; renewed for those looked at.
+    """
     n = 0
-    for i in range(len(bodies)):
-        prefetch(bodies, i + 16, 0)
-        flow = bodies[i]
-        if flow["owner"] > 0 and watermark_us - flow["last"] > idle_us:
-            over[n] = flow["owner"] - 1
-            numbers[n] = flow["number"]
-            n += 1
+    for i in range(len(due)):
+        if watermark_us - due[i] > idle_us:
+            flow = bodies[i]
+            if watermark_us - flow["last"] > idle_us:
+                silent[n] = i
+                numbers[n] = flow["number"]
+                n += 1
+            else:
+                due[i] = flow["last"]
     return n
 
 
 @entry
-def old_keys(bodies, watermark_us, flow_us, old):
-    """Keys of the flows in memory whose timeout has passed at a time; returns how many."""
+def old_places(due, watermark_us, flow_us, old):
+    """Places of the flows whose timeout has passed at a time; returns how many. due : (places,) int64 — when each flow began."""
     n = 0
-    for i in range(len(bodies)):
-        prefetch(bodies, i + 16, 0)
-        flow = bodies[i]
-        if flow["owner"] > 0 and watermark_us - flow["start"] > flow_us:
-            old[n] = flow["owner"] - 1
+    for i in range(len(due)):
+        if watermark_us - due[i] > flow_us:
+            old[n] = i
             n += 1
     return n
 
 
 @entry
-def move_out(keys, bodies, indexes, flows, first_place, free_bodies, counters):
-    """Copy the flows of some keys out of memory, free their places and note in the keys where they will stand on disk."""
-    for i in range(len(indexes)):
-        if i + 4 < len(indexes):
-            for line in range(11):
-                prefetch(bodies, np.int64(keys[indexes[i + 4]]["body"]), line * 64)
-        key = keys[indexes[i]]
-        body = key["body"]
-        flows[i] = bodies[body]
-        bodies[body]["owner"] = 0
-        key["body"] = -1 - (first_place + i)
-        free_bodies[counters[FREE_BODIES]] = body
-        counters[FREE_BODIES] += 1
+def move_out(slots, keys, bodies, due, places, first_on_disk, records, sort_words, text, free_places, counters):
+    """Copy flows out of memory, free their places and note where they will stand on disk. records, sort_words — written."""
+    mask = len(slots) - 1
+    for i in range(len(places)):
+        if i + 8 < len(places):
+            prefetch(keys, places[i + 8], 0)
+            for line in range(FLOW_LINES):
+                prefetch(bodies, places[i + 8], line * 64)
+        if i + 4 < len(places):
+            prefetch(slots, np.int64(keys[places[i + 4]]["tag"]) & mask, 0)
+        place = places[i]
+        slot = slot_of_place(slots, keys, place)
+        slots[slot] = (slots[slot] >> 32 << 32) | (ON_DISK + first_on_disk + i)
+        records[i]["key"] = keys[place]
+        records[i]["flow"] = bodies[place]
+        sort_words[i] = sort_word(keys[place], text)
+        free_place(place, due, free_places, counters)
+
+
+@kernel
+def sort_word(key, text):
+    """What Java's HashMap would list a flow by, whatever its capacity: bits of the hash of its id above, which insertion below."""
+    return ((java_hash(key, text) & HASH_MASK) << ORDER_BITS) | key["order"]
 
 
 @entry
-def release_keys(slots, keys, indexes, bodies, free_keys, free_bodies, counters):
+def sort_words_of(places, keys, on_disk, capacity, text, words):
+    """What rows are sorted by at the end: bucket of a HashMap of some capacity, then insertion; with a capacity of 1 insertion alone.
+
+    on_disk : (n,) int64 — the words of flows on disk.  words : (len(places),) int64 — written.
+    """
+    keep = ((capacity - 1) << ORDER_BITS) | ((1 << ORDER_BITS) - 1)
+    for i in range(len(places)):
+        if i + 8 < len(places) and places[i + 8] >= 0:
+            prefetch(keys, np.int64(places[i + 8]), 0)
+        if places[i] < 0:
+            words[i] = on_disk[-1 - places[i]] & keep
+        elif capacity == 1:
+            words[i] = keys[places[i]]["order"]
+        else:
+            words[i] = sort_word(keys[places[i]], text) & keep
+
+
+@entry
+def release_places(slots, keys, places, due, free_places, counters):
     """Take flows out of the table."""
-    for i in range(len(indexes)):
-        if i + 8 < len(indexes):
-            prefetch(slots, np.int64(keys[indexes[i + 8]]["tag"]) & (len(slots) - 1), 0)
-        release_flow(slots, slot_of_key(slots, keys, indexes[i]), keys, indexes[i], bodies, free_keys, free_bodies, counters)
+    for i in range(len(places)):
+        if i + 8 < len(places):
+            prefetch(slots, np.int64(keys[places[i + 8]]["tag"]) & (len(slots) - 1), 0)
+        release_flow(slots, slot_of_place(slots, keys, places[i]), places[i], due, free_places, counters)

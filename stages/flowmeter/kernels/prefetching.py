@@ -1,45 +1,18 @@
-"""Fetch memory into the cache before it is needed."""
-# mypy: disable-error-code="assignment,attr-defined"
+"""Fetch what packets soon to come will need into the cache."""
 
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import config, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
+from stages.flowmeter.kernels.cache_lines import prefetch
 from stages.flowmeter.kernels.compiling import kernel
-from stages.flowmeter.kernels.layout import FREE_BODIES, FREE_KEYS, TCP
-from stages.flowmeter.kernels.segments import bucket_of, segment_words
-
-
-def prefetch(array, index, offset):
-    """Ask for a cache line of array[index] ahead of its use; does nothing outside compiled code."""
-
-
-if not config.DISABLE_JIT:
-
-    @intrinsic
-    def prefetch(typing_context, array, index, offset):  # type: ignore[no-redef]
-        """Ask for the cache line `offset` bytes into array[index] ahead of its use."""
-
-        def codegen(context, builder, signature, args):
-            view = context.make_array(signature.args[0])(context, builder, args[0])
-            pointer = cgutils.get_item_pointer(context, builder, signature.args[0], view, [args[1]], wraparound=False)
-            byte = builder.gep(builder.bitcast(pointer, cgutils.voidptr_t), [args[2]])
-            word = ir.IntType(32)
-            kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word])
-            function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
-            builder.call(function, [byte, word(1), word(3), word(1)])
-            return context.get_dummy_value()
-
-        return types.void(array, types.int64, types.int64), codegen
+from stages.flowmeter.kernels.layout import FREE_PLACES, FREE_SEGMENTS, ON_DISK, TCP
+from stages.flowmeter.kernels.segments import bucket_of_packet
 
 
 @kernel
-def look_ahead(packets, i, n_packets, slots, keys, bodies):
-    """Fetch into the cache what packets soon to come will need: their slot, then their key, then their flow.
+def look_ahead(packets, i, n_packets, slots, keys, bodies, activity_us):
+    """Fetch into the cache what packets soon to come will need: their slot, then their key and the flow's common part, then its direction.
 
     With many flows nearly every packet meets a flow outside the cache; waiting for memory would take most of the time.
     """
@@ -49,50 +22,47 @@ def look_ahead(packets, i, n_packets, slots, keys, bodies):
     if i + 14 < n_packets:
         tag = packets[i + 14]["hash"] & 0x7FFFFFFF
         slot = slots[tag & mask]
-        if slot >> 32 == tag and slot != 0:
-            prefetch(keys, (slot & 0xFFFFFFFF) - 1, 0)
+        if slot >> 32 == tag and 0 < slot & 0xFFFFFFFF < ON_DISK:
+            place = (slot & 0xFFFFFFFF) - 1
+            prefetch(keys, place, 0)
+            for line in range(3):
+                prefetch(bodies, place, line * 64)
     if i + 7 < n_packets:
         packet = packets[i + 7]
         tag = packet["hash"] & 0x7FFFFFFF
         slot = slots[tag & mask]
-        if slot >> 32 == tag and slot != 0:
-            key = keys[(slot & 0xFFFFFFFF) - 1]
-            body = np.int64(key["body"])
-            if body >= 0:
-                from_a = key["a_lo"] == packet["src_lo"] and key["a_port"] == packet["src_port"]
-                direction = 192 if from_a == (key["reversed"] == 0) else 384
-                for line in range(3):
-                    prefetch(bodies, body, line * 64)
-                prefetch(bodies, body, direction)
-                prefetch(bodies, body, direction + 64)
-                if packet["payload"] > 0:
-                    prefetch(bodies, body, direction + 128)
+        if slot >> 32 == tag and 0 < slot & 0xFFFFFFFF < ON_DISK:
+            place = (slot & 0xFFFFFFFF) - 1
+            key = keys[place]
+            from_a = key["a_lo"] == packet["src_lo"] and key["a_port"] == packet["src_port"]
+            direction = 192 if from_a == (key["reversed"] == 0) else 384
+            prefetch(bodies, place, direction)
+            prefetch(bodies, place, direction + 64)
+            if packet["payload"] > 0:
+                prefetch(bodies, place, direction + 128)
+            if packet["time_us"] - bodies[place]["end_active"] > activity_us:
+                prefetch(bodies, place, 576)
+                prefetch(bodies, place, 640)
 
 
 @kernel
-def look_ahead_for_segments(packets, i, n_packets, slots, keys, buckets, segments):
-    """As look_ahead, for the bucket of a TCP segment and then the newest segment in it."""
-    mask = len(slots) - 1
-    for ahead in (6, 3):
-        if i + ahead < n_packets:
-            packet = packets[i + ahead]
-            tag = packet["hash"] & 0x7FFFFFFF
-            slot = slots[tag & mask]
-            if packet["protocol"] == TCP and slot >> 32 == tag and slot != 0:
-                index = (slot & 0xFFFFFFFF) - 1
-                side = 0 if keys[index]["a_lo"] == packet["src_lo"] and keys[index]["a_port"] == packet["src_port"] else 1
-                seq_ack, size_side = segment_words(packet, side)
-                bucket = bucket_of(seq_ack, size_side, index, buckets)
-                if ahead == 6:
-                    prefetch(buckets, bucket, 0)
-                elif buckets[bucket] >= 0:
-                    prefetch(segments, np.int64(buckets[bucket]), 0)
+def look_ahead_for_segments(packets, i, n_packets, buckets, segments, free_segments, counters):
+    """As look_ahead, for the bucket of a TCP segment, then the newest segment in it, and where a new one will be written."""
+    if i + 12 < n_packets and packets[i + 12]["protocol"] == TCP:
+        prefetch(buckets, bucket_of_packet(packets[i + 12], buckets), 0)
+    if i + 6 < n_packets and packets[i + 6]["protocol"] == TCP:
+        newest = np.int64(buckets[bucket_of_packet(packets[i + 6], buckets)])
+        if newest >= 0:
+            prefetch(segments, newest, 0)
+    if counters[FREE_SEGMENTS] > 6:
+        prefetch(segments, np.int64(free_segments[counters[FREE_SEGMENTS] - 6]), 0)
 
 
 @kernel
-def fetch_free(keys, bodies, free_keys, free_bodies, counters):
+def fetch_free(keys, bodies, free_places, counters):
     """Fetch into the cache where the next new flow will be written."""
-    if counters[FREE_KEYS] > 0 and counters[FREE_BODIES] > 0:
-        prefetch(keys, np.int64(free_keys[counters[FREE_KEYS] - 1]), 0)
+    if counters[FREE_PLACES] > 0:
+        place = np.int64(free_places[counters[FREE_PLACES] - 1])
+        prefetch(keys, place, 0)
         for line in range(11):
-            prefetch(bodies, np.int64(free_bodies[counters[FREE_BODIES] - 1]), line * 64)
+            prefetch(bodies, place, line * 64)

@@ -36,6 +36,26 @@ def walk_pcap(data, start, end, big, ticks_per_us, link, max_record, frames, n_f
     return n, at, WALK_MORE
 
 
+@entry
+def survey_frames(frames, n_frames, latest_us, stop_at_fault):
+    """Mark frames later than `latest_us` as faulty; how many come before the first faulty one, if wanted, their earliest time and link type.
+
+    The link type is -1 when there are several.
+    """
+    oldest_us = frames[0]["time_us"]
+    link = frames[0]["link"]
+    for i in range(n_frames):
+        frame = frames[i]
+        if frame["time_us"] > latest_us:
+            frame["fault"] = 1
+        if stop_at_fault and frame["fault"] != 0:
+            return i, oldest_us, link
+        oldest_us = min(oldest_us, frame["time_us"])
+        if frame["link"] != link:
+            link = -1
+    return n_frames, oldest_us, link
+
+
 @kernel
 def ticks_to_us(ticks, ticks_per_s):
     """Time stamp of a pcapng packet in microseconds, rounded towards the past."""

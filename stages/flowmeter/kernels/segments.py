@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 
+from stages.flowmeter.kernels.cache_lines import prefetch
 from stages.flowmeter.kernels.compiling import entry, kernel
-from stages.flowmeter.kernels.finding import mix
+from stages.flowmeter.kernels.hashing import mix
 from stages.flowmeter.kernels.layout import FREE_SEGMENTS
 
 
 @kernel
-def segment_words(packet, side):
-    """What a TCP segment is known by: sequence and acknowledgement number; payload, window and sender."""
+def segment_words(packet):
+    """What a TCP segment of a connection is known by: sequence and acknowledgement number; payload, window and which end sent it."""
+    side = 1 if packet["src_lo"] > packet["dst_lo"] else 0
     return (packet["seq"] << 32) | packet["ack"], (np.int64(packet["payload"]) << 32) | (np.int64(packet["window"]) << 1) | side
 
 
 @kernel
-def bucket_of(seq_ack, size_side, connection, buckets):
-    """Bucket of a segment."""
-    return mix(seq_ack + mix(size_side + (np.int64(connection) << 20))) & (len(buckets) - 1)
+def bucket_of(seq_ack, size_side, tag, buckets):
+    """Bucket of a segment; tag: of its connection's key."""
+    return mix(seq_ack + size_side * np.int64(-7046029254386353131) + (np.int64(tag) << 20)) & (len(buckets) - 1)
 
 
 @kernel
-def enter_segment(at, connection, seq_ack, size_side, flow, buckets, segments):
+def bucket_of_packet(packet, buckets):
+    """Bucket of a packet's TCP segment."""
+    seq_ack, size_side = segment_words(packet)
+    return bucket_of(seq_ack, size_side, packet["hash"] & 0x7FFFFFFF, buckets)
+
+
+@kernel
+def bucket_of_entry(entry, buckets):
+    """Bucket of a remembered segment."""
+    return bucket_of(entry["seq_ack"], entry["size_side"], entry["tag"], buckets)
+
+
+@kernel
+def enter_segment(at, connection, tag, seq_ack, size_side, flow, buckets, segments):
     """Write a segment to a free place and link it to its bucket and its flow."""
     entry = segments[at]
     entry["connection"] = connection
+    entry["tag"] = tag
     entry["seq_ack"] = seq_ack
     entry["size_side"] = size_side
-    bucket = bucket_of(seq_ack, size_side, connection, buckets)
+    bucket = bucket_of(seq_ack, size_side, tag, buckets)
     entry["chain"] = buckets[bucket]
     buckets[bucket] = at
     entry["sibling"] = flow["segments"]
@@ -36,20 +52,21 @@ def enter_segment(at, connection, seq_ack, size_side, flow, buckets, segments):
 
 
 @kernel
-def seen_before(packet, side, connection, flow, buckets, segments, free_segments, counters):
+def seen_before(packet, connection, flow, buckets, segments, free_segments, counters):
     """Whether the connection has seen this segment (sender, seq, ack, payload, window); else it is remembered.
 
-    connection: index of the flow's key, the same for all parts of a connection. Chained hash table over a pool of SEGMENT.
+    connection: place of the flow, the same for all parts of a connection. Chained hash table over a pool of SEGMENT.
     """
-    seq_ack, size_side = segment_words(packet, side)
-    at = buckets[bucket_of(seq_ack, size_side, connection, buckets)]
+    seq_ack, size_side = segment_words(packet)
+    tag = packet["hash"] & 0x7FFFFFFF
+    at = buckets[bucket_of(seq_ack, size_side, tag, buckets)]
     while at >= 0:
         entry = segments[at]
         if entry["seq_ack"] == seq_ack and entry["size_side"] == size_side and entry["connection"] == connection:
             return True
         at = entry["chain"]
     counters[FREE_SEGMENTS] -= 1
-    enter_segment(free_segments[counters[FREE_SEGMENTS]], connection, seq_ack, size_side, flow, buckets, segments)
+    enter_segment(free_segments[counters[FREE_SEGMENTS]], connection, tag, seq_ack, size_side, flow, buckets, segments)
     return False
 
 
@@ -59,7 +76,7 @@ def forget_segments(flow, buckets, segments, free_segments, counters):
     at = flow["segments"]
     while at >= 0:
         entry = segments[at]
-        bucket = bucket_of(entry["seq_ack"], entry["size_side"], entry["connection"], buckets)
+        bucket = bucket_of_entry(entry, buckets)
         before = buckets[bucket]
         if before == at:
             buckets[bucket] = entry["chain"]
@@ -74,14 +91,33 @@ def forget_segments(flow, buckets, segments, free_segments, counters):
 
 
 @entry
-def count_segments(bodies, places, segments):
-    """How many TCP segments some flows have seen."""
-    n = 0
+def count_segments(bodies, places, heads, buckets, segments):
+    """How many TCP segments some flows have seen. heads : (>= len(places),) int32 — overwritten.
+
+    Takes a step in every flow's list before the next step in any, so that many segments are on their way from memory at a time; what
+    unload_segments needs is in the cache afterwards.
+    """
+    open_lists = 0
     for i in range(len(places)):
+        if i + 8 < len(places):
+            prefetch(bodies, places[i + 8], 0)
         at = bodies[places[i]]["segments"]
-        while at >= 0:
+        if at >= 0:
+            prefetch(segments, np.int64(at), 0)
+            heads[open_lists] = at
+            open_lists += 1
+    n = 0
+    while open_lists > 0:
+        left = 0
+        for i in range(open_lists):
+            entry = segments[heads[i]]
             n += 1
-            at = segments[at]["sibling"]
+            prefetch(buckets, bucket_of_entry(entry, buckets), 0)
+            if entry["sibling"] >= 0:
+                prefetch(segments, np.int64(entry["sibling"]), 0)
+                heads[left] = entry["sibling"]
+                left += 1
+        open_lists = left
     return n
 
 
@@ -103,20 +139,11 @@ def unload_segments(bodies, places, pairs, first_pair, buckets, segments, free_s
 
 
 @entry
-def reload_segments(flow, connection, pairs, buckets, segments, free_segments, counters):
-    """Remember segments again; the pool must have room for them."""
-    flow["segments"] = -1
-    for i in range(len(pairs) - 1, -1, -1):
-        counters[FREE_SEGMENTS] -= 1
-        enter_segment(free_segments[counters[FREE_SEGMENTS]], connection, pairs[i, 0], pairs[i, 1], flow, buckets, segments)
-
-
-@entry
 def rehash_segments(buckets, segments, in_use):
     """Enter the remembered segments into a new, empty bucket array."""
     for at in range(len(in_use)):
         if in_use[at]:
             entry = segments[at]
-            bucket = bucket_of(entry["seq_ack"], entry["size_side"], entry["connection"], buckets)
+            bucket = bucket_of_entry(entry, buckets)
             entry["chain"] = buckets[bucket]
             buckets[bucket] = at

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.flowmeter.kernels.compiling import entry, kernel
+from stages.flowmeter.kernels.compiling import kernel
 
+FLOW_ID_BYTES = 128  # room for the longest flow id
 # digits of a byte: up to three decimal ones and how many; two hexadecimal ones
 DECIMAL = np.array([[*f"{byte:<3}".encode(), len(str(byte))] for byte in range(256)], np.uint8)
 HEXADECIMAL = np.array([[*f"{byte:02x}".encode()] for byte in range(256)], np.uint8)
@@ -132,16 +133,14 @@ def write_flow_id(text, at, key):
     return write_flow_id_end(text, at + 1, key)
 
 
-@entry
-def java_hashes(keys, indexes, hashes):
-    """Spread Java string hash of the flow ids of some keys, as HashMap uses it. hashes : (n,) int64 — written."""
-    text = np.empty(128, np.uint8)
-    for i in range(len(indexes)):
-        size = write_flow_id(text, 0, keys[indexes[i]])
-        h = np.int64(0)
-        for j in range(size):
-            h = (h * 31 + np.int64(text[j])) & 0xFFFFFFFF
-        hashes[i] = h ^ (h >> 16)
+@kernel
+def java_hash(key, text):
+    """Spread Java string hash of a flow id, as HashMap uses it. text : (FLOW_ID_BYTES,) uint8 — overwritten."""
+    size = write_flow_id(text, 0, key)
+    h = np.uint32(0)
+    for j in range(size):
+        h = np.uint32(h * np.uint32(31) + np.uint32(text[j]))
+    return np.int64(h ^ (h >> np.uint32(16)))
 
 
 @kernel

@@ -1,0 +1,81 @@
+"""Memory for structured arrays that grow without being copied, and temporary files for what is not needed soon."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from typing import IO
+
+import numpy as np
+
+from stages.flowmeter.kernels import layout
+from stages.flowmeter.kernels.disk import Disk as DiskView
+from stages.flowmeter.kernels.disk import read_records
+
+PAIRS_AT_ONCE = 256
+
+
+class Growing:
+    """A structured array that grows without being copied: the system moves its pages (mremap), not its bytes."""
+
+    def __init__(self, dtype: np.dtype, length: int) -> None:
+        self._dtype = dtype
+        self._memory = mmap.mmap(-1, _pages(dtype.itemsize * length), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.array: np.ndarray = self._view(length)
+
+    def _view(self, length: int) -> np.ndarray:
+        """The memory as an array."""
+        if len(self._memory) >= 1 << 22 and hasattr(mmap, "MADV_HUGEPAGE"):
+            self._memory.madvise(mmap.MADV_HUGEPAGE)  # flows are met in no order: small pages would cost a table walk each
+        return np.frombuffer(self._memory, self._dtype, length)
+
+    def grow(self, length: int) -> np.ndarray:
+        """The array, longer; no other view of it may be alive."""
+        del self.array
+        self._memory.resize(_pages(self._dtype.itemsize * length))
+        self.array = self._view(length)
+        return self.array
+
+
+def _pages(size: int) -> int:
+    """Size rounded up to whole pages."""
+    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+
+
+class Disk:
+    """Nameless temporary files: flows set down, what their rows are sorted by, and the TCP segments that they have seen."""
+
+    def __init__(self) -> None:
+        self._opened: list[IO[bytes] | None] = [None] * layout.N_FILES
+        self.view = DiskView(np.full(layout.N_FILES, -1, np.int64), np.empty(1, layout.KEY), np.empty((PAIRS_AT_ONCE, 2), np.int64))
+        self.used = [0] * layout.N_FILES  # entries in each
+
+    def append(self, which: int, entries: np.ndarray) -> None:
+        """Write entries behind the others of their file."""
+        file = self._opened[which]
+        if file is None:
+            file = self._opened[which] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the table
+            self.view.files[which] = file.fileno()
+        data = memoryview(entries.view(np.uint8).data).cast("B")
+        while len(data):  # an unbuffered file may take them in parts
+            data = data[file.write(data) :]
+        self.used[which] += len(entries)
+
+    def flows(self, places: np.ndarray) -> np.ndarray:
+        """Flows from disk, with their keys. places : (n,) int.  Returns (n,) RECORD."""
+        records = np.empty(len(places), layout.RECORD)
+        if len(places) and read_records(self.view.files[layout.RECORDS], places, records) < len(places):
+            self.complain()
+        return records
+
+    def sort_words(self) -> np.ndarray:
+        """What the rows of all flows that were ever set down are sorted by. Returns (n,) int64."""
+        file = self._opened[layout.SORT_WORDS]
+        if file is None:
+            return np.empty(0, np.int64)
+        file.seek(0)
+        return np.fromfile(file, np.int64)
+
+    def complain(self) -> None:
+        """Say that what was written is not there any more."""
+        raise OSError("a temporary file of flows cannot be read back")
