@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -16,20 +17,35 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """This thread does not push others aside when it has something to do again, where the system knows such a thing (Linux)."""
+    if not hasattr(os, "SCHED_BATCH") or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        yield
+        return
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 class Ahead(Generic[T]):
     """Runs an iterator in a thread, at most `depth` items ahead of the reader.
 
+    gives_way: whether threads that do not are to be faster, where there are more threads than cores.
     Two queues, items one way and room for them the other: handing over is a tenth of what a queue with a bound of its own takes.
     """
 
-    def __init__(self, items: Iterator[T], *, depth: int) -> None:
+    def __init__(self, items: Iterator[T], *, depth: int, gives_way: bool = False) -> None:
         self._items = items
         self._ready: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self._room: SimpleQueue[None] = SimpleQueue()
         for _ in range(depth):
             self._room.put(None)
         self._reader_gone = False
-        self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
+        target = giving_way()(self._run) if gives_way else self._run
+        self._thread = threading.Thread(target=target, name="ahead", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

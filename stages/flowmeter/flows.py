@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from stages.flowmeter import capture as capture_module
-from stages.flowmeter.ahead import Ahead, usable_cores
+from stages.flowmeter.ahead import Ahead, giving_way, usable_cores
 from stages.flowmeter.capture import FRAMES_PER_BLOCK, LINK_NAMES, READ_BYTES, Block, Capture, CaptureFault
 from stages.flowmeter.kernels import layout
 from stages.flowmeter.kernels.decoding import decode_frames
@@ -132,24 +132,29 @@ class Meter:
         OSError
             When the file cannot be opened.
         """
-        rows = self._rows(self._metered(progress))
-        yield from Ahead(rows, depth=BATCHES_AHEAD) if self.threads > 1 else rows
+        if self.threads > 1:
+            decoded = Ahead(self._decoded(None), depth=READ_AHEAD, gives_way=True)
+            over = Ahead(self._metered(decoded, progress), depth=OVER_AHEAD)  # it has most to do
+            rows = Ahead(self._rows(over), depth=BATCHES_AHEAD, gives_way=True)
+            with giving_way():
+                yield from rows
+        else:
+            yield from self._rows(self._metered(self._decoded(1), progress))
         self.raise_fault()
 
-    def _rows(self, over: Iterator[list[Over]]) -> Iterator[pa.RecordBatch]:
+    def _rows(self, over: Iterable[list[Over]]) -> Iterator[pa.RecordBatch]:
         """Turn flows that are over into rows; yields each batch that becomes full, and the rest."""
-        for lots in Ahead(over, depth=OVER_AHEAD) if self.threads > 1 else over:
+        for lots in over:
             for keys, flows in lots:
                 yield from self.builder.add(keys, flows)
             if self.prompt:
                 yield from self.builder.rest()
         yield from self.builder.rest()
 
-    def _metered(self, progress: Callable[[int], object] | None) -> Iterator[list[Over]]:
-        """Meter the capture; yields flows that are over, at least once a block, then closes the ledger."""
+    def _metered(self, decoded: Iterable[Decoded], progress: Callable[[int], object] | None) -> Iterator[list[Over]]:
+        """Meter packets; yields flows that are over, at least once a block, then closes the ledger."""
         booked = np.empty(self.capture.frames_per_block, np.int64)
-        decoded = self._decoded(None if self.threads > 1 else 1)
-        for part in Ahead(decoded, depth=READ_AHEAD) if self.threads > 1 else decoded:
+        for part in decoded:
             for lot in self._meter_part(part, booked):
                 yield [lot]
             yield []

@@ -1,10 +1,12 @@
-"""Memory for structured arrays that grow without being copied, and temporary files for what is not needed soon."""
+"""Memory that grows without being copied, memory that is used again, and temporary files for what is not needed soon."""
 
 from __future__ import annotations
 
+import math
 import mmap
 import tempfile
-from typing import IO
+import weakref
+from typing import IO, Any
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from stages.flowmeter.kernels.disk import Disk as DiskView
 from stages.flowmeter.kernels.disk import read_records
 
 PAIRS_AT_ONCE = 256
+CACHE_LINE = 64
 
 
 class Growing:
@@ -40,6 +43,26 @@ class Growing:
 def _pages(size: int) -> int:
     """Size rounded up to whole pages."""
     return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+
+
+class Reused:
+    """Memory that is given out again once nobody holds it any more: fresh pages from the system would cost as much as filling them."""
+
+    def __init__(self) -> None:
+        self._idle: list[mmap.mmap] = []
+
+    def arrays(self, *wanted: tuple[tuple[int, ...], Any]) -> list[np.ndarray]:
+        """Arrays of some shapes and types, with anything in them; their memory returns when they and all views of them are gone."""
+        sizes = [-(-math.prod(shape) * np.dtype(kind).itemsize // CACHE_LINE) * CACHE_LINE for shape, kind in wanted]
+        memory = self._idle.pop() if self._idle else None
+        if memory is None or len(memory) < sum(sizes):
+            memory = mmap.mmap(-1, sum(sizes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        whole = np.frombuffer(memory, np.uint8)
+        weakref.finalize(whole, self._idle.append, memory).atexit = False
+        starts = np.cumsum([0, *sizes])
+        return [
+            np.ndarray(shape, kind, buffer=whole[start : start + size]) for (shape, kind), start, size in zip(wanted, starts, sizes, strict=False)
+        ]
 
 
 class Disk:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from stages.flowmeter.kernels.columns import N_FEATURES, N_NUMBERS, TEXT_PER_ROW, fill_rows
+from stages.flowmeter.memory import Reused
 from stages.flowmeter.profiles import Profile
 from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column, arrow_schema
 
@@ -44,6 +45,7 @@ class RowBuilder:
         self.total = 0
         self.room = 0
         self.used = 0
+        self.memory = Reused()
 
     def _allocate(self) -> None:
         """New memory: that of the last batch belongs to whoever received it."""
@@ -51,11 +53,13 @@ class RowBuilder:
         self.total += self.rows
         self.room = self.rows
         self.used = 0
-        self.cells = np.empty((N_FEATURES, self.rows + PADDING), np.int64)
-        self.numbers = np.empty((N_NUMBERS, self.rows + PADDING), np.int64)
-        self.ports = np.empty((3, self.rows + 2 * PADDING), np.int32)
-        self.texts = np.empty((5, self.rows * TEXT_PER_ROW), np.uint8)
-        self.offsets = np.empty((5, self.rows + 1), np.int32)
+        self.cells, self.numbers, self.ports, self.texts, self.offsets = self.memory.arrays(
+            ((N_FEATURES, self.rows + PADDING), np.int64),
+            ((N_NUMBERS, self.rows + PADDING), np.int64),
+            ((3, self.rows + 2 * PADDING), np.int32),
+            ((5, self.rows * TEXT_PER_ROW), np.uint8),
+            ((5, self.rows + 2 * PADDING), np.int32),
+        )
         self.offsets[:, 0] = 0
 
     def add(self, keys: np.ndarray, flows: np.ndarray) -> list[pa.RecordBatch]:

@@ -12,7 +12,7 @@ from stages.flowmeter.kernels.metering import meter_packets
 from stages.flowmeter.kernels.moving import gather_flows, live_places, move_out, old_places, release_places, silent_places, sort_words_of
 from stages.flowmeter.kernels.segments import count_segments, rehash_segments, unload_segments
 from stages.flowmeter.kernels.text import FLOW_ID_BYTES
-from stages.flowmeter.memory import Disk, Growing
+from stages.flowmeter.memory import Disk, Growing, Reused
 from stages.flowmeter.profiles import CLEAN, CORRECTED, Rules
 
 OUTPUT_FLOWS = 512  # they stay in the second-level cache until their rows are made
@@ -38,8 +38,8 @@ class FlowTable:
         self.blank = np.zeros(1, layout.FLOW)
         self.free_places = np.arange(flows, dtype=np.int32)[::-1].copy()
         self.counters[layout.FREE_PLACES] = flows
-        self.finished = np.empty(self.output_flows, layout.FLOW)
-        self.finished_keys = np.empty(self.output_flows, layout.KEY)
+        self.output_memory = Reused()
+        self._new_output()
         pool = 1024 if rules.logic == CORRECTED else 1
         self.segments = np.zeros(pool, layout.SEGMENT)
         self.buckets = np.full(pool, -1, np.int32)
@@ -120,9 +120,12 @@ class FlowTable:
         n = int(self.counters[layout.FINISHED])
         if n:
             self._over.append((self.finished_keys[:n], self.finished[:n]))
-            self.finished = np.empty(self.output_flows, layout.FLOW)
-            self.finished_keys = np.empty(self.output_flows, layout.KEY)
+            self._new_output()
         self.counters[layout.FINISHED] = 0
+
+    def _new_output(self) -> None:
+        """Memory for the next flows that are over: the last belongs to whoever receives it."""
+        self.finished, self.finished_keys = self.output_memory.arrays(((self.output_flows,), layout.FLOW), ((self.output_flows,), layout.KEY))
 
     def taken(self) -> list[Over]:
         """The flows that are over, in their order; they belong to the caller."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from stages.flowmeter.kernels.compiling import kernel
+from stages.flowmeter.kernels.compiling import inlined
 from stages.flowmeter.kernels.directions import book_bulk, book_direction_flags, book_either, moved
 from stages.flowmeter.kernels.layout import CORRECTED, PAPER, SECOND_US
 
 
-@kernel
+@inlined
 def update_activity(flow, time_us, activity_us):
     """Tell active from idle time at a packet's time."""
     idle = time_us - flow["end_active"]
@@ -34,7 +34,7 @@ def update_activity(flow, time_us, activity_us):
     flow["end_active"] = time_us
 
 
-@kernel
+@inlined
 def update_subflows(flow, time_us, rules):
     """Count gaps of more than a second; the paper's version counts every packet and mixes up absolute and relative time."""
     last = flow["last"]
@@ -47,7 +47,7 @@ def update_subflows(flow, time_us, rules):
         update_activity(flow, time_us, rules.activity_us)
 
 
-@kernel
+@inlined
 def count_flags(flow, flags):
     """Count TCP flags of either direction."""
     flow["fin"] += flags & 1
@@ -60,7 +60,7 @@ def count_flags(flow, flags):
     flow["cwr"] += (flags >> 7) & 1
 
 
-@kernel
+@inlined
 def book_packet(flow, packet, forward, rules, number):
     """Add a packet to an existing flow."""
     time_us = packet["time_us"]
@@ -86,7 +86,7 @@ def book_packet(flow, packet, forward, rules, number):
     flow["last_packet"] = number
 
 
-@kernel
+@inlined
 def start_flow(flow, packet, forward, from_initiator, rules, number):
     """Fill a blank flow with its first packet; after a timeout the original books it as forward even from the responder."""
     time_us = packet["time_us"]

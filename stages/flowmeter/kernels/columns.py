@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stages.flowmeter.kernels.cache_lines import prefetch
 from stages.flowmeter.kernels.compiling import entry, kernel
 from stages.flowmeter.kernels.layout import CORRECTED, ORIGINAL, TCP, UDP
 from stages.flowmeter.kernels.text import copy_text, write_address, write_flow_id_end, write_mac
@@ -205,6 +206,15 @@ def fill_extras(ints, row, key, flow):
         ints[85, row] = flow["connection_us"] + flow["last"] - flow["start"]
 
 
+@kernel
+def fetch_cells(cells, row):
+    """Fetch into the cache where rows soon to come will be written: every column's next line once in eight rows."""
+    part = row & 7
+    ahead = min(row - part + 8, cells.shape[1] - 1)
+    for column in range(11 * part, min(11 * part + 11, len(cells))):
+        prefetch(cells[column], ahead, 0)
+
+
 @entry
 def fill_rows(keys, flows, n, logic, first, cells, floats, numbers, ports, texts, offsets):
     """Turn flows that are over into columns, from row `first` on.
@@ -217,6 +227,11 @@ def fill_rows(keys, flows, n, logic, first, cells, floats, numbers, ports, texts
         row = first + i
         key = keys[i]
         flow = flows[i]
+        fetch_cells(cells, row)
+        if i + 2 < n:
+            prefetch(keys, i + 2, 0)
+            for line in range(11):
+                prefetch(flows, i + 2, line * 64)
         fill_features(cells, floats, row, key, flow, logic)
         is_reversed = key["reversed"] != 0
         a_text = 2 if is_reversed else 1

@@ -14,6 +14,7 @@ from numba import config, njit
 # no counting of references to arrays, an eighth to a fifth of the time: a kernel cannot allocate, its callers hand it what it needs
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 kernel = njit(**OPTIONS)
+inlined = njit(inline="always", **OPTIONS)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.flowmeter.kernels.compiling import kernel
+from stages.flowmeter.kernels.compiling import inlined
 from stages.flowmeter.kernels.layout import CLEAN, CORRECTED, FIN, SECOND_US, SYN
 
 
-@kernel
+@inlined
 def moved(mean, m2, n, x):
     """Mean and second moment after the n-th value x; incremental, because sum/n differs in the last bits."""
     deviation = x - mean
@@ -16,7 +16,7 @@ def moved(mean, m2, n, x):
     return mean + step, m2 + (n - 1.0) * deviation * step
 
 
-@kernel
+@inlined
 def update_bulk(direction, bulk, other_last, time_us, size):
     """Four or more packets with payload of one direction, not interrupted by the other nor by a second, are a bulk."""
     if other_last > bulk["start"]:
@@ -42,7 +42,7 @@ def update_bulk(direction, bulk, other_last, time_us, size):
     bulk["last"] = time_us
 
 
-@kernel
+@inlined
 def book_bulk(flow, packet, forward, both_as_backward):
     """Hand a packet to the bulk state of its direction; the original's direction test never says forward."""
     time_us = packet["time_us"]
@@ -55,7 +55,7 @@ def book_bulk(flow, packet, forward, both_as_backward):
         update_bulk(flow["bwd"], flow["bwd_bulk"], flow["fwd_bulk"]["last"], time_us, size)
 
 
-@kernel
+@inlined
 def book_direction(direction, packet, n):
     """Add the n-th packet of a direction to its statistics."""
     size = packet["payload"]
@@ -81,7 +81,7 @@ def book_direction(direction, packet, n):
     direction["last"] = packet["time_us"]
 
 
-@kernel
+@inlined
 def book_either(flow, packet, forward):
     """Add a packet to the statistics of its direction."""
     if forward:
@@ -92,7 +92,7 @@ def book_either(flow, packet, forward):
         book_direction(flow["bwd"], packet, flow["bwd_packets"])
 
 
-@kernel
+@inlined
 def book_direction_flags(flow, packet, forward, rules, first):
     """Per-direction counters: PSH, URG, RST, FIN, packets with data, smallest header, windows."""
     flags = packet["flags"]
@@ -129,7 +129,7 @@ def book_direction_flags(flow, packet, forward, rules, first):
         flow["bwd"]["window"] = packet["window"]
 
 
-@kernel
+@inlined
 def not_beyond(next_seq, packet):
     """Whether a segment ends before the highest sequence number seen (clean); (retransmitted, new highest)."""
     size = np.int64(packet["payload"]) + (1 if packet["flags"] & (FIN | SYN) else 0)
@@ -141,7 +141,7 @@ def not_beyond(next_seq, packet):
     return False, after
 
 
-@kernel
+@inlined
 def book_clean_retransmission(direction, packet):
     """Count segments that carry nothing new."""
     again, direction["next_seq"] = not_beyond(direction["next_seq"], packet)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.flowmeter.kernels.compiling import entry, kernel
+from stages.flowmeter.kernels.compiling import entry, inlined, kernel
 from stages.flowmeter.kernels.disk import read_key
 from stages.flowmeter.kernels.layout import ON_DISK
 
 
-@kernel
+@inlined
 def direction_of(packet, key):
     """1 when a packet goes from a key's first endpoint to its second, -1 when it comes back, 0 when it belongs to another flow."""
     if key["protocol"] == packet["protocol"] and key["version"] == packet["version"]:
@@ -34,7 +34,7 @@ def direction_of(packet, key):
     return 0
 
 
-@kernel
+@inlined
 def find_slot(slots, keys, packet, disk):
     """Slot of the packet's flow, of either direction, or of the empty place where it belongs.
 

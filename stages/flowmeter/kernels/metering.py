@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.flowmeter.kernels.accumulating import book_packet, update_activity
 from stages.flowmeter.kernels.booking import enter_key, hand_out, is_forward, release_flow, renew_flow, talks_to_itself
-from stages.flowmeter.kernels.compiling import entry
+from stages.flowmeter.kernels.compiling import entry, inlined
 from stages.flowmeter.kernels.directions import book_clean_retransmission
 from stages.flowmeter.kernels.disk import take_up
 from stages.flowmeter.kernels.finding import find_slot
@@ -33,6 +33,7 @@ from stages.flowmeter.kernels.layout import (
     ON_DISK,
     OPEN,
     ORIGINAL,
+    PAPER,
     PEAK,
     READY,
     REASON,
@@ -45,6 +46,97 @@ from stages.flowmeter.kernels.layout import (
 )
 from stages.flowmeter.kernels.prefetching import fetch_free, look_ahead, look_ahead_for_segments
 from stages.flowmeter.kernels.segments import forget_segments, seen_before
+
+
+@inlined
+def is_late(flow, packet, rules):
+    """Whether a flow has lasted longer than its timeout when a packet comes."""
+    return packet["time_us"] - flow["start"] > rules.flow_us
+
+
+@inlined
+def is_silent(flow, packet, rules):
+    """Whether a flow has been silent too long when a packet comes (clean)."""
+    return rules.idle_us > 0 and packet["time_us"] - flow["last"] > rules.idle_us
+
+
+@inlined
+def is_reused(key, packet):
+    """Whether a packet opens a connection anew whose earlier use was closed (corrected, clean)."""
+    return key["state"] == READY and packet["flags"] & SYN != 0
+
+
+@inlined
+def is_other_icmp(flow, packet):
+    """Whether an ICMP packet is of another kind than the flow's first (corrected, clean)."""
+    is_icmp = packet["protocol"] == ICMP or packet["protocol"] == ICMPV6
+    return is_icmp and packet["icmp_type"] != flow["icmp_type"] and packet["icmp_code"] != flow["icmp_code"]
+
+
+@inlined
+def is_over(flow, key, packet, rules):
+    """Whether a flow is over before a packet of the same endpoints."""
+    if rules.logic < CORRECTED:
+        return is_late(flow, packet, rules)
+    return is_late(flow, packet, rules) or is_reused(key, packet) or is_silent(flow, packet, rules) or is_other_icmp(flow, packet)
+
+
+@inlined
+def goes_on(flow, key, packet, rules):
+    """Whether the flow that begins where another was over continues that one's connection (corrected, clean)."""
+    if is_reused(key, packet) or is_silent(flow, packet, rules):
+        return False
+    if packet["protocol"] == UDP:
+        return packet["time_us"] - flow["last"] <= rules.flow_us
+    return packet["protocol"] == TCP
+
+
+@inlined
+def is_answer(packet, rules):
+    """Whether a first packet answers a request that was not captured, so that its receiver is the initiator (corrected, clean)."""
+    return rules.logic >= CORRECTED and packet["flags"] & SYN != 0 and packet["flags"] & ACK != 0
+
+
+@inlined
+def is_repeated_fin(flow, packet, forward, rules):
+    """Count a FIN of the initiator beforehand; whether it is a further one, which the original drops."""
+    if rules.logic != ORIGINAL or packet["flags"] & FIN == 0 or not forward:
+        return False
+    flow["fwd"]["fin"] += 1
+    return flow["fwd"]["fin"] > 1
+
+
+@inlined
+def is_last(packet, forward, rules):
+    """Whether a packet ends its flow at once: any FIN in the paper's version, the responder's FIN or an RST in the original."""
+    if rules.logic == PAPER:
+        return packet["flags"] & FIN != 0
+    if rules.logic == ORIGINAL:
+        return (packet["flags"] & FIN != 0 and not forward) or packet["flags"] & (FIN | RST) == RST
+    return False
+
+
+@inlined
+def follow_closing(flow, key, flags):
+    """Follow how a connection is closed (corrected, clean)."""
+    if flags & FIN:
+        if key["state"] == OPEN:
+            key["state"] = FIN_ONE
+        elif key["state"] == FIN_ONE and flow["fwd"]["fin"] > 0 and flow["bwd"]["fin"] > 0:
+            key["state"] = FIN_BOTH
+    elif flags & RST or (flags & ACK and key["state"] == FIN_BOTH):
+        key["state"] = READY
+
+
+@inlined
+def count_repetition(flow, place, packet, forward, rules, buckets, segments, free_segments, counters):
+    """Count a TCP segment that was seen before (corrected) or carries nothing new (clean)."""
+    if rules.logic == CORRECTED:
+        if seen_before(packet, place, flow, buckets, segments, free_segments, counters):
+            direction = flow["fwd"] if forward else flow["bwd"]
+            direction["again"] += 1
+    elif rules.logic == CLEAN:
+        book_clean_retransmission(flow["fwd"] if forward else flow["bwd"], packet)
 
 
 @entry
@@ -96,8 +188,6 @@ def meter_packets(
                 return i
             pointer = slots[slot] & 0xFFFFFFFF
         time_us = packet["time_us"]
-        flags = packet["flags"]
-        protocol = packet["protocol"]
         if pointer == 0:
             if 2 * counters[LIVE] >= len(slots):
                 counters[REASON] = METER_SLOTS_FULL
@@ -107,7 +197,7 @@ def meter_packets(
             slots[slot] = ((packet["hash"] & 0x7FFFFFFF) << 32) | (place + 1)
             key = keys[place]
             flow = bodies[place]
-            answer = as_fork and flags & SYN != 0 and flags & ACK != 0  # the request was not captured
+            answer = is_answer(packet, rules)
             enter_key(key, packet, answer)
             counters[LIVE] += 1
             counters[PEAK] = max(counters[PEAK], counters[LIVE])
@@ -122,76 +212,46 @@ def meter_packets(
             if logic == CLEAN and time_us < flow["last"]:
                 due[place] = min(due[place], time_us)
             forward = is_forward(key, same_direction, logic)
-            late = time_us - flow["start"] > rules.flow_us
-            if as_fork:
-                reused = key["state"] == READY and flags & SYN != 0
-                silent = rules.idle_us > 0 and time_us - flow["last"] > rules.idle_us
-                other_icmp = (
-                    protocol in (ICMP, ICMPV6)
-                    and packet["icmp_type"] != flow["icmp_type"]
-                    and packet["icmp_code"] != flow["icmp_code"]
-                )
-                if late or reused or silent or other_icmp:
-                    hand_out(flow, key, logic, finished, finished_keys, counters)
-                    fresh = reused or silent or (protocol == UDP and time_us - flow["last"] > rules.flow_us) or (protocol != TCP and protocol != UDP)
-                    if fresh:
-                        if logic == CORRECTED:
-                            forget_segments(flow, buckets, segments, free_segments, counters)
-                        answer = flags & SYN != 0 and flags & ACK != 0
-                        initiator_is_a = same_direction != answer
-                        forward = not answer or talks_to_itself(key, logic)
-                        renew_flow(
-                            place, keys, bodies, due, packet, forward, forward, 0 if initiator_is_a else 1, rules, number + i, blank, counters
-                        )
-                    else:
-                        known = flow["segments"]
-                        before = flow["connection_us"] + time_us - flow["start"]
-                        fwd_next = flow["fwd"]["next_seq"]
-                        bwd_next = flow["bwd"]["next_seq"]
-                        renew_flow(place, keys, bodies, due, packet, forward, forward, key["reversed"], rules, number + i, blank, counters)
-                        flow["segments"] = known
-                        flow["connection_us"] = before
-                        flow["fwd"]["next_seq"] = fwd_next
-                        flow["bwd"]["next_seq"] = bwd_next
+            if is_over(flow, key, packet, rules):
+                hand_out(flow, key, logic, finished, finished_keys, counters)
+                is_reversed = key["reversed"]
+                if not as_fork:
+                    renew_flow(place, keys, bodies, due, packet, True, forward, is_reversed, rules, number + i, blank, counters)
+                elif goes_on(flow, key, packet, rules):
+                    known = flow["segments"]
+                    before = flow["connection_us"] + time_us - flow["start"]
+                    fwd_next = flow["fwd"]["next_seq"]
+                    bwd_next = flow["bwd"]["next_seq"]
+                    renew_flow(place, keys, bodies, due, packet, forward, forward, is_reversed, rules, number + i, blank, counters)
+                    flow["segments"] = known
+                    flow["connection_us"] = before
+                    flow["fwd"]["next_seq"] = fwd_next
+                    flow["bwd"]["next_seq"] = bwd_next
                 else:
-                    update_activity(flow, time_us, rules.activity_us)
-                    book_packet(flow, packet, forward, rules, number + i)
-                    if flags & FIN:
-                        if key["state"] == OPEN:
-                            key["state"] = FIN_ONE
-                        elif key["state"] == FIN_ONE and flow["fwd"]["fin"] > 0 and flow["bwd"]["fin"] > 0:
-                            key["state"] = FIN_BOTH
-                    elif flags & RST or (flags & ACK and key["state"] == FIN_BOTH):
-                        key["state"] = READY
-            elif late:
-                hand_out(flow, key, logic, finished, finished_keys, counters)
-                renew_flow(place, keys, bodies, due, packet, True, forward, key["reversed"], rules, number + i, blank, counters)
-            elif logic == ORIGINAL and flags & FIN and forward:
-                flow["fwd"]["fin"] += 1
-                if flow["fwd"]["fin"] > 1:
-                    counts[METERED] -= 1
-                    counts[REPEATED_FIN] += 1
-                    booked[i] = -1
-                    continue
-                update_activity(flow, time_us, rules.activity_us)
-                book_packet(flow, packet, forward, rules, number + i)
-            elif flags & FIN or (logic == ORIGINAL and flags & RST):
-                book_packet(flow, packet, forward, rules, number + i)
-                booked[i] = flow["number"]
-                hand_out(flow, key, logic, finished, finished_keys, counters)
-                release_flow(slots, slot, place, due, free_places, counters)
+                    if logic == CORRECTED:
+                        forget_segments(flow, buckets, segments, free_segments, counters)
+                    answer = is_answer(packet, rules)
+                    is_reversed = 0 if same_direction != answer else 1
+                    forward = not answer or talks_to_itself(key, logic)
+                    renew_flow(place, keys, bodies, due, packet, forward, forward, is_reversed, rules, number + i, blank, counters)
+            elif is_repeated_fin(flow, packet, forward, rules):
+                counts[METERED] -= 1
+                counts[REPEATED_FIN] += 1
+                booked[i] = -1
                 continue
             else:
-                update_activity(flow, time_us, rules.activity_us)
+                last = is_last(packet, forward, rules)
+                if not last:
+                    update_activity(flow, time_us, rules.activity_us)
                 book_packet(flow, packet, forward, rules, number + i)
+                if last:
+                    booked[i] = flow["number"]
+                    hand_out(flow, key, logic, finished, finished_keys, counters)
+                    release_flow(slots, slot, place, due, free_places, counters)
+                    continue
+                if as_fork:
+                    follow_closing(flow, key, packet["flags"])
         booked[i] = flow["number"]
-        if protocol == TCP:
-            if logic == CORRECTED:
-                if seen_before(packet, place, flow, buckets, segments, free_segments, counters):
-                    if forward:
-                        flow["fwd"]["again"] += 1
-                    else:
-                        flow["bwd"]["again"] += 1
-            elif logic == CLEAN:
-                book_clean_retransmission(flow["fwd"] if forward else flow["bwd"], packet)
+        if packet["protocol"] == TCP:
+            count_repetition(flow, place, packet, forward, rules, buckets, segments, free_segments, counters)
     return n_packets

@@ -146,6 +146,6 @@ def java_hash(key, text):
 @kernel
 def copy_text(target, at, source, start, end):
     """Copy some bytes of text; position behind them."""
-    for i in range(end - start):
-        target[at + i] = source[start + i]
+    for i in range(np.uint64(end - start)):
+        target[np.uint64(at) + i] = source[np.uint64(start) + i]  # unsigned: no look whether an index counts from the end
     return at + end - start

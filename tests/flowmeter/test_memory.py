@@ -1,0 +1,60 @@
+"""Memory that is used again is never taken from who still looks at it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from stages.flowmeter.memory import Growing, Reused
+from stages.flowmeter.rows import wrapped
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array lies."""
+    return int(array.ctypes.data)
+
+
+def test_memory_returns_when_the_last_view_is_gone() -> None:
+    memory = Reused()
+    numbers, letters = memory.arrays(((3, 4), np.int64), ((5,), np.uint8))
+    place = address(numbers)
+    assert numbers.shape == (3, 4)
+    assert letters.shape == (5,)
+    assert address(letters) >= place + numbers.nbytes
+    assert place % 64 == address(letters) % 64 == 0
+    view = letters[2:]
+    del numbers, letters
+    assert address(memory.arrays(((3, 4), np.int64))[0]) != place
+    del view
+    found = [memory.arrays(((3, 4), np.int64))[0] for _ in range(2)]
+    assert place in map(address, found)
+
+
+def test_memory_that_arrow_holds_is_left_alone() -> None:
+    memory = Reused()
+    (first,) = memory.arrays(((1_000,), np.int64))
+    first[:] = 7
+    kept = pa.RecordBatch.from_arrays([wrapped(first[:10])], names=["x"])
+    del first
+    for _ in range(3):
+        (other,) = memory.arrays(((1_000,), np.int64))
+        other[:] = 0
+        del other
+    assert kept.column("x").to_pylist() == [7] * 10
+
+
+def test_a_larger_wish_is_met() -> None:
+    memory = Reused()
+    memory.arrays(((8,), np.int8))
+    (large,) = memory.arrays(((1 << 20,), np.int64))
+    large[:] = 1
+    assert large.sum() == 1 << 20
+
+
+def test_growing_keeps_what_was_there() -> None:
+    memory = Growing(np.dtype(np.int64), 1_000)
+    memory.array[:] = np.arange(1_000)
+    longer = memory.grow(1_000_000)
+    assert longer[:1_000].tolist() == list(range(1_000))
+    assert len(longer) == 1_000_000
+    assert not longer[1_000:].any()
