@@ -45,6 +45,12 @@ def _pages(size: int) -> int:
     return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
+def mapped(length: int, kind: Any) -> np.ndarray:
+    """Zeros, (length,), whose memory goes back to the system with them; freed by the usual way, it would stay with the process."""
+    size = max(1, length) * np.dtype(kind).itemsize
+    return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), kind, length)
+
+
 class Reused:
     """Memory that is given out again once nobody holds it any more: fresh pages from the system would cost as much as filling them."""
 
@@ -93,11 +99,12 @@ class Disk:
 
     def sort_words(self) -> np.ndarray:
         """What the rows of all flows that were ever set down are sorted by. Returns (n,) int64."""
-        file = self._opened[layout.SORT_WORDS]
-        if file is None:
-            return np.empty(0, np.int64)
-        file.seek(0)
-        return np.fromfile(file, np.int64)
+        file, words = self._opened[layout.SORT_WORDS], mapped(self.used[layout.SORT_WORDS], np.int64)
+        if file is not None:
+            file.seek(0)
+            if file.readinto(words.view(np.uint8)) < words.nbytes:  # type: ignore[attr-defined]
+                self.complain()
+        return words
 
     def complain(self) -> None:
         """Say that what was written is not there any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ from stages.flowmeter.kernels.metering import meter_packets
 from stages.flowmeter.kernels.moving import gather_flows, live_places, move_out, old_places, release_places, silent_places, sort_words_of
 from stages.flowmeter.kernels.segments import count_segments, rehash_segments, unload_segments
 from stages.flowmeter.kernels.text import FLOW_ID_BYTES
-from stages.flowmeter.memory import Disk, Growing, Reused
+from stages.flowmeter.memory import Disk, Growing, Reused, mapped
 from stages.flowmeter.profiles import CLEAN, CORRECTED, Rules
 
 OUTPUT_FLOWS = 512  # they stay in the second-level cache until their rows are made
@@ -29,7 +30,7 @@ class FlowTable:
         self.disk = Disk()
         self.counters = np.zeros(layout.N_COUNTERS, np.int64)
         self.counts = np.zeros(layout.N_STATUS, np.int64)
-        self.slots = np.zeros(4 * flows, np.int64)
+        self.slots = mapped(4 * flows, np.int64)
         self.key_memory = Growing(layout.KEY, flows)
         self.body_memory = Growing(layout.FLOW, flows)
         self.keys = self.key_memory.array
@@ -86,7 +87,7 @@ class FlowTable:
 
     def grow_slots(self) -> None:
         """Double the hash table."""
-        slots = np.zeros(2 * len(self.slots), np.int64)
+        slots = mapped(2 * len(self.slots), np.int64)
         refill_slots(slots, self.slots)
         self.slots = slots
 
@@ -188,15 +189,15 @@ class FlowTable:
         """Places of the flows left at the end, in the order of the rows; -1 - place for those on disk. Empties the hash table."""
         if self.counters[layout.ORDER] > 1 << layout.ORDER_BITS:
             raise OverflowError(f"the capture has more than {1 << layout.ORDER_BITS:,} flows; split it, e.g. with editcap")
-        places = np.empty(int(self.counters[layout.LIVE]), np.int32)
+        places = mapped(int(self.counters[layout.LIVE]), np.int32)
         live_places(self.slots, places)
-        self.slots = np.zeros(1, np.int64)
+        self.slots = mapped(1, np.int64)
         capacity = 16
         while self.counters[layout.PEAK] > 0.75 * capacity:
             capacity *= 2
-        words = np.empty(len(places), np.int64)
+        words = mapped(len(places), np.int64)
         sort_words_of(places, self.keys, self.disk.sort_words(), 1 if self.rules.logic == CLEAN else capacity, self.text, words)
-        return places[np.argsort(words)]
+        return sorted_by(words, places)
 
     def _hand_out_in_order(self, places: np.ndarray) -> Iterator[Over]:
         """Yield flows in the given order, behind those that were over before."""
@@ -208,3 +209,15 @@ class FlowTable:
             gather_flows(self.keys, self.bodies, chosen, records, self.rules.logic, self.finished, self.finished_keys, self.counters)
             self.flush()
             yield from self.taken()
+
+
+def sorted_by(words: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Values in the order of their words (each at least 0), a sixteenth at a time, so that little memory is needed beside them."""
+    sample = np.sort(words[:: max(1, len(words) // 4096)])
+    ordered = mapped(len(values), values.dtype)
+    at = 0
+    for low, high in itertools.pairwise([-1, *sample[:: max(1, len(sample) // 16)].tolist(), np.iinfo(np.int64).max]):
+        chosen = np.flatnonzero((words > low) & (words <= high))
+        ordered[at : at + len(chosen)] = values[chosen[np.argsort(words[chosen])]]
+        at += len(chosen)
+    return ordered

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from stages.flowmeter.memory import Growing, Reused
 from stages.flowmeter.rows import wrapped
+from stages.flowmeter.table import sorted_by
 
 
 def address(array: np.ndarray) -> int:
@@ -58,3 +60,16 @@ def test_growing_keeps_what_was_there() -> None:
     assert longer[:1_000].tolist() == list(range(1_000))
     assert len(longer) == 1_000_000
     assert not longer[1_000:].any()
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 4_096, 50_000])
+def test_sorting_a_part_at_a_time_sorts(n: int) -> None:
+    random = np.random.default_rng(n)
+    words = random.permutation(np.unique(random.integers(0, 1 << 62, 2 * n + 1)))[:n]
+    values = np.arange(n, dtype=np.int32)
+    assert sorted_by(words, values).tolist() == np.argsort(words).tolist()
+
+
+def test_few_words_that_lie_together_sort() -> None:
+    words = np.random.default_rng(1).permutation(np.r_[np.arange(9_000), (1 << 62) + np.arange(9_000)])
+    assert (np.diff(words[sorted_by(words, np.arange(len(words)))]) > 0).all()
