@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stages.flowmeter.kernels import layout
-from stages.flowmeter.kernels.finding import refill_slots
+from stages.flowmeter.kernels.finding import spread_slots
 from stages.flowmeter.kernels.metering import meter_packets
 from stages.flowmeter.kernels.moving import gather_flows, live_places, move_out, old_places, release_places, silent_places, sort_words_of
 from stages.flowmeter.kernels.segments import count_segments, rehash_segments, unload_segments
@@ -30,7 +30,8 @@ class FlowTable:
         self.disk = Disk()
         self.counters = np.zeros(layout.N_COUNTERS, np.int64)
         self.counts = np.zeros(layout.N_STATUS, np.int64)
-        self.slots = mapped(4 * flows, np.int64)
+        self.slot_memory = Growing(np.dtype(np.int64), 4 * flows)
+        self.slots = self.slot_memory.array
         self.key_memory = Growing(layout.KEY, flows)
         self.body_memory = Growing(layout.FLOW, flows)
         self.keys = self.key_memory.array
@@ -87,9 +88,10 @@ class FlowTable:
 
     def grow_slots(self) -> None:
         """Double the hash table."""
-        slots = mapped(2 * len(self.slots), np.int64)
-        refill_slots(slots, self.slots)
-        self.slots = slots
+        old = len(self.slots)
+        del self.slots
+        self.slots = self.slot_memory.grow(2 * old)
+        spread_slots(self.slots, old)
 
     def _more_free(self, free: np.ndarray, counter: int, old: int) -> np.ndarray:
         """A stack of free indexes twice as large, the new ones on top of what is left."""
@@ -183,7 +185,7 @@ class FlowTable:
     def release(self) -> None:
         """Give the memory back at once; the counters stay."""
         del self.keys, self.bodies, self.key_memory, self.body_memory, self.finished, self.finished_keys
-        del self.slots, self.segments, self.buckets, self.disk
+        del self.segments, self.buckets, self.disk
 
     def _final_order(self) -> np.ndarray:
         """Places of the flows left at the end, in the order of the rows; -1 - place for those on disk. Empties the hash table."""
@@ -191,7 +193,7 @@ class FlowTable:
             raise OverflowError(f"the capture has more than {1 << layout.ORDER_BITS:,} flows; split it, e.g. with editcap")
         places = mapped(int(self.counters[layout.LIVE]), np.int32)
         live_places(self.slots, places)
-        self.slots = mapped(1, np.int64)
+        del self.slots, self.slot_memory
         capacity = 16
         while self.counters[layout.PEAK] > 0.75 * capacity:
             capacity *= 2

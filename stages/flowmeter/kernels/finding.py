@@ -85,12 +85,20 @@ def slot_of_place(slots, keys, place):
 
 
 @entry
-def refill_slots(slots, old_slots):
-    """Enter all flows of a smaller table into a larger, empty one."""
+def spread_slots(slots, old_length):
+    """Put the flows of a table that has become longer where they belong now.
+
+    slots : (n,) int64 — changed; empty from `old_length` on; both powers of two.  Who is put back too far because slots before were
+    still taken is met again further on: also those behind the old end, as far as they lie without a gap.
+    """
     mask = len(slots) - 1
-    for i in range(len(old_slots)):
-        if old_slots[i] != 0:
-            at = (old_slots[i] >> 32) & mask
-            while slots[at] != 0:
-                at = (at + 1) & mask
-            slots[at] = old_slots[i]
+    at = 0
+    while at < old_length or slots[at & mask] != 0:
+        slot = slots[at & mask]
+        if slot != 0:
+            slots[at & mask] = 0
+            to = (slot >> 32) & mask
+            while slots[to] != 0:
+                to = (to + 1) & mask
+            slots[to] = slot
+        at += 1
