@@ -85,7 +85,7 @@ class Disk:
         if file is None:
             file = self._opened[which] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the table
             self.view.files[which] = file.fileno()
-        data = memoryview(entries.view(np.uint8).data).cast("B")
+        data = memoryview(entries.reshape(-1).view(np.uint8).data)
         while len(data):  # an unbuffered file may take them in parts
             data = data[file.write(data) :]
         self.used[which] += len(entries)

@@ -251,18 +251,19 @@ def test_flows_found_silent_are_those_that_are_even_when_time_runs_backwards(tmp
     assert sum(len(numbers) > 0 for numbers in ended) > 10
 
 
-@pytest.mark.parametrize("profile", ["original", "paper", "corrected"])
-def test_setting_flows_down_on_disk_changes_nothing(tmp_path: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("with_tcp", [True, False])
+@pytest.mark.parametrize("profile", profiles.PROFILES)
+def test_setting_flows_down_on_disk_changes_nothing(tmp_path: Path, profile: str, with_tcp: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     records = []
     for i in range(30_000):
         host = i % 5_000 if i % 4 else i % 600
-        transport = (17, udp(host % 90 + 1, 53, bytes(i % 50))) if host % 3 == 0 else (6, tcp(host % 90 + 1, 80, seq=i % 4, flags=16 + i % 3))
+        transport = (17, udp(host % 90 + 1, 53, bytes(i % 50))) if host % 3 == 0 or not with_tcp else (6, tcp(host % 90 + 1, 80, seq=i % 4, flags=16 + i % 3))
         records.append(Record(T0 + i * 20_000 - (300_000_000 if i == 15_000 else 0), ethernet(ipv4(f"10.0.{host % 7}.{host % 251}", B, *transport))))
     path = write_pcap(tmp_path / "c.pcap", records)
-    usual = flows_from_capture(path, profile)
+    usual = flows_from_capture(path, profile, idle_timeout_s=0)
     monkeypatch.setattr(capture_module, "STEP_PACKETS", 500)
     monkeypatch.setattr(flows_module, "FLOWS_IN_MEMORY", 10)
-    meter = Meter(path, profile)
+    meter = Meter(path, profile, idle_timeout_s=0)
     table, seen = meter.table, {}
 
     def final_order() -> np.ndarray:

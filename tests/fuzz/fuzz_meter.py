@@ -2,8 +2,9 @@
 
 python -m tests.fuzz.fuzz_meter --count 1000000       (a seed and a count; a failing capture is kept and named)
 NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(mktemp -d) python -m tests.fuzz.fuzz_meter   (the same with every array access checked)
-Captures are metered under one profile after the other, 50,000 in a process of their own. Anything but a result or a CaptureFault is a finding: an
-exception, a signal (a crash in compiled code, or the system's when the time of one capture is up) or memory that grows.
+Captures are metered under one profile after the other, half of them with flows going to disk, 50,000 in a process of their own. Anything but
+a result or a CaptureFault is a finding: an exception, a signal (a crash in compiled code, or the system's when the time of one capture is up)
+or memory that grows.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import zstandard
 
+from stages.flowmeter import capture
 from stages.flowmeter.capture import CaptureFault
-from stages.flowmeter.flows import Meter
+from stages.flowmeter.flows import FLOWS_IN_MEMORY, Meter
 from stages.flowmeter.profiles import PROFILES
 from tests.packets import (
     MAC_A,
@@ -79,10 +82,22 @@ def seed_frames() -> list[tuple[int, bytes]]:
     ]  # fmt: skip
 
 
+def talk(start: int) -> list[Record]:
+    """Some connections side by side, with answers, repetitions and ends, over seconds: what metering has to follow."""
+    records = []
+    for step, flags in enumerate((2, 18, 16, 24, 24, 24, 17, 17, 4, 2)):
+        for host in range(3):
+            ends = ("10.0.0.1", f"10.0.1.{host}") if step % 3 else (f"10.0.1.{host}", "10.0.0.1")
+            ports = (1000 + host, 80) if step % 3 else (80, 1000 + host)
+            transport = (17, udp(*ports, bytes(step))) if host == 2 else (6, tcp(*ports, flags=flags, seq=step // 2, payload=bytes(step % 4)))
+            records.append(Record(start + 250_000 * step + host, ethernet(ipv4(*ends, *transport))))
+    return records
+
+
 def seed_captures() -> list[bytes]:
     """Sound captures of both formats, small enough to be quick."""
     frames = seed_frames()
-    seeds = []
+    seeds = [pcap_bytes(talk(T0 + 10_000_000 * i)) for i in range(16)]
     for link in sorted({link for link, _ in frames}):
         records = [Record(T0 + 700_000 * i, data) for i, (kind, data) in enumerate(frames * 2) if kind == link]
         for big, nanoseconds in ((False, False), (True, True)):
@@ -133,12 +148,18 @@ PACKERS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
 )
 
 
-def meter_one(path: Path, profile: str, *, keep_going: bool) -> None:
-    """Meter a file; only a CaptureFault is an answer beside a result."""
-    meter = Meter(path, profile, keep_going=keep_going, threads=1, with_digest=False)
+def meter_one(path: Path, profile: str, *, keep_going: bool, in_small_steps: bool) -> None:
+    """Meter a file; only a CaptureFault is an answer beside a result.
+
+    in_small_steps: look for flows that need no memory every two packets, and find many: they go to disk and come back.
+    """
+    timeouts = {"flow_timeout_s": 0.5, "idle_timeout_s": 0.0} if in_small_steps else {}
+    meter = Meter(path, profile, keep_going=keep_going, threads=1, with_digest=False, **timeouts)
+    meter.flows_in_memory = 1 if in_small_steps else FLOWS_IN_MEMORY
     try:
-        for _ in meter.batches():
-            pass
+        with patch.object(capture, "STEP_PACKETS", 2 if in_small_steps else capture.STEP_PACKETS):
+            for _ in meter.batches():
+                pass
     except CaptureFault:
         pass
 
@@ -160,7 +181,7 @@ def warm_up(path: Path) -> None:
     for sound in seed_captures():
         path.write_bytes(sound)
         for name in PROFILES:
-            meter_one(path, name, keep_going=True)
+            meter_one(path, name, keep_going=True, in_small_steps=True)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + (MEMORY_MB << 20)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -180,7 +201,7 @@ def fuzz(count: int, seed: int, path: Path) -> None:
     for i, data in enumerate(mutants(count, seed)):
         path.write_bytes(data)
         signal.setitimer(signal.ITIMER_PROF, HANG_S)
-        meter_one(path, names[i % len(names)], keep_going=i % 8 >= 4)
+        meter_one(path, names[i % len(names)], keep_going=i % 8 >= 4, in_small_steps=i % 16 >= 8)
         signal.setitimer(signal.ITIMER_PROF, 0)
         if i % 1000 == 0:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
