@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from stages.flowmeter.kernels import layout
+from stages.flowmeter.kernels.moving import old_places, silent_places
 from stages.flowmeter.memory import Growing, Reused
 from stages.flowmeter.rows import wrapped
 from stages.flowmeter.table import sorted_by
@@ -73,3 +75,12 @@ def test_sorting_a_part_at_a_time_sorts(n: int) -> None:
 def test_few_words_that_lie_together_sort() -> None:
     words = np.random.default_rng(1).permutation(np.r_[np.arange(9_000), (1 << 62) + np.arange(9_000)])
     assert (np.diff(words[sorted_by(words, np.arange(len(words)))]) > 0).all()
+
+
+@pytest.mark.parametrize("watermark_us", [-(1 << 62) - 10, -(1 << 63), 0, (1 << 63) - 1])
+def test_free_places_are_never_due_however_absurd_the_time(watermark_us: int) -> None:
+    due = np.array([layout.NEVER, 5, layout.NEVER])
+    bodies = np.zeros(3, layout.FLOW)
+    found, numbers = np.empty(3, np.int64), np.empty(3, np.int64)
+    for n in (old_places(due, watermark_us, 10, found), silent_places(due, bodies, watermark_us, 10, found, numbers)):
+        assert set(found[:n].tolist()) <= {1}

@@ -9,7 +9,7 @@ from stages.flowmeter.kernels.booking import free_place, hand_out, release_flow
 from stages.flowmeter.kernels.cache_lines import prefetch
 from stages.flowmeter.kernels.compiling import entry, kernel
 from stages.flowmeter.kernels.finding import slot_of_place
-from stages.flowmeter.kernels.layout import HASH_MASK, ON_DISK, ORDER_BITS
+from stages.flowmeter.kernels.layout import HASH_MASK, NEVER, ON_DISK, ORDER_BITS
 from stages.flowmeter.kernels.text import java_hash
 
 FLOW_LINES = 11
@@ -60,7 +60,7 @@ def silent_places(due, bodies, watermark_us, idle_us, silent, numbers):
     """
     n = 0
     for i in range(len(due)):
-        if watermark_us - due[i] > idle_us:
+        if due[i] != NEVER and watermark_us - due[i] > idle_us:  # absurd times may overflow
             flow = bodies[i]
             if watermark_us - flow["last"] > idle_us:
                 silent[n] = i
@@ -76,7 +76,7 @@ def old_places(due, watermark_us, flow_us, old):
     """Places of the flows whose timeout has passed at a time; returns how many. due : (places,) int64 — when each flow began."""
     n = 0
     for i in range(len(due)):
-        if watermark_us - due[i] > flow_us:
+        if due[i] != NEVER and watermark_us - due[i] > flow_us:
             old[n] = i
             n += 1
     return n
