@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from stages.flowmeter.kernels.compiling import inlined
-from stages.flowmeter.kernels.directions import book_bulk, book_direction_flags, book_either, moved
+from stages.flowmeter.kernels.compiling import inlined, kernel
+from stages.flowmeter.kernels.directions import book_bulk, book_direction_flags, book_either, moved, widened
 from stages.flowmeter.kernels.layout import CORRECTED, PAPER, SECOND_US
+
+
+@kernel
+def note_idle_time(flow, time_us, idle):
+    """End a flow's active time where it was last active, and count the idle time since then."""
+    active = flow["end_active"] - flow["start_active"]
+    if active > 0:
+        flow["active_n"] += 1
+        flow["active_mean"], flow["active_m2"] = moved(flow["active_mean"], flow["active_m2"], flow["active_n"], float(active))
+        flow["active_min"], flow["active_max"] = widened(flow["active_min"], flow["active_max"], flow["active_n"], active)
+    flow["idle_n"] += 1
+    flow["idle_mean"], flow["idle_m2"] = moved(flow["idle_mean"], flow["idle_m2"], flow["idle_n"], float(idle))
+    flow["idle_min"], flow["idle_max"] = widened(flow["idle_min"], flow["idle_max"], flow["idle_n"], idle)
+    flow["start_active"] = time_us
 
 
 @inlined
@@ -12,25 +26,7 @@ def update_activity(flow, time_us, activity_us):
     """Tell active from idle time at a packet's time."""
     idle = time_us - flow["end_active"]
     if idle > activity_us:
-        active = flow["end_active"] - flow["start_active"]
-        if active > 0:
-            flow["active_n"] += 1
-            flow["active_mean"], flow["active_m2"] = moved(flow["active_mean"], flow["active_m2"], flow["active_n"], float(active))
-            if flow["active_n"] == 1:
-                flow["active_min"] = active
-                flow["active_max"] = active
-            else:
-                flow["active_min"] = min(flow["active_min"], active)
-                flow["active_max"] = max(flow["active_max"], active)
-        flow["idle_n"] += 1
-        flow["idle_mean"], flow["idle_m2"] = moved(flow["idle_mean"], flow["idle_m2"], flow["idle_n"], float(idle))
-        if flow["idle_n"] == 1:
-            flow["idle_min"] = idle
-            flow["idle_max"] = idle
-        else:
-            flow["idle_min"] = min(flow["idle_min"], idle)
-            flow["idle_max"] = max(flow["idle_max"], idle)
-        flow["start_active"] = time_us
+        note_idle_time(flow, time_us, idle)
     flow["end_active"] = time_us
 
 
@@ -76,17 +72,12 @@ def book_packet(flow, packet, forward, rules, number):
     book_direction_flags(flow, packet, forward, rules, False)
     gap = time_us - flow["last"]
     flow["iat_mean"], flow["iat_m2"] = moved(flow["iat_mean"], flow["iat_m2"], n - 1, float(gap))
-    if n == 2:
-        flow["iat_min"] = gap
-        flow["iat_max"] = gap
-    else:
-        flow["iat_min"] = min(flow["iat_min"], gap)
-        flow["iat_max"] = max(flow["iat_max"], gap)
+    flow["iat_min"], flow["iat_max"] = widened(flow["iat_min"], flow["iat_max"], n - 1, gap)
     flow["last"] = time_us
     flow["last_packet"] = number
 
 
-@inlined
+@kernel
 def start_flow(flow, packet, forward, from_initiator, rules, number):
     """Fill a blank flow with its first packet; after a timeout the original books it as forward even from the responder."""
     time_us = packet["time_us"]

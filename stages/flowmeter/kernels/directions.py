@@ -17,6 +17,12 @@ def moved(mean, m2, n, x):
 
 
 @inlined
+def widened(low, high, n, x):
+    """Smallest and largest value after the n-th value x."""
+    return (x, x) if n == 1 else (min(low, x), max(high, x))
+
+
+@inlined
 def update_bulk(direction, bulk, other_last, time_us, size):
     """Four or more packets with payload of one direction, not interrupted by the other nor by a second, are a bulk."""
     if other_last > bulk["start"]:
@@ -63,21 +69,12 @@ def book_direction(direction, packet, n):
     direction["sum"] += x
     direction["mean"], direction["m2"] = moved(direction["mean"], direction["m2"], n, x)
     direction["header"] += packet["header"]
-    if n == 1:
-        direction["min"] = size
-        direction["max"] = size
-    else:
-        direction["min"] = min(direction["min"], size)
-        direction["max"] = max(direction["max"], size)
+    direction["min"], direction["max"] = widened(direction["min"], direction["max"], n, size)
+    if n > 1:
         gap = packet["time_us"] - direction["last"]
         direction["iat_sum"] += float(gap)
         direction["iat_mean"], direction["iat_m2"] = moved(direction["iat_mean"], direction["iat_m2"], n - 1, float(gap))
-        if n == 2:
-            direction["iat_min"] = gap
-            direction["iat_max"] = gap
-        else:
-            direction["iat_min"] = min(direction["iat_min"], gap)
-            direction["iat_max"] = max(direction["iat_max"], gap)
+        direction["iat_min"], direction["iat_max"] = widened(direction["iat_min"], direction["iat_max"], n - 1, gap)
     direction["last"] = packet["time_us"]
 
 
