@@ -151,8 +151,6 @@ def meter_packets(
     counters[REASON] says why it came back: METER_DONE, or what the caller must make room for before calling again.
     counts : (N_STATUS,) int64 — packets that the profile drops are moved from METERED to their reason.
     booked : (n_packets,) int64 — written: number of the flow that each packet went to, -1 for none.
-
-    One long function on purpose: cut into one for new flows and one for each logic it took a quarter longer, even when inlined.
     """
     logic = rules.logic
     as_fork = logic >= CORRECTED
