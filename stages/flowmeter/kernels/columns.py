@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.flowmeter.kernels.cache_lines import prefetch
 from stages.flowmeter.kernels.compiling import entry, kernel
-from stages.flowmeter.kernels.layout import CORRECTED, ORIGINAL, TCP, UDP
+from stages.flowmeter.kernels.layout import CORRECTED, FLOW_LINES, ORIGINAL, TCP, UDP
 from stages.flowmeter.kernels.text import copy_text, write_address, write_flow_id_end, write_mac
 
 N_FEATURES = 86  # FEATURES and CORRECTED_EXTRAS of schema.py, in their order
@@ -230,7 +230,7 @@ def fill_rows(keys, flows, n, logic, first, cells, floats, numbers, ports, texts
         fetch_cells(cells, row)
         if i + 2 < n:
             prefetch(keys, i + 2, 0)
-            for line in range(11):
+            for line in range(FLOW_LINES):
                 prefetch(flows, i + 2, line * 64)
         fill_features(cells, floats, row, key, flow, logic)
         is_reversed = key["reversed"] != 0

@@ -142,6 +142,8 @@ FLOW = np.dtype(
 
 RECORD = np.dtype([("key", KEY), ("flow", FLOW)])  # as set down on disk
 RECORD_BYTES, KEY_BYTES, FLOW_BYTES = RECORD.itemsize, KEY.itemsize, FLOW.itemsize
+FLOW_LINES = FLOW_BYTES // 64  # cache lines
+FWD_AT, BWD_AT, ACTIVE_AT = (dict(FLOW.fields or {})[name][1] for name in ("fwd", "bwd", "active_n"))  # bytes from the flow's beginning
 SEGMENT = np.dtype([("connection", "i4"), ("tag", "i4"), ("chain", "i4"), ("sibling", "i4"), ("seq_ack", "i8"), ("size_side", "i8")])
 FRAGMENT = np.dtype(
     [

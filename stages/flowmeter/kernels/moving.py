@@ -9,10 +9,8 @@ from stages.flowmeter.kernels.booking import free_place, hand_out, release_flow
 from stages.flowmeter.kernels.cache_lines import prefetch
 from stages.flowmeter.kernels.compiling import entry, kernel
 from stages.flowmeter.kernels.finding import slot_of_place
-from stages.flowmeter.kernels.layout import HASH_MASK, NEVER, ON_DISK, ORDER_BITS
+from stages.flowmeter.kernels.layout import FLOW_LINES, HASH_MASK, NEVER, ON_DISK, ORDER_BITS
 from stages.flowmeter.kernels.text import java_hash
-
-FLOW_LINES = 11
 
 
 @entry

@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.flowmeter.kernels.cache_lines import prefetch
 from stages.flowmeter.kernels.compiling import kernel
-from stages.flowmeter.kernels.layout import FREE_PLACES, FREE_SEGMENTS, ON_DISK, TCP
+from stages.flowmeter.kernels.layout import ACTIVE_AT, BWD_AT, FLOW_LINES, FREE_PLACES, FREE_SEGMENTS, FWD_AT, ON_DISK, TCP
 from stages.flowmeter.kernels.segments import bucket_of_packet
 
 
@@ -35,14 +35,14 @@ def look_ahead(packets, i, n_packets, slots, keys, bodies, activity_us):
             place = (slot & 0xFFFFFFFF) - 1
             key = keys[place]
             from_a = key["a_lo"] == packet["src_lo"] and key["a_port"] == packet["src_port"]
-            direction = 192 if from_a == (key["reversed"] == 0) else 384
+            direction = FWD_AT if from_a == (key["reversed"] == 0) else BWD_AT
             prefetch(bodies, place, direction)
             prefetch(bodies, place, direction + 64)
             if packet["payload"] > 0:
                 prefetch(bodies, place, direction + 128)
             if packet["time_us"] - bodies[place]["end_active"] > activity_us:
-                prefetch(bodies, place, 576)
-                prefetch(bodies, place, 640)
+                prefetch(bodies, place, ACTIVE_AT)
+                prefetch(bodies, place, ACTIVE_AT + 64)
 
 
 @kernel
@@ -64,5 +64,5 @@ def fetch_free(keys, bodies, free_places, counters):
     if counters[FREE_PLACES] > 0:
         place = np.int64(free_places[counters[FREE_PLACES] - 1])
         prefetch(keys, place, 0)
-        for line in range(11):
+        for line in range(FLOW_LINES):
             prefetch(bodies, place, line * 64)
