@@ -16,14 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.auditing.investigate import Findings, Settings, investigate
-from stages.auditing.page import write_html, write_markdown
-from stages.auditing.plots import draw_figures
-from stages.auditing.sections import write_sections
-from stages.plumbing.errors import run_plainly
-from stages.plumbing.params import Data, read_data, read_section
-from stages.plumbing.tables import replacing, write_json, write_text
-from stages.truth.table2 import PAPER
+from iotids.auditing.investigate import Findings, Settings, investigate
+from iotids.auditing.page import write_html, write_markdown
+from iotids.auditing.plots import draw_figures
+from iotids.auditing.sections.order import write_sections
+from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.params import Data, read_data, read_section
+from iotids.truth.integrating.table2 import PAPER
+from iotids.writing.tables import replacing, write_json, write_text
 
 Params = Settings
 """Section `audit` of the parameters."""

@@ -13,17 +13,17 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from stages.learning.baseline_fits import fit_and_keep, kept_fit
-from stages.learning.baseline_problem import Job, Problem, jobs_of, read_problem
-from stages.learning.models import find_model
-from stages.learning.runs import FoldResult, join_orders, predictions_table, run_document
-from stages.learning.unfinished_work import Store, fingerprint
-from stages.plumbing.errors import run_plainly
-from stages.plumbing.parallel import code_digest, parallel_map
-from stages.plumbing.params import read_data, read_section
-from stages.plumbing.tables import read_table, write_json, write_table
-from stages.plumbing.tracking import publish
-from stages.plumbing.unfinished import Unfinished
+from iotids.learning.baselines.fits import fit_and_keep, kept_fit
+from iotids.learning.baselines.problem import Job, Problem, jobs_of, read_problem
+from iotids.learning.baselines.registry import find_model
+from iotids.learning.runs.checkpoints import Store, fingerprint
+from iotids.learning.runs.run_folder import FoldResult, join_orders, predictions_table, run_document
+from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.parallel import code_digest, parallel_map
+from iotids.plumbing.params import read_data, read_section
+from iotids.plumbing.unfinished import Unfinished
+from iotids.tracking.publishing import publish
+from iotids.writing.tables import read_table, write_json, write_table
 
 WORTH_WORKERS_S = 10.0
 
@@ -69,7 +69,7 @@ def main() -> None:
     used = asdict(params) | {"settings": problem.settings}
     document = run_document(results, arguments.task, arguments.model, problem.classes, n_features=problem.X.shape[1], params=used)
     if model.prequential:
-        from stages.learning.prequential import prequential_record  # numba is for the model that needs it
+        from iotids.learning.baselines.prequential import prequential_record  # numba is for the model that needs it
 
         start_us = dataset.column("start_us").to_numpy()
         document["prequential"] = prequential_record(problem.X, problem.y, start_us, problem.classes, data.benign, settings=problem.settings)

@@ -12,12 +12,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stages.detecting.assembly import Wishes
-from stages.detecting.packing import Dataset, Run, export_told, pack
-from stages.plumbing.errors import run_plainly
-from stages.plumbing.params import read_data, read_section
-from stages.plumbing.registry import register
-from stages.plumbing.tables import read_table
+from iotids.detecting.packing.assembly import Wishes
+from iotids.detecting.packing.packing import Dataset, Run, export_told, pack
+from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.params import read_data, read_section
+from iotids.tracking.registry import register
+from iotids.writing.tables import read_table
 
 
 @dataclass(frozen=True)

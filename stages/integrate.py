@@ -14,11 +14,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from stages.plumbing.errors import run_plainly
-from stages.plumbing.params import read_data, read_section
-from stages.plumbing.tables import read_table, write_json, write_table, write_text
-from stages.truth.integration import Cleaning, check_merged, constant_columns, count_flows, describe_cleaning, integrate_source
-from stages.truth.table2 import table2_csv, table2_markdown
+from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.params import read_data, read_section
+from iotids.truth.integrating.integration import Cleaning, check_merged, constant_columns, count_flows, describe_cleaning, integrate_source
+from iotids.truth.integrating.table2 import table2_csv, table2_markdown
+from iotids.writing.tables import read_table, write_json, write_table, write_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def main() -> None:
     """Run the stage from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labelled", type=Path, required=True, help="folder with <source>.parquet")
-    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="labelled tables from elsewhere (python -m stages.import_table)")
+    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="labelled tables from elsewhere (python -m iotids.commands.import_table)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     data = read_data()

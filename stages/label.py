@@ -15,15 +15,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from stages.flowmeter.packets import packet_batches
-from stages.flowmeter.several import SIDE_BY_SIDE_BYTES, Options
-from stages.plumbing.errors import run_plainly
-from stages.plumbing.parallel import parallel_map
-from stages.plumbing.params import Data, read_data, read_section
-from stages.plumbing.tables import read_table, write_json, write_table
-from stages.truth.labelling import Part, check_labels, join_labels, rows_by_capture, summarise
-from stages.truth.named_captures import check_captures
-from stages.truth.sources import Truth, open_truth
+from iotids.flowmeter.captures import SIDE_BY_SIDE_BYTES, Options
+from iotids.flowmeter.packets import packet_batches
+from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.parallel import parallel_map
+from iotids.plumbing.params import Data, read_data, read_section
+from iotids.truth.labelling.labelling import Part, check_labels, join_labels, rows_by_capture, summarise
+from iotids.truth.labelling.named_captures import check_captures
+from iotids.truth.labelling.sources import Truth, open_truth
+from iotids.writing.tables import read_table, write_json, write_table
 
 
 @dataclass(frozen=True)

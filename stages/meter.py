@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from stages.flowmeter.ledger import Ledger, in_words, totals
-from stages.flowmeter.profiles import PROFILES
-from stages.flowmeter.several import NamedCapture, Options, captures_of_source, meter_captures
-from stages.plumbing.numba_start import load_numba_without_scipy
-from stages.plumbing.parallel import parallel_map
-from stages.plumbing.params import read_data, read_section
-from stages.plumbing.progress import progress_bar
-from stages.plumbing.tables import replacing, write_json
+from iotids.flowmeter.captures import NamedCapture, Options, captures_of_source, meter_captures
+from iotids.flowmeter.ledger import Ledger, in_words, totals
+from iotids.flowmeter.profiles import PROFILES
+from iotids.plumbing.numba_start import load_numba_without_scipy
+from iotids.plumbing.parallel import parallel_map
+from iotids.plumbing.params import read_data, read_section
+from iotids.plumbing.progress import progress_bar
+from iotids.writing.tables import replacing, write_json
 
 
 @dataclass(frozen=True)

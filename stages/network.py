@@ -13,17 +13,19 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from stages.flowmeter.schema import MODEL_FEATURE_NAMES
-from stages.learning.flow_columns import TASKS, task_classes, task_truth
-from stages.learning.network_inputs import bytes_needed, check_memory, check_settings, float32_matrix, folds_of_split
-from stages.learning.runs import predictions_table, run_document
-from stages.learning.task_protocols import protocols_of_task
-from stages.learning.unfinished_work import fingerprint
-from stages.plumbing import params, progress, tables, tracking
-from stages.plumbing.errors import run_plainly
-from stages.plumbing.machine import available_memory_bytes
-from stages.plumbing.parallel import code_digest
-from stages.plumbing.unfinished import Unfinished
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.data.flow_columns import TASKS, task_classes, task_truth
+from iotids.learning.networks.network_inputs import bytes_needed, check_memory, check_settings, float32_matrix, folds_of_split
+from iotids.learning.runs.checkpoints import fingerprint
+from iotids.learning.runs.run_folder import predictions_table, run_document
+from iotids.learning.splits.task_splits import protocols_of_task
+from iotids.plumbing import params, progress
+from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.machine import available_memory_bytes
+from iotids.plumbing.parallel import code_digest
+from iotids.plumbing.unfinished import Unfinished
+from iotids.tracking import publishing as tracking
+from iotids.writing import tables
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Params:
 
 def train_network(features, truth, classes, splits, settings, depth, store, *, benign):  # type: ignore[no-untyped-def]
     """Train and test every protocol (`splits` gives its folds by name); a ProtocolRun for each, by name."""
-    from stages.learning.network_runs import NetworkTrainer  # TensorFlow takes seconds: once arguments and data are found good
+    from iotids.learning.networks.network_runs import NetworkTrainer  # TensorFlow takes seconds: once arguments and data are found good
 
     trainer = NetworkTrainer(features, truth, classes, depth=depth, settings=settings, benign=benign)
     with progress.progress_bar(total=settings.epochs * len(splits), unit="epochs", description=f"depth {depth}") as bar:
@@ -68,8 +70,8 @@ def train_network(features, truth, classes, splits, settings, depth, store, *, b
 
 def write_run(out: Path, runs, document) -> None:  # type: ignore[no-untyped-def]
     """Write the run folder, folds.json last: where it lies, the folder is complete."""
-    from stages.learning.network import network_from_weights
-    from stages.learning.network_runs import history_columns
+    from iotids.learning.networks.network import network_from_weights
+    from iotids.learning.networks.network_runs import history_columns
 
     results = [result for run in runs.values() for result in run.results]
     tables.write_table(predictions_table(results, document["classes"]), out / "predictions.parquet")

@@ -14,14 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.learning.flow_columns import task_classes
-from stages.learning.task_protocols import protocols_of_task
-from stages.plumbing.errors import run_plainly
-from stages.plumbing.parallel import parallel_map
-from stages.plumbing.params import read_data, read_section
-from stages.plumbing.tables import read_table, replacing, write_json, write_text
-from stages.reporting import confusion, curves, expected, figures, page, pairwise, pictures, summary, text_files
-from stages.reporting.results import Flows, Result, score_run
+from iotids.learning.data.flow_columns import task_classes
+from iotids.learning.splits.task_splits import protocols_of_task
+from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.parallel import parallel_map
+from iotids.plumbing.params import read_data, read_section
+from iotids.reporting import expected, page, summary, text_files
+from iotids.reporting.figures import confusion, curves, pictures
+from iotids.reporting.figures import plots as figures
+from iotids.reporting.results import Flows, Result, score_run
+from iotids.reporting.sections import pairwise
+from iotids.writing.tables import read_table, replacing, write_json, write_text
 
 PAPER = Path(__file__).parent / "reporting" / "paper_table3.json"
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from stages.flowmeter.schema import MODEL_FEATURE_NAMES
-from stages.learning.flow_columns import flows_from_table
-from stages.learning.folds import describe_split, split_table
-from stages.learning.protocols import make_split
-from stages.plumbing.errors import run_plainly
-from stages.plumbing.params import read_data, read_section
-from stages.plumbing.tables import read_table, write_json, write_table
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.data.flow_columns import flows_from_table
+from iotids.learning.splits.folds import describe_split, split_table
+from iotids.learning.splits.makers import make_split
+from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.params import read_data, read_section
+from iotids.writing.tables import read_table, write_json, write_table
 
 COLUMNS = ["label", "sublabel", "source", "group", "capture", "start_us", *MODEL_FEATURE_NAMES]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def reached_files(script: Path, root: Path) -> set[Path]:
-    """Every file of `stages` that `script` imports, directly or not, itself included; paths relative to `root`."""
+    """Every file of ours that `script` imports, directly or not, itself included; paths relative to `root`."""
     todo, seen = [script], set()
     while todo:
         path = todo.pop()
@@ -27,14 +27,14 @@ def _data_files(scripts: set[Path]) -> set[Path]:
 
 
 def _imported_names(path: Path) -> set[str]:
-    """Dotted names that a file imports from `stages`, functions' own imports included."""
+    """Dotted names of ours that a file imports, functions' own imports included."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] == "stages"}
+    return {name for name in names if name.split(".")[0] in ("stages", "iotids")}
 
 
 def _files_of(name: str, root: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The Hoeffding tree of Weka once more, slow and obvious: dictionaries, one row at a time. Twin of stages/learning/vfdt_kernels.py."""
+"""The Hoeffding tree of Weka once more, slow and obvious: dictionaries, one row at a time. Twin of iotids/learning/baselines/vfdt_kernels.py."""
 
 import math
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.plumbing.params import Data, compose, read_section
+from iotids.plumbing.params import Data, compose, read_section
 
 ROOT = Path(__file__).resolve().parents[1]
 SECTIONS = ["meter", "label", "integrate", "split", "network", "baseline", "report"]

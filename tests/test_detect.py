@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import detect
-from stages.detecting.command_line import parse_arguments
-from stages.detecting.package import seal_package
+from iotids.commands import detect
+from iotids.detecting.package.package import seal_package
+from iotids.detecting.running.command_line import parse_arguments
 from tests.detecting.lab import DAY_US, METER, START_US, benign_records, flood_records, make_package, read_verdicts, scan_records
 from tests.packets import Record, ethernet, ng_block, pcap_bytes, write_pcap
 from tests.plumbing.test_full_disk import MAY_MOUNT
@@ -57,7 +57,7 @@ def command(monkeypatch, capsys, package, tmp_path):
 def in_a_process(*arguments, **options):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, "-m", "stages.detect", *map(str, arguments)], env=environment, stderr=subprocess.PIPE, **options
+        [sys.executable, "-m", "iotids.commands.detect", *map(str, arguments)], env=environment, stderr=subprocess.PIPE, **options
     )
 
 
@@ -183,7 +183,7 @@ def test_a_followed_folder_gives_verdicts_for_every_finished_capture(package, tm
 @pytest.mark.skipif(shutil.which("tcpdump") is None, reason="no tcpdump")
 def test_tcpdump_pipes_its_packets_into_detect(package, captures, tmp_path):
     shutil.copy(captures["attack"], tmp_path / "c.pcap")
-    pipe = f"tcpdump -r c.pcap -U -w - | {sys.executable} -m stages.detect - -o v.jsonl --model {package.folder}"
+    pipe = f"tcpdump -r c.pcap -U -w - | {sys.executable} -m iotids.commands.detect - -o v.jsonl --model {package.folder}"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
@@ -378,11 +378,11 @@ def test_a_full_disk_keeps_the_verdicts_that_fitted_whole_and_marked_incomplete(
     names = [f"c{i}.pcap" for i in range(8)]
     for i, name in enumerate(names):
         write_pcap(tmp_path / name, flood_records(flows=400, seed=i))
-    words = ["stages.detect", *names, "-o", f"disk/v.{ending}", "--model", str(package.folder)]
-    code = f"""import sys, runpy, stages.detecting.verdict_files
-stages.detecting.verdict_files.ROWS_PER_GROUP = 400
+    words = ["iotids.commands.detect", *names, "-o", f"disk/v.{ending}", "--model", str(package.folder)]
+    code = f"""import sys, runpy, iotids.detecting.running.verdict_files
+iotids.detecting.running.verdict_files.ROWS_PER_GROUP = 400
 sys.argv = {words!r}
-runpy.run_module("stages.detect", run_name="__main__")"""
+runpy.run_module("iotids.commands.detect", run_name="__main__")"""
     done, left = on_a_small_disk(tmp_path, [sys.executable, "-c", code], size=size, kept=tmp_path / "kept")
     assert done.returncode == 1, done.stderr
     assert f"v.incomplete.{ending}: cannot be written (No space left on device)" in done.stderr

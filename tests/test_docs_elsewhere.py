@@ -110,7 +110,7 @@ def test_a_table_from_elsewhere_joins_the_dataset_and_its_audit(workspace):
 
 
 def test_the_report_is_computed_on_the_documented_cluster(workspace):
-    run(workspace, "python", "-m", "stages.plumbing.params", "preset=smoke", "baseline.models=[majority]", f"baseline.seed={time.time_ns() % 10**6}")
+    run(workspace, "python", "-m", "iotids.plumbing.params", "preset=smoke", "baseline.models=[majority]", f"baseline.seed={time.time_ns() % 10**6}")
     (text,) = documented("cluster")
     said = shell(workspace, text.replace("8786", str(free_port())))
     assert said.count("Start worker at") == 2

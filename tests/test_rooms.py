@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"tensorflow", "keras", "river", "sklearn", "mlflow", "numba"}
+CODE = sorted(path for folder in ("iotids", "stages") for path in (ROOT / folder).rglob("*.py"))
 SCRIPTS = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
 
 
@@ -31,7 +32,7 @@ def test_import_contracts_hold():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "stages").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_imports_at_most_one_heavy_library(path):
     assert len((top_level_imports(path) & HEAVY) - {"keras"}) <= 1
 
@@ -59,6 +60,6 @@ assert not {{'tensorflow', 'mlflow'}} & set(sys.modules)
 
 
 def test_no_work_happens_at_import_of_the_plumbing():
-    names = "stages.plumbing.params, stages.plumbing.tables, stages.plumbing.tracking"
+    names = "iotids.plumbing.params, iotids.writing.tables, iotids.tracking.publishing"
     done = run(f"import sys, {names}; assert not {{'mlflow', 'tensorflow', 'numba', 'sklearn'}} & set(sys.modules)")
     assert done.returncode == 0, done.stderr

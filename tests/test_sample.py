@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.testbed.__main__ import main as write_sample
+from iotids.testbed.__main__ import main as write_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE = ROOT / "sample-store" / "files" / "md5"

@@ -155,7 +155,7 @@ def four_ways(finished, tmp_path_factory):
     run(finished, "dvc", "exp", "run", "--queue", "-n", f"queue{start}", *change, f"baseline.seed={start + 2},{start + 3}", "report")
     run(finished, "dvc", "queue", "start", "-j", "2")
     wait_for_queue(finished)
-    run(finished, "python", "-m", "stages.plumbing.params", "preset=smoke", few, f"baseline.seed={start + 4}")
+    run(finished, "python", "-m", "iotids.plumbing.params", "preset=smoke", few, f"baseline.seed={start + 4}")
     run(finished, "dvc", "repro", "report")
     with dask_cluster(tmp_path_factory.mktemp("cluster"), code=finished) as address:
         run(finished, "env", f"DASK_SCHEDULER_ADDRESS={address}", "dvc", "exp", "run", "--temp", "-n", f"dask{start}", *change,

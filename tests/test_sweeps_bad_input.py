@@ -112,6 +112,6 @@ def test_a_broken_store_costs_an_experiment_a_warning_and_files_fill_a_new_one(f
         assert "not published to MLflow" in done.stdout
         assert f"Move {store} away" in done.stdout
         store.unlink()
-        assert "new runs in" in run(finished, "python", "-m", "stages.plumbing.tracking", "out").stdout
+        assert "new runs in" in run(finished, "python", "-m", "iotids.tracking.publishing", "out").stdout
     finally:
         kept.replace(store)

@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from iotids.auditing.investigate import Findings
+from iotids.auditing.page import write_html, write_markdown
+from iotids.auditing.plots import draw_figures
+from iotids.auditing.sections.order import write_sections
+from iotids.auditing.sections.section import Section, Table
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.plumbing.params import Data
+from iotids.truth.integrating.integration import DATASET_SCHEMA
 from stages.audit import Params, audit
-from stages.auditing.investigate import Findings
-from stages.auditing.page import write_html, write_markdown
-from stages.auditing.plots import draw_figures
-from stages.auditing.section import Section, Table
-from stages.auditing.sections import write_sections
-from stages.flowmeter.schema import MODEL_FEATURE_NAMES
-from stages.plumbing.params import Data
-from stages.truth.integration import DATASET_SCHEMA
 
 DATA = Data(name="test", root=Path(), sources={}, classes=("BENIGN", "DOS"), benign="BENIGN")
 PARAMS = Params(sample_rows=1000, seed=7, significant_digits=3, near_constant_share=0.99, correlation=0.98)
@@ -124,7 +124,7 @@ def test_long_message_keeps_its_capture_and_its_end(tmp_path: Path) -> None:
 
 
 def test_numbers_are_strict_json(findings: Findings, tmp_path: Path) -> None:
-    from stages.plumbing.tables import write_json
+    from iotids.writing.tables import write_json
 
     write_json(findings.numbers, tmp_path / "audit.json")
     assert json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))["rows"] == 200

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.auditing.duplicates import count_duplicates, count_twins, fold_in_column, number_vectors, round_to_digits
+from iotids.auditing.duplicates import count_duplicates, count_twins, fold_in_column, number_vectors, round_to_digits
 
 
 def vectors_of(rows: list[list[float]], digits: int | None = None) -> list[int]:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from stages.auditing.shortcuts import dataset_oracle, ranking_area, separability
-from stages.auditing.smells import find_correlated, find_equal, find_impossible, find_near_constant, rank_correlations
-from stages.auditing.source_probe import probe_sources
-from stages.auditing.timeouts import timeout_effect
-from stages.truth.table2 import PAPER
+from iotids.auditing.feature_quality import find_correlated, find_equal, find_impossible, find_near_constant, rank_correlations
+from iotids.auditing.shortcuts import dataset_oracle, ranking_area, separability
+from iotids.auditing.source_probe import probe_sources
+from iotids.auditing.timeouts import timeout_effect
+from iotids.truth.integrating.table2 import PAPER
 
 CLASSES = ["BENIGN", "DOS", "MIRAI", "MITM", "SCANNING"]
 RNG = np.random.default_rng(1)

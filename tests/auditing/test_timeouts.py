@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.auditing.timeout_table import Metered, timeout_table
+from iotids.auditing.timeout_table import Metered, timeout_table
 from tests.packets import Record, ethernet, ipv4, udp, write_pcap
 
 PACKETS_PER_CONNECTION = 31  # one a second
@@ -20,7 +20,8 @@ CONNECTIONS_PER_CAPTURE = 2
 
 def workspace(folder: Path) -> Path:
     """A project folder with the stages, and with two sources of rules: three quiet captures and three with an attack to port 9."""
-    (folder / "stages").symlink_to(Path("stages").absolute())
+    for name in ("stages", "iotids"):
+        (folder / name).symlink_to(Path(name).absolute())
     for number in range(6):
         server_port = 53 if number < 3 else 9
         frames = [
@@ -42,7 +43,8 @@ def workspace(folder: Path) -> Path:
 
 def run(folder: Path, *seconds: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": ""}
-    return subprocess.run([sys.executable, "-m", "stages.timeouts", "--seconds", *seconds], cwd=folder, env=environment, capture_output=True, text=True)
+    command = [sys.executable, "-m", "iotids.commands.timeouts", "--seconds", *seconds]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def test_shorter_timeout_cuts_connections_into_as_many_flows_as_counted_by_hand(tmp_path: Path) -> None:
@@ -53,7 +55,7 @@ def test_shorter_timeout_cuts_connections_into_as_many_flows_as_counted_by_hand(
     assert [row["flows"] for row in found] == [{"BENIGN": 3 * 2, "DOS": 3 * 2}, {"BENIGN": 3 * 2 * 4, "DOS": 3 * 2 * 4}]
     assert set(found[0]["scores"]) == {"binary, stratified", "binary, grouped", "multiclass, stratified", "multiclass, grouped"}
     assert (tmp_path / "out/timeouts/timeouts.md").read_text(encoding="utf-8") == done.stdout
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["captures", "out", "params.yaml", "stages"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["captures", "iotids", "out", "params.yaml", "stages"]
 
 
 def test_timeout_that_cannot_be_is_one_line_that_names_the_stage(tmp_path: Path) -> None:
@@ -73,5 +75,5 @@ def test_table_shows_shares_of_the_flows_and_scores_with_their_spread() -> None:
 
 @pytest.mark.parametrize("word", ["tensorflow", "mlflow"])
 def test_command_loads_neither_networks_nor_tracking(word: str) -> None:
-    done = subprocess.run([sys.executable, "-c", f"import sys, stages.timeouts; assert {word!r} not in sys.modules"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", f"import sys, iotids.commands.timeouts; assert {word!r} not in sys.modules"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -12,10 +12,10 @@ from time import process_time
 
 import numpy as np
 
+from iotids.learning.baselines.registry import find_model
+from iotids.learning.scores.scores import score_predictions
+from iotids.plumbing.params import read_section
 from stages.baseline import Params
-from stages.learning.models import find_model
-from stages.learning.scores import score_predictions
-from stages.plumbing.params import read_section
 from tests.learning.generated_flows import CLASSES, flow_like_features
 
 SLOW_SHARE = {"hoeffding_tree": 0.1}  # of the rows; River learns row by row in Python

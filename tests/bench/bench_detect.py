@@ -19,13 +19,13 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import pyarrow as pa  # noqa: E402
 
-from stages.detecting.inference import Network  # noqa: E402
-from stages.detecting.package import Package, open_package  # noqa: E402
-from stages.detecting.session import ROWS_PER_BLOCK, Session  # noqa: E402
-from stages.detecting.verdict_files import VerdictFile  # noqa: E402
-from stages.detecting.verdicts import Judge, matrix_of, package_point  # noqa: E402
-from stages.flowmeter.flows import Meter  # noqa: E402
-from stages.flowmeter.writing import sink_for  # noqa: E402
+from iotids.detecting.judging.verdicts import Judge, matrix_of, package_point  # noqa: E402
+from iotids.detecting.package.inference import Network  # noqa: E402
+from iotids.detecting.package.package import Package, open_package  # noqa: E402
+from iotids.detecting.running.session import ROWS_PER_BLOCK, Session  # noqa: E402
+from iotids.detecting.running.verdict_files import VerdictFile  # noqa: E402
+from iotids.flowmeter.flow_files import sink_for  # noqa: E402
+from iotids.flowmeter.flows import Meter  # noqa: E402
 from tests.bench.capture import write_capture  # noqa: E402
 
 ROUNDS = 3
@@ -87,7 +87,7 @@ def first_verdict_s(package: Package, capture: Path) -> float:
     """Processor seconds of a whole run of the command on a small capture, bytecode and kernels compiled before."""
     small = capture.with_name("small.pcap")
     write_capture(small, flows=150)
-    command = [sys.executable, "-m", "stages.detect", str(small), "-o", str(small.with_suffix(".jsonl")), "--model", str(package.folder)]
+    command = [sys.executable, "-m", "iotids.commands.detect", str(small), "-o", str(small.with_suffix(".jsonl")), "--model", str(package.folder)]
     seconds = []
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(ROUNDS):

@@ -85,8 +85,9 @@ def measure(what: str, function: Callable[[], tuple[int, float]]) -> Measured:
 
 def run_meter(path: Path, profile: str, out: Path, *, kernels_apart: bool = False, for_keeping: bool = False) -> tuple[int, float]:
     """Capture to finished Parquet file with this meter."""
-    from stages.flowmeter import capture, flows, table
-    from stages.flowmeter.several import NamedCapture, Options, meter_captures
+    from iotids.flowmeter import flows, table
+    from iotids.flowmeter.captures import NamedCapture, Options, meter_captures
+    from iotids.flowmeter.reading import capture
 
     spent = [0.0]
 

@@ -40,7 +40,7 @@ def measure(command: list[str], environment: dict[str, str], prepare: Callable[[
 
 def publishing(folder: Path, environment: dict[str, str]) -> dict[str, tuple[float, float]]:
     """Publish to a store that must be made first, and to one that is there."""
-    command = [sys.executable, "-m", "stages.plumbing.tracking", str(folder / "out")]
+    command = [sys.executable, "-m", "iotids.tracking.publishing", str(folder / "out")]
     widths = iter(range(1000))
     fresh = lambda: (folder / "mlflow.db").unlink(missing_ok=True)  # noqa: E731
     times = {"publish, store must be made": measure(command, environment, lambda: (fresh(), write_run_folder(folder))[0])}

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from stages.learning.flow_columns import feature_matrix, task_truth
-from stages.learning.models import find_model
+from iotids.learning.baselines.registry import find_model
+from iotids.learning.data.flow_columns import feature_matrix, task_truth
 from tests.learning.generated_flows import flow_like_features
 
 WEKA = {
@@ -194,7 +194,7 @@ def table_line(jar: Path, model: str, task: str, rows: Rows, n_classes: int) -> 
 
 def our_cross_validation(model: str, X: np.ndarray, y: np.ndarray, n_classes: int, *, folds: int = 5, orders: int = 3) -> list[float]:
     """Accuracy of our 5-fold cross-validation, pooled, for several seeds of folds and order."""
-    from stages.learning.shuffled_folds import stratified_folds
+    from iotids.learning.splits.shuffled_folds import stratified_folds
 
     result = []
     for seed in range(orders):

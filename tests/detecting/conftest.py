@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from stages.detecting.package import open_package
+from iotids.detecting.package.package import open_package
 from tests.detecting.lab import make_package
 
 

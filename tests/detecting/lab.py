@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 from sklearn.neural_network import MLPClassifier
 
-from stages.detecting.assembly import Training, Wishes, describe, write_graphs
-from stages.detecting.onnx_graph import DenseChain
-from stages.detecting.operating_point import log_scores
-from stages.detecting.out_of_fold import OutOfFold
-from stages.detecting.package import Package, open_package, seal_package
-from stages.detecting.verdicts import matrix_of
-from stages.flowmeter.flows import flows_from_capture
-from stages.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.detecting.judging.operating_point import log_scores
+from iotids.detecting.judging.verdicts import matrix_of
+from iotids.detecting.package.package import Package, open_package, seal_package
+from iotids.detecting.packing.assembly import Training, Wishes, describe, write_graphs
+from iotids.detecting.packing.onnx_graph import DenseChain
+from iotids.detecting.packing.out_of_fold import OutOfFold
+from iotids.flowmeter.flows import flows_from_capture
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
 
 CLASSES = ("BENIGN", "DOS", "SCANNING")

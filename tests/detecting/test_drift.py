@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.detecting.drift import DriftCounter, psi, reference_bins
+from iotids.detecting.judging.drift import DriftCounter, psi, reference_bins
 
 
 def counted(X, Y):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from stages.detecting.inference import Network
-from stages.detecting.novelty import novelty_from_plain
-from stages.detecting.verdicts import Judge, OperatingPoint, package_point
-from stages.flowmeter.flows import flows_from_capture
+from iotids.detecting.judging.novelty import novelty_from_plain
+from iotids.detecting.judging.verdicts import Judge, OperatingPoint, package_point
+from iotids.detecting.package.inference import Network
+from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import benign_records, flood_records, scan_records
 from tests.packets import write_pcap
 
@@ -27,7 +27,7 @@ def test_the_example_gives_the_classes_of_detect_without_tensorflow_or_this_proj
     flows = flows_from_capture(write_pcap(tmp_path / "c.pcap", records), "clean")
     pq.write_table(flows, tmp_path / "flows.parquet")
     code = (
-        f"import sys; sys.modules['tensorflow'] = sys.modules['stages'] = None; sys.path.insert(0, {str(EXAMPLE.parent)!r})\n"
+        f"import sys; sys.modules['tensorflow'] = sys.modules['iotids'] = None; sys.path.insert(0, {str(EXAMPLE.parent)!r})\n"
         f"import onnx_detect; _, called, p = onnx_detect.judge({str(trained.folder / 'model.onnx')!r}, 'flows.parquet')\n"
         "print(','.join(called))"
     )

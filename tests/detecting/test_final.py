@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from stages.detecting.inference import Network
-from stages.detecting.package import PackageError, open_package
-from stages.detecting.verdict_words import VERDICTS
-from stages.detecting.verdicts import Judge, package_point
-from stages.flowmeter.schema import MODEL_FEATURE_NAMES
-from stages.learning.flow_columns import feature_matrix
-from stages.learning.runs import FoldResult, predictions_table, run_document
+from iotids.detecting.judging.verdict_words import VERDICTS
+from iotids.detecting.judging.verdicts import Judge, package_point
+from iotids.detecting.package.inference import Network
+from iotids.detecting.package.package import PackageError, open_package
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.data.flow_columns import feature_matrix
+from iotids.learning.runs.run_folder import FoldResult, predictions_table, run_document
 from tests.learning.generated_flows import CLASSES, dataset_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,8 +50,8 @@ pytestmark = pytest.mark.slow
 
 def run_folder(folder, dataset):
     """A cross-validated run of two folds, trained for real."""
-    from stages.detecting.final_fit import train_on_all
-    from stages.learning.network import network_from_weights
+    from iotids.detecting.packing.final_fit import train_on_all
+    from iotids.learning.networks.network import network_from_weights
 
     X, truth = feature_matrix(dataset), np.array([CLASSES.index(label) for label in dataset.column("label").to_pylist()], np.int8)
     fold = np.arange(truth.size) % 2
@@ -158,7 +158,7 @@ def test_a_store_that_cannot_be_reached_leaves_the_package_and_a_warning(workspa
 
 
 def test_the_registered_package_is_found_by_its_alias_and_is_the_same(workspace, monkeypatch, tmp_path):
-    from stages.plumbing.registry import NoSuchModelError, fetch
+    from iotids.tracking.registry import NoSuchModelError, fetch
 
     folder, done = workspace
     assert "registered as models:/detector-multiclass-2@current" in done.stdout

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.detecting.explain import explain_strange, no_reasons
-from stages.detecting.novelty import (
+from iotids.detecting.judging.explain import explain_strange, no_reasons
+from iotids.detecting.judging.novelty import (
     balanced_rows,
     find_prototypes,
     held_out_distances,

@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stages.detecting.inference import open_graph, run_in_batches
-from stages.detecting.onnx_graph import DenseChain, chain_from_weights, gradient_graph, logits_graph
+from iotids.detecting.package.inference import open_graph, run_in_batches
+from iotids.detecting.packing.onnx_graph import DenseChain, chain_from_weights, gradient_graph, logits_graph
 from tests.detecting.lab import chain_logits
 
 

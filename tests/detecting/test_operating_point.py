@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.detecting.operating_point import (
+from iotids.detecting.judging.operating_point import (
     attack_log_odds,
     decide,
     fit_temperature,
@@ -13,7 +13,7 @@ from stages.detecting.operating_point import (
     recall_at,
     threshold_for_alarms,
 )
-from stages.learning.calibration import calibration_error
+from iotids.learning.scores.calibration import calibration_error
 
 
 def overconfident(n=40_000, factor=3.0, seed=0):

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from stages.detecting.benign_flows import KEPT_FLOWS, BenignFlows
-from stages.detecting.calibration import calibrate, left_out_groups
-from stages.detecting.inference import Network
-from stages.detecting.own_network import point_of, read_point, write_point
-from stages.detecting.package import PackageError
-from stages.detecting.recall import recall_at_threshold
-from stages.detecting.verdict_words import ATTACK, UNKNOWN
-from stages.detecting.verdicts import Judge, matrix_of, package_point
-from stages.flowmeter.flows import flows_from_capture
+from iotids.detecting.calibrating.benign_flows import KEPT_FLOWS, BenignFlows
+from iotids.detecting.calibrating.calibration import calibrate, left_out_groups
+from iotids.detecting.calibrating.site_file import point_of, read_point, write_point
+from iotids.detecting.judging.recall import recall_at_threshold
+from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
+from iotids.detecting.judging.verdicts import Judge, matrix_of, package_point
+from iotids.detecting.package.inference import Network
+from iotids.detecting.package.package import PackageError
+from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import DAY_US, benign_records
 from tests.packets import write_pcap
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from stages.detecting.inference import Network
-from stages.detecting.package import MANIFEST, NEEDED_FILES, PackageError, open_package, seal_package
-from stages.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.detecting.package.inference import Network
+from iotids.detecting.package.package import MANIFEST, NEEDED_FILES, PackageError, open_package, seal_package
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 
 
 def resealed(package, **changes):
@@ -76,7 +76,7 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(package_copy):
     manifest = json.loads((package_copy.folder / MANIFEST).read_text())
     manifest["files"]["../escape"] = manifest["files"].pop("gradient.onnx")
     manifest["files"]["gradient.onnx"] = manifest["files"]["../escape"]
-    from stages.detecting.package import _digest_of
+    from iotids.detecting.package.package import _digest_of
 
     manifest["manifest_sha256"] = _digest_of(manifest)
     (package_copy.folder / MANIFEST).write_text(json.dumps(manifest))

@@ -6,18 +6,18 @@ import re
 import numpy as np
 import pytest
 
-from stages.detecting.drift import DriftCounter
-from stages.detecting.inference import Network
-from stages.detecting.own_network import origin_of
-from stages.detecting.page import report_page
-from stages.detecting.page_table import percent, table
-from stages.detecting.session import Session
-from stages.detecting.summary import summarise, utc_text, wireshark_filter
-from stages.detecting.tally import Tally
-from stages.detecting.timeline import TIMELINE_BINS
-from stages.detecting.verdict_words import BENIGN
-from stages.detecting.verdicts import Judge, package_point
-from stages.flowmeter.flows import Meter, flows_from_capture
+from iotids.detecting.calibrating.site_file import origin_of
+from iotids.detecting.judging.drift import DriftCounter
+from iotids.detecting.judging.verdict_words import BENIGN
+from iotids.detecting.judging.verdicts import Judge, package_point
+from iotids.detecting.package.inference import Network
+from iotids.detecting.running.session import Session
+from iotids.detecting.summary.page import report_page
+from iotids.detecting.summary.page_table import percent, table
+from iotids.detecting.summary.summary import summarise, utc_text, wireshark_filter
+from iotids.detecting.summary.tally import Tally
+from iotids.detecting.summary.timeline import TIMELINE_BINS
+from iotids.flowmeter.flows import Meter, flows_from_capture
 from tests.detecting.lab import DAY_US, START_US, benign_records, flood_records, scan_records
 from tests.packets import write_pcap
 from tests.pages.browser import browser_page, needs_chromium, pictures
@@ -104,9 +104,9 @@ def test_chromium_shows_the_page_offline_in_light_and_dark(summary, tmp_path):
 
 def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatch, tmp_path):
     """A million senders must not fill memory; here a few hundred against lowered limits."""
-    monkeypatch.setattr("stages.detecting.tally.HOSTS_PER_BATCH", 50)
-    monkeypatch.setattr("stages.detecting.tally.MAX_HOSTS", 80)
-    monkeypatch.setattr("stages.detecting.incidents.MAX_INCIDENTS", 80)
+    monkeypatch.setattr("iotids.detecting.summary.tally.HOSTS_PER_BATCH", 50)
+    monkeypatch.setattr("iotids.detecting.summary.tally.MAX_HOSTS", 80)
+    monkeypatch.setattr("iotids.detecting.summary.incidents.MAX_INCIDENTS", 80)
     tally, records = Tally(), flood_records(flows=600, seed=1)
     forged = [r.__class__(r.time_us, r.data[:26] + (0x0B000000 + i).to_bytes(4, "big") + r.data[30:]) for i, r in enumerate(records)]
     verdicts = session.judge.judge(flows_from_capture(write_pcap(tmp_path / "forged.pcap", forged), "clean"))[0]

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.detecting.inference import Network
-from stages.detecting.reasons import contributions, distinct_rows
-from stages.detecting.verdict_files import VerdictFile, json_lines
-from stages.detecting.verdicts import Judge, OperatingPoint, matrix_of, package_point
-from stages.flowmeter.flows import flows_from_capture
+from iotids.detecting.judging.reasons import contributions, distinct_rows
+from iotids.detecting.judging.verdicts import Judge, OperatingPoint, matrix_of, package_point
+from iotids.detecting.package.inference import Network
+from iotids.detecting.running.verdict_files import VerdictFile, json_lines
+from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import benign_records, flood_records, read_verdicts, scan_records
 from tests.packets import write_pcap
 

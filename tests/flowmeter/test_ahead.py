@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stages.flowmeter.ahead import Ahead, giving_way
+from iotids.flowmeter.worker_threads import Ahead, giving_way
 
 WAIT_S = 10.0
 

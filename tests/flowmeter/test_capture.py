@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from stages.flowmeter.capture import CaptureFault
-from stages.flowmeter.flows import Meter, flows_from_capture
-from stages.flowmeter.several import NamedCapture, Options, meter_captures
+from iotids.flowmeter.captures import NamedCapture, Options, meter_captures
+from iotids.flowmeter.flows import Meter, flows_from_capture
+from iotids.flowmeter.reading.capture import CaptureFault
 from tests.packets import (
     MAC_A,
     MAC_B,

@@ -8,12 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-KERNELS = Path(__file__).parents[2] / "stages" / "flowmeter" / "kernels"
+KERNELS = Path(__file__).parents[2] / "iotids" / "flowmeter" / "kernels"
 # rehash_segments (segments.py) calls bucket_of (segments.py), which calls mix (finding.py)
 RUN = """
 import numpy as np
-from stages.flowmeter.kernels.layout import SEGMENT
-from stages.flowmeter.kernels.segments import rehash_segments
+from iotids.flowmeter.kernels.layout import SEGMENT
+from iotids.flowmeter.kernels.segments import rehash_segments
 buckets, segments = np.full(1024, -1, np.int32), np.zeros(1, SEGMENT)
 segments["seq_ack"] = 12345
 rehash_segments(buckets, segments, np.ones(1, np.bool_))
@@ -30,7 +30,7 @@ def run(folder: Path) -> tuple[int, int]:
 
 
 def test_a_change_in_a_called_kernel_s_file_discards_the_machine_code_of_its_callers(tmp_path: Path) -> None:
-    copy = tmp_path / "stages" / "flowmeter" / "kernels"
+    copy = tmp_path / "iotids" / "flowmeter" / "kernels"
     shutil.copytree(KERNELS, copy, ignore=shutil.ignore_patterns("__pycache__"))
     bucket, hits = run(tmp_path)
     assert hits == 0

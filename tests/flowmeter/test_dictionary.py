@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.flowmeter.dictionary import feature_dictionary
-from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH
+from iotids.flowmeter.dictionary import feature_dictionary
+from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 
 
 def test_page_equals_the_schema() -> None:
-    assert PAGE.read_text(encoding="utf-8") == feature_dictionary(), "run: python -m stages.flowmeter.dictionary > docs/features.md"
+    assert PAGE.read_text(encoding="utf-8") == feature_dictionary(), "run: python -m iotids.flowmeter.dictionary > docs/features.md"
 
 
 def test_every_column_has_its_row() -> None:

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.flowmeter import capture as capture_module
-from stages.flowmeter import flows as flows_module
-from stages.flowmeter import profiles
-from stages.flowmeter.flows import Meter, flows_from_capture
-from stages.flowmeter.kernels import layout
-from stages.flowmeter.kernels.columns import N_FEATURES
-from stages.flowmeter.ledger import REASONS
-from stages.flowmeter.rows import columns_of
-from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES
-from stages.flowmeter.table import FlowTable, Over
-from stages.flowmeter.writing import java_double, microsecond_time, twelve_hour_time
+from iotids.flowmeter import flows as flows_module
+from iotids.flowmeter import profiles
+from iotids.flowmeter.flow_files import java_double, microsecond_time, twelve_hour_time
+from iotids.flowmeter.flows import Meter, flows_from_capture
+from iotids.flowmeter.kernels import layout
+from iotids.flowmeter.kernels.columns import N_FEATURES
+from iotids.flowmeter.ledger import REASONS
+from iotids.flowmeter.reading import capture as capture_module
+from iotids.flowmeter.rows import columns_of
+from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES
+from iotids.flowmeter.table import FlowTable, Over
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, icmp, ipv4, tcp, udp, write_pcap
 
 T0 = 1_600_000_000_000_000

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.flowmeter.kernels.compiling import entry
-from stages.flowmeter.kernels.finding import free_slot, spread_slots
+from iotids.flowmeter.kernels.compiling import entry
+from iotids.flowmeter.kernels.finding import free_slot, spread_slots
 
 
 @entry

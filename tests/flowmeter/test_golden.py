@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.flowmeter.flows import flows_from_capture
-from stages.flowmeter.profiles import PROFILES
-from stages.flowmeter.writing import CsvSink, csv_columns
+from iotids.flowmeter.flow_files import CsvSink, csv_columns
+from iotids.flowmeter.flows import flows_from_capture
+from iotids.flowmeter.profiles import PROFILES
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 EXPECTED = {"original": "original.csv", "paper": "legacy-2020-02.csv", "corrected": "corrected.csv"}

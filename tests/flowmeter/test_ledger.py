@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.flowmeter.capture import is_capture_name
-from stages.flowmeter.flows import Meter
+from iotids.flowmeter.flows import Meter
+from iotids.flowmeter.reading.capture import is_capture_name
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.flowmeter.kernels import layout
-from stages.flowmeter.kernels.moving import old_places, silent_places
-from stages.flowmeter.memory import Growing, Reused
-from stages.flowmeter.rows import wrapped
-from stages.flowmeter.table import sorted_by
+from iotids.flowmeter.kernels import layout
+from iotids.flowmeter.kernels.spilling import old_places, silent_places
+from iotids.flowmeter.memory import Growing, Reused
+from iotids.flowmeter.rows import wrapped
+from iotids.flowmeter.table import sorted_by
 
 
 def address(array: np.ndarray) -> int:

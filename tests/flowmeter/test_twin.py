@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.flowmeter.capture import Capture
-from stages.flowmeter.flows import Meter
-from stages.flowmeter.packets import packet_batches
-from stages.flowmeter.profiles import PROFILES
+from iotids.flowmeter.flows import Meter
+from iotids.flowmeter.packets import packet_batches
+from iotids.flowmeter.profiles import PROFILES
+from iotids.flowmeter.reading.capture import Capture
 from tests.naive import naive_flows
 from tests.packets import Record, arp, ethernet, icmp, ipv4, ipv6, sctp, tcp, udp, vlan, write_pcap
 

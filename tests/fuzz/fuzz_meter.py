@@ -26,10 +26,10 @@ from unittest.mock import patch
 
 import zstandard
 
-from stages.flowmeter import capture
-from stages.flowmeter.capture import CaptureFault
-from stages.flowmeter.flows import FLOWS_IN_MEMORY, Meter
-from stages.flowmeter.profiles import PROFILES
+from iotids.flowmeter.flows import FLOWS_IN_MEMORY, Meter
+from iotids.flowmeter.profiles import PROFILES
+from iotids.flowmeter.reading import capture
+from iotids.flowmeter.reading.capture import CaptureFault
 from tests.packets import (
     MAC_A,
     Record,

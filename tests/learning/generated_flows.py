@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import ndtr
 
-from stages.flowmeter.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, arrow_schema
+from iotids.flowmeter.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, arrow_schema
 
 CLASSES = ("BENIGN", "DOS", "MIRAI", "MITM", "SCANNING")
 

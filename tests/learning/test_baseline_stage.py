@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from iotids.learning.baselines import fits as baseline_fits
+from iotids.learning.scores.scores import score_predictions
 from stages import baseline, split
-from stages.learning import baseline_fits
-from stages.learning.scores import score_predictions
 from tests.learning.generated_flows import CLASSES, dataset_table
 
 COUNTS = {"BENIGN": 300, "DOS": 40, "MIRAI": 200, "MITM": 30, "SCANNING": 300}

@@ -4,12 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.learning.baseline_fits import fit_and_test
-from stages.learning.baseline_problem import jobs_of, read_problem
-from stages.learning.flow_columns import flows_from_table
-from stages.learning.folds import split_table
-from stages.learning.models import MODELS
-from stages.learning.protocols import make_split
+from iotids.learning.baselines.fits import fit_and_test
+from iotids.learning.baselines.problem import jobs_of, read_problem
+from iotids.learning.baselines.registry import MODELS
+from iotids.learning.data.flow_columns import flows_from_table
+from iotids.learning.splits.folds import split_table
+from iotids.learning.splits.makers import make_split
 from tests.learning.generated_flows import CLASSES, dataset_table
 
 PROTOCOLS = ("stratified", "dedup", "dup_grouped", "grouped", "temporal", "environment", "attack")
@@ -40,9 +40,9 @@ def test_shuffled_labels_score_like_chance_for_every_model_and_split(shuffled, m
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_shuffled_labels_score_like_chance_for_a_network_and_every_split(shuffled, protocol, trainer, tmp_path):
-    from stages.learning.folds import fold_rows
-    from stages.learning.network_inputs import Fold
-    from stages.plumbing.unfinished import Unfinished
+    from iotids.learning.networks.network_inputs import Fold
+    from iotids.learning.splits.folds import fold_rows
+    from iotids.plumbing.unfinished import Unfinished
 
     folds = [Fold(*fold) for fold in fold_rows(shuffled[1][protocol])]
     run = trainer.run(protocol, folds, Unfinished(tmp_path / "run", "1"))
@@ -55,7 +55,7 @@ def trainer(shuffled):
     """One network for all splits: it compiles once for each number of folds."""
     from types import SimpleNamespace
 
-    from stages.learning.network_runs import NetworkTrainer
+    from iotids.learning.networks.network_runs import NetworkTrainer
 
     settings = SimpleNamespace(
         width=16, batch_size=64, epochs=3, learning_rate=0.1, momentum=0.09, decay=1e-6, nesterov=True, dropout=0.2, patience=0, seed=3,

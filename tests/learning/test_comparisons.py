@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from stages.learning.alarms import expected_alarms
-from stages.learning.comparisons import (
+from iotids.learning.scores.alarms import expected_alarms
+from iotids.learning.scores.comparisons import (
     bootstrap_difference,
     bootstrap_interval,
     group_confusions,
     scores_of_confusions,
     wilcoxon_signed_rank,
 )
-from stages.learning.scores import averages, confusion_matrix
+from iotids.learning.scores.scores import averages, confusion_matrix
 
 
 def predictions(seed, n=900, k=3):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.learning.dropout_masks import fold_keys, keep_mask, layer_keys
+from iotids.learning.networks.dropout_masks import fold_keys, keep_mask, layer_keys
 
 ROWS, WIDTH = 512, 128
 

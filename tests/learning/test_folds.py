@@ -4,11 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.learning.duplicates import vector_numbers
-from stages.learning.flow_columns import flows_from_table, task_truth
-from stages.learning.folds import describe_split, fold_rows, split_table, trains_in
-from stages.learning.protocols import make_split
-from stages.learning.task_protocols import protocols_of_task
+from iotids.learning.data.duplicates import vector_numbers
+from iotids.learning.data.flow_columns import flows_from_table, task_truth
+from iotids.learning.splits.folds import describe_split, fold_rows, split_table, trains_in
+from iotids.learning.splits.makers import make_split
+from iotids.learning.splits.task_splits import protocols_of_task
 from tests.learning.generated_flows import dataset_table
 
 COUNTS = {"BENIGN": 900, "DOS": 120, "MIRAI": 700, "MITM": 60, "SCANNING": 800}

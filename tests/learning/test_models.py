@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.learning.models import MODELS, find_model
-from stages.learning.scores import score_predictions
+from iotids.learning.baselines.registry import MODELS, find_model
+from iotids.learning.scores.scores import score_predictions
 from tests.learning.generated_flows import flow_like_features, gaussian_problem
 
 BY_FEATURES = [name for name, model in MODELS.items() if model.sees == "features"]

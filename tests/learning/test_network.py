@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.learning import network, stacked_step
-from stages.learning.network import build_network, compile_as_paper, network_from_weights, paper_optimizer
+from iotids.learning.networks import network, stacked_step
+from iotids.learning.networks.network import build_network, compile_as_paper, network_from_weights, paper_optimizer
 
 PAPER = {"learning_rate": 0.1, "momentum": 0.09, "decay": 1e-6, "nesterov": True}
 

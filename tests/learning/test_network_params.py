@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from iotids.plumbing.params import read_section
 from stages.network import Params
-from stages.plumbing.params import read_section
 
 NETWORK = yaml.safe_load((Path(__file__).resolve().parents[2] / "params.yaml").read_text())["network"]
 

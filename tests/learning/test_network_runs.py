@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from iotids.learning.networks import network_runs
+from iotids.learning.networks.network_inputs import Fold
+from iotids.learning.networks.network_runs import NetworkTrainer
+from iotids.plumbing.unfinished import Unfinished
+from iotids.writing.tables import write_table
 from stages import network
-from stages.learning import network_runs
-from stages.learning.network_inputs import Fold
-from stages.learning.network_runs import NetworkTrainer
-from stages.plumbing.tables import write_table
-from stages.plumbing.unfinished import Unfinished
 from stages.split import Params as SplitParams
 from stages.split import split_flows
 from tests.learning.generated_flows import CLASSES, dataset_table, gaussian_problem

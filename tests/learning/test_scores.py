@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from stages.learning.scores import averages, confusion_matrix, mean_and_std, per_class, score_fold, score_predictions
+from iotids.learning.scores.scores import averages, confusion_matrix, mean_and_std, per_class, score_fold, score_predictions
 
 CLASSES = ("BENIGN", "DOS", "SCAN")
 

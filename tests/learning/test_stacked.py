@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.learning.dropout_masks import keep_mask, layer_keys
-from stages.learning.network import build_network, compile_as_paper, network_from_weights, paper_optimizer
-from stages.learning.network_inputs import Fold
-from stages.learning.stacked import StackedNetworks
-from stages.learning.stacked_step import NetworkShape
-from stages.learning.training import TrainingPlan, epoch_batches, train_epochs
+from iotids.learning.networks.dropout_masks import keep_mask, layer_keys
+from iotids.learning.networks.network import build_network, compile_as_paper, network_from_weights, paper_optimizer
+from iotids.learning.networks.network_inputs import Fold
+from iotids.learning.networks.stacked import StackedNetworks
+from iotids.learning.networks.stacked_step import NetworkShape
+from iotids.learning.networks.training import TrainingPlan, epoch_batches, train_epochs
 
 SHAPE = NetworkShape(
     n_features=7, n_classes=3, depth=2, width=16, dropout=0.0, learning_rate=0.1, momentum=0.09, decay=1e-6, nesterov=True, batch_size=32,

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.learning.network_inputs import Fold, bytes_needed, check_folds, check_memory, float32_matrix, folds_of_split
-from stages.learning.training import EpochFigures, TrainingPlan, best_epoch, check_loss, epoch_batches, stopped_folds
+from iotids.learning.networks.network_inputs import Fold, bytes_needed, check_folds, check_memory, float32_matrix, folds_of_split
+from iotids.learning.networks.training import EpochFigures, TrainingPlan, best_epoch, check_loss, epoch_batches, stopped_folds
 
 PLAN = TrainingPlan(epochs=2, batch_size=16, seed=1, patience=0)
 FOLDS = [Fold(0, np.arange(0, 50), np.arange(50, 60)), Fold(3, np.arange(20, 33), np.arange(0, 5))]

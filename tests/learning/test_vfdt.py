@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from stages.learning.prequential import prequential_record, prequential_scores
-from stages.learning.vfdt import Vfdt
-from stages.learning.vfdt_kernels import SPLIT, normal_cdf
+from iotids.learning.baselines.prequential import prequential_record, prequential_scores
+from iotids.learning.baselines.vfdt import Vfdt
+from iotids.learning.baselines.vfdt_kernels import SPLIT, normal_cdf
 from tests.crosscheck import weka
 from tests.learning.generated_flows import flow_like_features, gaussian_problem
 from tests.naive_vfdt import NaiveVfdt

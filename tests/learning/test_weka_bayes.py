@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stages.learning.weka_bayes import WekaNaiveBayes, mean_gap
+from iotids.learning.baselines.weka_bayes import WekaNaiveBayes, mean_gap
 from tests.learning.generated_flows import flow_like_features
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.plumbing import plots_page
+from iotids.plumbing import plots_page
 from tests.pages.browser import browser_page, needs_chromium, pictures
 from tests.project_copy import run
 
@@ -62,7 +62,7 @@ def test_dvc_is_told_of_the_template_for_this_machine_only(repository):
 @pytest.mark.long
 @needs_chromium
 def test_all_plots_of_two_experiments_are_drawn_side_by_side(finished):
-    run(finished, "python", "-m", "stages.plumbing.plots_page", ".dvc/tmp/plots_page.html")
+    run(finished, "python", "-m", "iotids.plumbing.plots_page", ".dvc/tmp/plots_page.html")
     preset = "smoke" if yaml.safe_load((finished / "params.yaml").read_text())["network"]["depths"] == [4, 7] else "paper"
     for name, depth in (("depth-4", 4), ("depth-7", 7)):
         figures = [word for task in ("binary", "multiclass") for word in ("-S", f"report.figure_depths.{task}={depth}")]

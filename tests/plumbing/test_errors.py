@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.plumbing.errors import run_plainly
+from iotids.plumbing.errors import run_plainly
 
 
 @pytest.mark.parametrize("error", [ValueError("a.pcap, packet 3: cut off"), KeyError("unknown key `x.y`"), FileNotFoundError("a.pcap: not there")])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.plumbing.params import compose
-from stages.plumbing.tables import write_table
+from iotids.plumbing.params import compose
+from iotids.writing.tables import write_table
 from tests.learning.generated_flows import CLASSES, dataset_table
 from tests.packets import Record, ethernet, ipv4, udp, write_pcap
 
@@ -19,7 +19,7 @@ WRITE = """
 import sys
 import numpy as np
 import pyarrow as pa
-from stages.plumbing import tables
+from iotids.writing import tables
 numbers = np.random.default_rng(0).random(100_000)
 match sys.argv[1]:
     case "table": tables.write_table(pa.table({"numbers": numbers}), "disk/out")
@@ -87,8 +87,8 @@ def test_publishing_to_a_full_disk_costs_a_warning(tmp_path):
     from tests.plumbing.run_folders import write_run_folder
 
     folder = write_run_folder(tmp_path)
-    code = f"from stages.plumbing.tracking import publish; publish({str(folder)!r})"
+    code = f"from iotids.tracking.publishing import publish; publish({str(folder)!r})"
     done, _ = on_a_small_disk(tmp_path, [sys.executable, "-c", code])
     assert done.returncode == 0
     assert "not published" in done.stderr
-    assert "python -m stages.plumbing.tracking" in done.stderr
+    assert "python -m iotids.tracking.publishing" in done.stderr

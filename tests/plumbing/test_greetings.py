@@ -19,7 +19,7 @@ NO_DEVICE = "E0000 00:00:1.2    4867 cuda_platform.cc:52] failed call to cuInit:
 def start(work, **how):
     """Run `work`, the body of a stage's main(), as a stage is run."""
     body = "\n".join(f"    {line}" for line in work.splitlines())
-    code = f"import os, sys\nfrom stages.plumbing.errors import run_plainly\ndef main():\n{body}\nrun_plainly(main)"
+    code = f"import os, sys\nfrom iotids.plumbing.errors import run_plainly\ndef main():\n{body}\nrun_plainly(main)"
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, **how)
 
 

@@ -7,9 +7,9 @@ from tests.packets import Record, ethernet, ipv4, udp, write_pcap
 
 RUN = """
 import sys
-from stages.plumbing.numba_start import load_numba_without_scipy
+from iotids.plumbing.numba_start import load_numba_without_scipy
 load_numba_without_scipy()
-from stages.flowmeter.flows import flows_from_capture
+from iotids.flowmeter.flows import flows_from_capture
 print(flows_from_capture(sys.argv[1]).num_rows, "scipy.linalg" in sys.modules)
 import scipy.linalg
 print(scipy.linalg.det([[2.0, 0.0], [0.0, 3.0]]))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from stages.plumbing import params_check
-from stages.plumbing.params import compose
+from iotids.plumbing import params_check
+from iotids.plumbing.params import compose
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +30,7 @@ def test_an_edited_value_is_named_with_what_to_do(tmp_path, capsys):
     params_check.main(path, ROOT / "conf")
     said = capsys.readouterr().err
     assert f"split.folds is 9, conf/ says {was}" in said
-    assert "python -m stages.plumbing.params" in said
+    assert "python -m iotids.plumbing.params" in said
 
 
 def test_added_and_removed_keys_are_named():

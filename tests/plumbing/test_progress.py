@@ -16,7 +16,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 BAR = re.compile(r"\r *meter: .*packets")
 TWO_TASKS = """
 import time
-from stages.plumbing.parallel import parallel_map
+from iotids.plumbing.parallel import parallel_map
 if __name__ == "__main__":
     parallel_map(time.sleep, [0.2] * 4, description="folds", n_jobs=2)
 """

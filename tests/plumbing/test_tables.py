@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.plumbing.tables import read_table, replacing, write_json, write_table
+from iotids.writing.tables import read_table, replacing, write_json, write_table
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):

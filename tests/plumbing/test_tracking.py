@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.plumbing import tracking
+from iotids.tracking import publishing as tracking
 from tests.plumbing.run_folders import write_run_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +52,7 @@ def runs(level, uri=None):
 def publishing_process(folder, workspace, **environment):
     """Publish in a process of its own, as a stage does."""
     return subprocess.Popen(
-        [sys.executable, "-c", "import sys; from stages.plumbing.tracking import publish; publish(sys.argv[1])", str(folder)],
+        [sys.executable, "-c", "import sys; from iotids.tracking.publishing import publish; publish(sys.argv[1])", str(folder)],
         cwd=ROOT, env={**os.environ, "DVC_ROOT": str(workspace), **environment}, stderr=subprocess.PIPE, text=True,
     )
 
@@ -130,7 +130,7 @@ def test_four_processes_at_once_on_no_store_yet_lose_nothing(tmp_path, monkeypat
 
 def test_an_unreachable_server_gives_a_warning_with_the_command_that_publishes_later(store, run_folder, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.warns(UserWarning, match="python -m stages.plumbing.tracking"):
+    with pytest.warns(UserWarning, match="python -m iotids.tracking.publishing"):
         tracking.publish(run_folder)
 
 
@@ -140,7 +140,7 @@ def test_a_store_locked_by_another_program_costs_a_warning_and_nothing_else(stor
     other = sqlite3.connect(store / "mlflow.db")
     other.execute("BEGIN EXCLUSIVE")
     start = time.monotonic()
-    with pytest.warns(UserWarning, match="(?s)database is locked.*python -m stages.plumbing.tracking"):
+    with pytest.warns(UserWarning, match="(?s)database is locked.*python -m iotids.tracking.publishing"):
         tracking.publish(run_folder)
     assert time.monotonic() - start < 60
     other.close()
@@ -151,7 +151,7 @@ def test_a_store_locked_by_another_program_costs_a_warning_and_nothing_else(stor
 @pytest.mark.slow
 def test_a_damaged_store_gives_a_warning_that_says_to_move_it_away(store, run_folder):
     (store / "mlflow.db").write_bytes(b"no database at all" * 100)
-    with pytest.warns(UserWarning, match=r"(?s)Move .*mlflow\.db away.*python -m stages.plumbing.tracking"):
+    with pytest.warns(UserWarning, match=r"(?s)Move .*mlflow\.db away.*python -m iotids.tracking.publishing"):
         tracking.publish(run_folder)
     (store / "mlflow.db").unlink()
     assert "not published" not in publishing_process(run_folder, store).communicate(timeout=120)[1]
@@ -173,6 +173,6 @@ def test_the_command_names_a_folder_without_results(store, tmp_path, capsys):
 
 
 def test_no_stage_loads_mlflow_by_importing_the_mirror():
-    code = "import sys, stages.plumbing.tracking; print(json.dumps([m for m in ('mlflow', 'keras', 'pandas') if m in sys.modules]))"
+    code = "import sys, iotids.tracking.publishing; print(json.dumps([m for m in ('mlflow', 'keras', 'pandas') if m in sys.modules]))"
     found = subprocess.run([sys.executable, "-c", f"import json; {code}"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(found.stdout) == []

@@ -3,9 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-from stages.learning.runs import FoldResult, predictions_table, run_document
-from stages.learning.scores import score_fold
-from stages.reporting.results import Flows, score_run
+from iotids.learning.runs.run_folder import FoldResult, predictions_table, run_document
+from iotids.learning.scores.scores import score_fold
+from iotids.reporting.results import Flows, score_run
 
 BINARY = ("BENIGN", "ATTACK")
 PROTOCOLS = ("stratified", "grouped")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.reporting.answers import answers_markdown, compare
-from stages.reporting.differences import corrected_t_test, holm
+from iotids.reporting.sections.answers import answers_markdown, compare
+from iotids.reporting.sections.differences import corrected_t_test, holm
 from tests.reporting.made_results import made_result
 
 

@@ -7,13 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stages.reporting.confusion import confusion_lines
-from stages.reporting.curves import curves_csv, curves_of
-from stages.reporting.figures import comparison_figure, confusion_figure, curves_figure, save_png
-from stages.reporting.matrix_figures import pairwise_figure, unseen_figure
-from stages.reporting.pairwise import matrix, pairs
-from stages.reporting.reliability_figure import reliability_figure
-from stages.reporting.unseen import unseen_matrix
+from iotids.reporting.figures.confusion import confusion_lines
+from iotids.reporting.figures.curves import curves_csv, curves_of
+from iotids.reporting.figures.matrices import pairwise_figure, unseen_figure
+from iotids.reporting.figures.plots import comparison_figure, confusion_figure, curves_figure, save_png
+from iotids.reporting.figures.reliability import reliability_figure
+from iotids.reporting.sections.pairwise import matrix, pairs
+from iotids.reporting.sections.unseen import unseen_matrix
 from tests.reporting.made_results import made_history, made_result
 
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stages.learning.scores import score_predictions
-from stages.reporting.calibration_table import calibration_markdown, reliability_csv
-from stages.reporting.certainty import headline_markdown, interval, intervals_csv
-from stages.reporting.costs import costs, costs_markdown
-from stages.reporting.differences import corrected_t_test
-from stages.reporting.false_alarms import false_alarms_csv, false_alarms_markdown
-from stages.reporting.orders import orders_markdown, prequential_markdown
-from stages.reporting.pairwise import matrix, pairs, pairwise_csv, standings_markdown
-from stages.reporting.score_tables import folds_csv, scores_csv
-from stages.reporting.unseen import unseen_markdown
+from iotids.learning.scores.scores import score_predictions
+from iotids.reporting.sections.calibration_table import calibration_markdown, reliability_csv
+from iotids.reporting.sections.certainty import headline_markdown, interval, intervals_csv
+from iotids.reporting.sections.costs import costs, costs_markdown
+from iotids.reporting.sections.differences import corrected_t_test
+from iotids.reporting.sections.false_alarms import false_alarms_csv, false_alarms_markdown
+from iotids.reporting.sections.orders import orders_markdown, prequential_markdown
+from iotids.reporting.sections.pairwise import matrix, pairs, pairwise_csv, standings_markdown
+from iotids.reporting.sections.score_tables import folds_csv, scores_csv
+from iotids.reporting.sections.unseen import unseen_markdown
 from tests.reporting.made_results import BINARY, made_flows, made_result, run_folder_content
 
 PROTOCOLS = ("stratified", "grouped", "environment")
@@ -142,7 +142,7 @@ def test_each_network_left_out_has_a_row_and_all_flows_together_follow(results):
 
 
 def test_flows_that_nobody_can_name_are_counted_and_stay_out_of_the_pooled_scores():
-    from stages.reporting.results import score_run
+    from iotids.reporting.results import score_run
 
     document, predictions = run_folder_content("dl4", quality=0.9, protocols=("environment",))
     document["protocols"]["environment"]["folds"][0]["untrained_classes"] = ["ATTACK"]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages.reporting.side_by_side import table2_side_by_side, table3_side_by_side
+from iotids.reporting.sections.side_by_side import table2_side_by_side, table3_side_by_side
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ def test_scores_stand_in_the_column_of_their_run_in_the_order_asked_for() -> Non
 
 
 def test_a_run_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "stages.compare", "x=workspace"]
+    command = [sys.executable, "-m", "iotids.commands.compare", "x=workspace"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
     assert done.returncode == 1
     assert "out/dataset/table2.csv is not in the workspace; run `make` first" in done.stderr

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.reporting.epochs import best_epoch_markdown
-from stages.reporting.expected import check_classes, check_complete, confusion_models, figure_depth, run_folders
-from stages.reporting.markdown import csv_table, markdown_table, number
-from stages.reporting.page import FILES, headline, readme_tables, report_page, shared_protocols
-from stages.reporting.pairwise import pairs
-from stages.reporting.paper_averages import explain_rows, predicted_accuracy
-from stages.reporting.per_class import per_class_rows
-from stages.reporting.results import score_run
-from stages.reporting.summary import summary
-from stages.reporting.table3 import baselines_markdown, paper_rows, table3_csv, table3_markdown
+from iotids.reporting.expected import check_classes, check_complete, confusion_models, figure_depth, run_folders
+from iotids.reporting.page import FILES, headline, readme_tables, report_page, shared_protocols
+from iotids.reporting.results import score_run
+from iotids.reporting.sections.epochs import best_epoch_markdown
+from iotids.reporting.sections.pairwise import pairs
+from iotids.reporting.sections.paper_averages import explain_rows, predicted_accuracy
+from iotids.reporting.sections.per_class import per_class_rows
+from iotids.reporting.sections.table3 import baselines_markdown, paper_rows, table3_csv, table3_markdown
+from iotids.reporting.summary import summary
+from iotids.writing.markdown import csv_table, markdown_table, number
 from tests.reporting.made_results import BINARY, made_flows, made_result, run_folder_content
 
-PAPER = json.loads((Path(__file__).parents[2] / "stages/reporting/paper_table3.json").read_text())
+PAPER = json.loads((Path(__file__).parents[2] / "iotids/reporting/paper_table3.json").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.plumbing.parallel import parallel_map
-from stages.plumbing.tables import write_table
+from iotids.plumbing.parallel import parallel_map
+from iotids.writing.tables import write_table
 
 
 def predictions_bytes(path: Path) -> bytes:
     """Fit all folds by `parallel_map`, write predictions.parquet as stages/baseline.py does, and give its bytes."""
-    from stages.learning.baseline_fits import fit_and_test
-    from stages.learning.runs import predictions_table
+    from iotids.learning.baselines.fits import fit_and_test
+    from iotids.learning.runs.run_folder import predictions_table
 
     problem, jobs = _problem_and_jobs()
     results = parallel_map(partial(fit_and_test, problem), jobs)
@@ -30,7 +30,7 @@ def where_it_runs(item: int) -> tuple[int, int]:
 
 def _problem_and_jobs():  # type: ignore[no-untyped-def]
     """A dataset of 600 flows in five classes, and one job for each of five folds."""
-    from stages.learning.baseline_problem import Job, read_problem
+    from iotids.learning.baselines.problem import Job, read_problem
     from tests.learning.generated_flows import CLASSES, dataset_table
 
     dataset = dataset_table(counts=dict.fromkeys(CLASSES, 120), seed=3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.plumbing.parallel import code_digest, parallel_map
+from iotids.plumbing.parallel import code_digest, parallel_map
 from tests.scaling.cluster import ROOT, dask_cluster
 from tests.scaling.forest_job import predictions_bytes, where_it_runs
 
@@ -56,7 +56,8 @@ def test_relative_paths_mean_the_callers_folder_on_a_worker(on_dask, monkeypatch
 
 @pytest.mark.slow
 def test_workers_with_other_code_are_refused(monkeypatch, tmp_path):
-    shutil.copytree(ROOT / "stages", tmp_path / "other" / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("stages", "iotids"):
+        shutil.copytree(ROOT / folder, tmp_path / "other" / folder, ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "other" / "stages" / "meter.py").open("a") as file:
         file.write("\n# another version\n")
     with dask_cluster(tmp_path, n_workers=1, code=tmp_path / "other") as address:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.testbed.sample import write_sample
+from iotids.testbed.sample import write_sample
 from tests.testbed.measured import SMALL_SCALE, Sample, metered_sample
 
 

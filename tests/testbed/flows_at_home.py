@@ -7,9 +7,9 @@ from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
-from stages.testbed.hosts import CLOUD, LINUX_3, LINUX_4, Host, Stack, local, remote
-from stages.testbed.lan import Lan, Scene
-from stages.testbed.tape import Tape
+from iotids.testbed.hosts import CLOUD, LINUX_3, LINUX_4, Host, Stack, local, remote
+from iotids.testbed.lan import Lan, Scene
+from iotids.testbed.tape import Tape
 
 GATEWAY = local("gateway", "10.0.0.1", "02:00:00:00:00:01", LINUX_3)
 DEVICE = local("device", "10.0.0.2", "02:00:00:00:00:02", LINUX_4, delay_us=2000)

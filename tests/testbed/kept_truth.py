@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from stages.testbed.tape import Label, Packet
-from stages.testbed.wire import ETHERTYPE_IPV4, ICMP, TCP, UDP
+from iotids.testbed.tape import Label, Packet
+from iotids.testbed.wire import ETHERTYPE_IPV4, ICMP, TCP, UDP
 
 Conversation = tuple[tuple[int, int], tuple[int, int], int]
 UNREACHABLE = 3

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from stages.flowmeter.flows import flows_from_capture
-from stages.flowmeter.packets import packet_batches
-from stages.testbed.scenarios import d1, d2, d3, d4
-from stages.testbed.scenarios.capture_set import Capture
-from stages.testbed.tape import Label
-from stages.testbed.wire import ip
-from stages.truth.labelling import join_labels
-from stages.truth.sources import open_truth
+from iotids.flowmeter.flows import flows_from_capture
+from iotids.flowmeter.packets import packet_batches
+from iotids.testbed.scenarios import d1, d2, d3, d4
+from iotids.testbed.scenarios.capture_set import Capture
+from iotids.testbed.tape import Label
+from iotids.testbed.wire import ip
+from iotids.truth.labelling.labelling import join_labels
+from iotids.truth.labelling.sources import open_truth
 from tests.testbed.kept_truth import conversation, kept_truth
 
 SMALL_SCALE = 0.08

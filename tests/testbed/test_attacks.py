@@ -6,12 +6,12 @@ import itertools
 
 import pytest
 
-from stages.testbed.attacks import arpspoof, floods, mirai, scans
-from stages.testbed.hosts import LINUX_2_6, remote
-from stages.testbed.lan import Scene
-from stages.testbed.tape import BENIGN
-from stages.testbed.tcp import CLIENT, TcpConversation
-from stages.testbed.wire import ACK, RST, SYN
+from iotids.testbed.attacks import arpspoof, floods, mirai, scans
+from iotids.testbed.hosts import LINUX_2_6, remote
+from iotids.testbed.lan import Scene
+from iotids.testbed.tape import BENIGN
+from iotids.testbed.tcp import CLIENT, TcpConversation
+from iotids.testbed.wire import ACK, RST, SYN
 from tests.testbed.flows_at_home import ATTACKER, DEVICE, NEIGHBOUR, SERVER, scene, segments
 from tests.testbed.test_wire import folded_sum
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from stages.testbed.chance import around, happens, log_uniform, stream, waiting, weighted
+from iotids.testbed.chance import around, happens, log_uniform, stream, waiting, weighted
 
 PINNED = [1192788714, 939, 623, 205, "a"]
 

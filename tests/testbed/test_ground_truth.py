@@ -9,8 +9,8 @@ from collections import Counter
 import pyarrow.compute as pc
 import pytest
 
-from stages.testbed.tape import Label
-from stages.truth.display_filter import parse_filter
+from iotids.testbed.tape import Label
+from iotids.truth.filters.display_filter import parse_filter
 from tests.shared import SHARED, needs_shared
 from tests.testbed.measured import SMALL_SCALE, Sample, metered_sample
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from stages.testbed.protocols import coap, dhcp, dns, mqtt, ntp, tls
-from stages.testbed.protocols.ciphertext import BLOCK_BYTES, ciphertext
+from iotids.testbed.protocols import coap, dhcp, dns, mqtt, ntp, tls
+from iotids.testbed.protocols.ciphertext import BLOCK_BYTES, ciphertext
 from tests.testbed.flows_at_home import DEVICE, GATEWAY, SERVER, scene, segments
 
 

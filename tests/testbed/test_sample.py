@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.testbed.__main__ import main
-from stages.testbed.sample import write_sample
+from iotids.testbed.__main__ import main
+from iotids.testbed.sample import write_sample
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY_SCALE = 0.02
@@ -26,7 +26,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_two_runs_and_two_hash_seeds_give_the_same_bytes(tmp_path):
     write_sample(tmp_path / "here", seed=3, scale=TINY_SCALE)
-    command = [sys.executable, "-m", "stages.testbed", str(tmp_path / "there"), "--seed", "3", "--scale", str(TINY_SCALE)]
+    command = [sys.executable, "-m", "iotids.testbed", str(tmp_path / "there"), "--seed", "3", "--scale", str(TINY_SCALE)]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "12345", "TZ": "Asia/Tokyo"}, check=True, capture_output=True)
     here = digests(tmp_path / "here")
     assert here == digests(tmp_path / "there")

@@ -6,11 +6,11 @@ import itertools
 
 import pytest
 
-from stages.testbed.hosts import LINUX_4, LWIP, WINDOWS_10
-from stages.testbed.tcp import CLIENT, TcpConversation
-from stages.testbed.tcp import SERVER as SERVER_SIDE
-from stages.testbed.tcp_options import syn_options
-from stages.testbed.wire import ACK, FIN, PSH, RST, SYN
+from iotids.testbed.hosts import LINUX_4, LWIP, WINDOWS_10
+from iotids.testbed.tcp import CLIENT, TcpConversation
+from iotids.testbed.tcp import SERVER as SERVER_SIDE
+from iotids.testbed.tcp_options import syn_options
+from iotids.testbed.wire import ACK, FIN, PSH, RST, SYN
 from tests.testbed.flows_at_home import DEVICE, NEIGHBOUR, SERVER, like, scene, segments
 
 START_US = 1_500_000_000_000_000

@@ -6,9 +6,9 @@ import struct
 
 import zstandard
 
-from stages.testbed.pcapfile import pcap_bytes, write_capture
-from stages.testbed.tape import BENIGN, Packet
-from stages.testbed.wire import (
+from iotids.testbed.pcapfile import pcap_bytes, write_capture
+from iotids.testbed.tape import BENIGN, Packet
+from iotids.testbed.wire import (
     ETHERTYPE_IPV4,
     SYN,
     UDP,

@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
-from stages.testbed.tcp import CLIENT, TcpConversation
-from stages.testbed.tcp import SERVER as SERVER_SIDE
-from stages.testbed.truthfiles.zeek import connections, write_conn_log
-from stages.testbed.udp import datagram, exchange
+from iotids.testbed.tcp import CLIENT, TcpConversation
+from iotids.testbed.tcp import SERVER as SERVER_SIDE
+from iotids.testbed.truthfiles.zeek import connections, write_conn_log
+from iotids.testbed.udp import datagram, exchange
 from tests.shared import SHARED, needs_shared
 from tests.testbed.flows_at_home import DEVICE, SERVER, scene
 

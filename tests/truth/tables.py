@@ -6,7 +6,7 @@ import ipaddress
 
 import pyarrow as pa
 
-from stages.flowmeter.schema import FEATURES, IDENTITY, arrow_schema
+from iotids.flowmeter.schema import FEATURES, IDENTITY, arrow_schema
 
 PACKET_SCHEMA = pa.schema(
     [

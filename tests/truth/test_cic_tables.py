@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
-from stages.import_table import import_tables
-from stages.truth.cic_tables import How, Imported, import_table
-from stages.truth.column_names import match_header, words_of
-from stages.truth.truth_files import table_labels
+from iotids.commands.import_table import import_tables
+from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
+from iotids.truth.imports.cic_tables import How, Imported, import_table
+from iotids.truth.imports.column_names import match_header, words_of
+from iotids.truth.labelling.truth_files import table_labels
 from tests.shared import SHARED, needs_shared
 
 HOW = How("elsewhere", table_labels())

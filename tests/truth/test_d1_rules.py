@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.truth.filter_match import match_packets
-from stages.truth.rules import Rule, read_filter_table
+from iotids.truth.filters.matching import match_packets
+from iotids.truth.formats.rules import Rule, read_filter_table
 from tests.shared import SHARED, needs_shared
 from tests.truth.tables import ACK, PSH, RST, SYN, arp, icmp, mac, packets, tcp, udp
 
 TABLE = SHARED / "captures/label_rules/IoT_NID-dataset_description.csv"
-CATEGORIES = yaml.safe_load(Path("stages/truth/categories.yaml").read_text(encoding="utf-8"))["packet_filters"]
+CATEGORIES = yaml.safe_load(Path("iotids/truth/labelling/categories.yaml").read_text(encoding="utf-8"))["packet_filters"]
 CAMERA, SPEAKER, ATTACKER, HOST, FLOODED = "192.168.0.13", "192.168.0.24", "192.168.0.15", "192.168.0.16", "210.89.164.90"
 EVIL, CAMERA_MAC, SPEAKER_MAC, HOST_MAC, ROUTER_MAC = (
     "f0:18:98:5e:ff:9f",

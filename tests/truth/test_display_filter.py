@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stages.truth.bpf_filter import parse_bpf
-from stages.truth.display_filter import parse_filter
-from stages.truth.filter_match import match_packets
+from iotids.truth.filters.bpf_filter import parse_bpf
+from iotids.truth.filters.display_filter import parse_filter
+from iotids.truth.filters.matching import match_packets
 from tests.truth.tables import ACK, SYN, arp, icmp, packets, tcp, udp
 
 TALK = packets(

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.fetch import fetch
-from stages.truth.checksums import sha256_of
-from stages.truth.downloads import Catalogue, Download, instructions, read_catalogue
-from stages.truth.resuming import ResumingDownloader
-from stages.truth.unpacking import unpack_captures
+from iotids.commands.fetch import fetch
+from iotids.truth.downloads.checksums import sha256_of
+from iotids.truth.downloads.file_list import Catalogue, Download, instructions, read_catalogue
+from iotids.truth.downloads.resuming import ResumingDownloader
+from iotids.truth.downloads.unpacking import unpack_captures
 from tests.shared import SHARED, needs_shared
 
 CONTENT = np.random.default_rng(5).bytes(300_000)
@@ -176,7 +176,7 @@ def test_progress_ends_at_the_size_of_the_file_whatever_happens_on_the_way(serve
 
 def test_command_fetches_what_is_missing_and_ends_in_dvc_add_or_in_one_line_of_what_failed(server, tmp_path: Path) -> None:
     def run(dataset: str, base: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "stages.fetch", dataset, "--parts", "16-09-23", "--to", str(tmp_path / "datasets"), "--base", base]
+        command = [sys.executable, "-m", "iotids.commands.fetch", dataset, "--parts", "16-09-23", "--to", str(tmp_path / "datasets"), "--base", base]
         return subprocess.run(command, capture_output=True, text=True)
 
     done = run("d3", server[0])

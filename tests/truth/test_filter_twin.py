@@ -7,9 +7,9 @@ import operator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.truth.display_filter import Both, Compare, Either, Member, Not, Present, Tree, parse_filter
-from stages.truth.filter_fields import FIELDS
-from stages.truth.filter_match import match_packets
+from iotids.truth.filters.display_filter import Both, Compare, Either, Member, Not, Present, Tree, parse_filter
+from iotids.truth.filters.fields import FIELDS
+from iotids.truth.filters.matching import match_packets
 from tests.truth.tables import ABSENT, ACK, SYN, arp, icmp, packets, tcp, udp
 
 RELATIONS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.truth.devices import label_by_device, read_devices
-from stages.truth.folders import label_by_endpoint, read_hosts
-from stages.truth.verdicts import CaptureLabels
+from iotids.truth.formats.devices import label_by_device, read_devices
+from iotids.truth.formats.folders import label_by_endpoint, read_hosts
+from iotids.truth.labelling.flow_labels import CaptureLabels
 from tests.shared import SHARED, needs_shared
 from tests.truth.tables import flow, flows
 
@@ -102,7 +102,7 @@ def test_list_without_addresses_or_with_one_twice_is_refused() -> None:
 def test_published_list_has_31_machines_of_which_8_are_no_iot_devices() -> None:
     import yaml
 
-    words = yaml.safe_load(Path("stages/truth/categories.yaml").read_text(encoding="utf-8"))["non_iot_devices"]
+    words = yaml.safe_load(Path("iotids/truth/labelling/categories.yaml").read_text(encoding="utf-8"))["non_iot_devices"]
     found = read_devices((SHARED / "captures/label_rules/UNSW_List_Of_Devices.txt").read_text(encoding="utf-8"), words, "list")
     assert len(found) == 31
     assert sorted(device.name for device in found if not device.is_iot) == [

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from stages.flowmeter.schema import IDENTITY_NAMES, MODEL_FEATURE_NAMES, TRUTH_NAMES
+from iotids.flowmeter.schema import IDENTITY_NAMES, MODEL_FEATURE_NAMES, TRUTH_NAMES
+from iotids.truth.integrating.integration import count_flows, draw_rows
+from iotids.truth.integrating.table2 import PAPER, PAPER_PRINTED_TOTALS, add_up, table2_csv, table2_markdown
+from iotids.truth.labelling.flow_labels import CaptureLabels, Verdict, truth_columns
+from iotids.writing.tables import write_table
 from stages.integrate import Params, integrate
-from stages.plumbing.tables import write_table
-from stages.truth.integration import count_flows, draw_rows
-from stages.truth.table2 import PAPER, PAPER_PRINTED_TOTALS, add_up, table2_csv, table2_markdown
-from stages.truth.verdicts import CaptureLabels, Verdict, truth_columns
 from tests.truth.tables import flow, flows
 
 CLASSES = ("BENIGN", "DOS")
@@ -159,15 +159,15 @@ def test_only_sources_of_the_parameters_are_read_whatever_an_earlier_choice_of_d
     assert (done.returncode, "home.parquet" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
 
 
-@pytest.mark.parametrize("script", ["integrate", "fetch", "import_table"])
+@pytest.mark.parametrize("script", ["stages.integrate", "iotids.commands.fetch", "iotids.commands.import_table"])
 def test_stages_without_models_or_pictures_start_without_their_libraries(script: str) -> None:
     heavy = {"matplotlib", "sklearn", "scipy", "pandas", "tensorflow", "numba", "mlflow"}
-    done = subprocess.run([sys.executable, "-c", f"import sys, stages.{script}; print(*{heavy} & set(sys.modules))"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", f"import sys, {script}; print(*{heavy} & set(sys.modules))"], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
 def test_table_from_elsewhere_joins_a_dataset(tmp_path: Path) -> None:
-    from stages.truth.cic_tables import How, import_table
+    from iotids.truth.imports.cic_tables import How, import_table
     from tests.truth.test_cic_tables import row as cic_row
     from tests.truth.test_cic_tables import table as cic_table
 

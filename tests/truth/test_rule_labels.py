@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.truth.rule_labels import book_packets, label_by_rules
-from stages.truth.rules import read_filter_table, read_rules
-from stages.truth.verdicts import UNLABELLED, CaptureLabels, Verdict
+from iotids.truth.formats.rule_labels import book_packets, label_by_rules
+from iotids.truth.formats.rules import read_filter_table, read_rules
+from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Verdict
 from tests.truth.tables import ACK, SYN, arp, mac, packets, tcp, udp
 
 BENIGN = Verdict("BENIGN", "", "no rule matches")

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from stages.flowmeter.flows import flows_from_capture
-from stages.flowmeter.packets import packet_batches
+from iotids.flowmeter.flows import flows_from_capture
+from iotids.flowmeter.packets import packet_batches
+from iotids.plumbing.params import Data
+from iotids.truth.formats.rules import read_rules
 from stages.label import Params, label_source
-from stages.plumbing.params import Data
-from stages.truth.rules import read_rules
 from tests.packets import ACK, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
 
 DOC = Path("docs/your-own-data.md").read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.truth.verdicts import UNLABELLED, CaptureLabels
-from stages.truth.zeek_join import label_by_connections, meet
-from stages.truth.zeek_log import Connections, read_connections
+from iotids.truth.formats.zeek_join import label_by_connections, meet
+from iotids.truth.formats.zeek_log import Connections, read_connections
+from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels
 from tests.shared import SHARED, needs_shared
 from tests.truth.tables import flow, flows
 

@@ -1,0 +1,1 @@
+"""Room: the findings of the audit, a section each."""

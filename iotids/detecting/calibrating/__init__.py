@@ -1,0 +1,1 @@
+"""Room: an operating point for one site."""

@@ -1,0 +1,200 @@
+"""How a package does: out of fold, on labelled flows it was not trained on, and before and after calibration on benign flows of their networks.
+
+`python -m iotids.detecting.calibrating.evaluate PACKAGE [LABELLED.parquet...] [--max-alarms-per-day 10]` prints the tables of docs/detector.md.
+Labelled tables are what the label stage writes; they must be metered under the package's profile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from iotids.detecting.calibrating.benign_flows import BenignFlows
+from iotids.detecting.calibrating.calibration import calibrate
+from iotids.detecting.calibrating.site_file import point_of
+from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
+from iotids.detecting.judging.verdicts import Decisions, Judge, matrix_of, package_point
+from iotids.detecting.package.inference import Network
+from iotids.detecting.package.package import Package, open_package
+
+DAY_US = 86_400e6
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Flows with their truth, one entry each: features, label, network, group, capture, start."""
+
+    X: np.ndarray
+    label: np.ndarray
+    source: np.ndarray
+    group: np.ndarray
+    capture: np.ndarray
+    start_us: np.ndarray
+
+    def part(self, chosen: np.ndarray) -> Labelled:
+        """Some of the flows."""
+        return Labelled(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+    def recordings(self) -> Iterator[tuple[np.ndarray, float]]:
+        """Rows of each capture in time order, and the days between its first and last flow's start."""
+        for capture in np.unique(self.capture):
+            rows = np.flatnonzero(self.capture == capture)
+            rows = rows[np.argsort(self.start_us[rows], kind="stable")]
+            yield rows, float(self.start_us[rows[-1]] - self.start_us[rows[0]]) / DAY_US
+
+    @property
+    def days(self) -> float:
+        """Sum over captures."""
+        return sum(days for _, days in self.recordings())
+
+
+def read_labelled(paths: Sequence[Path], package: Package) -> Labelled:
+    """Read labelled flow tables."""
+    table = pa.concat_tables([pq.read_table(p) for p in paths])
+    text = [table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in ("label", "source", "group", "capture")]
+    label, source, group, capture = text
+    return Labelled(matrix_of(table, package.features), label, source, group, capture, table.column("start_us").to_numpy())
+
+
+def verdict_table(flows: Labelled, decisions: Decisions, package: Package) -> Iterator[tuple[str, int, float, float, float, float]]:
+    """Per label: flows, shares called attack, unknown, benign, and share given this very class."""
+    names = np.array(package.classes)
+    for label in np.unique(flows.label):
+        mine = flows.label == label
+        code = decisions.code[mine]
+        right = (names[decisions.likeliest[mine]] == label) & (code != UNKNOWN)
+        shares = [float((code == c).mean()) for c in (ATTACK, UNKNOWN, 0)]
+        yield str(label), int(mine.sum()), shares[0], shares[1], shares[2], float(right.mean())
+
+
+def halves(flows: Labelled, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) bool twice: groups to calibrate on and the others; a network with one group is cut at the middle of its time."""
+    first = np.zeros(flows.label.size, bool)
+    for source in np.unique(flows.source):
+        mine = np.flatnonzero(flows.source == source)
+        groups = np.random.default_rng(seed).permutation(np.unique(flows.group[mine]))
+        if groups.size > 1:
+            first[mine] = np.isin(flows.group[mine], groups[: groups.size // 2])
+        else:
+            first[mine] = flows.start_us[mine] < np.median(flows.start_us[mine])
+    return first, ~first
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """One network before and after calibration on half of its recordings, told as columns of a table."""
+
+    network: str
+    benign_flows: int
+    alarms_before: float
+    unknown_before: float
+    alarms_after: float
+    unknown_after: float
+    left_out_a_day: float
+    doubts: int
+    attack_flows: int
+    found_before: float
+    found_after: float
+
+
+def calibrated_networks(flows: Labelled, package: Package, *, max_alarms_per_day: float) -> Iterator[Calibrated]:
+    """Per network with benign flows: calibrated on one half of its groups, alarms on benign flows of the other half; attacks are all of it."""
+    network = Network(package)
+    before = Judge(package, network, package_point(package))
+    is_benign = flows.label == package.manifest["benign"]
+    for source in np.unique(flows.source[is_benign]):
+        mine = flows.part(is_benign & (flows.source == source))
+        learned, tested = (mine.part(half) for half in halves(mine))
+        if min(learned.label.size, tested.label.size) < 10 or learned.days == 0:
+            continue
+        point = calibrate(package, benign_flows_of(learned, before), max_alarms_per_day=max_alarms_per_day)
+        after = Judge(package, network, point_of(point, package))
+        attacks = flows.part(~is_benign & (flows.source == source))
+        shares = [shares_of(judge, tested.X) for judge in (before, after)]
+        found = [shares_of(judge, attacks.X)[0] for judge in (before, after)]
+        yield Calibrated(
+            str(source), tested.label.size, *shares[0], *shares[1], point["left_out"]["alarms_per_day"], len(point["doubts"]),
+            attacks.label.size, *found,
+        )  # fmt: skip
+
+
+def benign_flows_of(flows: Labelled, judge: Judge) -> BenignFlows:
+    """Benign flows as `detect --calibrate` collects them."""
+    collected = BenignFlows()
+    for rows, days in flows.recordings():
+        collected.begin_recording()
+        collected.add(flows.X[rows], judge.decide(flows.X[rows]).log_odds)
+        collected.end_recording(days)
+    return collected
+
+
+def shares_of(judge: Judge, X: np.ndarray) -> tuple[float, float]:
+    """Share of flows called attack, share unknown; NaN without flows."""
+    code = judge.decide(X).code
+    return (float((code == ATTACK).mean()), float((code == UNKNOWN).mean())) if len(X) else (float("nan"), float("nan"))
+
+
+def markdown(columns: Sequence[str], rows: Iterator[tuple]) -> str:
+    """A Markdown table; shares as percentages."""
+    lines = ["| " + " | ".join(columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
+    for row in rows:
+        lines.append("| " + " | ".join(_cell(value, column) for value, column in zip(row, columns, strict=True)) + " |")
+    return "\n".join(lines)
+
+
+def _cell(value: object, column: str) -> str:
+    """One figure."""
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:,.1f}" if "a day" in column else f"{value:.2%}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def out_of_fold_table(package: Package) -> Iterator[tuple[str, str, str]]:
+    """What cross-validation measured, per protocol; where the threshold was chosen also false alarms and recall there."""
+    own = package.manifest["operating_point"]
+    for protocol, scores in package.manifest["cross_validation"].items():
+        told = {name: f"{v['mean']:.3f} ± {v['std']:.3f}" for name, v in scores.items() if name in ("accuracy", "f1_macro")}
+        cost = own["measured"]
+        recall = ", ".join(f"{name} {r:.1%}" for name, r in cost["recall_per_class"].items() if r is not None)
+        at_threshold = f"{cost['recall']:.1%} ({recall}) at {cost['false_alarm_share']:.1%}" if protocol == own["protocol"] else ""
+        yield protocol, " / ".join(told.values()), at_threshold
+
+
+def export_table(package: Package) -> Iterator[tuple[str, int, str, str, str]]:
+    """Every export with its size and how it agrees with Keras."""
+    for kind, export in package.manifest["exports"].items():
+        difference = f"{export['largest_probability_difference']:.1e}"
+        yield kind, export["bytes"], f"{export['agreement']:.3%}", difference, "published" if export["published"] else "refused"
+
+
+def main() -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m iotids.detecting.calibrating.evaluate", description=__doc__.splitlines()[0])
+    parser.add_argument("package", type=Path)
+    parser.add_argument("labelled", type=Path, nargs="*")
+    parser.add_argument("--max-alarms-per-day", type=float, default=10.0)
+    arguments = parser.parse_args()
+    package = open_package(arguments.package)
+    print(f"{package.manifest['name']} of data set {package.manifest.get('data')}, profile {package.profile}\n")
+    found = "attacks found at the threshold, at false alarms"
+    print(markdown(["protocol", "accuracy / macro F", found], out_of_fold_table(package)), "\n")
+    print(markdown(["export", "bytes", "equal verdicts", "largest difference", ""], export_table(package)), "\n")
+    if arguments.labelled:
+        flows = read_labelled(arguments.labelled, package)
+        decisions = Judge(package, Network(package), package_point(package)).decide(flows.X)
+        print(markdown(["label", "flows", "attack", "unknown", "benign", "this very class"], verdict_table(flows, decisions, package)), "\n")
+        rows = calibrated_networks(flows, package, max_alarms_per_day=arguments.max_alarms_per_day)
+        names = [field.replace("_", " ") for field in Calibrated.__dataclass_fields__]
+        print(markdown(names, (tuple(vars(row).values()) for row in rows)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Room: flows in, verdicts out."""

@@ -1,0 +1,1 @@
+"""Room: a detector on disk."""

@@ -1,0 +1,177 @@
+"""A detector on disk: one folder whose package.json says what the model is, wants and can do, with a hash of every file.
+
+Nothing in a package is executed or unpickled when it is opened: it holds JSON and model graphs, no Python objects.
+A package that was changed, is damaged, or was made for other features or another profile of the flow meter is refused by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iotids.flowmeter.schema import FEATURE_NAMES
+
+FORMAT = 1
+MANIFEST = "package.json"
+ONNX = "model.onnx"
+GRADIENT = "gradient.onnx"
+REFERENCE = "reference.json"
+KERAS = "model.keras"
+NEEDED_FILES = (ONNX, GRADIENT, REFERENCE)
+NEEDED_KEYS = (
+    "format", "name", "task", "classes", "benign", "features", "meter", "calibration", "operating_point", "novelty", "training",
+    "cross_validation", "versions", "files", "manifest_sha256",
+)  # fmt: skip
+HOW_TO_MEND = "make it again with `dvc repro final`, or name another one with --model"
+
+
+class PackageError(ValueError):
+    """A package that must not be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """An opened package: where it lies, what package.json says, and what training flows looked like (reference.json)."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    reference: dict[str, Any]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the model's outputs."""
+        return tuple(self.manifest["classes"])
+
+    @property
+    def benign_index(self) -> int:
+        """Which output is the class that is no attack."""
+        return self.classes.index(self.manifest["benign"])
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Feature names in the order of the model's inputs."""
+        return tuple(self.manifest["features"])
+
+    @property
+    def profile(self) -> str:
+        """Profile of the flow meter that made the training flows."""
+        return str(self.manifest["meter"]["profile"])
+
+    @property
+    def identity(self) -> str:
+        """Hash that changes with anything in the package."""
+        return str(self.manifest["manifest_sha256"])
+
+
+def seal_package(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Write package.json over the files that lie in the folder: their sizes and hashes, and a hash of the manifest itself.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the model files and reference.json already.
+    manifest : mapping
+        Everything but `format`, `files` and `manifest_sha256`.
+
+    Returns
+    -------
+    dict
+        The manifest as written.
+    """
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST and not path.name.startswith("."))
+    content = {"format": FORMAT, **manifest, "files": {path.name: _fingerprint(path) for path in files}}
+    content = json.loads(json.dumps(content, allow_nan=False))
+    content["manifest_sha256"] = _digest_of(content)
+    (folder / MANIFEST).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return content
+
+
+def open_package(folder: str | Path, *, profile: str | None = None, features: Sequence[str] | None = None) -> Package:
+    """Open and check a package.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The package's folder.
+    profile : str, optional
+        Profile of the flow meter that the caller will use; another one than the package's is refused.
+    features : sequence of str, optional
+        The features the caller can give, in order; default: every feature of the flow meter, in any order.
+
+    Raises
+    ------
+    PackageError
+        Not a package, of an unknown format, incomplete, changed since it was written, or made for another profile or other features.
+    """
+    folder = Path(folder)
+    manifest = _read_manifest(folder)
+    _check_files(folder, manifest)
+    _check_features(folder, manifest, features)
+    if profile is not None and profile != manifest["meter"]["profile"]:
+        raise PackageError(
+            f"{folder}: trained on flows of the profile {manifest['meter']['profile']!r}, but {profile!r} was asked for; the same feature "
+            f"means different things in the two. Leave --profile out, or train on `{profile}` flows (-S meter.profile={profile})"
+        )
+    return Package(folder, manifest, json.loads((folder / REFERENCE).read_text(encoding="utf-8")))
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """package.json, checked for format, keys and its own hash."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        held = ", ".join(sorted(p.name for p in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
+        raise PackageError(f"{folder}: not a detector package: it has no {MANIFEST} (there: {held or 'nothing'}); {HOW_TO_MEND}")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise PackageError(f"{path}: damaged, not JSON ({error}); {HOW_TO_MEND}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        came = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise PackageError(f"{path}: package format {came!r}; this program reads format {FORMAT}; {HOW_TO_MEND}")
+    if missing := [key for key in NEEDED_KEYS if key not in manifest]:
+        raise PackageError(f"{path}: lacks {', '.join(missing)}; {HOW_TO_MEND}")
+    if manifest["manifest_sha256"] != _digest_of(manifest):
+        raise PackageError(f"{path}: changed after it was written (its hash does not fit its content); {HOW_TO_MEND}")
+    return manifest
+
+
+def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
+    """Every listed file is there, of the listed size and hash; nothing that is needed is unlisted."""
+    if absent := [name for name in NEEDED_FILES if name not in manifest["files"]]:
+        raise PackageError(f"{folder}: {MANIFEST} lists no {', '.join(absent)}; {HOW_TO_MEND}")
+    for name, wanted in manifest["files"].items():
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise PackageError(f"{path}: listed in {MANIFEST} but not there; {HOW_TO_MEND}")
+        found = _fingerprint(path)
+        if found != wanted:
+            raise PackageError(
+                f"{path}: damaged or foreign: {found['bytes']} bytes with SHA-256 {found['sha256'][:12]}…, "
+                f"{MANIFEST} wants {wanted['bytes']} with {wanted['sha256'][:12]}…; {HOW_TO_MEND}"
+            )
+
+
+def _check_features(folder: Path, manifest: dict[str, Any], features: Sequence[str] | None) -> None:
+    """The features that the model wants are the ones the caller has."""
+    wanted = manifest["features"]
+    if unknown := [name for name in wanted if name not in FEATURE_NAMES]:
+        raise PackageError(f"{folder}: wants the features {', '.join(unknown[:5])}, which this flow meter does not compute; {HOW_TO_MEND}")
+    if features is not None and list(features) != list(wanted):
+        first = next((f"position {i}: {w!r}, not {f!r}" for i, (w, f) in enumerate(zip(wanted, features)) if w != f), "the number differs")
+        raise PackageError(f"{folder}: made for {len(wanted)} features in its own order, {len(features)} came ({first}); {HOW_TO_MEND}")
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file."""
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _digest_of(manifest: Mapping[str, Any]) -> str:
+    """Hash of the manifest without the hash itself, independent of layout."""
+    content = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Room: from a cross-validated configuration to a package."""

@@ -1,0 +1,110 @@
+"""Fit a cross-validated configuration on every flow and make a package of it: graphs, reference, exports, seal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from iotids.detecting.package.package import KERAS, seal_package
+from iotids.detecting.packing.assembly import Training, Wishes, cross_validation_summary, describe, write_graphs
+from iotids.detecting.packing.keras_file import save_keras
+from iotids.detecting.packing.onnx_graph import chain_from_weights
+from iotids.detecting.packing.out_of_fold import read_out_of_fold
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.data.flow_columns import feature_matrix, task_classes, task_truth
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Flows to fit on, what the data set is called, its classes, which of them is benign, and the SHA-256 of the table's file."""
+
+    table: pa.Table
+    name: str
+    classes: tuple[str, ...]
+    benign: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A cross-validated configuration: what folds.json says, and the table of predictions."""
+
+    document: Mapping[str, Any]
+    predictions: pa.Table
+
+
+def pack(folder: Path, dataset: Dataset, run: Run, meter: Mapping[str, Any], wishes: Wishes) -> dict[str, Any]:
+    """Fit, describe, write, export, seal; gives the manifest.
+
+    Parameters
+    ----------
+    folder : Path
+        Takes the package when all of it is written; its name is the package's.
+    meter : mapping
+        The flow meter's settings, with which detect will meter too.
+
+    Raises
+    ------
+    ValueError
+        The run has no predictions for the protocol, or the float ONNX model gives other verdicts than Keras.
+    FloatingPointError
+        Training diverged.
+    """
+    from iotids.detecting.packing.exports import write_exports
+    from iotids.detecting.packing.final_fit import train_on_all
+    from iotids.learning.networks.network import network_from_weights
+
+    task, settings = run.document["task"], run.document["params"]
+    classes = task_classes(task, dataset.classes, dataset.benign)
+    X, truth = feature_matrix(dataset.table), task_truth(dataset.table, task, dataset.classes, dataset.benign)
+    weights = train_on_all(X.astype(np.float32), truth, len(classes), settings)
+    chain, training = chain_from_weights(weights), Training(X, truth, _training_facts(dataset, truth, classes))
+    identity = {
+        "name": folder.name, "task": task, "classes": list(classes), "benign": dataset.benign, "features": list(MODEL_FEATURE_NAMES),
+        "data": dataset.name, "meter": dict(meter), "network": settings,
+        "cross_validation": cross_validation_summary(run.document["protocols"]),
+    }  # fmt: skip
+    manifest, reference = describe(chain, training, read_out_of_fold(run.predictions, wishes.protocol, classes), identity, wishes)
+    model = network_from_weights(weights, dropout=settings["dropout"])
+    with replacing_folder(folder) as parts:
+        write_graphs(parts, chain, manifest, reference)
+        save_keras(model, parts / KERAS)
+        manifest["exports"] = write_exports(parts, model, chain, training, manifest, wishes)
+        return seal_package(parts, manifest)
+
+
+def _training_facts(dataset: Dataset, truth: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """What package.json says about the training data."""
+    sources = dataset.table.column("source").value_counts().to_pylist()
+    return {
+        "flows": dataset.table.num_rows, "sha256": dataset.sha256,
+        "flows_per_class": dict(zip(classes, np.bincount(truth, minlength=len(classes)).tolist(), strict=True)),
+        "flows_per_source": {s["values"]: s["counts"] for s in sources},
+    }  # fmt: skip
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside `folder` that takes its place when the block ends without an error."""
+    parts = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir(parents=True)
+    try:
+        yield parts
+        shutil.rmtree(folder, ignore_errors=True)
+        parts.rename(folder)
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+
+
+def export_told(kind: str, export: Mapping[str, Any]) -> str:
+    """One export in words."""
+    agreement, difference = f"{export['agreement']:.3%} equal verdicts", f"largest difference {export['largest_probability_difference']:.1e}"
+    return f"{kind}: {export['bytes']:,} bytes, {agreement}, {difference}" + ("" if export["published"] else f": REFUSED, {export['why']}")

@@ -1,0 +1,1 @@
+"""Room: a run of detect over captures."""

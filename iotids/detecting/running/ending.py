@@ -1,0 +1,79 @@
+"""How a run of detect ends: the verdict file closed, summary and report written, one line said; also on a full disk."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from iotids.detecting.package.package import Package
+from iotids.detecting.running.session import Session
+from iotids.detecting.running.verdict_files import VerdictFile
+from iotids.detecting.summary.page import report_page
+from iotids.detecting.summary.summary import summarise
+from iotids.writing.whole_files import CannotWriteError, write_whole
+
+
+def finish(
+    session: Session, package: Package, *, out: str, report: Path | None, status: dict[str, Any], point: Mapping[str, Any]
+) -> bool:
+    """Close the verdict file, write summary and report, say how it went; gives whether all is there and complete.
+
+    Parameters
+    ----------
+    status : dict
+        complete, why, seconds, packets; told to be incomplete here when something cannot be written.
+    point : mapping
+        What the report says of the operating point (own_network.origin_of).
+    """
+    written = _closed(session.file, status)
+    summary = summarise(session.tally, session.drift.result(), package, ledgers=session.ledgers, status=status, point=point)
+    pages = {} if written == "-" else {Path(f"{written}.summary.json"): json.dumps(_finite(summary), indent=1) + "\n"}
+    if report is not None:
+        pages[report] = report_page(summary)
+    for path, text in pages.items():
+        try:
+            write_whole(path, text)
+        except OSError as error:
+            status["complete"] = False
+            unwritten(error)
+    for doubt in point["doubts"]:
+        print(f"warning: {doubt}", file=sys.stderr)
+    print(f"{written}: {_told(session, status)}", file=sys.stderr)
+    return bool(status["complete"])
+
+
+def _told(session: Session, status: Mapping[str, Any]) -> str:
+    """The run in one line."""
+    counts = ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(session.tally.verdicts.items())) or "no flow"
+    rate = status["packets"] / max(status["seconds"], 1e-9)
+    state = "" if status["complete"] else ", INCOMPLETE"
+    return f"{counts}; {status['packets']:,} packets in {status['seconds']:.1f} s ({rate:,.0f} packets/s){state}"
+
+
+def unwritten(error: OSError) -> str:
+    """Say that something could not be written, and why; gives the sentence."""
+    fault = f"{error.filename}: cannot be written ({error.strerror}); what is there is whole, the rest is lost: make room and run again"
+    print(f"error: {fault}", file=sys.stderr)
+    return fault
+
+
+def _closed(file: VerdictFile | None, status: dict[str, Any]) -> str:
+    """Close the verdict file, as incomplete when its end cannot be written; gives its path."""
+    assert file is not None
+    try:
+        return file.close(complete=status["complete"])
+    except CannotWriteError as error:
+        status["complete"], status["why"] = False, "; ".join(filter(None, [status["why"], unwritten(error)]))
+        return file.close(complete=False)
+
+
+def _finite(content: Any) -> Any:
+    """Replace numbers that JSON does not have by null."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and content - content != 0.0 else content

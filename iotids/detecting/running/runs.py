@@ -1,0 +1,103 @@
+"""A run of detect over captures: one after the other through the judge; what is wrong with one does not stop the next."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from iotids.detecting.calibrating.site_file import origin_of, read_point
+from iotids.detecting.judging.verdicts import Judge, package_point
+from iotids.detecting.package.inference import Network
+from iotids.detecting.package.package import Package
+from iotids.detecting.running.ending import finish, unwritten
+from iotids.detecting.running.follow import is_growing
+from iotids.detecting.running.session import ROWS_AT_ONCE, MeteredCapture, Session
+from iotids.detecting.running.verdict_files import VerdictFile
+from iotids.detecting.summary.tally import Tally
+from iotids.writing.whole_files import CannotWriteError, check_place
+
+COMPLETE, INCOMPLETE = 0, 1  # exit codes; stopped while reading a file: 128 + signal
+
+
+class Stop(Protocol):
+    """What may end a run early (stop.Stop)."""
+
+    signal: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is asked for: paths of verdicts and report, an operating point of one's own, and whether traffic is live."""
+
+    out: str
+    report: Path | None
+    point: Path | None
+    live: bool
+
+
+def judge_captures(
+    package: Package,
+    paths: Iterable[str],
+    open_capture: Callable[[str], MeteredCapture],
+    wanted: Wanted,
+    stop: Stop,
+    told_so_far: Callable[[Tally], None],
+) -> int:
+    """Judge captures one after the other, write verdicts, summary and report; gives the exit code.
+
+    Raises
+    ------
+    PackageError
+        The package or the operating point must not be used.
+    OSError
+        The verdict file cannot be written.
+    """
+    point, own = (package_point(package), None) if wanted.point is None else read_point(wanted.point, package)
+    judge = Judge(package, Network(package), point)
+    if wanted.report is not None:
+        check_place(wanted.report)
+    session = Session(judge, VerdictFile(wanted.out, judge.schema), told_so_far)
+    started, faults = time.perf_counter(), []
+    try:
+        for path in paths:
+            if fault := _judge_one(session, path, open_capture, at_once=1 if wanted.live else ROWS_AT_ONCE, stop=stop):
+                faults.append(fault)
+                print(f"error: {fault}", file=sys.stderr)
+            if stop.signal:
+                break
+    except CannotWriteError as error:
+        faults.append(unwritten(error))
+    if stop.signal and not wanted.live:
+        faults.append(f"stopped by signal {stop.signal} before the last packet")
+    elapsed_s = time.perf_counter() - started
+    status = {"complete": not faults, "why": "; ".join(faults), "seconds": elapsed_s, "packets": sum(c["packets"] for c in session.ledgers)}
+    complete = finish(session, package, out=wanted.out, report=wanted.report, status=status, point=origin_of(own, package))
+    return 128 + stop.signal if stop.signal and not wanted.live else COMPLETE if complete else INCOMPLETE
+
+
+def _judge_one(session: Session, path: str, open_capture: Callable[[str], MeteredCapture], *, at_once: int, stop: Stop) -> str:
+    """Judge one capture; gives what was wrong with it, or nothing."""
+    is_file = path != "-"
+    try:
+        size = Path(path).stat().st_size if is_file else 0
+        ledger = session.take(open_capture(path), at_once=at_once)
+    except CannotWriteError:
+        raise
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror or error})"
+    fault = ledger["fault"]
+    if stop.signal and fault and not is_file:
+        ledger["fault"] = fault = ""  # a live capture that was stopped ends in the middle of a packet
+    if (
+        is_file
+        and not stop.signal
+        and is_growing(Path(path), size, now_s=time.time())
+        and ("cut off" in fault or Path(path).stat().st_size != size)
+    ):
+        fault = f"still growing while it was read; wait until it is finished, or use --follow or a pipe ({fault or 'so far without fault'})"
+        ledger["fault"] = fault
+    return fault if not fault or path in fault else f"{path}: {fault}"

@@ -1,0 +1,113 @@
+"""One run of detect: flows of any number of captures through the judge, into the verdict file and the totals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from iotids.detecting.judging.drift import DriftCounter
+from iotids.detecting.judging.verdict_words import ATTACK
+from iotids.detecting.judging.verdicts import Judge
+from iotids.detecting.running.verdict_files import VerdictFile
+from iotids.detecting.summary.tally import Tally
+
+ROWS_AT_ONCE = 32_768  # flows that are counted and written together
+ROWS_PER_BLOCK = 8_192  # of them judged together: enough to keep the network busy, 5 MB of features
+ETHERNET_ONLY = ("original", "paper", "corrected")  # profiles that read every frame as Ethernet, whatever the capture says
+
+
+class Ledger(Protocol):
+    """What happened to the packets of a capture (flowmeter.ledger)."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain types."""
+
+
+class MeteredCapture(Protocol):
+    """A capture being metered (flowmeter.flows.Meter)."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where the packets went."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Flows as they end; the ledger is complete after the last."""
+
+
+class Session:
+    """Judges captures one after the other.
+
+    Parameters
+    ----------
+    judge : Judge
+    file : VerdictFile, optional
+        Where verdicts go; None keeps the totals only.
+    told : callable
+        Hears the number of flows so far after every batch.
+    """
+
+    def __init__(self, judge: Judge, file: VerdictFile | None, told: Callable[[Tally], None] = lambda _: None) -> None:
+        self.judge, self.file, self._told = judge, file, told
+        self.tally = Tally()
+        self.drift = DriftCounter(judge.package.features, judge.package.reference["drift"])
+        self.ledgers: list[dict[str, Any]] = []
+
+    def take(self, capture: MeteredCapture, *, at_once: int = ROWS_AT_ONCE, aside: Callable[..., None] | None = None) -> dict[str, Any]:
+        """Judge all flows of a capture; gives its ledger, with `fault` set where the capture could not be judged as a whole.
+
+        Parameters
+        ----------
+        at_once : int
+            Flows to wait for before they are judged together; 1 for live traffic.
+        aside : callable, optional
+            Also gets (features, log-odds) of every batch; calibration listens here.
+        """
+        for flows in gathered(capture.batches(), at_once):
+            blocks = (flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK))
+            verdicts = pa.concat_tables([self._judge(block, aside) for block in blocks])
+            if self.file is not None:
+                self.file.write(verdicts)
+            self.tally.add(verdicts)
+            self._told(self.tally)
+        ledger = capture.ledger.as_dict()
+        ledger["fault"] = ledger["fault"] or unjudged(ledger)
+        self.ledgers.append(ledger)
+        return ledger
+
+    def _judge(self, flows: pa.Table, aside: Callable[..., None] | None) -> pa.Table:
+        """Verdicts on a block of flows, which drift and a listening calibration see too."""
+        verdicts, decisions, X = self.judge.judge(flows)
+        self.drift.add(X[decisions.finite & ((decisions.code != ATTACK) | (aside is not None))])
+        if aside is not None:
+            aside(X, decisions.log_odds)
+        return verdicts
+
+
+def gathered(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """Batches joined until they have at least so many rows; what is left comes last."""
+    waiting: list[pa.RecordBatch] = []
+    n = 0
+    for batch in batches:
+        waiting.append(batch)
+        n += batch.num_rows
+        if n >= rows:
+            yield pa.Table.from_batches(waiting)
+            waiting, n = [], 0
+    if n:
+        yield pa.Table.from_batches(waiting)
+
+
+def unjudged(ledger: dict[str, Any]) -> str:
+    """Why a capture that was read to its end still has no (or no trustworthy) verdicts; empty if it has."""
+    packets, links = ledger["packets"], ledger["links"]
+    if packets == 0:
+        return "the capture holds no packets"
+    strange = [link for link in links if link != "Ethernet" and link != "raw IP"]
+    if strange and ledger["profile"] in ETHERNET_ONLY:
+        why = f"the model's profile {ledger['profile']} reads Ethernet only"
+        return f"link type {', '.join(strange)}, but {why}; use a model of the profile clean"
+    if ledger["set_aside"].get("unsupported_link", 0) == packets:
+        return f"link type {', '.join(links)} is not decoded: none of {packets:,} packets could be judged"
+    return ""

@@ -1,0 +1,1 @@
+"""Room: what a run found, as JSON and as a page."""

@@ -1,0 +1,167 @@
+"""The report as one HTML page that needs nothing else: no script, no font, no picture from outside; readable in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from iotids.detecting.package.model_card import model_card_html
+from iotids.detecting.summary.page_style import STYLE
+from iotids.detecting.summary.page_table import Html, figure, percent, ranked, table
+from iotids.detecting.summary.timeline_svg import timeline_svg
+
+NOT_WRITTEN = "flows of one packet, which the model's profile does not write"
+
+
+def report_page(summary: Mapping[str, Any]) -> str:
+    """The page for one summary (summary.summarise)."""
+    flows = max(summary["flows"], 1)
+    classes = [[name, n, percent(n / flows)] for name, n in ranked(summary["classes"])]
+    sections = [
+        _lead(summary),
+        _cards(summary),
+        _warnings(summary),
+        _section("When", timeline_svg(summary["timeline"])),
+        _section("Most suspicious", _incidents(summary["attacks"], "No flow was called an attack.")),
+        _section("What could not be judged, and why", _not_judged(summary)),
+        _section("Hosts", _hosts(summary["hosts"]) + "<h3>Top talkers, by payload</h3>" + _hosts(summary["talkers"])),
+        _section("Classes", table(["class", "flows", "share"], classes, "tn")),
+        _section("Drift: is this traffic like the benign training traffic?", _drift(summary["drift"])),
+        _section("Model card", model_card_html(summary["model"], summary["operating_point"])),
+        _section("Captures", _captures(summary["captures"])),
+    ]
+    title = f"Traffic report, {summary['first'][:16] if summary['first'] else 'no flows'}"
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    head += f"<title>{escape(title)}</title><style>{STYLE}</style>"
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{"".join(sections)}</body></html>\n'
+
+
+def _lead(summary: Mapping[str, Any]) -> str:
+    """Heading and one sentence."""
+    verdicts, flows = summary["verdicts"], summary["flows"]
+    if flows == 0:
+        return "<h1>Traffic report</h1><p class='lead'>The captures hold no flow that can be judged.</p>"
+    attack, unknown = verdicts.get("attack", 0), verdicts.get("unknown", 0)
+    hosts = sum(1 for host in summary["hosts"] if host.get("attack"))
+    many = "or more " if hosts == len(summary["hosts"]) > 1 else ""
+    found = f"None of {flows:,} flows looks like an attack"
+    if attack:
+        found = f"<b class='attack'>{attack:,} of {flows:,} flows look like attacks</b>, started by {hosts} {many}host{'s' if hosts != 1 or many else ''}"
+    rest = f"; {unknown:,} are unlike anything the model was trained on or cannot be judged." if unknown else "."
+    when = f"<p class='soft'>{escape(summary['first'])} to {escape(summary['last'])} UTC</p>"
+    return f"<h1>Traffic report</h1><p class='lead'>{found}{rest}</p>{when}"
+
+
+def _cards(summary: Mapping[str, Any]) -> str:
+    """The three counts, and alarms a day."""
+    flows, verdicts = max(summary["flows"], 1), summary["verdicts"]
+    cards = [
+        f"<div class='card'><b class='{v}'>{verdicts.get(v, 0):,}</b>{v} "
+        f"<span class='soft'>{percent(verdicts.get(v, 0) / flows)}</span></div>"
+        for v in ("attack", "unknown", "benign")
+    ]
+    if summary["days"] > 0:
+        cards.append(f"<div class='card'><b>{figure(verdicts.get('attack', 0) / summary['days'])}</b>alarms a day, at this rate</div>")
+    return f"<div class='cards'>{''.join(cards)}</div>"
+
+
+def _warnings(summary: Mapping[str, Any]) -> str:
+    """What limits the page: an incomplete run, doubts about the operating point, drift."""
+    warnings = []
+    if not summary["status"].get("complete", True):
+        warnings.append(f"This report is incomplete: {summary['status'].get('why', '')}")
+    warnings += summary["operating_point"].get("doubts", [])
+    moved = sum(d["reading"] == "moved" for d in summary["drift"])
+    if summary["drift"] and moved > len(summary["drift"]) / 3:
+        warnings.append(
+            f"{moved} of {len(summary['drift'])} features have moved away from benign training traffic: verdicts rest on thin ice "
+            "until the operating point is set on your own benign traffic (python -m iotids.commands.detect --calibrate)"
+        )
+    return "".join(f"<div class='warn'>{escape(text)}</div>" for text in warnings)
+
+
+def _incidents(incidents: Sequence[Mapping[str, Any]], nothing: str) -> str:
+    """Flows of one class by one initiator, the strongest first."""
+    if not incidents:
+        return f"<p class='soft'>{nothing}</p>"
+    rows = [[Html(f"<b>{escape(i['class'])}</b>"), _ends(i), i["flows"], _probability(i), _reasons(i), _place(i)] for i in incidents]
+    return table(["class", "initiator → responder", "flows", "attack", "what spoke for it in the strongest flow", "where"], rows, "ttnntt")
+
+
+def _ends(incident: Mapping[str, Any]) -> Html:
+    """Initiator, and the responder of the strongest flow."""
+    others = " and others" if incident["flows"] > 1 else ""
+    ends = f"{escape(incident['src'])}<br><span class='soft'>→ {escape(incident['dst'])}{others}</span>"
+    return Html(ends)
+
+
+def _place(incident: Mapping[str, Any]) -> Html:
+    """When it began, and where the strongest flow is found."""
+    packets = f"{incident['first_packet']:,}–{incident['last_packet']:,}"
+    return Html(
+        f"{escape(incident['first'][:19])}<br><span class='soft'>{escape(incident['capture'])}, packets {packets}</span>"
+        f"<details><summary>Wireshark</summary><code>{escape(incident['wireshark'])}</code></details>"
+    )
+
+
+def _reasons(incident: Mapping[str, Any]) -> Html:
+    """Reasons of the strongest flow as lines."""
+    if incident["because"] and not incident["reasons"]:
+        return Html(escape(incident["because"]))
+    unit = "spreads from the nearest known flow" if incident["because"] else "log-odds"
+    lines = [
+        f"{escape(r['feature'])} = {figure(r['value'])} "
+        f"<span class='soft'>(usual {figure(r['usual'])}; {figure(r['weight'], plus=True)} {unit})</span>"
+        for r in incident["reasons"]
+    ]
+    return Html("<br>".join(lines))
+
+
+def _probability(incident: Mapping[str, Any]) -> str:
+    """Attack probability, or nothing for a flow without one; never a rounded 100 %."""
+    p = incident["attack_probability"]
+    return "–" if p is None else "> 99.9 %" if p > 0.999 else percent(p)
+
+
+def _not_judged(summary: Mapping[str, Any]) -> str:
+    """Unknown flows by reason and example, and packets that are in no flow."""
+    rows = [[why, n, percent(n / max(summary["flows"], 1))] for why, n in ranked(summary["unknown_because"])]
+    parts = [table(["flows called unknown", "flows", "share"], rows, "tnn") if rows else "<p class='soft'>Every flow was judged.</p>"]
+    if summary["unknown"]:
+        parts.append(_incidents(summary["unknown"][:10], ""))
+    aside: dict[str, int] = {}
+    for ledger in summary["captures"]:
+        for reason, n in {**ledger.get("set_aside", {}), NOT_WRITTEN: ledger.get("flows_not_written", 0)}.items():
+            aside[reason] = aside.get(reason, 0) + n
+    packets = sum(ledger.get("packets", 0) for ledger in summary["captures"])
+    rows = [[reason.replace("_", " "), n] for reason, n in ranked(aside) if n]
+    return "".join(parts) + (table([f"of {packets:,} packets, in no judged flow", "packets"], rows, "tn") if rows else "")
+
+
+def _hosts(hosts: Sequence[Mapping[str, Any]]) -> str:
+    """Initiators with their verdicts."""
+    keys = ("attack", "unknown", "benign", "flows", "packets", "bytes")
+    return table(["initiator", *keys[:-1], "payload bytes"], [[h["host"], *(h.get(k, 0) for k in keys)] for h in hosts], "tn")
+
+
+def _drift(drift: Sequence[Mapping[str, Any]]) -> str:
+    """The features that moved most; the rest folded away."""
+    if not drift:
+        return "<p class='soft'>No flows.</p>"
+    rows = [[d["feature"], f"{d['psi']:.2f}", f"{d['ks']:.2f}", d["reading"]] for d in drift]
+    columns, moved = ["feature", "PSI", "KS", "reading"], sum(d["reading"] == "moved" for d in drift)
+    note = f"<p>{moved} of {len(drift)} features moved (PSI of at least 0.25), measured on {drift[0]['flows']:,} flows that are not called attacks.</p>"
+    rest = f"<details><summary>the other {len(rows) - 12} features</summary>{table(columns, rows[12:], 'tnnt')}</details>"
+    return note + table(columns, rows[:12], "tnnt") + (rest if len(rows) > 12 else "")
+
+
+def _captures(captures: Sequence[Mapping[str, Any]]) -> str:
+    """What was read."""
+    rows = [[c["capture"], c["packets"], c["metered"], c["flows"], c["fault"] or "read to its end"] for c in captures]
+    return table(["capture", "packets", "metered", "flows", "state"], rows, "tnnnt")
+
+
+def _section(title: str, body: str) -> str:
+    """A heading and what is under it."""
+    return f"<section><h2>{escape(title)}</h2>{body}</section>\n"

@@ -1,0 +1,49 @@
+"""The feature dictionary, written from the schema: python -m iotids.flowmeter.dictionary > docs/features.md"""
+
+from __future__ import annotations
+
+from iotids.flowmeter.profiles import PROFILES
+from iotids.flowmeter.schema import BULK_NAMES, CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH, Column
+
+SECTIONS: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
+    ("Identity", "Who, when and where; never seen by a model.", IDENTITY),
+    ("Features", "The 76 features of CICFlowMeter. The models see all but the six marked *.", FEATURES),
+    ("Features of the corrected tool", "Ten more, written by `corrected` and `clean` only; the models do not see them.", CORRECTED_EXTRAS),
+    ("Truth", "Added by the labelling stage.", TRUTH),
+)
+
+
+def cell(text: str) -> str:
+    """Text that does not end a table cell."""
+    return text.replace("|", "\\|")
+
+
+def table_of(columns: tuple[Column, ...]) -> list[str]:
+    """A Markdown table of columns."""
+    lines = ["| column | in CICFlowMeter's CSV | type | unit | meaning | caveats and profiles |", "|---|---|---|---|---|---|"]
+    for column in columns:
+        mark = " *" if column.name in BULK_NAMES else ""
+        cic = column.cic_name or "none"
+        cells = [f"`{column.name}`{mark}", cic, column.dtype, column.unit, column.meaning, column.caveat]
+        lines.append("| " + " | ".join(cell(text) for text in cells) + " |")
+    return lines
+
+
+def feature_dictionary() -> str:
+    """The whole page."""
+    lines = [
+        "# Feature dictionary",
+        "",
+        "Written by `python -m iotids.flowmeter.dictionary` from `iotids/flowmeter/schema.py`; a test compares them.",
+        "Forward is the direction of the flow's initiator. Times are microseconds, sizes are bytes above TCP or UDP.",
+        "A caveat that names a profile holds for that profile only:",
+        "",
+        *[f"* `{profile.name}`: {profile.meaning}" for profile in PROFILES.values()],
+    ]
+    for title, words, columns in SECTIONS:
+        lines += ["", f"## {title}", "", words, "", *table_of(columns)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(feature_dictionary(), end="")

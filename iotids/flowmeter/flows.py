@@ -1,0 +1,302 @@
+"""A capture to its flow table: read, decode, meter, and count every packet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from iotids.flowmeter.kernels import layout
+from iotids.flowmeter.kernels.decoding import decode_frames
+from iotids.flowmeter.kernels.spilling import packets_of
+from iotids.flowmeter.ledger import Ledger
+from iotids.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
+from iotids.flowmeter.reading import capture as capture_module
+from iotids.flowmeter.reading.capture import FRAMES_PER_BLOCK, LINK_NAMES, READ_BYTES, Block, Capture, CaptureFault
+from iotids.flowmeter.rows import RowBuilder, schema_of
+from iotids.flowmeter.table import OUTPUT_FLOWS, FlowTable, Over
+from iotids.flowmeter.worker_threads import Ahead, giving_way, usable_cores
+
+N_FRAGMENTS = 1024
+BATCH_ROWS = 16_384
+AHEAD_SCALE = 4  # pieces that go from thread to thread are larger: fewer hand-overs count for more than a core's own cache
+READ_AHEAD = 4  # blocks
+OVER_AHEAD = 6  # lots of flows that are over and wait for their rows to be made
+BATCHES_AHEAD = 1  # batches of rows that wait to be written
+SWEEP_US = 5_000_000  # when prompt: how often to look for silent flows, in packet time
+THREADS_FROM_BYTES = 8 << 20  # a smaller capture is metered before threads pay
+FLOWS_IN_MEMORY = 50_000  # 38 MB; more, and those past their timeout are set down on disk
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Some consecutive packets; the block they come from is valid only when nothing is read ahead."""
+
+    block: Block
+    packets: np.ndarray
+    n: int
+    first_number: int
+    oldest_us: int
+
+
+class Decoder:
+    """Frames to packets; remembers first fragments from block to block."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.counts = np.zeros(layout.N_STATUS, np.int64)
+        self.fragments = np.zeros(N_FRAGMENTS, layout.FRAGMENT)
+        self.n_fragments = np.zeros(1, np.int64)
+
+    def decode(self, block: Block, packets: np.ndarray) -> int:
+        """Write the packets of a block; returns how many."""
+        n = len(block.frames)
+        decode_frames(block.data, block.frames, n, self.rules, packets, self.fragments, self.n_fragments, self.counts)
+        return n
+
+
+class Meter:
+    """Meters one capture.
+
+    Parameters
+    ----------
+    path : Path or "-"
+    profile : str
+    name : str
+        Value of the column `capture`; the file's name when empty.
+    keep_going : bool
+        Note a fault in the ledger instead of raising it.
+    with_digest : bool
+        Whether the ledger gets the file's SHA-256.
+    rows_wanted : bool
+        False when only the bookings matter.
+    threads : int
+        1 does everything in the caller's thread; 2 reads and decodes in one, meters in another, makes rows in a third, and leaves them to the caller;
+        0 is 2 for a capture of some size where there is more than one core. The result is the same.
+    prompt : bool
+        Hand rows out with the block in which their flows end, and look for silent flows every five seconds of packet time.
+    timeouts
+        See profiles.rules_of.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        profile: str = "clean",
+        *,
+        name: str = "",
+        keep_going: bool = False,
+        with_digest: bool = True,
+        rows_wanted: bool = True,
+        threads: int = 0,
+        prompt: bool = False,
+        flow_timeout_s: float = 120.0,
+        activity_timeout_s: float = 5.0,
+        idle_timeout_s: float = 120.0,
+        tunnels: str = "inner",
+    ) -> None:
+        self.profile: Profile = profile_named(profile)
+        self.rules = rules_of(
+            self.profile, flow_timeout_s=flow_timeout_s, activity_timeout_s=activity_timeout_s, idle_timeout_s=idle_timeout_s, tunnels=tunnels
+        )
+        self.name = name or ("stdin" if str(path) == "-" else Path(path).name)
+        self.keep_going = keep_going
+        self.threads = threads or _threads_for(path)
+        larger = AHEAD_SCALE if self.threads > 1 else 1
+        self.capture = Capture(
+            path, name=str(path), keep_going=keep_going, check_times=self.rules.logic == CLEAN, with_digest=with_digest,
+            frames_per_block=larger * FRAMES_PER_BLOCK, read_bytes=larger * READ_BYTES,
+        )  # fmt: skip
+        self.ledger = Ledger(self.name, profile)
+        self.rows_wanted = rows_wanted
+        self.prompt = prompt
+        self.builder = RowBuilder(self.name, self.profile, rows=BATCH_ROWS)
+        self.table = FlowTable(self.rules, output_flows=larger * OUTPUT_FLOWS)
+        self.decoder = Decoder(self.rules)
+        self.flows_in_memory = FLOWS_IN_MEMORY
+        self._swept_at = -(1 << 62)
+        self._watermark = 1 << 62
+        self._since_sweep = 0
+        self._fault: CaptureFault | None = None
+
+    def batches(self, progress: Callable[[int], object] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the rows as flows finish, then those that are left; the ledger is complete after the last.
+
+        Raises
+        ------
+        CaptureFault
+            After all rows, unless told to keep going.
+        OSError
+            When the file cannot be opened.
+        """
+        if self.threads > 1:
+            decoded = Ahead(self._decoded(None), depth=READ_AHEAD, gives_way=True)
+            over = Ahead(self._metered(decoded, progress), depth=OVER_AHEAD)  # it has most to do
+            rows = Ahead(self._rows(over), depth=BATCHES_AHEAD, gives_way=True)
+            with giving_way():
+                yield from rows
+        else:
+            yield from self._rows(self._metered(self._decoded(1), progress))
+        self.raise_fault()
+
+    def _rows(self, over: Iterable[list[Over]]) -> Iterator[pa.RecordBatch]:
+        """Turn flows that are over into rows; yields each batch that becomes full, and the rest."""
+        for lots in over:
+            for keys, flows in lots:
+                yield from self.builder.add(keys, flows)
+            if self.prompt:
+                yield from self.builder.rest()
+        yield from self.builder.rest()
+
+    def _metered(self, decoded: Iterable[Decoded], progress: Callable[[int], object] | None) -> Iterator[list[Over]]:
+        """Meter packets; yields flows that are over, at least once a block, then closes the ledger."""
+        booked = np.empty(self.capture.frames_per_block, np.int64)
+        for part in decoded:
+            for lot in self._meter_part(part, booked):
+                yield [lot]
+            yield []
+            if progress is not None:
+                progress(part.n)
+        for lot in self._end():
+            yield [lot]
+
+    def booked_blocks(self) -> Iterator[tuple[Block, np.ndarray]]:
+        """Meter block by block; yields each block and the flow number of each of its packets, both valid until the next."""
+        booked = np.empty(self.capture.frames_per_block, np.int64)
+        for part in self._decoded(1):
+            for _ in self._meter_part(part, booked):
+                pass
+            yield part.block, booked
+        for _ in self._end():
+            pass
+
+    def _decoded(self, buffers: int | None) -> Iterator[Decoded]:
+        """Read and decode; a fault of the capture ends it and is kept. buffers: 1 when each part is used up before the next."""
+        size = self.capture.frames_per_block
+        ring = [np.empty(size, layout.PACKET) for _ in range(buffers or READ_AHEAD + 2)]  # queued, in use, being written
+        try:
+            for i, block in enumerate(self.capture.blocks()):
+                packets = ring[i % len(ring)]
+                n = self.decoder.decode(block, packets)
+                yield Decoded(block, packets, n, block.first_number, block.oldest_us)
+        except CaptureFault as fault:
+            self._fault = fault.with_traceback(None)  # the traceback would keep the buffers alive
+
+    def _meter_part(self, part: Decoded, booked: np.ndarray) -> Iterator[Over]:
+        """Book some packets, and look for silent flows when it is time to; yields the flows that are over."""
+        self.table.meter(part.packets, part.n, part.first_number, booked)
+        yield from self._counted(self.table.taken())
+        yield from self._counted(self._swept(part.oldest_us, part.n))
+        if self.prompt:
+            self.table.flush()
+            yield from self._counted(self.table.taken())
+
+    def _counted(self, lots: Iterable[Over]) -> Iterator[Over]:
+        """Note flows that are over in the ledger."""
+        for keys, flows in lots:
+            self.ledger.flows += len(flows)
+            self.ledger.packets_in_written_flows += packets_of(flows)
+            if self.rows_wanted:
+                yield keys, flows
+
+    def _end(self) -> Iterator[Over]:
+        """Yield the flows that are left and close the ledger."""
+        yield from self._counted(self.table.finish())
+        self._close()
+        self.table.release()
+
+    def raise_fault(self) -> None:
+        """Raise the fault that the capture ended with, unless told to keep going."""
+        if self._fault is not None and not self.keep_going:
+            raise self._fault
+
+    def _swept(self, oldest_us: int, n: int) -> Iterable[Over]:
+        """Every 65,536 packets, look for flows that need no memory any more.
+
+        clean: end those silent for too long before the oldest of these packets. Without idle expiry: set down on disk those whose
+        timeout has passed, when there are many.
+        """
+        self._watermark = min(self._watermark, oldest_us)
+        self._since_sweep += n
+        prompt = self.prompt and self.rules.idle_us > 0
+        if self._since_sweep < capture_module.STEP_PACKETS and not prompt:
+            return ()
+        watermark, self._watermark, self._since_sweep = self._watermark, 1 << 62, 0
+        if self.rules.idle_us == 0:
+            if self.table.flows_in_memory() >= self.flows_in_memory:
+                self.table.set_down(watermark)
+        elif abs(watermark - self._swept_at) >= (SWEEP_US if prompt else self.rules.idle_us // 4):
+            self._swept_at = watermark
+            return self.table.expire(watermark)
+        return ()
+
+    def _close(self) -> None:
+        """Complete the ledger and check it."""
+        ledger, capture, counters = self.ledger, self.capture, self.table.counters
+        ledger.format, ledger.size, ledger.sha256, ledger.packets = capture.format, capture.size, capture.sha256, capture.packets
+        ledger.links = {LINK_NAMES.get(link, f"link type {link}"): n for link, n in sorted(capture.links.items())}
+        ledger.flows_created = int(counters[layout.CREATED])
+        ledger.flows_not_written = int(counters[layout.UNWRITTEN])
+        ledger.packets_in_flows_not_written = int(counters[layout.UNWRITTEN])  # they have one packet each
+        if self._fault is not None:
+            ledger.complete, ledger.fault = False, str(self._fault)
+        ledger.close(self.table.counts + self.decoder.counts)
+
+
+def _threads_for(path: Path | str) -> int:
+    """2 where a second thread pays: more than one core, and a capture of some size or one whose size is not known."""
+    size = Path(path).stat().st_size if str(path) != "-" and Path(path).is_file() else THREADS_FROM_BYTES * (str(path) == "-")
+    return 2 if size >= THREADS_FROM_BYTES and usable_cores() > 1 else 1
+
+
+def flows_from_capture(
+    path: Path | str,
+    profile: str = "clean",
+    *,
+    name: str = "",
+    keep_going: bool = False,
+    flow_timeout_s: float = 120.0,
+    activity_timeout_s: float = 5.0,
+    idle_timeout_s: float = 120.0,
+    tunnels: str = "inner",
+) -> pa.Table:
+    """Flow table of a capture.
+
+    Parameters
+    ----------
+    path : Path or "-"
+        pcap or pcapng, plain or .gz, .xz, .zst; "-" is standard input.
+    profile : str
+        original, paper, corrected or clean.
+    name : str
+        Value of the column `capture`; the file's name when empty.
+    keep_going : bool
+        On a damaged capture return the flows before the damage; the table's metadata `incomplete` then says what is wrong.
+    flow_timeout_s, activity_timeout_s, idle_timeout_s, tunnels
+        See profiles.rules_of.
+
+    Returns
+    -------
+    pa.Table
+        IDENTITY and FEATURES of schema.py, for corrected and clean also CORRECTED_EXTRAS; rows in the order of CICFlowMeter.
+        An empty capture gives an empty table.
+
+    Raises
+    ------
+    CaptureFault
+        For a damaged capture, unless told to keep going.
+    OSError
+        When the file cannot be opened.
+    """
+    meter = Meter(
+        path, profile, name=name, keep_going=keep_going, with_digest=False, flow_timeout_s=flow_timeout_s,
+        activity_timeout_s=activity_timeout_s, idle_timeout_s=idle_timeout_s, tunnels=tunnels,
+    )  # fmt: skip
+    schema = schema_of(meter.profile)
+    table = pa.Table.from_batches(list(meter.batches()), schema)
+    if not meter.ledger.complete:
+        table = table.replace_schema_metadata({"incomplete": meter.ledger.fault})
+    return table

@@ -1,0 +1,104 @@
+"""Flows that were set down on disk: read a key, bring a flow back."""
+# mypy: disable-error-code="assignment,attr-defined"
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import NamedTuple
+
+import numpy as np
+from numba import config, types
+
+from iotids.flowmeter.kernels.compiling import entry, kernel
+from iotids.flowmeter.kernels.layout import (
+    FLOW_BYTES,
+    FREE_PLACES,
+    FREE_SEGMENTS,
+    KEY_BYTES,
+    METER_DONE,
+    METER_SEGMENTS_FULL,
+    METER_UNREADABLE,
+    ON_DISK,
+    PAIRS,
+    RECORD_BYTES,
+    RECORDS,
+    WANTED_SEGMENTS,
+)
+from iotids.flowmeter.kernels.segments import enter_segment
+
+
+class Disk(NamedTuple):
+    """Flows on disk, as kernels see them."""
+
+    files: np.ndarray  # (N_FILES,) int64: descriptors, -1 where there is none
+    key: np.ndarray  # (1,) KEY: room for one that is looked at
+    pairs: np.ndarray  # (some, 2) int64: room for TCP segments that are read
+
+
+def pread(file, address, size, offset):
+    """Read from a file to a place in memory; stands in for the system's function outside compiled code."""
+    return os.preadv(file, [(ctypes.c_char * size).from_address(address)], offset)
+
+
+if not config.DISABLE_JIT:
+    pread = types.ExternalFunction("pread", types.int64(types.int32, types.uintp, types.uintp, types.int64))
+
+
+@kernel
+def read_key(disk, place):
+    """Read the key of a flow on disk into disk.key[0]; whether it came whole."""
+    return pread(np.int32(disk.files[RECORDS]), disk.key.ctypes.data, KEY_BYTES, place * RECORD_BYTES) == KEY_BYTES
+
+
+@entry
+def read_records(file, places, records):
+    """Read flows from disk; returns how many came whole. records : (len(places),) RECORD — written."""
+    size = RECORD_BYTES
+    for i in range(len(places)):
+        if pread(file, records[i:].ctypes.data, size, np.int64(places[i]) * size) != size:
+            return i
+    return len(places)
+
+
+@kernel
+def read_flow(disk, place, keys, bodies, at):
+    """Read a flow from disk to a place in memory; whether it came whole."""
+    file = np.int32(disk.files[RECORDS])
+    whole = pread(file, keys[at:].ctypes.data, KEY_BYTES, place * RECORD_BYTES) == KEY_BYTES
+    return whole and pread(file, bodies[at:].ctypes.data, FLOW_BYTES, place * RECORD_BYTES + KEY_BYTES) == FLOW_BYTES
+
+
+@kernel
+def read_segments(disk, flow, connection, tag, buckets, segments, free_segments, counters):
+    """Remember the TCP segments of a flow again that was on disk; whether they came whole."""
+    flow["segments"] = -1
+    pairs = disk.pairs
+    n = np.int64(flow["segments_n"])
+    for first in range(0, n, len(pairs)):
+        some = min(np.int64(len(pairs)), n - first)
+        if pread(np.int32(disk.files[PAIRS]), pairs.ctypes.data, 16 * some, 16 * (flow["segments_at"] + first)) != 16 * some:
+            return False
+        for i in range(some):
+            counters[FREE_SEGMENTS] -= 1
+            enter_segment(free_segments[counters[FREE_SEGMENTS]], connection, tag, pairs[i, 0], pairs[i, 1], flow, buckets, segments)
+    return True
+
+
+@kernel
+def take_up(slot, slots, keys, bodies, due, free_places, with_segments, buckets, segments, free_segments, disk, counters):
+    """Bring a flow back from disk into a free place; METER_DONE, or why not, and then nothing has changed but what was free."""
+    at = np.int64(free_places[counters[FREE_PLACES] - 1])
+    if not read_flow(disk, (slots[slot] & 0xFFFFFFFF) - ON_DISK, keys, bodies, at):
+        return METER_UNREADABLE
+    flow = bodies[at]
+    if with_segments:
+        if counters[FREE_SEGMENTS] <= flow["segments_n"]:
+            counters[WANTED_SEGMENTS] = flow["segments_n"] + 1
+            return METER_SEGMENTS_FULL
+        if not read_segments(disk, flow, at, keys[at]["tag"], buckets, segments, free_segments, counters):
+            return METER_UNREADABLE
+    counters[FREE_PLACES] -= 1
+    due[at] = flow["start"]
+    slots[slot] = (slots[slot] >> 32 << 32) | (at + 1)
+    return METER_DONE

@@ -1,0 +1,1 @@
+"""Room: capture files as blocks of frames."""

@@ -1,0 +1,118 @@
+"""Flows that are over, as Arrow record batches; the kernel writes the columns, Arrow only wraps them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from iotids.flowmeter.kernels.columns import N_FEATURES, N_NUMBERS, TEXT_PER_ROW, fill_rows
+from iotids.flowmeter.memory import Reused
+from iotids.flowmeter.profiles import Profile
+from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column, arrow_schema
+
+ARROW_TYPES = {"i2": pa.int16(), "i4": pa.int32(), "i8": pa.int64(), "u4": pa.uint32(), "u8": pa.uint64(), "f8": pa.float64()}
+FIRST_ROWS, GROWTH = 256, 4
+PADDING = 8  # one cache line: columns a power of two apart would all fall into the same cache set
+
+
+def columns_of(profile: Profile) -> tuple[Column, ...]:
+    """The columns that a profile writes."""
+    return IDENTITY + FEATURES + (CORRECTED_EXTRAS if profile.has_extras else ())
+
+
+def schema_of(profile: Profile) -> pa.Schema:
+    """Arrow schema of a profile's flow table."""
+    return arrow_schema(columns_of(profile))
+
+
+class RowBuilder:
+    """Collects rows column by column; hands out a record batch when `rows` are together or when asked.
+
+    Parameters
+    ----------
+    capture : str
+        Value of the column of that name.
+    profile : Profile
+    rows : int
+        Rows of a batch; the first ones are smaller, because most captures have few flows.
+    """
+
+    def __init__(self, capture: str, profile: Profile, *, rows: int) -> None:
+        self.capture = capture
+        self.profile = profile
+        self.most_rows = rows
+        self.rows = min(rows, FIRST_ROWS) // GROWTH
+        self.total = 0
+        self.room = 0
+        self.used = 0
+        self.memory = Reused()
+
+    def _allocate(self) -> None:
+        """New memory: that of the last batch belongs to whoever received it."""
+        self.rows = min(self.rows * GROWTH, self.most_rows - self.total % self.most_rows)  # later batches end where row groups do
+        self.total += self.rows
+        self.room = self.rows
+        self.used = 0
+        self.cells, self.numbers, self.ports, self.texts, self.offsets = self.memory.arrays(
+            ((N_FEATURES, self.rows + PADDING), np.int64),
+            ((N_NUMBERS, self.rows + PADDING), np.int64),
+            ((3, self.rows + 2 * PADDING), np.int32),
+            ((5, self.rows * TEXT_PER_ROW), np.uint8),
+            ((5, self.rows + 2 * PADDING), np.int32),
+        )
+        self.offsets[:, 0] = 0
+
+    def add(self, keys: np.ndarray, flows: np.ndarray) -> list[pa.RecordBatch]:
+        """Add the rows of some flows; returns the batches that became full."""
+        full = []
+        done = 0
+        while done < len(flows):
+            if self.room == 0:
+                self._allocate()
+            n = min(self.room, len(flows) - done)
+            fill_rows(
+                keys[done : done + n], flows[done : done + n], n, self.profile.logic, self.used, self.cells, self.cells.view(np.float64),
+                self.numbers, self.ports, self.texts, self.offsets,
+            )  # fmt: skip
+            done += n
+            self.used += n
+            self.room -= n
+            if self.room == 0:
+                full.append(self._batch())
+        return full
+
+    def rest(self) -> list[pa.RecordBatch]:
+        """The rows not yet handed out, as a batch; none gives no batch."""
+        return [self._batch()] if self.used else []
+
+    def _batch(self) -> pa.RecordBatch:
+        """Wrap the columns."""
+        n = self.used
+        flow_id, src_ip, dst_ip, src_mac, dst_mac = (_strings(self.texts[i], self.offsets[i, : n + 1]) for i in range(5))
+        src_port, dst_port, protocol = (wrapped(self.ports[i, :n]) for i in range(3))
+        start, number, first, last = (wrapped(self.numbers[i, :n]) for i in range(4))
+        capture = _repeated(self.capture, n)
+        identity = [flow_id, src_ip, src_port, dst_ip, dst_port, protocol, start, capture, number, first, last, src_mac, dst_mac]
+        columns = columns_of(self.profile)[len(IDENTITY) :]
+        floats = self.cells.view(np.float64)
+        features = [wrapped((floats if column.dtype == "float64" else self.cells)[i, :n]) for i, column in enumerate(columns)]
+        self.room = self.used = 0
+        return pa.RecordBatch.from_arrays(identity + features, schema=schema_of(self.profile))
+
+
+def wrapped(values: np.ndarray) -> pa.Array:
+    """Arrow array over NumPy's memory; `pa.array` would import pandas, most of a second."""
+    return pa.Array.from_buffers(ARROW_TYPES[values.dtype.str[1:]], len(values), [None, pa.py_buffer(values)])
+
+
+def _strings(text: np.ndarray, offsets: np.ndarray) -> pa.StringArray:
+    """Strings of which the kernel wrote the bytes."""
+    size = int(offsets[-1])
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(text[:size]))
+
+
+def _repeated(text: str, n: int) -> pa.StringArray:
+    """The same string n times."""
+    data = text.encode()
+    offsets = np.arange(n + 1, dtype=np.int32) * np.int32(len(data))
+    return pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(data * n))

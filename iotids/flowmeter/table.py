@@ -1,0 +1,225 @@
+"""The flow table: memory for live flows that the kernels work on, and the rows of those that are over."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from iotids.flowmeter.kernels import layout
+from iotids.flowmeter.kernels.finding import spread_slots
+from iotids.flowmeter.kernels.metering import meter_packets
+from iotids.flowmeter.kernels.segments import count_segments, rehash_segments, unload_segments
+from iotids.flowmeter.kernels.spilling import gather_flows, live_places, move_out, old_places, release_places, silent_places, sort_words_of
+from iotids.flowmeter.kernels.text import FLOW_ID_BYTES
+from iotids.flowmeter.memory import Disk, Growing, Reused, mapped
+from iotids.flowmeter.profiles import CLEAN, CORRECTED, Rules
+
+OUTPUT_FLOWS = 512  # they stay in the second-level cache until their rows are made
+Over = tuple[np.ndarray, np.ndarray]  # keys and flows that are over, structured arrays of the same length
+
+
+class FlowTable:
+    """Live flows of one capture, and those that are over until they are taken."""
+
+    def __init__(self, rules: Rules, *, flows: int = 1024, output_flows: int = OUTPUT_FLOWS) -> None:
+        self.rules = rules
+        self.output_flows = output_flows
+        self._over: list[Over] = []
+        self.disk = Disk()
+        self.counters = np.zeros(layout.N_COUNTERS, np.int64)
+        self.counts = np.zeros(layout.N_STATUS, np.int64)
+        self.slot_memory = Growing(np.dtype(np.int64), 4 * flows)
+        self.slots = self.slot_memory.array
+        self.key_memory = Growing(layout.KEY, flows)
+        self.body_memory = Growing(layout.FLOW, flows)
+        self.keys = self.key_memory.array
+        self.bodies = self.body_memory.array
+        self.due = np.full(flows, layout.NEVER, np.int64)
+        self.blank = np.zeros(1, layout.FLOW)
+        self.free_places = np.arange(flows, dtype=np.int32)[::-1].copy()
+        self.counters[layout.FREE_PLACES] = flows
+        self.output_memory = Reused()
+        self._new_output()
+        pool = 1024 if rules.logic == CORRECTED else 1
+        self.segments = np.zeros(pool, layout.SEGMENT)
+        self.buckets = np.full(pool, -1, np.int32)
+        self.free_segments = np.arange(pool, dtype=np.int32)[::-1].copy()
+        self.counters[layout.FREE_SEGMENTS] = pool
+        self.heads = np.empty(self.output_flows, np.int32)
+        self.text = np.empty(FLOW_ID_BYTES, np.uint8)
+
+    def meter(self, packets: np.ndarray, n_packets: int, number: int, booked: np.ndarray) -> None:
+        """Book packets; `number` is the first one's in the capture, `booked` receives each one's flow number.
+
+        Raises
+        ------
+        OSError
+            When a flow on disk cannot be read back.
+        """
+        make_room = {
+            layout.METER_PLACES_FULL: self.grow_places,
+            layout.METER_SLOTS_FULL: self.grow_slots,
+            layout.METER_OUTPUT_FULL: self.flush,
+            layout.METER_SEGMENTS_FULL: self.grow_segments,
+            layout.METER_UNREADABLE: self.disk.complain,
+        }
+        first = 0
+        while True:
+            first = meter_packets(
+                packets, first, n_packets, number, self.rules, self.slots, self.keys, self.bodies, self.due, self.blank, self.free_places,
+                self.counters, self.finished, self.finished_keys, self.buckets, self.segments, self.free_segments, self.disk.view,
+                self.counts, booked,
+            )  # fmt: skip
+            reason = int(self.counters[layout.REASON])
+            if reason == layout.METER_DONE:
+                return
+            make_room[reason]()
+
+    def grow_places(self) -> None:
+        """Double the room for flows in memory."""
+        old = len(self.keys)
+        del self.keys, self.bodies  # nothing may point into memory that is about to move
+        self.keys = self.key_memory.grow(2 * old)
+        self.bodies = self.body_memory.grow(2 * old)
+        self.due = np.concatenate([self.due, np.full(old, layout.NEVER, np.int64)])
+        self.free_places = self._more_free(self.free_places, layout.FREE_PLACES, old)
+
+    def grow_slots(self) -> None:
+        """Double the hash table."""
+        old = len(self.slots)
+        del self.slots
+        self.slots = self.slot_memory.grow(2 * old)
+        spread_slots(self.slots, old)
+
+    def _more_free(self, free: np.ndarray, counter: int, old: int) -> np.ndarray:
+        """A stack of free indexes twice as large, the new ones on top of what is left."""
+        left = int(self.counters[counter])
+        larger = np.zeros(2 * len(free), np.int32)
+        larger[:left] = free[:left]
+        larger[left : left + old] = np.arange(2 * old - 1, old - 1, -1)
+        self.counters[counter] = left + old
+        return larger
+
+    def grow_segments(self) -> None:
+        """Make room for as many remembered TCP segments as are wanted."""
+        while self.counters[layout.FREE_SEGMENTS] < self.counters[layout.WANTED_SEGMENTS]:
+            self._double_segments()
+
+    def _double_segments(self) -> None:
+        """Double the room for remembered TCP segments."""
+        old = len(self.segments)
+        in_use = np.zeros(2 * old, np.bool_)
+        in_use[:old] = True
+        in_use[self.free_segments[: self.counters[layout.FREE_SEGMENTS]]] = False
+        self.segments = np.concatenate([self.segments, np.zeros(old, layout.SEGMENT)])
+        self.free_segments = self._more_free(self.free_segments, layout.FREE_SEGMENTS, old)
+        self.buckets = np.full(2 * old, -1, np.int32)
+        rehash_segments(self.buckets, self.segments, in_use)
+
+    def flush(self) -> None:
+        """Put the flows that are over among those to be taken."""
+        n = int(self.counters[layout.FINISHED])
+        if n:
+            self._over.append((self.finished_keys[:n], self.finished[:n]))
+            self._new_output()
+        self.counters[layout.FINISHED] = 0
+
+    def _new_output(self) -> None:
+        """Memory for the next flows that are over: the last belongs to whoever receives it."""
+        self.finished, self.finished_keys = self.output_memory.arrays(((self.output_flows,), layout.FLOW), ((self.output_flows,), layout.KEY))
+
+    def taken(self) -> list[Over]:
+        """The flows that are over, in their order; they belong to the caller."""
+        over, self._over = self._over, []
+        return over
+
+    def expire(self, watermark_us: int) -> Iterator[Over]:
+        """Yield the flows of the clean profile that have been silent longer than the idle timeout before a time, behind those over before.
+
+        The next packet of such a flow would end it with the same result, as long as it is not older than the watermark.
+        """
+        live = int(self.counters[layout.LIVE])
+        silent, numbers = np.empty(live, np.int64), np.empty(live, np.int64)
+        n = silent_places(self.due, self.bodies, watermark_us, self.rules.idle_us, silent, numbers)
+        silent = silent[:n][np.argsort(numbers[:n])]
+        yield from self._hand_out_in_order(silent)
+        release_places(self.slots, self.keys, silent, self.due, self.free_places, self.counters)
+
+    def set_down(self, watermark_us: int) -> None:
+        """Move flows whose timeout passed before a time from memory to disk; only their own next packet or the end needs them.
+
+        In the CICFlowMeter profiles no flow ends by silence, so they would fill the memory. Nothing else changes.
+        """
+        old = np.empty(self.flows_in_memory(), np.int64)
+        n = old_places(self.due, watermark_us, self.rules.flow_us, old)
+        for first in range(0, n, self.output_flows):
+            places = old[first : min(n, first + self.output_flows)]
+            if self.rules.logic == CORRECTED:
+                self._set_down_segments(places)
+            records, words = np.empty(len(places), layout.RECORD), np.empty(len(places), np.int64)
+            first_on_disk = self.disk.used[layout.RECORDS]
+            move_out(
+                self.slots, self.keys, self.bodies, self.due, places, first_on_disk, records, words, self.text, self.free_places, self.counters
+            )
+            self.disk.append(layout.RECORDS, records)
+            self.disk.append(layout.SORT_WORDS, words)
+
+    def _set_down_segments(self, places: np.ndarray) -> None:
+        """Move the TCP segments that some flows have seen to disk."""
+        pairs = np.empty((count_segments(self.bodies, places, self.heads, self.buckets, self.segments), 2), np.int64)
+        unload_segments(
+            self.bodies, places, pairs, self.disk.used[layout.PAIRS], self.buckets, self.segments, self.free_segments, self.counters
+        )
+        self.disk.append(layout.PAIRS, pairs)
+
+    def flows_in_memory(self) -> int:
+        """How many flows are in memory."""
+        return len(self.keys) - int(self.counters[layout.FREE_PLACES])
+
+    def finish(self) -> Iterator[Over]:
+        """Yield all flows that are left: in creation order, or as Java's HashMap would list them."""
+        yield from self._hand_out_in_order(self._final_order())
+
+    def release(self) -> None:
+        """Give the memory back at once; the counters stay."""
+        del self.keys, self.bodies, self.key_memory, self.body_memory, self.finished, self.finished_keys
+        del self.segments, self.buckets, self.disk
+
+    def _final_order(self) -> np.ndarray:
+        """Places of the flows left at the end, in the order of the rows; -1 - place for those on disk. Empties the hash table."""
+        if self.counters[layout.ORDER] > 1 << layout.ORDER_BITS:
+            raise OverflowError(f"the capture has more than {1 << layout.ORDER_BITS:,} flows; split it, e.g. with editcap")
+        places = mapped(int(self.counters[layout.LIVE]), np.int32)
+        live_places(self.slots, places)
+        del self.slots, self.slot_memory
+        capacity = 16
+        while self.counters[layout.PEAK] > 0.75 * capacity:
+            capacity *= 2
+        words = mapped(len(places), np.int64)
+        sort_words_of(places, self.keys, self.disk.sort_words(), 1 if self.rules.logic == CLEAN else capacity, self.text, words)
+        return sorted_by(words, places)
+
+    def _hand_out_in_order(self, places: np.ndarray) -> Iterator[Over]:
+        """Yield flows in the given order, behind those that were over before."""
+        self.flush()
+        yield from self.taken()
+        for first in range(0, len(places), self.output_flows):
+            chosen = places[first : first + self.output_flows]
+            records = self.disk.flows(-1 - chosen[chosen < 0])
+            gather_flows(self.keys, self.bodies, chosen, records, self.rules.logic, self.finished, self.finished_keys, self.counters)
+            self.flush()
+            yield from self.taken()
+
+
+def sorted_by(words: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Values in the order of their words (each at least 0), a sixteenth at a time, so that little memory is needed beside them."""
+    sample = np.sort(words[:: max(1, len(words) // 4096)])
+    ordered = mapped(len(values), values.dtype)
+    at = 0
+    for low, high in itertools.pairwise([-1, *sample[:: max(1, len(sample) // 16)].tolist(), np.iinfo(np.int64).max]):
+        chosen = np.flatnonzero((words > low) & (words <= high))
+        ordered[at : at + len(chosen)] = values[chosen[np.argsort(words[chosen])]]
+        at += len(chosen)
+    return ordered

@@ -1,0 +1,1 @@
+"""Room: classical and streaming models behind one contract."""

@@ -1,0 +1,186 @@
+"""River's Hoeffding tree with the settings and the leaves of Weka's, trained in one pass and frozen for the test.
+
+River's own naive-Bayes leaf leaves out terms it has no spread for, so on unscaled µs and byte features a class seen once beats
+every other. The leaf here keeps River's growth and split rule and takes Weka's leaf model: floors for spread and likelihood.
+Its statistics are arrays over (class, feature), which also makes it about ten times as fast as River's observers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from river.tree import HoeffdingTreeClassifier
+from river.tree.nodes.branch import NumericBinaryBranch
+from river.tree.nodes.htc_nodes import LeafNaiveBayesAdaptive
+from river.tree.utils import BranchFactory
+from scipy.special import ndtr, xlogy
+
+from iotids.learning.baselines.weka_bayes import DEFAULT_PRECISION, SMALLEST_LIKELIHOOD
+from iotids.learning.contract import check_training
+
+N_CUT_POINTS = 10
+UNLIMITED_MIB = 1e9
+SMALLEST_STD = DEFAULT_PRECISION / 6.0
+
+
+class HoeffdingTree:
+    """River's HoeffdingTreeClassifier as Weka's HoeffdingTree would be: one seeded pass over the training rows, then frozen.
+
+    Parameters
+    ----------
+    grace_period, delta, tau, min_branch_fraction
+        Weka's -G 200, -E 1e-7, -H 0.05, -M 0.01.
+    """
+
+    def __init__(self, *, grace_period: int = 200, delta: float = 1e-7, tau: float = 0.05, min_branch_fraction: float = 0.01) -> None:
+        self.settings = {"grace_period": grace_period, "delta": delta, "tau": tau, "min_branch_fraction": min_branch_fraction}
+
+    def fit(self, X: np.ndarray, y: np.ndarray, *, n_classes: int, seed: int) -> None:
+        """One pass over the rows in the order of a permutation drawn with `seed` (Weka shuffles each training part too)."""
+        check_training(X, y, n_classes=n_classes)
+        self.n_classes = n_classes
+        self.tree = WekaLikeTree(n_classes=n_classes, n_features=X.shape[1], **self.settings)
+        for row in np.random.default_rng(seed).permutation(y.size):
+            # a row serves as River's dict: the tree only asks for x[feature number]
+            self.tree.learn_one(X[row], int(y[row]))
+
+    def predict_scores(self, X: np.ndarray) -> np.ndarray:
+        """(n, k) leaf by leaf; nothing is learnt."""
+        scores = np.empty((X.shape[0], self.n_classes))
+        stack: list[tuple[Any, np.ndarray]] = [(self.tree._root, np.arange(X.shape[0]))]
+        while stack:
+            node, rows = stack.pop()
+            if isinstance(node, NumericBinaryBranch):
+                left = X[rows, node.feature] <= node.threshold
+                stack += [(node.children[0], rows[left]), (node.children[1], rows[~left])]
+            elif rows.size:
+                scores[rows] = node.scores(X[rows])
+        return scores
+
+    def facts(self) -> dict[str, Any]:
+        """Size of the tree."""
+        return {"nodes": int(self.tree.n_nodes), "leaves": int(self.tree.n_leaves), "height": int(self.tree.height)}
+
+
+class WekaLikeTree(HoeffdingTreeClassifier):
+    """River's tree without memory limits and without its refusal to split a dominated leaf."""
+
+    def __init__(self, *, n_classes: int, n_features: int, **settings: Any) -> None:
+        super().__init__(
+            leaf_prediction="nba", split_criterion="info_gain", nb_threshold=0, max_share_to_split=1.0,
+            max_size=UNLIMITED_MIB, memory_estimate_period=2**62, **settings,
+        )  # fmt: skip
+        self.n_classes, self.n_features = n_classes, n_features
+
+    def _new_leaf(self, initial_stats: dict | None = None, parent: Any = None) -> WekaLeaf:
+        """A leaf whose class counts start from what the split expects of it."""
+        return WekaLeaf(initial_stats or {}, 0 if parent is None else parent.depth + 1, self.n_classes, self.n_features)
+
+    def _enforce_size_limit(self) -> None:
+        """No limit; River would walk all leaves after every split."""
+
+
+class WekaLeaf(LeafNaiveBayesAdaptive):
+    """A leaf with Weka's naive Bayes (fresh after a split, Laplace prior, precision 0.01) and River's Gaussian split search."""
+
+    def __init__(self, stats: dict, depth: int, n_classes: int, n_features: int) -> None:
+        super().__init__(dict(stats), depth, None)
+        shape = (n_classes, n_features)
+        self.seen = np.zeros(n_classes)
+        # naive Bayes: running sums of rounded values and the normals they give
+        self.total, self.squares = np.zeros(shape), np.zeros(shape)
+        self.bayes_mean, self.bayes_std = np.zeros(shape), np.full(shape, SMALLEST_STD)
+        # split search: mean and squared deviations of raw values
+        self.mean, self.deviations = np.zeros(shape), np.zeros(shape)
+        self.lowest, self.highest = np.full(shape, math.inf), np.full(shape, -math.inf)
+
+    def learn_one(self, x: np.ndarray, y: int, *, w: float = 1.0, tree: Any = None) -> None:
+        """Score both predictors on the row, then take it in."""
+        if self.is_active():
+            if not self.stats or max(self.stats, key=self.stats.get) == y:
+                self._mc_correct_weight += w
+            if self.bayes_logs(x).argmax() == y:
+                self._nb_correct_weight += w
+        self.update_stats(y, w)
+        if self.is_active():
+            self._take_in(x, y)
+
+    def _take_in(self, x: np.ndarray, y: int) -> None:
+        """Update the statistics of class y."""
+        rounded = np.rint(x / DEFAULT_PRECISION) * DEFAULT_PRECISION
+        self.seen[y] += 1.0
+        n, total, squares, mean = self.seen[y], self.total[y], self.squares[y], self.mean[y]
+        total += rounded
+        squares += rounded * rounded
+        self.bayes_mean[y] = total / n
+        spread = np.sqrt(np.abs(squares - self.bayes_mean[y] * total) / n)
+        # one floor does for both of Weka's: an unknown spread (below 1e-10) becomes precision / 6 as well
+        np.maximum(spread, SMALLEST_STD, out=self.bayes_std[y])
+        step = x - mean
+        mean += step / n
+        self.deviations[y] += step * (x - mean)
+        np.minimum(self.lowest[y], x, out=self.lowest[y])
+        np.maximum(self.highest[y], x, out=self.highest[y])
+
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """(n, k) of the predictor that was right more often in this leaf; naive Bayes when even."""
+        if self.is_active() and self._nb_correct_weight >= self._mc_correct_weight:
+            return self.bayes_scores(X)
+        shares = np.array([self.stats.get(c, 0.0) for c in range(self.seen.size)])
+        return np.tile(shares / shares.sum(), (X.shape[0], 1))
+
+    def bayes_scores(self, X: np.ndarray) -> np.ndarray:
+        """(n, k) posterior of the leaf's naive Bayes."""
+        logs = self.bayes_logs(X[:, None, :])
+        scores = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return scores / scores.sum(axis=1, keepdims=True)
+
+    def bayes_logs(self, x: np.ndarray) -> np.ndarray:
+        """(..., k) unnormalised log posterior of rows (..., 1, d) or of one row (d,): in logarithms nothing underflows."""
+        half = DEFAULT_PRECISION / 2.0
+        offset = np.rint(x / DEFAULT_PRECISION) * DEFAULT_PRECISION - self.bayes_mean
+        mass = ndtr((offset + half) / self.bayes_std) - ndtr((offset - half) / self.bayes_std)
+        prior = np.log((self.seen + 1.0) / (self.seen.sum() + self.seen.size))
+        return prior + np.log(np.maximum(mass / DEFAULT_PRECISION, SMALLEST_LIKELIHOOD)).sum(axis=-1)
+
+    def best_split_suggestions(self, criterion: Any, tree: Any) -> list[BranchFactory]:
+        """No split, and the best cut of every feature: River's GaussianSplitter for all features and cuts at once."""
+        classes = np.flatnonzero(self.seen)
+        low, high = self.lowest[classes].min(axis=0), self.highest[classes].max(axis=0)
+        cuts = low + (high - low) / (N_CUT_POINTS + 1.0) * np.arange(1, N_CUT_POINTS + 1)[:, None]
+        left = self._expected_left(cuts, classes)
+        right = self.seen[classes] - left
+        merit = self._info_gain(left, right, criterion.min_branch_fraction)
+        merit[~((low < cuts) & (cuts < high))] = -math.inf
+        best = merit.argmax(axis=0)
+        suggestions = [BranchFactory()]
+        for j in np.flatnonzero(merit.max(axis=0) > -math.inf):
+            sides = [dict(zip(classes.tolist(), side[best[j], j].tolist(), strict=True)) for side in (left, right)]
+            suggestions.append(BranchFactory(float(merit[best[j], j]), int(j), float(cuts[best[j], j]), sides))
+        return suggestions
+
+    def _expected_left(self, cuts: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """(cuts, d, classes) rows expected at or below every cut under each class's normal; exact outside its range."""
+        n = self.seen[classes]
+        std = np.sqrt(self.deviations[classes] / np.maximum(n - 1.0, 1.0)[:, None])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            below = ndtr((cuts[:, None, :] - self.mean[classes]) / std)
+        below = np.where(cuts[:, None, :] < self.lowest[classes], 0.0, np.where(cuts[:, None, :] >= self.highest[classes], 1.0, below))
+        return np.moveaxis(below * n[:, None], 1, 2)
+
+    def _info_gain(self, left: np.ndarray, right: np.ndarray, min_branch_fraction: float) -> np.ndarray:
+        """(cuts, d) information gain in bits; -inf where a branch would hold too little."""
+        total = left.sum(axis=2) + right.sum(axis=2)
+        after = (_entropy_mass(left) + _entropy_mass(right)) / total
+        stats = np.array(list(self.stats.values()))
+        gain = _entropy_mass(stats) / stats.sum() - after
+        thin = np.minimum(left.sum(axis=2), right.sum(axis=2)) / total <= min_branch_fraction
+        return np.where(thin, -math.inf, gain)
+
+
+def _entropy_mass(weights: np.ndarray) -> np.ndarray:
+    """Entropy in bits times total weight, along the last axis."""
+    total = weights.sum(axis=-1)
+    return (xlogy(total, total) - xlogy(weights, weights).sum(axis=-1)) / math.log(2.0)

@@ -1,0 +1,1 @@
+"""Room: what a model is given: features, classes, duplicates."""

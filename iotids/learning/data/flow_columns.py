@@ -1,0 +1,93 @@
+"""From the dataset table to what learning needs: the feature matrix, the truth of a task, and the columns splits look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.splits.folds import Flows
+
+ATTACK = "ATTACK"
+TASKS = ("binary", "multiclass")
+
+
+def feature_matrix(dataset: pa.Table, names: Sequence[str] = MODEL_FEATURE_NAMES) -> np.ndarray:
+    """(n, d) float64 features in the order of `names`, row-major.
+
+    Raises
+    ------
+    ValueError
+        A value is NaN or infinite, or a column is missing; the message names it.
+    """
+    missing = [name for name in names if name not in dataset.column_names]
+    if missing:
+        raise ValueError(f"the dataset lacks the features {', '.join(missing)}; run the integrate stage again")
+    X = np.empty((dataset.num_rows, len(names)))
+    for j, name in enumerate(names):
+        X[:, j] = dataset.column(name).to_numpy()
+    check_finite(X, names)
+    return X
+
+
+def check_finite(X: np.ndarray, names: Sequence[str] | None = None) -> None:
+    """Refuse NaN and infinity, naming the first row and column."""
+    # one sum is finite unless a value is not (or values above 1e308 meet): ten times faster than asking each
+    if np.isfinite(X.sum()) or np.isfinite(X).all():
+        return
+    row, column = np.argwhere(~np.isfinite(X))[0]
+    name = names[column] if names is not None else f"number {column}"
+    raise ValueError(
+        f"feature {name} of row {row} is {X[row, column]}; models want finite numbers: the integrate stage removes such flows "
+        f"(out/dataset/cleaning.json), so run it again or clean the table"
+    )
+
+
+def task_classes(task: str, classes: Sequence[str], benign: str) -> tuple[str, ...]:
+    """Class names of a task in score order: benign and ATTACK, or the class list of the data.
+
+    Raises
+    ------
+    ValueError
+        Another task.
+    """
+    if task == "binary":
+        return (benign, ATTACK)
+    if task == "multiclass":
+        return tuple(classes)
+    raise ValueError(f"task {task!r}; known are {', '.join(TASKS)}")
+
+
+def task_truth(dataset: pa.Table, task: str, classes: Sequence[str], benign: str) -> np.ndarray:
+    """(n,) int8 index of each flow's class in `task_classes`.
+
+    Raises
+    ------
+    ValueError
+        The dataset has a label that is not in the class list; the message names it.
+    """
+    label = dataset.column("label").to_numpy(zero_copy_only=False).astype(str)
+    known = np.array(classes)
+    unknown = sorted(set(np.unique(label).tolist()) - set(classes))
+    if unknown:
+        raise ValueError(f"the dataset has the labels {', '.join(unknown)}, but data.classes are {', '.join(classes)}: they must agree")
+    if task == "binary":
+        return (label != benign).astype(np.int8)
+    order = np.argsort(known)
+    return order[np.searchsorted(known[order], label)].astype(np.int8)
+
+
+def flows_from_table(dataset: pa.Table, *, benign: str) -> Flows:
+    """The columns that split protocols look at."""
+    text = {n: dataset.column(n).to_numpy(zero_copy_only=False).astype(str) for n in ("label", "sublabel", "source", "group", "capture")}
+    start_us = dataset.column("start_us").to_numpy()
+    duration_us = np.maximum(dataset.column("flow_duration_us").to_numpy(), 0.0)
+    return Flows(**text, start_us=start_us, end_us=start_us + duration_us.astype(np.int64), features=feature_matrix(dataset), benign=benign)
+
+
+def source_column(dataset: pa.Table) -> np.ndarray:
+    """(n, 1) float64 number of each flow's source in the sorted list of sources: for the oracle, never for a detector."""
+    source = dataset.column("source").to_numpy(zero_copy_only=False).astype(str)
+    return np.unique(source, return_inverse=True)[1].astype(np.float64)[:, None]

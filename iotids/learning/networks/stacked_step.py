@@ -1,0 +1,184 @@
+"""The arithmetic of stacked networks: one update of K networks, what they say of a batch, and the loops over batches that XLA compiles.
+
+Pure functions from a state to the next. A batch slot without a row (-1) counts nowhere: not in the loss, not in the statistics; a fold
+whose whole batch is empty is left as it is. So folds of different size lose no row and count none twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from iotids.learning.networks.dropout_masks import keep_mask, layer_keys
+
+BN_MOMENTUM, BN_EPSILON = 0.99, 1e-3  # as in network.py, which imports Keras and is slow to import
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """What the network looks like and how it learns; the names are those of conf/network."""
+
+    n_features: int
+    n_classes: int
+    depth: int
+    width: int
+    dropout: float
+    learning_rate: float
+    momentum: float
+    decay: float
+    nesterov: bool
+    batch_size: int
+
+    @property
+    def layer_sizes(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of every Dense layer."""
+        return list(pairwise([self.n_features, *[self.width] * self.depth, self.n_classes]))
+
+    def layers_of(self, trained: Sequence[tf.Tensor]) -> tuple[Sequence[tf.Tensor], Sequence[tf.Tensor], Sequence[tf.Tensor]]:
+        """Trained values apart: kernels, biases, and the scale (gamma, beta) of the batch normalisation."""
+        n = self.depth + 1
+        return trained[:n], trained[n : 2 * n], trained[2 * n :]
+
+
+class State(NamedTuple):
+    """K networks between two updates.
+
+    Attributes
+    ----------
+    trained : kernels (K, in, out), biases (K, 1, out), gamma and beta (K, features, 1)
+    velocity : one per trained value
+    moving : mean and variance of the inputs, each (K, features)
+    iterations : (K,) int32, updates made
+    keys : (K,) uint32, of the dropout masks
+    """
+
+    trained: list[tf.Tensor]
+    velocity: list[tf.Tensor]
+    moving: list[tf.Tensor]
+    iterations: tf.Tensor
+    keys: tf.Tensor
+
+
+def training_loop(shape: NetworkShape, state: State, features, classes, batches, n_steps):  # type: ignore[no-untyped-def]
+    """The state after the first n_steps batches, and (K,) float64 sums of loss and of hits over their rows."""
+
+    def step(s, state, loss, hits):  # type: ignore[no-untyped-def]
+        state, step_loss, step_hits = _update(shape, state, features, classes, batches[s])
+        return s + 1, state, loss + tf.cast(step_loss, tf.float64), hits + tf.cast(step_hits, tf.float64)
+
+    nothing = tf.zeros(state.iterations.shape, tf.float64)
+    return tf.while_loop(lambda s, *_: s < n_steps, step, (0, state, nothing, nothing), parallel_iterations=1)[1:]
+
+
+def evaluation_loop(shape: NetworkShape, state: State, features, classes, batches, n_steps):  # type: ignore[no-untyped-def]
+    """(K,) float64 sums of loss and of hits over the first n_steps batches; nothing is learned."""
+
+    def step(s, loss, hits):  # type: ignore[no-untyped-def]
+        _, truth, present = _gather(features, classes, batches[s])
+        logits = _inference_logits(shape, state, features, batches[s])
+        step_loss, step_hits = _loss_and_hits(logits, truth, present)
+        return s + 1, loss + tf.cast(step_loss, tf.float64), hits + tf.cast(step_hits, tf.float64)
+
+    nothing = tf.zeros(state.iterations.shape, tf.float64)
+    return tf.while_loop(lambda s, *_: s < n_steps, step, (0, nothing, nothing), parallel_iterations=1)[1:]
+
+
+def class_probabilities(shape: NetworkShape, state: State, features, rows):  # type: ignore[no-untyped-def]
+    """(K, m, classes) softmax for (K, m) row numbers; -1 gives what row 0 would."""
+    return tf.nn.softmax(_inference_logits(shape, state, features, rows))
+
+
+def _update(shape: NetworkShape, state: State, features, classes, batch):  # type: ignore[no-untyped-def]
+    """One update of every fold that has rows in this batch; its summed losses and hits."""
+    inputs, truth, present = _gather(features, classes, batch)
+    n_present = tf.reduce_sum(present, axis=1)
+    active = n_present > 0
+    normalised, mean, variance = _normalise(inputs, present, n_present)
+    with tf.GradientTape() as tape:
+        tape.watch(state.trained)
+        logits = _logits(shape, state.trained, normalised, dropout_keys=(state.keys, state.iterations))
+        fold_loss, hits = _loss_and_hits(logits, truth, present)
+        total = tf.reduce_sum(tf.math.divide_no_nan(fold_loss, n_present))
+    gradients = tape.gradient(total, state.trained)
+    trained, velocity = _nesterov(shape, state, gradients, active)
+    moved = [old * BN_MOMENTUM + new * (1.0 - BN_MOMENTUM) for old, new in zip(state.moving, (mean, variance), strict=True)]
+    moving = [_where_active(active, new, old) for new, old in zip(moved, state.moving, strict=True)]
+    return State(trained, velocity, moving, state.iterations + tf.cast(active, tf.int32), state.keys), fold_loss, hits
+
+
+def _gather(features, classes, batch):  # type: ignore[no-untyped-def]
+    """Rows, their classes, and 1.0 where the slot holds a row; an empty slot shows row 0 and weighs 0."""
+    rows = tf.maximum(batch, 0)
+    return tf.gather(features, rows), tf.gather(classes, rows), tf.cast(batch >= 0, tf.float32)
+
+
+def _normalise(inputs, present, n_present):  # type: ignore[no-untyped-def]
+    """Inputs by the mean and variance of their own batch (the scale comes later), and that mean and variance."""
+    weight = (present / tf.maximum(n_present, 1.0)[:, None])[:, :, None]
+    mean = tf.reduce_sum(inputs * weight, axis=1)
+    centred = inputs - mean[:, None]
+    variance = tf.reduce_sum(centred * centred * weight, axis=1)
+    return centred * tf.math.rsqrt(variance + BN_EPSILON)[:, None], mean, variance
+
+
+def _logits(shape: NetworkShape, trained, normalised, dropout_keys=None):  # type: ignore[no-untyped-def]
+    """Logits (K, rows, classes); with `dropout_keys` (keys and iterations of the folds) dropout is on.
+
+    Scale and offset of the normalisation go into the first layer's weights, and dropout's 1 / (1 - rate) into the next layer's:
+    both are products with small matrices instead of passes over the activations.
+    """
+    kernels, biases, (gamma, beta) = shape.layers_of(trained)
+    drops = dropout_keys is not None and shape.dropout > 0.0
+    boost = 1.0 / (1.0 - shape.dropout) if drops else 1.0
+    signal = tf.matmul(normalised, gamma * kernels[0]) + (biases[0] + tf.matmul(beta, kernels[0], transpose_a=True))
+    for layer in range(1, shape.depth + 1):
+        if drops:
+            mask = keep_mask(layer_keys(dropout_keys[0], dropout_keys[1], layer), normalised.shape[1], shape.width, shape.dropout)
+            signal = _relu_where(signal, mask)
+        else:
+            signal = tf.nn.relu(signal)
+        signal = tf.matmul(signal, kernels[layer] * boost) + biases[layer]
+    return signal
+
+
+def _inference_logits(shape: NetworkShape, state: State, features, rows):  # type: ignore[no-untyped-def]
+    """Logits by the moving statistics, (K, rows, classes)."""
+    mean, variance = state.moving
+    inputs = tf.gather(features, tf.maximum(rows, 0))
+    return _logits(shape, state.trained, (inputs - mean[:, None]) * tf.math.rsqrt(variance + BN_EPSILON)[:, None])
+
+
+def _loss_and_hits(logits, truth, present):  # type: ignore[no-untyped-def]
+    """(K,) sums over the present rows: cross-entropy, and how often the largest logit is the truth's."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=truth, logits=logits)
+    hits = tf.cast(tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), truth), tf.float32)
+    return tf.reduce_sum(losses * present, axis=1), tf.reduce_sum(hits * present, axis=1)
+
+
+def _nesterov(shape: NetworkShape, state: State, gradients, active):  # type: ignore[no-untyped-def]
+    """v = m v - lr g;  w = w + m v - lr g  (or w + v);  lr falls with each fold's own updates."""
+    rate = shape.learning_rate / (1.0 + shape.decay * tf.cast(state.iterations, tf.float32))
+    trained, velocity = [], []
+    for weight, speed, gradient in zip(state.trained, state.velocity, gradients, strict=True):
+        pull = rate[:, None, None] * gradient
+        speed_new = shape.momentum * speed - pull
+        move = shape.momentum * speed_new - pull if shape.nesterov else speed_new
+        trained.append(_where_active(active, weight + move, weight))
+        velocity.append(_where_active(active, speed_new, speed))
+    return trained, velocity
+
+
+def _where_active(active: tf.Tensor, new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
+    """Take the new value for the folds that had rows."""
+    return tf.where(tf.reshape(active, [-1] + [1] * (len(new.shape) - 1)), new, old)
+
+
+@tf.custom_gradient
+def _relu_where(signal: tf.Tensor, keep: tf.Tensor):  # type: ignore[no-untyped-def]
+    """ReLU where `keep`, else 0. The gradient needs the output only, so the mask is not kept for the way back."""
+    output = tf.where(keep, tf.nn.relu(signal), 0.0)
+    return output, lambda upstream: (tf.where(output > 0.0, upstream, 0.0), None)

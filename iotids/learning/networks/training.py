@@ -1,0 +1,119 @@
+"""Epochs over stacked folds: which rows meet in which batch, when a fold stops, and what is told about every epoch.
+
+Nothing here remembers anything: batches follow from (seed, fold, epoch) and stopping from the history so far, so a run that was
+broken off goes on from its last epoch to the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from iotids.learning.networks.network_inputs import EVALUATION_ROWS, Fold, batches_in_order
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from iotids.learning.networks.stacked import StackedNetworks
+
+class EpochFigures(NamedTuple):
+    """One row of history.parquet: how one fold stood after one epoch (epochs count from 1)."""
+
+    fold: int
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How long and in which order: epochs, rows per batch, seed, epochs without a lower training loss before a fold stops (0: never)."""
+
+    epochs: int
+    batch_size: int
+    seed: int
+    patience: int
+
+
+def train_epochs(
+    networks: StackedNetworks, features: tf.Tensor, classes: tf.Tensor, folds: Sequence[Fold], plan: TrainingPlan,
+    history: Sequence[EpochFigures] = (),
+) -> Iterator[list[EpochFigures]]:
+    """Train until the last epoch, or until every fold has stopped.
+
+    Parameters
+    ----------
+    networks
+        Started, or restored to the state after the last epoch of `history`.
+    features : (n, d) float32 tensor
+    classes : (n,) int32 tensor
+    folds
+        In the order of the stack.
+    history
+        Epochs already done.
+
+    Yields
+    ------
+    list of EpochFigures
+        One per fold that learned in this epoch. `val_` figures are those of the fold's test rows, as in the paper's figures; nothing
+        is chosen by them.
+
+    Raises
+    ------
+    FloatingPointError
+        A training loss is NaN or infinite; names fold, epoch and what to change.
+    """
+    done = list(history)
+    test_batches = batches_in_order([fold.test_rows for fold in folds], EVALUATION_ROWS)
+    for epoch in range(1 + max((row.epoch for row in done), default=0), plan.epochs + 1):
+        stopped = stopped_folds(done, plan.patience)
+        if len(stopped) == len(folds):
+            return
+        train = networks.train_epoch(features, classes, epoch_batches(folds, plan, epoch=epoch, stopped=stopped))
+        check_loss(folds, epoch, train[0], stopped)
+        test = networks.evaluate(features, classes, test_batches)
+        figures = zip(folds, *train, *test, strict=True)
+        rows = [EpochFigures(f.number, epoch, *map(float, numbers)) for f, *numbers in figures if f.number not in stopped]
+        done += rows
+        yield rows
+
+
+def epoch_batches(folds: Sequence[Fold], plan: TrainingPlan, *, epoch: int, stopped: frozenset[int] = frozenset()) -> np.ndarray:
+    """(S, K, batch_size) int32 row numbers: every fold's training rows once, in a new order each epoch.
+
+    The last batch of a fold is as short as it must be (filled with -1), as in Keras' `fit`. Smaller folds have empty batches at the
+    end; a stopped fold has no others.
+    """
+    order = [np.random.default_rng([plan.seed, fold.number, 2, epoch]).permutation(fold.train_rows) for fold in folds]
+    order = [rows[:0] if fold.number in stopped else rows for fold, rows in zip(folds, order, strict=True)]
+    return batches_in_order(order, plan.batch_size)
+
+
+def stopped_folds(history: Sequence[EpochFigures], patience: int) -> frozenset[int]:
+    """Folds whose training loss has not fallen below its best for `patience` epochs. Test rows have no say in it."""
+    if patience == 0:
+        return frozenset()
+    losses: dict[int, list[float]] = {}
+    for row in history:
+        losses.setdefault(row.fold, []).append(row.train_loss)
+    return frozenset(fold for fold, mine in losses.items() if len(mine) - 1 - int(np.argmin(mine)) >= patience)
+
+
+def best_epoch(history: Sequence[EpochFigures], fold: int) -> EpochFigures:
+    """The epoch with the highest accuracy on the fold's test rows: a choice no one could have made beforehand, told as such."""
+    return max((row for row in history if row.fold == fold), key=lambda row: (row.val_accuracy, -row.epoch))
+
+
+def check_loss(folds: Sequence[Fold], epoch: int, losses: np.ndarray, stopped: frozenset[int] = frozenset()) -> None:
+    """Refuse a training loss that is no number."""
+    bad = [f"fold {f.number} ({loss})" for f, loss in zip(folds, losses, strict=True) if f.number not in stopped and not np.isfinite(loss)]
+    if bad:
+        raise FloatingPointError(
+            f"training diverged in epoch {epoch}: the loss of {', '.join(bad)} is not finite. Lower network.learning_rate or "
+            f"network.momentum, or raise network.batch_size; what was finished before is kept"
+        )

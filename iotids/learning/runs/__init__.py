@@ -1,0 +1,1 @@
+"""Room: what a cross-validation leaves on disk."""

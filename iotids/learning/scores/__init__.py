@@ -1,0 +1,1 @@
+"""Room: figures computed from predictions."""

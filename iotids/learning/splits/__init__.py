@@ -1,0 +1,1 @@
+"""Room: which rows train and which rows test."""

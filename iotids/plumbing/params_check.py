@@ -1,0 +1,54 @@
+"""Say how params.yaml differs from what conf/ composes, because the next `dvc exp run` will silently replace it.
+
+`make` runs this before `dvc repro`. A difference is no error: `dvc exp apply` and `dvc exp run` leave one on purpose.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.params import PARAMS_FILE, compose, read_params
+
+NOTICE = """{file} is not what conf/ composes (edited by hand, or applied from an experiment):
+{lines}
+`dvc repro` uses {file} as it is; `dvc exp run` composes it anew and drops these values.
+To keep them: write them into conf/, or give them with -S. To drop them: python -m iotids.plumbing.params"""
+
+
+def differences(params: Mapping[str, Any], composed: Mapping[str, Any]) -> list[str]:
+    """Name every leaf that differs: `network.width is 256, conf/ says 128`."""
+    here, there = dict(_leaves("", params)), dict(_leaves("", composed))
+    return [f"{key} is {here.get(key, 'missing')}, conf/ says {there.get(key, 'nothing')}" for key in sorted(here | there)
+            if here.get(key, _NOTHING) != there.get(key, _NOTHING)]  # fmt: skip
+
+
+_NOTHING = object()
+
+
+def _leaves(prefix: str, content: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Give (dotted name, value); lists and empty mappings are leaves."""
+    found: list[tuple[str, Any]] = []
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        found += _leaves(f"{name}.", value) if isinstance(value, Mapping) and value else [(name, value)]
+    return found
+
+
+def main(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> None:
+    """Print the notice, or nothing."""
+    with TemporaryDirectory() as temporary:
+        composed = Path(temporary) / "params.yaml"
+        compose([], composed, config_dir)
+        here, there = read_params(params_file), read_params(composed)
+    lines = differences(here, there)
+    if lines:
+        print(NOTICE.format(file=params_file, lines="\n".join(f"  {line}" for line in lines)), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_plainly(main)

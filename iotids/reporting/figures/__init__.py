@@ -1,0 +1,1 @@
+"""Room: pictures of the report, and the data behind them."""

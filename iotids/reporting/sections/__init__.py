@@ -1,0 +1,1 @@
+"""Room: the parts of the report."""

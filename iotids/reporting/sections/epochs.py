@@ -1,0 +1,37 @@
+"""The network after its last epoch, which all tables show, beside its best epoch, which nobody can choose beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from iotids.reporting.names import UNSEEN, is_network, model_title, protocol_title
+from iotids.reporting.results import Result
+from iotids.writing.markdown import markdown_table, number
+
+MEANING = (
+    "All tables show the network after its last epoch. The best epoch is chosen by the test rows themselves, which nobody can do "
+    "beforehand: it is an upper bound, not a result.\n"
+)
+
+
+def best_epoch_markdown(results: Mapping[tuple[str, str], Result], *, protocols: Sequence[str]) -> str:
+    """Accuracy after the last epoch beside the best epoch's, mean over folds."""
+    rows = []
+    for (task, model), result in results.items():
+        for protocol in protocols if is_network(model) else ():
+            if protocol in UNSEEN:
+                continue
+            scored = result.protocols[protocol]
+            last = [record["epochs"] for record in scored.records]
+            best = [record["best_epoch"] for record in scored.records]
+            rows.append([
+                task, model_title(model), protocol_title(protocol), _range(last), number(scored.mean["accuracy"]),
+                _range([b["epoch"] for b in best]), number(sum(b["val_accuracy"] for b in best) / len(best)),
+            ])  # fmt: skip
+    header = ["Task", "Alg.", "split", "last epoch", "accuracy", "best epoch", "accuracy there"]
+    return MEANING + "\n" + markdown_table(header, rows, numbers_from=3)
+
+
+def _range(values: Sequence[int]) -> str:
+    """50, or 31 to 50."""
+    return str(values[0]) if min(values) == max(values) else f"{min(values)} to {max(values)}"

@@ -1,0 +1,1 @@
+"""Room: MLflow, a view of the files in out/."""

@@ -1,0 +1,1 @@
+"""Room: public datasets, fetched and checked."""

@@ -1,0 +1,1 @@
+"""Room: the languages of packet filters, and how packets are matched against them."""

@@ -1,0 +1,73 @@
+"""A table with one class per capture, and rules for captures that hold more than one."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from iotids.truth.filters.display_filter import parse_filter
+from iotids.truth.formats.rules import Rule, plain_name
+
+COLUMNS = ("file", "environment", "group", "class", "activity", "rule")
+
+
+def read_label_table(text: str, where: str) -> dict[str, dict[str, str]]:
+    """Read a CSV with the columns `file, environment, group, class, activity, rule`.
+
+    Parameters
+    ----------
+    where : str
+        Name of the file for messages.
+
+    Returns
+    -------
+    dict
+        Rows by capture, without the ending of a compressed one; `activity` and `rule` can be empty.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, a cell that must be filled is empty, or a capture comes twice.
+    """
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    if missing := [name for name in COLUMNS if name not in (reader.fieldnames or [])]:
+        raise ValueError(
+            f"{where}: missing column {', '.join(map(repr, missing))}; came {', '.join(map(repr, reader.fieldnames or [])) or 'nothing'}"
+        )
+    rows: dict[str, dict[str, str]] = {}
+    for line, row in enumerate(reader, start=2):
+        entry = {name: (row[name] or "").strip() for name in COLUMNS}
+        if empty := [name for name in ("file", "environment", "group", "class") if not entry[name]]:
+            raise ValueError(f"{where}, line {line}: {', '.join(empty)} is empty")
+        if plain_name(entry["file"]) in rows:
+            raise ValueError(f"{where}, line {line}: {entry['file']} comes twice")
+        rows[plain_name(entry["file"])] = entry
+    return rows
+
+
+def rules_of_row(row: Mapping[str, str], special: Sequence[Rule], *, table: str, rules: str) -> list[Rule]:
+    """Give the rules of one row: none, those of the rules file for its capture, or its own display filter.
+
+    Parameters
+    ----------
+    special : sequence of Rule
+        All rules of the rules file.
+    table, rules : str
+        Names of the two files for messages; `rules` is empty where there is no such file.
+
+    Raises
+    ------
+    ValueError
+        The row's rule is no display filter, and the rules file says nothing about the capture.
+    """
+    if not row["rule"]:
+        return []
+    if chosen := [rule for rule in special if rule.applies_to(row["file"])]:
+        return chosen
+    try:
+        return [Rule(row["rule"], row["class"], row["activity"], parse_filter(row["rule"]))]
+    except ValueError as error:
+        raise ValueError(
+            f"{table}: {row['file']} has the rule {row['rule']!r}, which is no display filter, and {rules or 'no rules file'} says nothing about it"
+        ) from error

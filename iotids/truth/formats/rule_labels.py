@@ -1,0 +1,143 @@
+"""Label flows by rules on their packets: a flow is what the first rule says that one of its packets matches.
+
+Precedence when several rules fit a flow: the order of the rules. Rules that would have given another class are counted
+and named. Packets that belong to no flow (ARP, for one) can match, but label nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from iotids.truth.filters.matching import match_packets
+from iotids.truth.formats.rules import Rule
+from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Notice, Verdict
+
+
+@dataclass(frozen=True)
+class Bookings:
+    """Packets counted per flow: (f,) in all, (r, f) matching each rule, and (r,) matching but in no flow."""
+
+    packets: np.ndarray
+    matching: np.ndarray
+    in_no_flow: np.ndarray
+
+
+def book_packets(rules: Sequence[Rule], batches: Iterable[pa.RecordBatch]) -> Bookings:
+    """Count each flow's packets and those that match each rule.
+
+    Parameters
+    ----------
+    rules : (r,) rules
+    batches : packets of one capture, with their `flow_number` (-1: in no flow)
+    """
+    packets = np.zeros(0, dtype=np.int64)
+    matching = np.zeros((len(rules), 0), dtype=np.int64)
+    in_no_flow = np.zeros(len(rules), dtype=np.int64)
+    for batch in batches:
+        flow_numbers = batch.column("flow_number").to_numpy(zero_copy_only=False).astype(np.int64)
+        n_flows = max(len(packets), int(flow_numbers.max(initial=-1)) + 1)
+        grow = n_flows - len(packets)
+        packets, matching = np.pad(packets, (0, grow)), np.pad(matching, ((0, 0), (0, grow)))
+        packets += np.bincount(flow_numbers[flow_numbers >= 0], minlength=n_flows)
+        for row, rule in enumerate(rules):
+            mask = np.ones(batch.num_rows, dtype=bool) if rule.packets is None else match_packets(rule.packets, batch)
+            matching[row] += np.bincount(flow_numbers[mask & (flow_numbers >= 0)], minlength=n_flows)
+            in_no_flow[row] += int((mask & (flow_numbers < 0)).sum())
+    return Bookings(packets, matching, in_no_flow)
+
+
+def label_by_rules(
+    capture: str, group: str, flow_numbers: np.ndarray, rules: Sequence[Rule], bookings: Bookings, *, default: Verdict | None
+) -> CaptureLabels:
+    """Give each flow of a capture the verdict of the first rule that fits it.
+
+    Parameters
+    ----------
+    flow_numbers : (n,) int
+        Numbers of the flows to label, as in the packets' `flow_number`.
+    default : Verdict or None
+        For flows that no rule fits; None leaves them unlabelled.
+
+    Raises
+    ------
+    ValueError
+        A flow has no packets in the packet view: it was metered with other settings, or from another capture.
+    """
+    if len(flow_numbers) and (int(flow_numbers.max()) >= len(bookings.packets) or not bookings.packets[flow_numbers].all()):
+        raise ValueError(
+            f"{capture}: some of its flows have no packets; the flow table was made from another capture or with another profile "
+            "or timeout: run `dvc repro` again"
+        )
+    matching = bookings.matching[:, flow_numbers]
+    fits = np.array(
+        [counts == bookings.packets[flow_numbers] if rule.every else counts > 0 for rule, counts in zip(rules, matching, strict=True)]
+    )
+    fits = fits.reshape(len(rules), len(flow_numbers))
+    verdicts = [Verdict(rule.label, rule.sublabel, rule.name) for rule in rules] + ([default] if default else [])
+    unmatched = len(rules) if default else UNLABELLED
+    codes = np.where(fits.any(axis=0), fits.argmax(axis=0), unmatched) if len(rules) else np.full(len(flow_numbers), unmatched)
+    notices = [*_disagreements(capture, rules, fits), *_idle_rules(capture, rules, bookings, fits)]
+    packets = {rule.name: int(bookings.matching[row].sum() + bookings.in_no_flow[row]) for row, rule in enumerate(rules)}
+    met = bool(bookings.matching.any() or bookings.in_no_flow.any())
+    return CaptureLabels(capture, group, tuple(verdicts), codes.astype(np.int32), tuple(notices), packets, met=met)
+
+
+def _disagreements(capture: str, rules: Sequence[Rule], fits: np.ndarray) -> list[Notice]:
+    """Name the pairs of rules that fit the same flow and say different things; the earlier one won."""
+    pairs: Counter[tuple[int, int]] = Counter()
+    several = fits[:, fits.sum(axis=0) > 1]
+    for column, n_flows in zip(*np.unique(several.T, axis=0, return_counts=True), strict=True) if several.size else []:
+        winner, *losers = np.flatnonzero(column).tolist()
+        pairs.update({(winner, loser): int(n_flows) for loser in losers})
+    notices = []
+    for (winner, loser), n_flows in pairs.items():
+        kept, lost = rules[winner], rules[loser]
+        if (kept.label, kept.sublabel) == (lost.label, lost.sublabel):
+            continue
+        severity, name = ("warning", "rules_disagree") if kept.label != lost.label else ("info", "rules_overlap")
+        notices.append(
+            Notice(
+                name,
+                severity,
+                n_flows,
+                f"{capture}: rule `{kept.name}` gave {kept.label} ({kept.sublabel}), rule `{lost.name}` would have given "
+                f"{lost.label} ({lost.sublabel})",
+            )
+        )
+    return notices
+
+
+def _idle_rules(capture: str, rules: Sequence[Rule], bookings: Bookings, fits: np.ndarray) -> list[Notice]:
+    """Name rules that matched no packet, or only packets outside all flows."""
+    notices = []
+    for row, rule in enumerate(rules):
+        if fits[row].any():
+            continue
+        outside, inside = int(bookings.in_no_flow[row]), int(bookings.matching[row].sum())
+        if outside + inside == 0:
+            notices.append(Notice("rule_matches_nothing", "warning", 1, f"{capture}: rule `{rule.name}` matches no packet"))
+        elif inside == 0:
+            notices.append(
+                Notice(
+                    "rule_matches_no_flow",
+                    "info",
+                    outside,
+                    f"{capture}: rule `{rule.name}` matches only packets that belong to no flow, such as ARP",
+                )
+            )
+        else:
+            notices.append(
+                Notice(
+                    "rule_labels_nothing",
+                    "warning",
+                    inside,
+                    f"{capture}: rule `{rule.name}` matches packets, but decides no flow of the table (flows of one packet are not "
+                    "written by some profiles)",
+                )
+            )
+    return notices

@@ -1,0 +1,1 @@
+"""Room: flow tables written by other tools, in our schema."""

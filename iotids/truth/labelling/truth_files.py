@@ -1,0 +1,84 @@
+"""Find and read the files that ground truth stands in: published ones beside the captures, and the project's own lists."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from iotids.truth.formats.rules import plain_name
+
+HERE = Path(__file__).parent
+IOT23 = HERE / "iot23_scenarios.csv"
+
+
+def read_text(path: Path) -> str:
+    """Read a truth file as UTF-8, with or without a byte order mark.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is not there.
+    ValueError
+        It is not UTF-8; says how to convert it.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: this truth file is not there; it is named in section `data` of the parameters") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); convert it, for example with `iconv -f latin1 -t utf-8`"
+        ) from error
+
+
+def read_categories(kind: str) -> Any:
+    """Read the project's mapping of published words to classes, for one kind of source."""
+    return yaml.safe_load(read_text(HERE / "categories.yaml"))[kind]
+
+
+def table_labels() -> dict[str, str]:
+    """Give the classes of labels in flow tables from elsewhere, by the label in lower case."""
+    return read_categories("tables")
+
+
+def read_families(path: Path) -> dict[str, str]:
+    """Read which malware each scenario has.
+
+    Raises
+    ------
+    ValueError
+        The table has no row, or not the columns `scenario` and `malware`.
+    """
+    rows = list(csv.DictReader(io.StringIO(read_text(path))))
+    if not rows or not {"scenario", "malware"} <= set(rows[0]):
+        raise ValueError(f"{path}: wanted the columns scenario and malware")
+    return {row["scenario"]: row["malware"] for row in rows}
+
+
+def find_log(capture: Path, folder: Path) -> Path:
+    """Find the connection log of a capture: beside it, in a folder beside it, or further up within the source's folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        With the places looked at.
+    """
+    for place in capture.parents:
+        patterns = (
+            f"{plain_name(capture.name)}*conn*log.labeled",
+            "conn.log.labeled",
+            "bro/conn.log.labeled",
+            "zeek/conn.log.labeled",
+            "*conn.log.labeled",
+            "*labeled.csv",
+        )
+        for pattern in patterns:
+            if found := sorted(place.glob(pattern)):
+                return found[0]
+        if place == folder:
+            break
+    raise FileNotFoundError(f"{capture}: no conn.log.labeled beside it or in the folders above it up to {folder}")

@@ -1,0 +1,1 @@
+"""Room: whole files or none: tables, Markdown, text."""
