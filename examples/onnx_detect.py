@@ -1,7 +1,8 @@
 """Judge a flow table with nothing but an exported model: no TensorFlow, no code of this project.
 
 python examples/onnx_detect.py out/final/multiclass-4/model.onnx flows.parquet
-Flow tables: python -m stages.meter CAPTURE --profile (the model's) -o flows.parquet. Needs numpy, onnxruntime and pyarrow.
+Flow tables: python -m stages.meter CAPTURE --profile (the model's) -o flows.parquet. Needs numpy, onnxruntime
+and pyarrow.
 """
 
 import json
@@ -33,7 +34,9 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     flows, called, probability = judge(sys.argv[1], sys.argv[2])
     for i in np.argsort(-np.nan_to_num(probability))[:10]:
-        flow = {name: flows[name][int(i)].as_py() for name in ("src_ip", "dst_ip", "dst_port", "first_packet")}
+        flow = {
+            name: flows[name][int(i)].as_py() for name in ("src_ip", "dst_ip", "dst_port", "first_packet")
+        }
         print(
             f"{called[i]:10} {probability[i]:.4f}  {flow['src_ip']} -> {flow['dst_ip']}:{flow['dst_port']}  packet {flow['first_packet']}"
         )

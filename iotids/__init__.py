@@ -1,1 +1,3 @@
-"""Packets to flows, flows to labelled datasets, datasets to trained detectors: the library below the DAG of stages/."""
+"""Packets to flows, flows to labelled datasets, datasets to trained detectors: the library below the DAG of
+stages/.
+"""

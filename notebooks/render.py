@@ -1,6 +1,8 @@
-"""Run the notebooks and write what they show to docs/notebooks/, as Markdown with small pictures: python notebooks/render.py [PROJECT]
+"""Run the notebooks and write what they show to docs/notebooks/, as Markdown with small pictures: python
+notebooks/render.py [PROJECT]
 
-PROJECT is a checkout with a finished pipeline, by default this one. The notebooks themselves stay without outputs.
+PROJECT is a checkout with a finished pipeline, by default this one. The notebooks themselves stay without
+outputs.
 """
 
 from __future__ import annotations
@@ -23,7 +25,12 @@ COLOURS = 128  # a plot needs no more, and is a third of the size
 def run_notebook(path: Path, project: Path) -> nbformat.NotebookNode:
     """Execute all cells in the project's notebooks folder; the first error ends it."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(project / "notebooks")}}).execute()
+    NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(project / "notebooks")}},
+    ).execute()
     return notebook
 
 
@@ -41,14 +48,20 @@ def small_png(content: bytes) -> bytes:
     """Give the picture with few colours."""
     small = io.BytesIO()
     # the octree keeps the colour of a few dots, which the default method gives to the grey of the letters
-    Image.open(io.BytesIO(content)).convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(small, "png", optimize=True)
+    Image.open(io.BytesIO(content)).convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(
+        small, "png", optimize=True
+    )
     return small.getvalue()
 
 
 def plain_tables(text: str) -> str:
     """Drop what pandas adds to its tables for notebooks, and links that are right only in notebooks/."""
     text = re.sub(r"<style scoped>.*?</style>\n?", "", text, flags=re.DOTALL)
-    text = re.sub(r"</?div>\n?", "", text).replace(' border="1" class="dataframe"', "").replace(' style="text-align: right;"', "")
+    text = (
+        re.sub(r"</?div>\n?", "", text)
+        .replace(' border="1" class="dataframe"', "")
+        .replace(' style="text-align: right;"', "")
+    )
     return re.sub(r"\n{3,}", "\n\n", text.replace("](../docs/", "](../")).strip() + "\n"
 
 

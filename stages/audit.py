@@ -1,6 +1,8 @@
-"""Dataset (and its splits) → an account of what it can and cannot prove (beside the paper's sections V-A and VII).
+"""Dataset (and its splits) → an account of what it can and cannot prove (beside the paper's sections V-A and
+VII).
 
-in: out/dataset/flows.parquet, out/splits/*.parquet, out/labelled/*.json    out: out/audit/audit.json, audit.md, audit.html, figures/*.png
+in: out/dataset/flows.parquet, out/splits/*.parquet, out/labelled/*.json    out: out/audit/audit.json,
+audit.md, audit.html, figures/*.png
 """
 
 from __future__ import annotations
@@ -29,20 +31,39 @@ Params = Settings
 """Section `audit` of the parameters."""
 
 
-def audit(dataset: pq.ParquetFile, data: Data, params: Params, splits: Mapping[str, Any], summaries: Mapping[str, Any]) -> Findings:
+def audit(
+    dataset: pq.ParquetFile,
+    data: Data,
+    params: Params,
+    splits: Mapping[str, Any],
+    summaries: Mapping[str, Any],
+) -> Findings:
     """Audit a dataset, reading its columns one by one."""
 
     def read(name: str) -> pa.ChunkedArray:
         return dataset.read(columns=[name]).column(0)
 
-    return investigate(read, classes=data.classes, benign=data.benign, settings=params, splits=splits, summaries=summaries, paper=PAPER)
+    return investigate(
+        read,
+        classes=data.classes,
+        benign=data.benign,
+        settings=params,
+        splits=splits,
+        summaries=summaries,
+        paper=PAPER,
+    )
 
 
 def read_splits(folder: Path | None) -> dict[str, dict[str, np.ndarray]]:
     """Read the splits of a folder by their names; none without a folder."""
     paths = sorted(folder.glob("*.parquet")) if folder else []
-    return {path.stem: {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
-            for path in paths for table in [pq.read_table(path, columns=["row", "test_fold", "train_folds"])]}  # fmt: skip
+    return {
+        path.stem: {
+            name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+        for path in paths
+        for table in [pq.read_table(path, columns=["row", "test_fold", "train_folds"])]
+    }
 
 
 def main() -> None:
@@ -58,7 +79,13 @@ def main() -> None:
     for source in data.sources if args.labelled else ():
         summaries[source] = json.loads((args.labelled / f"{source}.json").read_text(encoding="utf-8"))
     try:
-        findings = audit(pq.ParquetFile(args.dataset), data, read_section("audit", Params), read_splits(args.splits), summaries)
+        findings = audit(
+            pq.ParquetFile(args.dataset),
+            data,
+            read_section("audit", Params),
+            read_splits(args.splits),
+            summaries,
+        )
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
     write_json(findings.numbers, args.out / "audit.json")
@@ -66,12 +93,15 @@ def main() -> None:
     for name, content in figures.items():
         with replacing(args.out / "figures" / f"{name}.png") as path:
             path.write_bytes(content)
-    lead = (
-        f"{data.name}: {findings.numbers['rows']:,} flows; what needs fitting was measured on {findings.numbers['sample_rows']:,} of them."
-    )
+    lead = f"{data.name}: {findings.numbers['rows']:,} flows; what needs fitting was measured on {findings.numbers['sample_rows']:,} of them."
     sections = write_sections(findings.numbers)
-    write_text(write_markdown("What this dataset can and cannot prove", lead, sections, figures), args.out / "audit.md")
-    write_text(write_html("What this dataset can and cannot prove", lead, sections, figures), args.out / "audit.html")
+    write_text(
+        write_markdown("What this dataset can and cannot prove", lead, sections, figures),
+        args.out / "audit.md",
+    )
+    write_text(
+        write_html("What this dataset can and cannot prove", lead, sections, figures), args.out / "audit.html"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Test one classical or streaming model on every fold of every split protocol.
 
-In: out/dataset/flows.parquet, out/splits/<protocol>.parquet. Out: a run folder with folds.json and predictions.parquet.
-Paper: Table III, rows HT and NB; the other models are the baselines that table lacks.
+In: out/dataset/flows.parquet, out/splits/<protocol>.parquet. Out: a run folder with folds.json and
+predictions.parquet. Paper: Table III, rows HT and NB; the other models are the baselines that table lacks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ WORTH_WORKERS_S = 10.0
 
 @dataclass(frozen=True)
 class Params:
-    """Section `baseline`: models and tasks of the DAG, split protocols, seed, orders of the streaming models, settings by model."""
+    """Section `baseline`: models and tasks of the DAG, split protocols, seed, orders of the streaming models,
+    settings by model.
+    """
 
     models: tuple[str, ...]
     tasks: tuple[str, ...]
@@ -41,7 +43,9 @@ class Params:
 
 
 def run_jobs(problem: Problem, jobs: list[Job], store: Store) -> list[FoldResult]:
-    """Do the fits that the store does not have, side by side where the first one shows that starting workers pays (a few seconds each)."""
+    """Do the fits that the store does not have, side by side where the first one shows that starting workers
+    pays (a few seconds each).
+    """
     kept = {job.name: result for job in jobs if (result := kept_fit(problem, store, job))}
     open_jobs, fit = [job for job in jobs if job.name not in kept], partial(fit_and_keep, problem, store)
     begin = perf_counter()
@@ -58,21 +62,42 @@ def main() -> None:
     for name in ("--task", "--model", "--dataset", "--splits", "--out"):
         parser.add_argument(name, required=True)
     arguments = parser.parse_args()
-    params, data, out, model = read_section("baseline", Params), read_data(), Path(arguments.out), find_model(arguments.model)
+    params, data, out, model = (
+        read_section("baseline", Params),
+        read_data(),
+        Path(arguments.out),
+        find_model(arguments.model),
+    )
     dataset = read_table(arguments.dataset)
-    problem = read_problem(dataset, arguments.model, arguments.task, data.classes, data.benign, params.settings)
+    problem = read_problem(
+        dataset, arguments.model, arguments.task, data.classes, data.benign, params.settings
+    )
     splits = {name: read_table(Path(arguments.splits) / f"{name}.parquet") for name in params.protocols}
-    jobs = jobs_of(splits, arguments.task, seed=params.seed, n_orders=params.order_seeds if model.by_order else 1)
-    arrays = [problem.X, problem.y, *(column.to_numpy() for split in splits.values() for column in split.columns)]
-    store = Unfinished(out, fingerprint(arrays, problem.model, problem.settings, problem.classes, params, code_digest()))
+    jobs = jobs_of(
+        splits, arguments.task, seed=params.seed, n_orders=params.order_seeds if model.by_order else 1
+    )
+    arrays = [
+        problem.X,
+        problem.y,
+        *(column.to_numpy() for split in splits.values() for column in split.columns),
+    ]
+    store = Unfinished(
+        out, fingerprint(arrays, problem.model, problem.settings, problem.classes, params, code_digest())
+    )
     results = join_orders(run_jobs(problem, jobs, store))
     used = asdict(params) | {"settings": problem.settings}
-    document = run_document(results, arguments.task, arguments.model, problem.classes, n_features=problem.X.shape[1], params=used)
+    document = run_document(
+        results, arguments.task, arguments.model, problem.classes, n_features=problem.X.shape[1], params=used
+    )
     if model.prequential:
-        from iotids.learning.baselines.prequential import prequential_record  # numba is for the model that needs it
+        from iotids.learning.baselines.prequential import (
+            prequential_record,
+        )  # numba is for the model that needs it
 
         start_us = dataset.column("start_us").to_numpy()
-        document["prequential"] = prequential_record(problem.X, problem.y, start_us, problem.classes, data.benign, settings=problem.settings)
+        document["prequential"] = prequential_record(
+            problem.X, problem.y, start_us, problem.classes, data.benign, settings=problem.settings
+        )
     write_table(predictions_table(results, problem.classes), out / "predictions.parquet")
     write_json(document, out / "folds.json")
     store.forget()

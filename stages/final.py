@@ -1,7 +1,7 @@
 """Fit one cross-validated configuration on the whole dataset and pack it for use.
 
-In: out/dataset/flows.parquet, the configuration's run folder. Out: out/final/<configuration>/, a package (docs/detector.md).
-Beyond the paper, which stops at the scores.
+In: out/dataset/flows.parquet, the configuration's run folder. Out: out/final/<configuration>/, a package
+(docs/detector.md). Beyond the paper, which stops at the scores.
 """
 
 from __future__ import annotations
@@ -43,12 +43,17 @@ class MeterSettings:
 def read_dataset(path: Path) -> Dataset:
     """The flows to fit on."""
     data = read_data()
-    return Dataset(read_table(path), data.name, data.classes, data.benign, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Dataset(
+        read_table(path), data.name, data.classes, data.benign, hashlib.sha256(path.read_bytes()).hexdigest()
+    )
 
 
 def read_run(folder: Path) -> Run:
     """What cross-validation left in a run folder."""
-    return Run(json.loads((folder / "folds.json").read_text(encoding="utf-8")), read_table(folder / "predictions.parquet"))
+    return Run(
+        json.loads((folder / "folds.json").read_text(encoding="utf-8")),
+        read_table(folder / "predictions.parquet"),
+    )
 
 
 def main() -> None:
@@ -62,7 +67,9 @@ def main() -> None:
     manifest = pack(arguments.out, read_dataset(arguments.dataset), read_run(arguments.run), meter, params)
     for kind, export in manifest["exports"].items():
         print(export_told(kind, export))
-    print(f"{arguments.out}: {manifest['training']['flows']} flows, temperature {manifest['calibration']['temperature']:.3f}")
+    print(
+        f"{arguments.out}: {manifest['training']['flows']} flows, temperature {manifest['calibration']['temperature']:.3f}"
+    )
     register(arguments.out, manifest, alias=params.alias)
 
 

@@ -1,4 +1,5 @@
-"""Labelled flows of all sources → one clean dataset and Table II (the paper's cleaning and merging steps, section V-A).
+"""Labelled flows of all sources → one clean dataset and Table II (the paper's cleaning and merging steps,
+section V-A).
 
 in: out/labelled/<source>.parquet    out: out/dataset/flows.parquet, table2.csv, table2.md, cleaning.json
 """
@@ -16,7 +17,14 @@ import pyarrow as pa
 
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
-from iotids.truth.integrating.integration import Cleaning, check_merged, constant_columns, count_flows, describe_cleaning, integrate_source
+from iotids.truth.integrating.integration import (
+    Cleaning,
+    check_merged,
+    constant_columns,
+    count_flows,
+    describe_cleaning,
+    integrate_source,
+)
 from iotids.truth.integrating.table2 import table2_csv, table2_markdown
 from iotids.writing.tables import read_table, write_json, write_table, write_text
 
@@ -29,14 +37,22 @@ class Params:
     seed: int
 
 
-def integrate(tables: Iterable[tuple[str, pa.Table]], classes: Sequence[str], params: Params) -> tuple[pa.Table, dict[str, Any]]:
-    """Clean, sample and merge labelled tables, in their order; give the dataset and the account of what was left out.
+def integrate(
+    tables: Iterable[tuple[str, pa.Table]], classes: Sequence[str], params: Params
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Clean, sample and merge labelled tables, in their order; give the dataset and the account of what was
+    left out.
 
-    `tables` are (name for messages, labelled flows); given one by one, only one is in memory with all its columns.
+    `tables` are (name for messages, labelled flows); given one by one, only one is in memory with all its
+    columns.
     """
     cleaning, parts = Cleaning(), []
     for where, table in tables:
-        parts.append(integrate_source(table, where, classes=classes, keep=params.keep, seed=params.seed, cleaning=cleaning))
+        parts.append(
+            integrate_source(
+                table, where, classes=classes, keep=params.keep, seed=params.seed, cleaning=cleaning
+            )
+        )
     check_merged(parts, classes=classes, keep=params.keep)
     dataset = pa.concat_tables(parts)
     return dataset, describe_cleaning(cleaning, constant_columns(parts), dataset.num_rows)
@@ -46,13 +62,21 @@ def main() -> None:
     """Run the stage from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labelled", type=Path, required=True, help="folder with <source>.parquet")
-    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="labelled tables from elsewhere (python -m iotids.commands.import_table)")
+    parser.add_argument(
+        "--extra",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="labelled tables from elsewhere (python -m iotids.commands.import_table)",
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     data = read_data()
     try:
         paths = [args.labelled / f"{source}.parquet" for source in data.sources] + args.extra
-        dataset, cleaning = integrate(((str(path), read_table(path)) for path in paths), data.classes, read_section("integrate", Params))
+        dataset, cleaning = integrate(
+            ((str(path), read_table(path)) for path in paths), data.classes, read_section("integrate", Params)
+        )
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
     counts = count_flows(dataset)

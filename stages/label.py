@@ -1,6 +1,8 @@
-"""Flow table + ground truth → labelled flows (the paper's "consistent labeling of the flow instances", section V-A).
+"""Flow table + ground truth → labelled flows (the paper's "consistent labeling of the flow instances",
+section V-A).
 
-in: out/flows/<source>.parquet and the source's captures and truth files    out: out/labelled/<source>.parquet, .apart.parquet and .json
+in: out/flows/<source>.parquet and the source's captures and truth files    out:
+out/labelled/<source>.parquet, .apart.parquet and .json
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class Params:
     missing_captures: str
 
 
-def label_source(source: str, flows: pa.Table, data: Data, params: Params, packets: Any) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
+def label_source(
+    source: str, flows: pa.Table, data: Data, params: Params, packets: Any
+) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
     """Label the flows of one source: labelled flows, flows kept apart, and the summary."""
     options = data.sources[source]
     folder = data.root / str(options.get("folder", "."))
@@ -47,7 +51,9 @@ def label_source(source: str, flows: pa.Table, data: Data, params: Params, packe
     items = [(name, flows.take(numbers)) for name, numbers in rows]
     parts: list[Part] = parallel_map(judge, items, description=f"label {source}", n_jobs=n_jobs)
     notices += check_labels(parts, classes=data.classes, unlabelled=params.unlabelled)
-    labelled, apart = join_labels(flows, [(numbers, part) for (_, numbers), part in zip(rows, parts, strict=True)])
+    labelled, apart = join_labels(
+        flows, [(numbers, part) for (_, numbers), part in zip(rows, parts, strict=True)]
+    )
     return labelled, apart, summarise(source, parts, notices)
 
 
@@ -71,10 +77,14 @@ def main() -> None:
     try:
         data = read_data(captures=True)
         if args.source not in data.sources:
-            raise ValueError(f"no source {args.source!r} in data.sources; there are {', '.join(data.sources)}")
+            raise ValueError(
+                f"no source {args.source!r} in data.sources; there are {', '.join(data.sources)}"
+            )
         # packets must be booked to flows exactly as the meter did
         packets = partial(packet_batches, **vars(read_section("meter", Options)))
-        labelled, apart, summary = label_source(args.source, read_table(args.flows), data, read_section("label", Params), packets)
+        labelled, apart, summary = label_source(
+            args.source, read_table(args.flows), data, read_section("label", Params), packets
+        )
     except (ValueError, FileNotFoundError, KeyError) as error:
         sys.exit(f"error: {error.args[0] if isinstance(error, KeyError) else error}")
     write_table(labelled, args.out)

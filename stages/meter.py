@@ -1,4 +1,5 @@
-"""Captures → flow table and packet ledger (the paper's "extraction of flow-based features with CICFlowMeter", section IV).
+"""Captures → flow table and packet ledger (the paper's "extraction of flow-based features with CICFlowMeter",
+section IV).
 
 in: the captures of one source    out: out/flows/<source>.parquet, out/flows/<source>.ledger.json
 Also a tool: python -m stages.meter CAPTURE... --profile clean -o flows.parquet
@@ -37,18 +38,67 @@ def meter(captures: list[NamedCapture], out: Path, options: Options, *, for_keep
 
 def arguments() -> argparse.Namespace:
     """Command line of stage and tool."""
-    parser = argparse.ArgumentParser(prog="python -m stages.meter", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("captures", nargs="*", help="pcap or pcapng, also .gz, .xz, .zst; - reads standard input")
-    parser.add_argument("-o", "--out", type=Path, default=Path("flows.parquet"), help="flow table, .parquet or .csv (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.meter",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "captures", nargs="*", help="pcap or pcapng, also .gz, .xz, .zst; - reads standard input"
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("flows.parquet"),
+        help="flow table, .parquet or .csv (default: %(default)s)",
+    )
     parser.add_argument("--ledger", type=Path, help="packet ledger as JSON (default: beside the flow table)")
-    parser.add_argument("--source", help="as a stage: name of a source in params.yaml, which then also gives the options below")
-    parser.add_argument("--profile", choices=PROFILES, default="clean", help="; ".join(f"{p.name}: {p.meaning}" for p in PROFILES.values()))
-    parser.add_argument("--flow-timeout", type=float, default=120.0, metavar="S", help="a flow ends this long after its start (default: %(default)s)")
-    parser.add_argument("--activity-timeout", type=float, default=5.0, metavar="S", help="longer gaps are idle time (default: %(default)s)")
-    parser.add_argument("--idle-timeout", type=float, default=120.0, metavar="S", help="clean: a flow silent so long is over; 0: off (default: %(default)s)")
-    parser.add_argument("--tunnels", choices=("inner", "outer"), default="inner", help="clean: what to meter of tunnels (default: %(default)s)")
-    parser.add_argument("--keep-going", action="store_true", help="exit code 0 and further captures in spite of damaged ones")
-    parser.add_argument("--for-keeping", action="store_true", help="as a stage does: SHA-256 of the captures into the ledger, smaller Parquet file; slower")
+    parser.add_argument(
+        "--source",
+        help="as a stage: name of a source in params.yaml, which then also gives the options below",
+    )
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="clean",
+        help="; ".join(f"{p.name}: {p.meaning}" for p in PROFILES.values()),
+    )
+    parser.add_argument(
+        "--flow-timeout",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="a flow ends this long after its start (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--activity-timeout",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="longer gaps are idle time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--idle-timeout",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="clean: a flow silent so long is over; 0: off (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tunnels",
+        choices=("inner", "outer"),
+        default="inner",
+        help="clean: what to meter of tunnels (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep-going", action="store_true", help="exit code 0 and further captures in spite of damaged ones"
+    )
+    parser.add_argument(
+        "--for-keeping",
+        action="store_true",
+        help="as a stage does: SHA-256 of the captures into the ledger, smaller Parquet file; slower",
+    )
     args = parser.parse_args()
     if bool(args.captures) == bool(args.source):
         parser.error("give captures or --source, one of them")
@@ -64,14 +114,28 @@ def main() -> None:
         if args.source:
             data, options = read_data(captures=True), read_section("meter", Params)
             if args.source not in data.sources:
-                sys.exit(f"error: no source {args.source!r} in data.sources; there are {', '.join(data.sources)}")
+                sys.exit(
+                    f"error: no source {args.source!r} in data.sources; there are {', '.join(data.sources)}"
+                )
             captures = captures_of_source(data.root, data.sources[args.source])
         else:
-            options = Params(args.profile, args.flow_timeout, args.activity_timeout, args.idle_timeout, args.tunnels, args.keep_going)
-            captures = [NamedCapture(path, "stdin" if path == "-" else Path(path).name) for path in args.captures]
+            options = Params(
+                args.profile,
+                args.flow_timeout,
+                args.activity_timeout,
+                args.idle_timeout,
+                args.tunnels,
+                args.keep_going,
+            )
+            captures = [
+                NamedCapture(path, "stdin" if path == "-" else Path(path).name) for path in args.captures
+            ]
         ledgers = meter(captures, args.out, options, for_keeping=args.for_keeping or bool(args.source))
         sums = totals(ledgers)
-        write_json({"captures": [ledger.as_dict() for ledger in ledgers], "totals": sums}, args.ledger or args.out.with_suffix(".ledger.json"))
+        write_json(
+            {"captures": [ledger.as_dict() for ledger in ledgers], "totals": sums},
+            args.ledger or args.out.with_suffix(".ledger.json"),
+        )
     except (ValueError, KeyError) as error:
         sys.exit(f"error: {error.args[0] if isinstance(error, KeyError) else error}")
     except OSError as error:

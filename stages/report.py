@@ -1,7 +1,8 @@
 """Turn run folders into the paper's Table III, Figures 2 and 3, and one page that says what they mean.
 
-In: out/network/<task>-<depth>/, out/baseline/<task>-<model>/, as many as the parameters name; groups and sources of the dataset's flows;
-the folds' names. Out: out/report/. Paper: Sec. VI. Everything is computed from stored predictions: a new score or figure retrains nothing.
+In: out/network/<task>-<depth>/, out/baseline/<task>-<model>/, as many as the parameters name; groups and
+sources of the dataset's flows; the folds' names. Out: out/report/. Paper: Sec. VI. Everything is computed
+from stored predictions: a new score or figure retrains nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ PAPER = Path(__file__).parent / "reporting" / "paper_table3.json"
 
 @dataclass(frozen=True)
 class Params:
-    """Section `report`: what to expect (by the other sections' parameters), and which depth stands in Figures 2 and 3."""
+    """Section `report`: what to expect (by the other sections' parameters), and which depth stands in Figures
+    2 and 3.
+    """
 
     tasks: tuple[str, ...]
     depths: tuple[int, ...]
@@ -43,10 +46,17 @@ class Params:
 def read_flows(dataset: Path, splits: Path, protocols: Sequence[str]) -> Flows:
     """Group of every flow (a recording round or device of one source), and what each fold leaves out."""
     table = read_table(dataset, ["source", "group"])
-    codes = [table.column(name).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64) for name in ("source", "group")]
+    codes = [
+        table.column(name).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+        for name in ("source", "group")
+    ]
     group = np.unique(codes[0] * (codes[1].max(initial=0) + 1) + codes[1], return_inverse=True)[1]
-    described = {name: json.loads((splits / f"{name}.json").read_text(encoding="utf-8"))["folds"] for name in protocols}
-    return Flows(group, {name: {fold["fold"]: fold["name"] for fold in folds} for name, folds in described.items()})
+    described = {
+        name: json.loads((splits / f"{name}.json").read_text(encoding="utf-8"))["folds"] for name in protocols
+    }
+    return Flows(
+        group, {name: {fold["fold"]: fold["name"] for fold in folds} for name, folds in described.items()}
+    )
 
 
 def read_result(job: tuple[Path, Sequence[str], Sequence[str], str, Flows]) -> Result:
@@ -54,15 +64,32 @@ def read_result(job: tuple[Path, Sequence[str], Sequence[str], str, Flows]) -> R
     folder, protocols, classes, benign, flows = job
     document = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
     expected.check_classes(str(folder), document["classes"], classes)
-    return score_run(document, read_table(folder / "predictions.parquet"), protocols=protocols, benign=benign, flows=flows)
+    return score_run(
+        document, read_table(folder / "predictions.parquet"), protocols=protocols, benign=benign, flows=flows
+    )
 
 
-def write_task(out: Path, run: Path, mine: Sequence[Result], model: str, compared: dict[str, list[pairwise.Pair]], shown: Sequence[str]) -> None:
-    """Pictures of one task, and the data of two of them for `dvc plots`; `model` is the network of Figures 2 and 3, `run` its folder."""
-    chosen, history = next(result for result in mine if result.model == model), read_table(run / "history.parquet")
+def write_task(
+    out: Path,
+    run: Path,
+    mine: Sequence[Result],
+    model: str,
+    compared: dict[str, list[pairwise.Pair]],
+    shown: Sequence[str],
+) -> None:
+    """Pictures of one task, and the data of two of them for `dvc plots`; `model` is the network of Figures 2
+    and 3, `run` its folder.
+    """
+    chosen, history = (
+        next(result for result in mine if result.model == model),
+        read_table(run / "history.parquet"),
+    )
     told = [curves.curves_of(history, protocol) for protocol in chosen.protocols]
     write_text(curves.curves_csv(told), out / f"curves_{chosen.task}.csv")
-    write_text(confusion.confusion_lines(chosen.protocols[shown[0]].confusion, chosen.classes), out / f"confusion_{chosen.task}.csv")
+    write_text(
+        confusion.confusion_lines(chosen.protocols[shown[0]].confusion, chosen.classes),
+        out / f"confusion_{chosen.task}.csv",
+    )
     for name, figure in pictures.task_pictures(mine, told, compared, curves_of=model, shown=shown).items():
         with replacing(out / name) as temporary:
             figures.save_png(figure, temporary)
@@ -74,14 +101,20 @@ def main() -> None:
     for name in ("--dataset", "--splits", "--network", "--baseline", "--out"):
         parser.add_argument(name, required=True, type=Path)
     arguments, params, data = parser.parse_args(), read_section("report", Params), read_data()
-    runs = expected.run_folders(params.tasks, params.depths, params.models, network=arguments.network, baseline=arguments.baseline)
+    runs = expected.run_folders(
+        params.tasks, params.depths, params.models, network=arguments.network, baseline=arguments.baseline
+    )
     expected.check_complete(runs, {key: (folder / "folds.json").is_file() for key, folder in runs.items()})
     protocols = {task: protocols_of_task(params.protocols, task) for task in params.tasks}
     flows = read_flows(arguments.dataset, arguments.splits, params.protocols)
     classes = {task: task_classes(task, data.classes, data.benign) for task in params.tasks}
-    jobs = [(folder, protocols[task], classes[task], data.benign, flows) for (task, _), folder in runs.items()]
+    jobs = [
+        (folder, protocols[task], classes[task], data.benign, flows) for (task, _), folder in runs.items()
+    ]
     scored = dict(zip(runs, parallel_map(read_result, jobs, description="scores"), strict=True))
-    models = {task: f"dl{expected.figure_depth(params.depths, params.figure_depths[task])}" for task in params.tasks}
+    models = {
+        task: f"dl{expected.figure_depth(params.depths, params.figure_depths[task])}" for task in params.tasks
+    }
     shared = page.shared_protocols(protocols)
     compared: dict[tuple[str, str], list[pairwise.Pair]] = {}
     for task, model in models.items():
@@ -90,10 +123,15 @@ def main() -> None:
         write_task(arguments.out, runs[task, model], mine, model, pairs, page.headline(shared))
         compared |= {(task, protocol): found for protocol, found in pairs.items()}
     paper = json.loads(PAPER.read_text(encoding="utf-8"))
-    texts = text_files.text_files(scored, paper, compared, data_name=data.name, protocols=protocols, figure_models=models)
+    texts = text_files.text_files(
+        scored, paper, compared, data_name=data.name, protocols=protocols, figure_models=models
+    )
     for name, text in texts.items():
         write_text(text, arguments.out / name)
-    write_json({"-".join(key): confusion.matrices(result) for key, result in scored.items()}, arguments.out / "confusions.json")
+    write_json(
+        {"-".join(key): confusion.matrices(result) for key, result in scored.items()},
+        arguments.out / "confusions.json",
+    )
     write_json(summary.summary(scored, models, protocols=shared), arguments.out / "metrics.json")
 
 

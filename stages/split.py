@@ -1,7 +1,8 @@
 """Cut the dataset into training and test parts, once per protocol, so that every model sees the same folds.
 
-In: out/dataset/flows.parquet. Out: out/splits/<protocol>.parquet (row, test_fold, train_folds) and .json (counts, warnings).
-Paper: Sec. VI, "5-fold cross validation"; the other protocols ask what is left of it without leaks (docs/evaluation.md).
+In: out/dataset/flows.parquet. Out: out/splits/<protocol>.parquet (row, test_fold, train_folds) and .json
+(counts, warnings). Paper: Sec. VI, "5-fold cross validation"; the other protocols ask what is left of it
+without leaks (docs/evaluation.md).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ COLUMNS = ["label", "sublabel", "source", "group", "capture", "start_us", *MODEL
 
 @dataclass(frozen=True)
 class Params:
-    """Section `split`: protocols by name, folds of the k-fold ones, seed, gap around tested time, what one attack is."""
+    """Section `split`: protocols by name, folds of the k-fold ones, seed, gap around tested time, what one
+    attack is.
+    """
 
     protocols: tuple[str, ...]
     folds: int
@@ -36,13 +39,20 @@ class Params:
     attack_column: str
 
 
-def split_flows(dataset: pa.Table, params: Params, *, benign: str) -> dict[str, tuple[pa.Table, dict[str, Any]]]:
+def split_flows(
+    dataset: pa.Table, params: Params, *, benign: str
+) -> dict[str, tuple[pa.Table, dict[str, Any]]]:
     """Table and description of every protocol's split, by protocol."""
     flows = flows_from_table(dataset, benign=benign)
     result = {}
     for protocol in params.protocols:
         split = make_split(
-            protocol, flows, n_folds=params.folds, seed=params.seed, embargo_s=params.embargo_s, attack_column=params.attack_column
+            protocol,
+            flows,
+            n_folds=params.folds,
+            seed=params.seed,
+            embargo_s=params.embargo_s,
+            attack_column=params.attack_column,
         )
         result[protocol] = split_table(split), describe_split(split, flows) | {"seed": params.seed}
     return result
@@ -54,7 +64,9 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    splits = split_flows(read_table(arguments.dataset, COLUMNS), read_section("split", Params), benign=read_data().benign)
+    splits = split_flows(
+        read_table(arguments.dataset, COLUMNS), read_section("split", Params), benign=read_data().benign
+    )
     for protocol, (table, description) in splits.items():
         write_table(table, arguments.out / f"{protocol}.parquet")
         write_json(description, arguments.out / f"{protocol}.json")

@@ -4,11 +4,12 @@ A block in `sh` is run by tests/test_docs.py; a comment before it says where and
 
     (no comment)                in a fresh copy of the project with the sample
     <!-- test: after make -->   in a copy whose pipeline is finished, in the order of the page
-    <!-- test: with captures -->   as before, where capture.pcap, monday.pcap and the like lie; also blocks in `python`
-    <!-- test: queue only -->   as before; the queue is filled and emptied, nothing is computed
-    <!-- test: cluster -->, server, make …   by a test of its own (see test_docs.OWN_TESTS)
+    <!-- test: with captures -->   as before, where capture.pcap, monday.pcap and the like lie; also blocks in
+    `python` <!-- test: queue only -->   as before; the queue is filled and emptied, nothing is computed <!--
+    test: cluster -->, server, make …   by a test of its own (see test_docs.OWN_TESTS)
 
-Commands in running text and tables are checked word by word: modules, options, targets, parameters, sub-commands.
+Commands in running text and tables are checked word by word: modules, options, targets, parameters,
+sub-commands.
 """
 
 from __future__ import annotations
@@ -51,25 +52,38 @@ def blocks() -> list[Block]:
 
 
 def commands() -> list[tuple[str, list[str]]]:
-    """(page and line, words) of every command line of ours in `sh` blocks, and in the text between blocks (`make ui`)."""
-    lines = [(f"{block.page}:{block.line + number}", line) for block in blocks() if block.kind == "sh"
-             for number, line in enumerate(block.text.splitlines())]  # fmt: skip
+    """(page and line, words) of every command line of ours in `sh` blocks, and in the text between blocks
+    (`make ui`).
+    """
+    lines = [
+        (f"{block.page}:{block.line + number}", line)
+        for block in blocks()
+        if block.kind == "sh"
+        for number, line in enumerate(block.text.splitlines())
+    ]
     return [(place, words) for place, line in lines + _shown_in_text() for words in _simple_commands(line)]
 
 
 def _shown_in_text() -> list[tuple[str, str]]:
-    """(page and line, command) of code in running text and table cells that begins like a command, `…` left out."""
+    """(page and line, command) of code in running text and table cells that begins like a command, `…` left
+    out.
+    """
     found = []
     for path in PAGES:
         text = FENCE.sub(lambda match: "\n" * match[0].count("\n"), path.read_text(encoding="utf-8"))
         for number, line in enumerate(text.splitlines(), 1):
-            shown = [re.sub(r"( --?\w+)? ?…", "", code.replace("\\|", "|")) for code in re.findall(r"`([^`]+)`", line)]
+            shown = [
+                re.sub(r"( --?\w+)? ?…", "", code.replace("\\|", "|"))
+                for code in re.findall(r"`([^`]+)`", line)
+            ]
             found += [(f"{path.name}:{number}", code) for code in shown if len(code.split()) > 1]
     return found
 
 
 def _simple_commands(line: str) -> list[list[str]]:
-    """Cut a line at `|`, `&&`, `;`, `&`; drop assignments before a command; keep what starts with a word of ours."""
+    """Cut a line at `|`, `&&`, `;`, `&`; drop assignments before a command; keep what starts with a word of
+    ours.
+    """
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
     lexer.whitespace_split = True
     parts: list[list[str]] = [[]]

@@ -1,4 +1,6 @@
-"""Which project files a script reaches: by its imports, and data files named beside the code. Nothing is executed."""
+"""Which project files a script reaches: by its imports, and data files named beside the code. Nothing is
+executed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,11 @@ def reached_files(script: Path, root: Path) -> set[Path]:
 def _data_files(scripts: set[Path]) -> set[Path]:
     """Data files in the folders of some scripts that any of them names in a string."""
     nodes = [node for path in scripts for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
-    names = {Path(node.value).name for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 100}
+    names = {
+        Path(node.value).name
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 100
+    }
     files = {file for folder in {path.parent for path in scripts} for file in folder.iterdir()}
     return {file for file in files if file.name in names and file.suffix in (".yaml", ".json", ".csv")}
 

@@ -1,4 +1,5 @@
-"""The slow, obvious twin of the flow meter: plain Python over lists, written from the description, never optimised.
+"""The slow, obvious twin of the flow meter: plain Python over lists, written from the description, never
+optimised.
 
 It decodes frames and meters them under every profile. Values are kept in lists and summed up at the end.
 """
@@ -50,7 +51,8 @@ def mac_text(data: bytes) -> str:
     return data.hex(":")
 
 
-# --------------------------------------------------------------------------------------------- decoding as CICFlowMeter
+# --------------------------------------------------------------------------------------------- decoding as
+# CICFlowMeter
 
 
 class NoIPv4(Exception):  # noqa: N818
@@ -81,7 +83,13 @@ def cic_from_ethernet(frame: bytes, fork: bool) -> Packet:
         return cic_from_ipv4(frame, at, len(frame), not tagged, fork)
     if kind == 0x86DD and len(frame) >= at + 40 and frame[at + 6] == 4:
         return cic_from_ipv4(frame, at + 40, len(frame), False, fork)
-    if kind < 0x600 and not tagged and len(frame) >= 22 and frame[14:17] == b"\xaa\xaa\x03" and frame[20:22] == b"\x08\x00":
+    if (
+        kind < 0x600
+        and not tagged
+        and len(frame) >= 22
+        and frame[14:17] == b"\xaa\xaa\x03"
+        and frame[20:22] == b"\x08\x00"
+    ):
         return cic_from_ipv4(frame, 22, min(kind, len(frame)), False, fork)
     raise NoIPv4
 
@@ -102,7 +110,10 @@ def cic_from_ipv4(frame: bytes, at: int, end: int, plain: bool, fork: bool) -> P
             break
         protocol = frame[at + 9]
         if packet is None:
-            packet = Packet(str(ipaddress.IPv4Address(frame[at + 12 : at + 16])), str(ipaddress.IPv4Address(frame[at + 16 : at + 20])))
+            packet = Packet(
+                str(ipaddress.IPv4Address(frame[at + 12 : at + 16])),
+                str(ipaddress.IPv4Address(frame[at + 16 : at + 20])),
+            )
             outer = protocol
             if plain and total <= end and not (fork and total == 0):
                 end = min(end, at + total)
@@ -172,7 +183,8 @@ def fill_tcp(packet: Packet, frame: bytes, at: int) -> None:
     packet.flags, packet.window = frame[at + 13], number(frame, at + 14, 2)
 
 
-# ------------------------------------------------------------------------------------- decoding Ethernet truly (clean)
+# ------------------------------------------------------------------------------------- decoding Ethernet
+# truly (clean)
 
 
 class Aside(Exception):  # noqa: N818
@@ -198,7 +210,9 @@ def true_packet(frame: bytes, wire: int, fragments: deque[tuple[Any, ...]], tunn
             packet.sport, packet.dport = found
             packet.payload = size if packet.protocol in (6, 17, 132) else 0
             return packet
-        inner_kind, inner_at = tunnel_payload(frame, at, packet.protocol) if tunnels == "inner" and depth < 8 else (0, at)
+        inner_kind, inner_at = (
+            tunnel_payload(frame, at, packet.protocol) if tunnels == "inner" and depth < 8 else (0, at)
+        )
         version = {0x0800: 4, 0x86DD: 6}.get(inner_kind)
         if version is None or inner_at + 20 > len(frame) or frame[inner_at] >> 4 != version:
             true_transport(packet, frame, at, size)
@@ -260,7 +274,9 @@ def tunnel_payload(frame: bytes, at: int, protocol: int) -> tuple[int, int]:
 
 
 def true_ip(frame: bytes, kind: int, at: int, wire_end: int) -> tuple[Packet, int, int, int, bool, int]:
-    """Read an IP header: packet, position and length of its payload, fragment offset, more fragments, identification."""
+    """Read an IP header: packet, position and length of its payload, fragment offset, more fragments,
+    identification.
+    """
     if kind == 0x0800:
         if len(frame) < at + 20:
             raise Aside("truncated")
@@ -270,21 +286,41 @@ def true_ip(frame: bytes, kind: int, at: int, wire_end: int) -> tuple[Packet, in
         total = min(total or wire_end - at, wire_end - at)
         if total < length:
             raise Aside("malformed")
-        packet = Packet(str(ipaddress.IPv4Address(frame[at + 12 : at + 16])), str(ipaddress.IPv4Address(frame[at + 16 : at + 20])), frame[at + 9])
-        return packet, at + length, total - length, bits & 0x1FFF, bool(bits & 0x2000), number(frame, at + 4, 2)
+        packet = Packet(
+            str(ipaddress.IPv4Address(frame[at + 12 : at + 16])),
+            str(ipaddress.IPv4Address(frame[at + 16 : at + 20])),
+            frame[at + 9],
+        )
+        return (
+            packet,
+            at + length,
+            total - length,
+            bits & 0x1FFF,
+            bool(bits & 0x2000),
+            number(frame, at + 4, 2),
+        )
     if len(frame) < at + 40:
         raise Aside("truncated")
     if frame[at] >> 4 != 6:
         raise Aside("malformed")
     size = min(number(frame, at + 4, 2) or wire_end - at - 40, wire_end - at - 40)
-    packet = Packet(str(ipaddress.IPv6Address(frame[at + 8 : at + 24])), str(ipaddress.IPv6Address(frame[at + 24 : at + 40])), frame[at + 6])
+    packet = Packet(
+        str(ipaddress.IPv6Address(frame[at + 8 : at + 24])),
+        str(ipaddress.IPv6Address(frame[at + 24 : at + 40])),
+        frame[at + 6],
+    )
     at, offset, more, ident = at + 40, 0, False, 0
     while packet.protocol in (0, 43, 44, 51, 60, 135, 139, 140) and not offset:
         if len(frame) < at + 8:
             raise Aside("truncated")
         length = (frame[at + 1] + 1) * 8
         if packet.protocol == 44:
-            length, offset, more, ident = 8, number(frame, at + 2, 2) >> 3, bool(frame[at + 3] & 1), number(frame, at + 4, 4)
+            length, offset, more, ident = (
+                8,
+                number(frame, at + 2, 2) >> 3,
+                bool(frame[at + 3] & 1),
+                number(frame, at + 4, 4),
+            )
         if packet.protocol == 51:
             length = (frame[at + 1] + 2) * 4
         packet.protocol = frame[at]
@@ -314,7 +350,8 @@ def true_transport(packet: Packet, frame: bytes, at: int, size: int) -> None:
         packet.icmp = (frame[at], frame[at + 1])
 
 
-# -------------------------------------------------------------------------------------------------------------- metering
+# --------------------------------------------------------------------------------------------------------------
+# metering
 
 
 class Values:
@@ -431,8 +468,24 @@ class Side:
 class Flow:
     """A flow under one profile."""
 
-    def __init__(self, key: tuple[Any, ...], src: tuple[str, int], dst: tuple[str, int], packet: Packet, profile: str, number: int, activity_us: int) -> None:
-        self.key, self.src, self.dst, self.profile, self.number, self.activity_us = key, src, dst, profile, number, activity_us
+    def __init__(
+        self,
+        key: tuple[Any, ...],
+        src: tuple[str, int],
+        dst: tuple[str, int],
+        packet: Packet,
+        profile: str,
+        number: int,
+        activity_us: int,
+    ) -> None:
+        self.key, self.src, self.dst, self.profile, self.number, self.activity_us = (
+            key,
+            src,
+            dst,
+            profile,
+            number,
+            activity_us,
+        )
         self.protocol = packet.protocol
         self.fork = profile in FORK_LIKE
         self.sides = {True: Side(), False: Side()}
@@ -552,17 +605,34 @@ class Flow:
         fwd, bwd = self.sides[True], self.sides[False]
         duration = self.last - self.start
         row: dict[str, Any] = {
-            "flow_id": "-".join(str(x) for x in self.key), "src_ip": self.src[0], "src_port": self.src[1], "dst_ip": self.dst[0], "dst_port": self.dst[1],
-            "protocol": self.protocol, "start_us": self.start, "flow_number": self.number, "first_packet": self.first_packet, "last_packet": self.last_packet,
-            "src_mac": self.macs[0], "dst_mac": self.macs[1], "flow_duration_us": duration, "fwd_packets": fwd.packets, "bwd_packets": bwd.packets,
-            "fwd_bytes": fwd.payload.sum, "bwd_bytes": bwd.payload.sum,
-        }  # fmt: skip
+            "flow_id": "-".join(str(x) for x in self.key),
+            "src_ip": self.src[0],
+            "src_port": self.src[1],
+            "dst_ip": self.dst[0],
+            "dst_port": self.dst[1],
+            "protocol": self.protocol,
+            "start_us": self.start,
+            "flow_number": self.number,
+            "first_packet": self.first_packet,
+            "last_packet": self.last_packet,
+            "src_mac": self.macs[0],
+            "dst_mac": self.macs[1],
+            "flow_duration_us": duration,
+            "fwd_packets": fwd.packets,
+            "bwd_packets": bwd.packets,
+            "fwd_bytes": fwd.payload.sum,
+            "bwd_bytes": bwd.payload.sum,
+        }
         for name, side in (("fwd", fwd), ("bwd", bwd)):
             for word in ("max", "min", "mean", "std"):
                 row[f"{name}_packet_{word}_bytes"] = getattr(side.payload, word)
                 row[f"{name}_iat_{word}_us"] = getattr(side.gaps, word)
             row[f"{name}_iat_total_us"] = side.gaps.sum
-            row[f"{name}_psh_flags"], row[f"{name}_urg_flags"], row[f"{name}_header_bytes"] = side.psh, side.urg, side.header
+            row[f"{name}_psh_flags"], row[f"{name}_urg_flags"], row[f"{name}_header_bytes"] = (
+                side.psh,
+                side.urg,
+                side.header,
+            )
             row[f"{name}_packets_per_s"] = side.packets / (duration / 1e6) if duration > 0 else 0.0
             row[f"{name}_segment_average_bytes"] = side.payload.sum / side.packets if side.packets else 0.0
         if not self.fork:
@@ -583,10 +653,17 @@ class Flow:
         row["fwd_data_packets"], row["fwd_header_min_bytes"] = fwd.data, fwd.header_min
         if self.fork:
             row.update(
-                fwd_rst_flags=fwd.rst, bwd_rst_flags=bwd.rst, bwd_data_packets=bwd.data, bwd_header_min_bytes=bwd.header_min, icmp_type=self.icmp[0],
-                icmp_code=self.icmp[1], fwd_retransmissions=fwd.again, bwd_retransmissions=bwd.again, retransmissions=fwd.again + bwd.again,
+                fwd_rst_flags=fwd.rst,
+                bwd_rst_flags=bwd.rst,
+                bwd_data_packets=bwd.data,
+                bwd_header_min_bytes=bwd.header_min,
+                icmp_type=self.icmp[0],
+                icmp_code=self.icmp[1],
+                fwd_retransmissions=fwd.again,
+                bwd_retransmissions=bwd.again,
+                retransmissions=fwd.again + bwd.again,
                 connection_duration_us=self.connection_us + duration if self.protocol in (6, 17) else 0,
-            )  # fmt: skip
+            )
         return row
 
     def rates(self, duration: int) -> dict[str, float]:
@@ -597,7 +674,10 @@ class Flow:
                 value = -1.0 if self.profile == "corrected" else 0.0
                 return {"flow_bytes_per_s": value, "flow_packets_per_s": value}
             return {"flow_bytes_per_s": math.inf if total else math.nan, "flow_packets_per_s": math.inf}
-        return {"flow_bytes_per_s": total / (duration / 1e6), "flow_packets_per_s": self.packets / (duration / 1e6)}
+        return {
+            "flow_bytes_per_s": total / (duration / 1e6),
+            "flow_packets_per_s": self.packets / (duration / 1e6),
+        }
 
     def bulks(self) -> dict[str, float]:
         """Bulk columns."""
@@ -608,10 +688,20 @@ class Flow:
             packets = bulk.packets / bulk.states if bulk.states else 0.0
             rate = bulk.bytes / (bulk.duration / 1e6) if bulk.duration else 0.0
             if not self.fork:
-                size, packets, rate = float(math.floor(size)), float(math.floor(packets)), float(math.trunc(rate))
+                size, packets, rate = (
+                    float(math.floor(size)),
+                    float(math.floor(packets)),
+                    float(math.trunc(rate)),
+                )
             if self.profile == "paper":
                 size = 0.0
-            row.update({f"{name}_bulk_bytes": size, f"{name}_bulk_packets": packets, f"{name}_bulk_bytes_per_s": rate})
+            row.update(
+                {
+                    f"{name}_bulk_bytes": size,
+                    f"{name}_bulk_packets": packets,
+                    f"{name}_bulk_bytes_per_s": rate,
+                }
+            )
         return row
 
     def shares(self) -> dict[str, float]:
@@ -621,7 +711,9 @@ class Flow:
             side = self.sides[forward]
             for word, total in (("packets", side.packets), ("bytes", side.payload.sum)):
                 share = total / self.subflows if self.subflows else 0.0
-                row[f"subflow_{name}_{word}"] = share if self.fork else float(int(total) // self.subflows if self.subflows else 0)
+                row[f"subflow_{name}_{word}"] = (
+                    share if self.fork else float(int(total) // self.subflows if self.subflows else 0)
+                )
         fwd, bwd = self.sides[True].packets, self.sides[False].packets
         row["down_up_ratio"] = 0.0 if fwd == 0 else bwd / fwd if self.fork else float(bwd // fwd)
         return row
@@ -639,7 +731,14 @@ class NaiveMeter:
         self.booked: list[int] = []
         self.dropped = 0
 
-    def new(self, key: tuple[Any, ...], src: tuple[str, int], dst: tuple[str, int], packet: Packet, forward: bool | None = None) -> Flow:
+    def new(
+        self,
+        key: tuple[Any, ...],
+        src: tuple[str, int],
+        dst: tuple[str, int],
+        packet: Packet,
+        forward: bool | None = None,
+    ) -> Flow:
         """Begin a flow under a key."""
         flow = Flow(key, src, dst, packet, self.profile, self.created, self.activity_us)
         self.created += 1
@@ -662,7 +761,11 @@ class NaiveMeter:
         key = forward_key if forward_key in self.flows else backward_key
         answer = self.profile in FORK_LIKE and packet.flags & (SYN | ACK) == SYN | ACK
         if key not in self.flows:
-            return self.new(backward_key, dst, src, packet).number if answer else self.new(forward_key, src, dst, packet).number
+            return (
+                self.new(backward_key, dst, src, packet).number
+                if answer
+                else self.new(forward_key, src, dst, packet).number
+            )
         flow = self.flows[key]
         late = packet.time - flow.start > self.flow_us
         if self.profile in FORK_LIKE:
@@ -687,7 +790,9 @@ class NaiveMeter:
         flow.add(packet)
         return flow.number
 
-    def see_fork(self, flow: Flow, packet: Packet, late: bool, ends: tuple[tuple[str, int], tuple[str, int]]) -> int:
+    def see_fork(
+        self, flow: Flow, packet: Packet, late: bool, ends: tuple[tuple[str, int], tuple[str, int]]
+    ) -> int:
         """A packet of a known flow in the corrected version or ours."""
         reused = flow.state == "ready" and bool(packet.flags & SYN)
         silent = self.profile == "clean" and self.idle_us > 0 and packet.time - flow.last > self.idle_us
@@ -746,7 +851,13 @@ class NaiveResult:
 
 
 def naive_flows(
-    records: Sequence[Record], profile: str, *, flow_us: int = 120_000_000, activity_us: int = 5_000_000, idle_us: int = 120_000_000, tunnels: str = "inner"
+    records: Sequence[Record],
+    profile: str,
+    *,
+    flow_us: int = 120_000_000,
+    activity_us: int = 5_000_000,
+    idle_us: int = 120_000_000,
+    tunnels: str = "inner",
 ) -> NaiveResult:
     """Flow table of some Ethernet frames."""
     meter = NaiveMeter(profile, flow_us, activity_us, idle_us)

@@ -1,4 +1,6 @@
-"""The Hoeffding tree of Weka once more, slow and obvious: dictionaries, one row at a time. Twin of iotids/learning/baselines/vfdt_kernels.py."""
+"""The Hoeffding tree of Weka once more, slow and obvious: dictionaries, one row at a time. Twin of
+iotids/learning/baselines/vfdt_kernels.py.
+"""
 
 import math
 
@@ -9,7 +11,9 @@ PRECISION = 0.01
 
 
 class Normal:
-    """One class and feature in a leaf: Weka's NormalEstimator (naive Bayes) and its UnivariateNormalEstimator (split search)."""
+    """One class and feature in a leaf: Weka's NormalEstimator (naive Bayes) and its UnivariateNormalEstimator
+    (split search).
+    """
 
     def __init__(self):
         self.n, self.total, self.squares, self.mean, self.std = 0, 0.0, 0.0, 0.0, PRECISION / 6
@@ -35,7 +39,9 @@ class Normal:
         return max(1e-75, float(mass) / PRECISION)
 
     def divide(self, cut):
-        """Weight expected at or below the cut and above it; the spread is read before it is brought up to date."""
+        """Weight expected at or below the cut and above it; the spread is read before it is brought up to
+        date.
+        """
         if cut < self.low:
             return {1: float(self.n)}
         if cut > self.high:
@@ -44,7 +50,12 @@ class Normal:
         mean = self.raw_total / self.n
         self.variance = max(self.raw_squares / self.n - mean * mean, 1e-12)
         gap = cut - mean
-        equal = 1 / (math.log(2 * math.pi) * math.sqrt(self.variance)) * math.exp(-(gap * gap / (2 * self.variance))) * self.n
+        equal = (
+            1
+            / (math.log(2 * math.pi) * math.sqrt(self.variance))
+            * math.exp(-(gap * gap / (2 * self.variance)))
+            * self.n
+        )
         less = float(ndtr(gap / stale)) * self.n - equal
         return {0: equal + less, 1: self.n - equal - less}
 
@@ -89,7 +100,9 @@ class Leaf:
         return self.bayes(x)
 
     def candidates(self):
-        """(merit, feature, cut, weights of both sides) of every feature with two values, then sorted by merit, stably."""
+        """(merit, feature, cut, weights of both sides) of every feature with two values, then sorted by
+        merit, stably.
+        """
         found = []
         for j in range(self.d):
             normals = {c: self.normals[c, j] for c in range(self.k) if (c, j) in self.normals}
@@ -109,7 +122,9 @@ class Leaf:
 
 
 def entropy(weights):
-    """In bits, by Weka's formula: merits of leaves that are almost pure differ in the last bit only, so the formula decides."""
+    """In bits, by Weka's formula: merits of leaves that are almost pure differ in the last bit only, so the
+    formula decides.
+    """
     total, logs = 0.0, 0.0
     for w in weights:
         total += w
@@ -168,4 +183,6 @@ class NaiveVfdt:
     def shape(self, node=None):
         """Features and cuts, nested; leaves as None."""
         node = self.root[0] if node is None else node
-        return [node[0], node[1], self.shape(node[2]), self.shape(node[3])] if isinstance(node, list) else None
+        return (
+            [node[0], node[1], self.shape(node[2]), self.shape(node[3])] if isinstance(node, list) else None
+        )

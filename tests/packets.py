@@ -28,10 +28,24 @@ class Record:
 
 
 def tcp(
-    src_port: int = 1000, dst_port: int = 80, *, flags: int = ACK, seq: int = 0, ack: int = 0, window: int = 100, payload: bytes = b"", options: bytes = b""
+    src_port: int = 1000,
+    dst_port: int = 80,
+    *,
+    flags: int = ACK,
+    seq: int = 0,
+    ack: int = 0,
+    window: int = 100,
+    payload: bytes = b"",
+    options: bytes = b"",
 ) -> bytes:
     """A TCP segment; options must be a multiple of four bytes long."""
-    return struct.pack("!HHIIBBHHH", src_port, dst_port, seq, ack, (5 + len(options) // 4) << 4, flags, window, 0, 0) + options + payload
+    return (
+        struct.pack(
+            "!HHIIBBHHH", src_port, dst_port, seq, ack, (5 + len(options) // 4) << 4, flags, window, 0, 0
+        )
+        + options
+        + payload
+    )
 
 
 def udp(src_port: int = 1000, dst_port: int = 53, payload: bytes = b"") -> bytes:
@@ -50,12 +64,23 @@ def icmp(kind: int = 8, code: int = 0, body: bytes = b"\0\0\0\0") -> bytes:
 
 
 def ipv4(
-    src: str, dst: str, protocol: int, payload: bytes = b"", *, options: bytes = b"", offset: int = 0, more: bool = False, ident: int = 0, total: int = -1
+    src: str,
+    dst: str,
+    protocol: int,
+    payload: bytes = b"",
+    *,
+    options: bytes = b"",
+    offset: int = 0,
+    more: bool = False,
+    ident: int = 0,
+    total: int = -1,
 ) -> bytes:
     """An IPv4 packet; `offset` in units of eight bytes, `total` overrides the total length."""
     header = 20 + len(options)
     length = header + len(payload) if total < 0 else total
-    fields = struct.pack("!BBHHHBBH", 0x40 | header // 4, 0, length, ident, (0x2000 if more else 0) | offset, 64, protocol, 0)
+    fields = struct.pack(
+        "!BBHHHBBH", 0x40 | header // 4, 0, length, ident, (0x2000 if more else 0) | offset, 64, protocol, 0
+    )
     return fields + ipaddress.IPv4Address(src).packed + ipaddress.IPv4Address(dst).packed + options + payload
 
 
@@ -65,7 +90,9 @@ def ipv6(src: str, dst: str, next_header: int, payload: bytes = b"", *, length: 
     return fields + ipaddress.IPv6Address(src).packed + ipaddress.IPv6Address(dst).packed + payload
 
 
-def ethernet(payload: bytes, kind: int = 0x0800, *, src: bytes = MAC_A, dst: bytes = MAC_B, pad: bool = False) -> bytes:
+def ethernet(
+    payload: bytes, kind: int = 0x0800, *, src: bytes = MAC_A, dst: bytes = MAC_B, pad: bool = False
+) -> bytes:
     """An Ethernet frame; pad: filled up to 60 bytes."""
     frame = dst + src + struct.pack("!H", kind) + payload
     return frame.ljust(60, b"\0") if pad else frame
@@ -78,16 +105,34 @@ def vlan(payload: bytes, kind: int = 0x0800, *, number: int = 5) -> bytes:
 
 def arp(operation: int = 1) -> bytes:
     """An ARP packet from 10.0.0.1 to 10.0.0.2."""
-    return struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + MAC_A + bytes([10, 0, 0, 1]) + MAC_B + bytes([10, 0, 0, 2])
+    return (
+        struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
+        + MAC_A
+        + bytes([10, 0, 0, 1])
+        + MAC_B
+        + bytes([10, 0, 0, 2])
+    )
 
 
-def pcap_bytes(records: Iterable[Record], *, link: int = 1, big: bool = False, nanoseconds: bool = False, snap: int = 262_144) -> bytes:
+def pcap_bytes(
+    records: Iterable[Record],
+    *,
+    link: int = 1,
+    big: bool = False,
+    nanoseconds: bool = False,
+    snap: int = 262_144,
+) -> bytes:
     """A classic capture."""
     order = ">" if big else "<"
     out = [struct.pack(order + "IHHiIII", 0xA1B23C4D if nanoseconds else 0xA1B2C3D4, 2, 4, 0, 0, snap, link)]
     for record in records:
         fraction = record.time_us % 1_000_000 * (1000 if nanoseconds else 1)
-        out.append(struct.pack(order + "IIII", record.time_us // 1_000_000, fraction, len(record.data), record.wire_bytes) + record.data)
+        out.append(
+            struct.pack(
+                order + "IIII", record.time_us // 1_000_000, fraction, len(record.data), record.wire_bytes
+            )
+            + record.data
+        )
     return b"".join(out)
 
 
@@ -103,7 +148,14 @@ def ng_section(*, big: bool = False) -> bytes:
     return ng_block(0x0A0D0D0A, struct.pack((">" if big else "<") + "IHHq", 0x1A2B3C4D, 1, 0, -1), big=big)
 
 
-def ng_interface(link: int = 1, *, resolution: int | None = None, offset_s: int | None = None, snap: int = 0, big: bool = False) -> bytes:
+def ng_interface(
+    link: int = 1,
+    *,
+    resolution: int | None = None,
+    offset_s: int | None = None,
+    snap: int = 0,
+    big: bool = False,
+) -> bytes:
     """An interface description; `resolution` is the raw byte of if_tsresol."""
     order = ">" if big else "<"
     body = struct.pack(order + "HHI", link, 0, snap)
@@ -117,7 +169,14 @@ def ng_interface(link: int = 1, *, resolution: int | None = None, offset_s: int 
 def ng_packet(data: bytes, ticks: int, *, interface: int = 0, wire: int = -1, big: bool = False) -> bytes:
     """An enhanced packet block."""
     order = ">" if big else "<"
-    head = struct.pack(order + "IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(data), len(data) if wire < 0 else wire)
+    head = struct.pack(
+        order + "IIIII",
+        interface,
+        ticks >> 32,
+        ticks & 0xFFFFFFFF,
+        len(data),
+        len(data) if wire < 0 else wire,
+    )
     return ng_block(6, head + data + bytes(-len(data) % 4), big=big)
 
 

@@ -1,4 +1,6 @@
-"""A copy of the project in a folder of its own, as a fresh clone would be, and one with a finished pipeline; for tests that run DVC."""
+"""A copy of the project in a folder of its own, as a fresh clone would be, and one with a finished pipeline;
+for tests that run DVC.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +15,51 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """What a person's shell has in such a copy: the tools of this environment, nothing that leads to another store or cluster."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "DASK_", "GIT_"))}
-    tools = {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", "VENV": str(Path(sys.executable).parents[1])}
-    return {**kept, **tools, "DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "TF_CPP_MIN_LOG_LEVEL": "2", "PWD": str(folder)}
+    """What a person's shell has in such a copy: the tools of this environment, nothing that leads to another
+    store or cluster.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DVC_", "MLFLOW_", "DASK_", "GIT_"))
+    }
+    tools = {
+        "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
+        "VENV": str(Path(sys.executable).parents[1]),
+    }
+    return {
+        **kept,
+        **tools,
+        "DVC_NO_ANALYTICS": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PWD": str(folder),
+    }
 
 
-def run(folder: Path, *command: str, timeout_s: float = 600, check: bool = True) -> subprocess.CompletedProcess:
+def run(
+    folder: Path, *command: str, timeout_s: float = 600, check: bool = True
+) -> subprocess.CompletedProcess:
     """Run a command in the copy and give what it said.
 
     Output goes through a file: queue workers would hold a pipe open as long as they live.
     """
     log = folder.parent / f"{folder.name}.log"
     with log.open("w+", encoding="utf-8") as file:
-        done = subprocess.run(command, cwd=folder, env=environment(folder), stdout=file, stderr=subprocess.STDOUT, timeout=timeout_s, check=False)
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment(folder),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+            check=False,
+        )
         file.seek(0)
         said = file.read()
-    assert not check or done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{said[-4000:]}"
+    assert not check or done.returncode == 0, (
+        f"{' '.join(command)} ended with {done.returncode}:\n{said[-4000:]}"
+    )
     return subprocess.CompletedProcess(command, done.returncode, said, "")
 
 
@@ -41,7 +71,11 @@ def copy_project(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     run(folder, "git", "init", "-q", "-b", "main")
-    for setting, value in (("user.name", "tests"), ("user.email", "tests@localhost"), ("commit.gpgsign", "false")):
+    for setting, value in (
+        ("user.name", "tests"),
+        ("user.email", "tests@localhost"),
+        ("commit.gpgsign", "false"),
+    ):
         run(folder, "git", "config", setting, value)
     run(folder, "git", "add", "-A", "--force")
     run(folder, "git", "commit", "-q", "-m", "copy")
@@ -49,7 +83,9 @@ def copy_project(folder: Path) -> Path:
 
 
 def finished_project(folder: Path) -> Path:
-    """A copy with the sample pulled and the whole DAG done under the smoke preset; DVC's cache is this project's, so that nothing is done twice."""
+    """A copy with the sample pulled and the whole DAG done under the smoke preset; DVC's cache is this
+    project's, so that nothing is done twice.
+    """
     copy_project(folder)
     run(folder, "dvc", "config", "--local", "cache.dir", str(ROOT / ".dvc" / "cache"))
     run(folder, "dvc", "pull", "--quiet", "data.dvc")
@@ -75,7 +111,11 @@ def wait_for_queue(folder: Path, *, timeout_s: float = 1800) -> dict[str, str]:
 def queue_states(folder: Path) -> dict[str, str]:
     """Read `dvc queue status`: experiment name to status."""
     lines = [line.split() for line in run(folder, "dvc", "queue", "status").stdout.splitlines()]
-    return {words[1]: words[-1] for words in lines if len(words) >= 4 and words[-1] in ("Queued", "Running", "Success", "Failed")}
+    return {
+        words[1]: words[-1]
+        for words in lines
+        if len(words) >= 4 and words[-1] in ("Queued", "Running", "Success", "Failed")
+    }
 
 
 def run_git(*arguments: str) -> str:

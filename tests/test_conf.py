@@ -41,7 +41,9 @@ def test_defaults_are_said_in_conf_only(section):
 def test_every_preset_composes_to_the_same_keys(tmp_path, preset):
     params = composed(tmp_path, f"preset={preset}")
     default = yaml.safe_load((ROOT / "params.yaml").read_text())
-    assert {name: set(section) for name, section in params.items()} == {name: set(section) for name, section in default.items()}
+    assert {name: set(section) for name, section in params.items()} == {
+        name: set(section) for name, section in default.items()
+    }
 
 
 @pytest.mark.parametrize("data", ["sample", "paper", "real"])

@@ -11,7 +11,10 @@ from tests.imports import reached_files
 
 ROOT = Path(__file__).resolve().parents[1]
 DAG = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-CANNOT_CHANGE_RESULTS = ("tracking", *(f"plumbing/{name}.py" for name in ("progress", "parallel", "errors", "stderr_filter", "numba_start")))
+CANNOT_CHANGE_RESULTS = (
+    "tracking",
+    *(f"plumbing/{name}.py" for name in ("progress", "parallel", "errors", "stderr_filter", "numba_start")),
+)
 
 
 def stage_bodies():
@@ -26,7 +29,9 @@ def inside(file, entry):
 @pytest.mark.parametrize(("name", "body"), list(stage_bodies()))
 def test_a_stage_depends_on_what_it_imports_and_on_no_other_code(name, body):
     reached = {str(path) for path in reached_files(ROOT / "stages" / f"{name}.py", ROOT)}
-    wanted = {file for file in reached if not any(inside(file, f"iotids/{part}") for part in CANNOT_CHANGE_RESULTS)}
+    wanted = {
+        file for file in reached if not any(inside(file, f"iotids/{part}") for part in CANNOT_CHANGE_RESULTS)
+    }
     listed = {dep for dep in body["deps"] if dep.startswith(("stages/", "iotids/"))}
     assert not {file for file in wanted if not any(inside(file, entry) for entry in listed)}
     assert not {entry for entry in listed if not any(inside(file, entry) for file in wanted)}
@@ -43,7 +48,11 @@ def test_a_stage_watches_every_key_of_its_section_but_the_lists_that_multiply_it
     watched = {str(param) for param in body["params"]}
     keys = {field.name for field in fields(import_module(f"stages.{name}").Params)}
     multipliers = [str(value) for value in body.get("matrix", {}).values()]
-    lists = {value.removeprefix(f"${{{name}.").removesuffix("}") for value in multipliers if value.startswith(f"${{{name}.")}
+    lists = {
+        value.removeprefix(f"${{{name}.").removesuffix("}")
+        for value in multipliers
+        if value.startswith(f"${{{name}.")
+    }
     assert name in watched or {f"{name}.{key}" for key in keys - lists} <= watched
     assert not lists or name not in watched
 

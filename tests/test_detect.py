@@ -1,4 +1,6 @@
-"""The command detect: captures in, verdicts, summary and report out; bad input gets a clear error and keeps what was judged."""
+"""The command detect: captures in, verdicts, summary and report out; bad input gets a clear error and keeps
+what was judged.
+"""
 
 import contextlib
 import json
@@ -15,7 +17,16 @@ import pytest
 from iotids.commands import detect
 from iotids.detecting.package.package import seal_package
 from iotids.detecting.running.command_line import parse_arguments
-from tests.detecting.lab import DAY_US, METER, START_US, benign_records, flood_records, make_package, read_verdicts, scan_records
+from tests.detecting.lab import (
+    DAY_US,
+    METER,
+    START_US,
+    benign_records,
+    flood_records,
+    make_package,
+    read_verdicts,
+    scan_records,
+)
 from tests.packets import Record, ethernet, ng_block, pcap_bytes, write_pcap
 from tests.plumbing.test_full_disk import MAY_MOUNT
 
@@ -33,7 +44,9 @@ def captures(tmp_path_factory):
     return {
         "benign": write_pcap(folder / "benign.pcap", benign_records(flows=150, seed=5)),
         "attack": write_pcap(
-            folder / "attack.pcap", flood_records(flows=300, seed=6) + scan_records(flows=100, seed=7, start_us=START_US + 10_000_000)
+            folder / "attack.pcap",
+            flood_records(flows=300, seed=6)
+            + scan_records(flows=100, seed=7, start_us=START_US + 10_000_000),
         ),
     }
 
@@ -57,16 +70,28 @@ def command(monkeypatch, capsys, package, tmp_path):
 def in_a_process(*arguments, **options):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, "-m", "iotids.commands.detect", *map(str, arguments)], env=environment, stderr=subprocess.PIPE, **options
+        [sys.executable, "-m", "iotids.commands.detect", *map(str, arguments)],
+        env=environment,
+        stderr=subprocess.PIPE,
+        **options,
     )
 
 
 def on_a_small_disk(folder, command, *, size, kept):
-    """Run a command with `disk/` as a tmpfs, whose files are then copied to `kept`; gives the process and their names."""
+    """Run a command with `disk/` as a tmpfs, whose files are then copied to `kept`; gives the process and
+    their names.
+    """
     (folder / "disk").mkdir()
-    script = f'mount -t tmpfs -o size={size} tmpfs disk && {{ "$@"; code=$?; cp -r disk "{kept}"; exit $code; }}'
-    done = subprocess.run(["unshare", "-rm", "bash", "-c", script, "bash", *command], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-                          capture_output=True, text=True)  # fmt: skip
+    script = (
+        f'mount -t tmpfs -o size={size} tmpfs disk && {{ "$@"; code=$?; cp -r disk "{kept}"; exit $code; }}'
+    )
+    done = subprocess.run(
+        ["unshare", "-rm", "bash", "-c", script, "bash", *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     return done, [path.name for path in kept.iterdir()] if kept.is_dir() else []
 
 
@@ -77,7 +102,8 @@ def wait_for(condition, seconds=90):
         time.sleep(0.1)
 
 
-# ------------------------------------------------------------------------------------------------------------ what works
+# ------------------------------------------------------------------------------------------------------------
+# what works
 
 
 def test_two_captures_give_verdicts_a_summary_and_a_report(command, captures, tmp_path):
@@ -109,7 +135,9 @@ def test_the_name_of_a_folder_below_out_final_is_a_model(command, captures, pack
 
 
 def test_verdicts_go_to_standard_output_as_json_lines(captures, package, tmp_path):
-    process = in_a_process(captures["attack"], "-o", "-", "--model", package.folder, cwd=tmp_path, stdout=subprocess.PIPE)
+    process = in_a_process(
+        captures["attack"], "-o", "-", "--model", package.folder, cwd=tmp_path, stdout=subprocess.PIPE
+    )
     out, _ = process.communicate(timeout=120)
     rows = [json.loads(line) for line in out.splitlines()]
     assert process.returncode == 0
@@ -132,11 +160,16 @@ def test_calibration_keeps_to_the_alarms_a_day_that_were_asked_for(command, capt
     assert "of this network" in summary["operating_point"]["origin"]
 
 
-# ------------------------------------------------------------------------------------------------------------ live traffic
+# ------------------------------------------------------------------------------------------------------------
+# live traffic
 
 
-def test_verdicts_arrive_while_the_pipe_is_still_open_and_a_signal_ends_it_with_everything_written(package, tmp_path):
-    process = in_a_process("-", "-o", "live.jsonl", "--model", package.folder, cwd=tmp_path, stdin=subprocess.PIPE)
+def test_verdicts_arrive_while_the_pipe_is_still_open_and_a_signal_ends_it_with_everything_written(
+    package, tmp_path
+):
+    process = in_a_process(
+        "-", "-o", "live.jsonl", "--model", package.folder, cwd=tmp_path, stdin=subprocess.PIPE
+    )
     first, later = (
         benign_records(flows=20, seed=1, span_us=1_000_000),
         benign_records(flows=20, seed=2, start_us=START_US + 600_000_000, span_us=1_000_000),
@@ -145,7 +178,9 @@ def test_verdicts_arrive_while_the_pipe_is_still_open_and_a_signal_ends_it_with_
     process.stdin.write(whole)
     process.stdin.flush()
     written = tmp_path / "live.incomplete.jsonl"
-    wait_for(lambda: written.exists() and written.read_text().count("\n") >= 20)  # what was silent for ten minutes is judged
+    wait_for(
+        lambda: written.exists() and written.read_text().count("\n") >= 20
+    )  # what was silent for ten minutes is judged
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0, process.stderr.read()
@@ -154,7 +189,9 @@ def test_verdicts_arrive_while_the_pipe_is_still_open_and_a_signal_ends_it_with_
 
 
 def test_a_live_capture_that_is_stopped_in_the_middle_of_a_packet_is_complete(package, tmp_path):
-    process = in_a_process("-", "-o", "live.csv", "--model", package.folder, cwd=tmp_path, stdin=subprocess.PIPE)
+    process = in_a_process(
+        "-", "-o", "live.csv", "--model", package.folder, cwd=tmp_path, stdin=subprocess.PIPE
+    )
     process.stdin.write(pcap_bytes(flood_records(flows=50, seed=3))[:-10])
     process.stdin.flush()
     wait_for(lambda: (tmp_path / "live.incomplete.csv").exists())
@@ -184,7 +221,12 @@ def test_a_followed_folder_gives_verdicts_for_every_finished_capture(package, tm
 def test_tcpdump_pipes_its_packets_into_detect(package, captures, tmp_path):
     shutil.copy(captures["attack"], tmp_path / "c.pcap")
     pipe = f"tcpdump -r c.pcap -U -w - | {sys.executable} -m iotids.commands.detect - -o v.jsonl --model {package.folder}"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", pipe],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
     assert len(rows) == 400
@@ -207,7 +249,8 @@ def test_a_second_signal_ends_it_at_once(package, tmp_path):
         assert process.wait(timeout=30) == -signal.SIGTERM
 
 
-# --------------------------------------------------------------------------------------------------------------- bad input
+# ---------------------------------------------------------------------------------------------------------------
+# bad input
 
 
 def test_a_capture_that_is_cut_off_keeps_its_verdicts_and_is_marked_incomplete(command, captures, tmp_path):
@@ -230,7 +273,9 @@ def test_the_captures_after_a_damaged_one_are_still_judged(command, captures, tm
 
 
 def test_a_capture_that_is_still_growing_is_said_to_grow(command, captures, tmp_path):
-    (tmp_path / "growing.pcap").write_bytes(captures["attack"].read_bytes()[:-30])  # just written, and in the middle of a packet
+    (tmp_path / "growing.pcap").write_bytes(
+        captures["attack"].read_bytes()[:-30]
+    )  # just written, and in the middle of a packet
     code, said = command("growing.pcap", "-o", "v.jsonl")
     assert code == 1
     assert "still growing" in said
@@ -252,14 +297,18 @@ def test_a_file_of_no_bytes_is_an_error_that_says_so(command, tmp_path):
 
 
 def test_an_unsupported_link_type_is_an_error_that_names_it(command, tmp_path):
-    write_pcap(tmp_path / "zigbee.pcap", [Record(START_US + i, b"\x61\x88" + bytes(40)) for i in range(5)], link=195)
+    write_pcap(
+        tmp_path / "zigbee.pcap", [Record(START_US + i, b"\x61\x88" + bytes(40)) for i in range(5)], link=195
+    )
     code, said = command("zigbee.pcap", "-o", "v.jsonl")
     assert code == 1
     assert "link type 195" in said
     assert "none of 5 packets could be judged" in said
 
 
-def test_a_profile_that_reads_ethernet_only_refuses_other_links(tmp_path_factory, command, captures, tmp_path):
+def test_a_profile_that_reads_ethernet_only_refuses_other_links(
+    tmp_path_factory, command, captures, tmp_path
+):
     package = make_package(tmp_path_factory.mktemp("paper") / "lab", meter={**METER, "profile": "corrected"})
     records = [Record(r.time_us, bytes(2) + r.data[14:]) for r in flood_records(flows=5, seed=1)]
     write_pcap(tmp_path / "ppp.pcap", records, link=9)
@@ -332,7 +381,10 @@ def test_an_operating_point_of_another_package_is_refused(command, captures, pac
 
 def test_calibrating_on_a_capture_with_attacks_warns_and_names_the_attacker(command, captures, tmp_path):
     mixed = write_pcap(
-        tmp_path / "mixed.pcap", sorted([*benign_records(flows=200, seed=9), *flood_records(flows=100, seed=9)], key=lambda r: r.time_us)
+        tmp_path / "mixed.pcap",
+        sorted(
+            [*benign_records(flows=200, seed=9), *flood_records(flows=100, seed=9)], key=lambda r: r.time_us
+        ),
     )
     code, said = command("--calibrate", mixed, "--max-alarms-per-day", "5", "-o", "own.json")
     assert code == 3
@@ -356,14 +408,20 @@ def test_calibrating_on_a_damaged_capture_writes_nothing(command, captures, tmp_
     assert not (tmp_path / "own.json").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/self").exists(), reason="needs a place that cannot be written to")
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not Path("/proc/self").exists(), reason="needs a place that cannot be written to"
+)
 def test_no_permission_to_write_is_an_error(command, captures, tmp_path):
     code, said = command(captures["benign"], "-o", "/proc/self/verdicts.jsonl")
     assert code == 2
     assert "error:" in said
 
 
-@pytest.mark.parametrize("arguments", [["--report", "/proc/self/page.html"], ["--calibrate", "--max-alarms-per-day", "1"]], ids=["report", "point"])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--report", "/proc/self/page.html"], ["--calibrate", "--max-alarms-per-day", "1"]],
+    ids=["report", "point"],
+)
 def test_a_place_that_cannot_be_written_is_found_out_before_any_work(command, captures, tmp_path, arguments):
     out = "/proc/self/own.json" if "--calibrate" in arguments else "v.jsonl"
     code, said = command(captures["benign"], "-o", out, *arguments)
@@ -374,7 +432,9 @@ def test_a_place_that_cannot_be_written_is_found_out_before_any_work(command, ca
 
 @pytest.mark.skipif(not MAY_MOUNT, reason="needs `unshare -rm` to mount a tmpfs")
 @pytest.mark.parametrize(("ending", "size"), [("parquet", "380k"), ("csv", "500k"), ("jsonl", "1300k")])
-def test_a_full_disk_keeps_the_verdicts_that_fitted_whole_and_marked_incomplete(package, tmp_path, ending, size):
+def test_a_full_disk_keeps_the_verdicts_that_fitted_whole_and_marked_incomplete(
+    package, tmp_path, ending, size
+):
     names = [f"c{i}.pcap" for i in range(8)]
     for i, name in enumerate(names):
         write_pcap(tmp_path / name, flood_records(flows=400, seed=i))
@@ -389,13 +449,26 @@ runpy.run_module("iotids.commands.detect", run_name="__main__")"""
     assert "INCOMPLETE" in done.stderr
     assert f"v.{ending}" not in left
     file = tmp_path / "kept" / f"v.incomplete.{ending}"
-    rows = read_verdicts(file).num_rows if ending == "parquet" else file.read_text().count("\n") - (ending == "csv")
+    rows = (
+        read_verdicts(file).num_rows
+        if ending == "parquet"
+        else file.read_text().count("\n") - (ending == "csv")
+    )
     assert rows in range(400, 3200, 400)
     assert ending == "parquet" or file.read_bytes().endswith(b"\n")
 
 
 def test_a_reader_of_standard_output_that_goes_away_ends_it_with_an_error(package, captures, tmp_path):
-    process = in_a_process(captures["attack"], captures["attack"], "-o", "-", "--model", package.folder, cwd=tmp_path, stdout=subprocess.PIPE)
+    process = in_a_process(
+        captures["attack"],
+        captures["attack"],
+        "-o",
+        "-",
+        "--model",
+        package.folder,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+    )
     process.stdout.close()
     said = process.stderr.read().decode()
     assert process.wait(timeout=60) == 1
@@ -421,10 +494,16 @@ def test_a_pickle_is_no_model(command, captures, tmp_path):
     assert not (tmp_path / "opened").exists()
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    ([], "give captures"), (["a.pcap", "--follow", "x"], "give captures"), (["-", "a.pcap"], "standard input goes alone"),
-    (["--calibrate", "a.pcap"], "--max-alarms-per-day"), (["--calibrate", "a.pcap", "--max-alarms-per-day", "-1"], "--max-alarms-per-day"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give captures"),
+        (["a.pcap", "--follow", "x"], "give captures"),
+        (["-", "a.pcap"], "standard input goes alone"),
+        (["--calibrate", "a.pcap"], "--max-alarms-per-day"),
+        (["--calibrate", "a.pcap", "--max-alarms-per-day", "-1"], "--max-alarms-per-day"),
+    ],
+)
 def test_arguments_that_do_not_go_together_are_refused(monkeypatch, capsys, arguments, said):
     monkeypatch.setattr(sys, "argv", ["detect", *arguments])
     with pytest.raises(SystemExit) as stopped:
@@ -451,8 +530,13 @@ def test_a_signal_while_reading_a_file_leaves_the_verdicts_marked_incomplete(pac
 
 
 def test_frames_that_hold_no_ip_are_counted_as_not_judged(command, tmp_path):
-    records = [*flood_records(flows=10, seed=1), *(Record(START_US + 10**9 + i, ethernet(bytes(46), kind=0x88CC)) for i in range(7))]
+    records = [
+        *flood_records(flows=10, seed=1),
+        *(Record(START_US + 10**9 + i, ethernet(bytes(46), kind=0x88CC)) for i in range(7)),
+    ]
     write_pcap(tmp_path / "c.pcap", records)
     assert command("c.pcap", "-o", "v.jsonl", "--report", "page.html")[0] == 0
-    assert json.loads((tmp_path / "v.jsonl.summary.json").read_text())["captures"][0]["set_aside"] == {"not_ip": 7}
+    assert json.loads((tmp_path / "v.jsonl.summary.json").read_text())["captures"][0]["set_aside"] == {
+        "not_ip": 7
+    }
     assert "not ip" in (tmp_path / "page.html").read_text()

@@ -22,15 +22,31 @@ OWN_TESTS = {  # blocks that this file does not run, and the file that does
     "serving": "tests/detecting/test_final.py",
     "fetch": "tests/truth/test_fetch.py",
     "worked example": "tests/test_own_data.py",
-} | dict.fromkeys(("datasets in place", "other captures", "needs a live network", "takes a quarter of an hour", "flow tables", "cluster",
-                   "several machines", "bench"), "tests/test_docs_elsewhere.py")
+} | dict.fromkeys(
+    (
+        "datasets in place",
+        "other captures",
+        "needs a live network",
+        "takes a quarter of an hour",
+        "flow tables",
+        "cluster",
+        "several machines",
+        "bench",
+    ),
+    "tests/test_docs_elsewhere.py",
+)
 NOT_RUN = {  # and those that no test can run, with the reason
     "needs NFStream and four gigabytes of disk": "a peer that is not part of the environment; tests/bench/bench_meter.py is run without it",
 }
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SH = [block for block in blocks() if block.kind in ("sh", "python")]
 LISTINGS = ("text", "yaml")  # languages of blocks that are no commands
-CAPTURES = {"capture.pcap": "D1/dos-synflooding-1-dec", "monday.pcap": "D3/16-09-23", "tuesday.pcap": "D3/16-09-24", "tuesday.pcapng": "D3/16-09-24"}
+CAPTURES = {
+    "capture.pcap": "D1/dos-synflooding-1-dec",
+    "monday.pcap": "D3/16-09-23",
+    "tuesday.pcap": "D3/16-09-24",
+    "tuesday.pcapng": "D3/16-09-24",
+}
 LARGEST_PICTURE = 200_000  # bytes
 
 
@@ -53,11 +69,20 @@ def with_captures(finished):
 
 
 def run_block(folder, text):
-    """Run a block as a person would type it, stopping at the first error; code 3 of --calibrate is a warning, docs/detector.md says of what."""
+    """Run a block as a person would type it, stopping at the first error; code 3 of --calibrate is a warning,
+    docs/detector.md says of what.
+    """
     log = folder.parent / "block.log"
     text = re.sub(r"(.* --calibrate .*)", r"\1 || test $? = 3", text)
     with log.open("w") as file:
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=folder, env=environment(folder), stdout=file, stderr=file, timeout=1800)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text],
+            cwd=folder,
+            env=environment(folder),
+            stdout=file,
+            stderr=file,
+            timeout=1800,
+        )
     assert done.returncode == 0, f"{text}\n{log.read_text()[-4000:]}"
 
 
@@ -70,7 +95,9 @@ def test_a_block_runs_in_a_fresh_copy(fresh, block):
 
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.parametrize("block", [b for b in SH if b.when in ("after make", "queue only")], ids=lambda block: block.name)
+@pytest.mark.parametrize(
+    "block", [b for b in SH if b.when in ("after make", "queue only")], ids=lambda block: block.name
+)
 def test_a_block_runs_after_make(finished, block):
     run_block(finished, block.text)
     if "dvc queue start" in block.text:
@@ -91,11 +118,18 @@ def test_every_block_is_run_here_or_by_the_test_that_is_named_or_says_why_not():
 
 def test_every_block_says_whether_it_is_commands_or_a_listing():
     assert {block.kind for block in blocks()} <= {"sh", "python", *LISTINGS}
-    commanding = [block.name for block in blocks() if block.kind == "text" and re.search(r"^ *(python|dvc|make|mlflow) ", block.text, re.MULTILINE)]
+    commanding = [
+        block.name
+        for block in blocks()
+        if block.kind == "text" and re.search(r"^ *(python|dvc|make|mlflow) ", block.text, re.MULTILINE)
+    ]
     assert commanding == [], "listings that hold commands: write ```sh, and nobody forgets to test them"
 
 
-@pytest.mark.parametrize(("place", "words"), [pytest.param(p, w, id=f"{p} {' '.join(w[:4])}") for p, w in commands() if w[0] != "git"])
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [pytest.param(p, w, id=f"{p} {' '.join(w[:4])}") for p, w in commands() if w[0] != "git"],
+)
 def test_a_shown_command_exists_with_its_options(place, words):
     {"python": check_python, "dvc": check_dvc, "make": check_make, "mlflow": check_mlflow}[words[0]](words)
 
@@ -107,21 +141,29 @@ def check_python(words):
         return
     assert importlib.util.find_spec(words[2]), f"no module {words[2]}"
     options = [word.split("=")[0] for word in words[3:] if re.match(r"--?[a-z]", word)]
-    assert not options or all(re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", help_of(words[2])) for option in options), options
+    assert not options or all(
+        re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", help_of(words[2])) for option in options
+    ), options
 
 
 @cache
 def help_of(module):
     """What `python -m module --help` prints."""
-    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return done.stdout + done.stderr
 
 
 def check_dvc(words):
-    """DVC's own parser takes the words (with a name where one is needed), and -S names parameters or groups that are there."""
+    """DVC's own parser takes the words (with a name where one is needed), and -S names parameters or groups
+    that are there.
+    """
     from dvc.cli import DvcParserError, parse_args
 
-    logging.disable(logging.CRITICAL)  # DVC would tell the missing name to a stream that an earlier test's capture has closed
+    logging.disable(
+        logging.CRITICAL
+    )  # DVC would tell the missing name to a stream that an earlier test's capture has closed
     try:
         args = parse_args(words[1:])
     except DvcParserError:
@@ -160,7 +202,9 @@ def check_mlflow(words):
 def check_make(words):
     """Every target is in the Makefile."""
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {word for word in words[1:] if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")} <= targets
+    assert {
+        word for word in words[1:] if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")
+    } <= targets
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

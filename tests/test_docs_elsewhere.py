@@ -1,7 +1,9 @@
-"""Documented commands that want other people's data, other machines or hours, run as they stand on what a test can have.
+"""Documented commands that want other people's data, other machines or hours, run as they stand on what a
+test can have.
 
-The sample stands in for the datasets it is shaped like, folders for remote stores, processes on loopback for servers, and a script
-that writes a capture for tcpdump. Experiments get the smoke preset; addresses and paths are replaced, nothing else.
+The sample stands in for the datasets it is shaped like, folders for remote stores, processes on loopback for
+servers, and a script that writes a capture for tcpdump. Experiments get the smoke preset; addresses and paths
+are replaced, nothing else.
 """
 
 import re
@@ -21,9 +23,22 @@ pytestmark = [pytest.mark.slow, pytest.mark.long]
 FEW_MODELS = "-S 'network.depths=[4]' -S network.epochs=1 -S 'baseline.models=[majority,naive_bayes]' -S 'final.exports=[litert]'"
 TWO_SPLITS = "-S 'split.protocols=[stratified,grouped]'"
 IN_BLOCKS = {line.strip() for block in blocks() for line in block.text.splitlines()}
-IN_TEXT = [words for _, words in commands() if words[:3] == ["dvc", "exp", "run"] and "-S" in words and not any("data=" in w or "data." in w for w in words)
-           and shlex.join(words) not in {shlex.join(shlex.split(line)) for line in IN_BLOCKS if line.startswith("dvc exp run")}]  # fmt: skip
-CLASS_OF = {"benign": "BENIGN", "dos": "DOS", "scan": "SCANNING", "mitm": "MITM", "mirai": "BOTNET"}  # first word of D1's captures
+IN_TEXT = [
+    words
+    for _, words in commands()
+    if words[:3] == ["dvc", "exp", "run"]
+    and "-S" in words
+    and not any("data=" in w or "data." in w for w in words)
+    and shlex.join(words)
+    not in {shlex.join(shlex.split(line)) for line in IN_BLOCKS if line.startswith("dvc exp run")}
+]
+CLASS_OF = {
+    "benign": "BENIGN",
+    "dos": "DOS",
+    "scan": "SCANNING",
+    "mitm": "MITM",
+    "mirai": "BOTNET",
+}  # first word of D1's captures
 
 
 def documented(when):
@@ -34,17 +49,28 @@ def documented(when):
 
 
 def shell(folder, text, **more):
-    """Run lines as a person would type them, stopping at the first error; what they started in the background ends with them."""
+    """Run lines as a person would type them, stopping at the first error; what they started in the background
+    ends with them.
+    """
     log = folder.parent / "elsewhere.log"
     text = f"trap 'jobs -p | xargs --no-run-if-empty kill; wait' EXIT\n{text}"
     with log.open("w") as file:
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=folder, env={**environment(folder), **more}, stdout=file, stderr=file, timeout=1800)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text],
+            cwd=folder,
+            env={**environment(folder), **more},
+            stdout=file,
+            stderr=file,
+            timeout=1800,
+        )
     assert done.returncode == 0, f"{text}\n{log.read_text()[-4000:]}"
     return log.read_text()
 
 
 def with_settings(text, settings):
-    """Add settings to every `dvc exp run`, before its own: the last one counts, so only what the line leaves open is changed."""
+    """Add settings to every `dvc exp run`, before its own: the last one counts, so only what the line leaves
+    open is changed.
+    """
     return re.sub(r"^dvc exp run", lambda match: f"{match[0]} {settings}", text, flags=re.MULTILINE)
 
 
@@ -71,11 +97,18 @@ def test_captures_in_a_label_table_run_from_where_they_are(finished, tmp_path):
     rows = ["file,environment,group,class,activity,rule"]
     for path in sorted((finished / "data" / "sample").glob("D[13]/*.pcap.zst")):
         kind = CLASS_OF.get(path.name.split("-")[0], "BENIGN")
-        rows.append(f"{path.relative_to(finished / 'data' / 'sample')},{path.parent.name},{path.name.split('.')[0]},{kind},,")
+        rows.append(
+            f"{path.relative_to(finished / 'data' / 'sample')},{path.parent.name},{path.name.split('.')[0]},{kind},,"
+        )
     shutil.copytree(finished / "data" / "sample", tmp_path / "captures")
     (tmp_path / "captures" / "labels.csv").write_text("\n".join(rows) + "\n")
     (text,) = documented("other captures")
-    said = shell(finished, with_settings(text.replace("/where/they/are", str(tmp_path / "captures")), f"{FEW_MODELS} {TWO_SPLITS}"))
+    said = shell(
+        finished,
+        with_settings(
+            text.replace("/where/they/are", str(tmp_path / "captures")), f"{FEW_MODELS} {TWO_SPLITS}"
+        ),
+    )
     assert "Ran experiment" in said
     assert run(finished, "git", "status", "--porcelain", "--untracked-files=no").stdout == ""
 
@@ -99,10 +132,20 @@ def test_three_flow_profiles_are_set_side_by_side(finished):
 
 def test_a_table_from_elsewhere_joins_the_dataset_and_its_audit(workspace):
     name = "IoT Network Intrusion Dataset.csv"
-    run(workspace, "python", "-m", "stages.meter", "data/sample/D1/dos-synflooding-1-dec.pcap.zst", "-o", "table.csv")
+    run(
+        workspace,
+        "python",
+        "-m",
+        "stages.meter",
+        "data/sample/D1/dos-synflooding-1-dec.pcap.zst",
+        "-o",
+        "table.csv",
+    )
     header, *lines = (workspace / "table.csv").read_text().splitlines()
     assert header.endswith(",Label")
-    (workspace / name).write_text("\n".join([header, *(line.rsplit(",", 1)[0] + ",DoS" for line in lines)]) + "\n")
+    (workspace / name).write_text(
+        "\n".join([header, *(line.rsplit(",", 1)[0] + ",DoS" for line in lines)]) + "\n"
+    )
     for text in documented("flow tables"):
         shell(workspace, text)
     assert "IoTID20" in (workspace / "out" / "mixed" / "table2.md").read_text()
@@ -110,7 +153,15 @@ def test_a_table_from_elsewhere_joins_the_dataset_and_its_audit(workspace):
 
 
 def test_the_report_is_computed_on_the_documented_cluster(workspace):
-    run(workspace, "python", "-m", "iotids.plumbing.params", "preset=smoke", "baseline.models=[majority]", f"baseline.seed={time.time_ns() % 10**6}")
+    run(
+        workspace,
+        "python",
+        "-m",
+        "iotids.plumbing.params",
+        "preset=smoke",
+        "baseline.models=[majority]",
+        f"baseline.seed={time.time_ns() % 10**6}",
+    )
     (text,) = documented("cluster")
     said = shell(workspace, text.replace("8786", str(free_port())))
     assert said.count("Start worker at") == 2
@@ -126,7 +177,13 @@ def test_two_machines_share_code_results_and_runs(finished, tmp_path):
     run(here, "dvc", "pull", "--quiet", "data.dvc")
     shell(here, share.replace("ssh://storage/iot", str(tmp_path / "storage")))
     with tracking_server(tmp_path) as address:
-        shell(here, with_settings(work.replace("http://tracking:5000", address), f"-S preset=smoke {FEW_MODELS} -S network.seed={time.time_ns() % 10**6}"))
+        shell(
+            here,
+            with_settings(
+                work.replace("http://tracking:5000", address),
+                f"-S preset=smoke {FEW_MODELS} -S network.seed={time.time_ns() % 10**6}",
+            ),
+        )
         assert "binary dl6 grouped (depth6)" in run_names(address)
     run(there, "git", "pull", "-q")
     shell(there, look)
@@ -146,7 +203,22 @@ def test_an_experiment_that_the_text_proposes_runs(workspace, words):
 
 def test_an_experiment_becomes_a_branch_and_is_forgotten(finished):
     name = "kept"
-    run(finished, "dvc", "exp", "run", "--temp", "--force", "--single-item", "-n", name, "-S", "preset=smoke", "-S", "report.figure_depths.binary=4", "report")
+    run(
+        finished,
+        "dvc",
+        "exp",
+        "run",
+        "--temp",
+        "--force",
+        "--single-item",
+        "-n",
+        name,
+        "-S",
+        "preset=smoke",
+        "-S",
+        "report.figure_depths.binary=4",
+        "report",
+    )
     run(finished, "dvc", "exp", "branch", name, "kept-branch")
     run(finished, "dvc", "exp", "remove", name)
     assert name not in run(finished, "dvc", "exp", "list", "--name-only").stdout.split()
@@ -157,7 +229,11 @@ def test_an_experiment_becomes_a_branch_and_is_forgotten(finished):
 def clone(origin, folder):
     """A machine with a clone and an empty cache of its own."""
     run(origin.parent, "git", "clone", "-q", str(origin), str(folder))
-    for setting, value in (("user.name", "tests"), ("user.email", "tests@localhost"), ("commit.gpgsign", "false")):
+    for setting, value in (
+        ("user.name", "tests"),
+        ("user.email", "tests@localhost"),
+        ("commit.gpgsign", "false"),
+    ):
         run(folder, "git", "config", setting, value)
     return folder
 
@@ -166,7 +242,10 @@ def run_names(address):
     """Names of the parent runs on a server."""
     from mlflow import MlflowClient
 
-    return {run.info.run_name for run in MlflowClient(tracking_uri=address).search_runs(["1"], "tags.level = 'cv'")}
+    return {
+        run.info.run_name
+        for run in MlflowClient(tracking_uri=address).search_runs(["1"], "tags.level = 'cv'")
+    }
 
 
 @pytest.mark.parametrize("line", [line for text in documented("bench") for line in text.splitlines()])

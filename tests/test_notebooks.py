@@ -1,4 +1,6 @@
-"""Notebooks are stored without outputs, run top to bottom on a finished pipeline, and their rendered form is up to date with their cells."""
+"""Notebooks are stored without outputs, run top to bottom on a finished pipeline, and their rendered form is
+up to date with their cells.
+"""
 
 import importlib.util
 from pathlib import Path
@@ -20,7 +22,11 @@ def renderer():
 
 
 def test_the_three_notebooks_are_there():
-    assert [path.stem for path in NOTEBOOKS] == ["01-look-at-flows", "02-read-the-results", "03-your-own-capture"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01-look-at-flows",
+        "02-read-the-results",
+        "03-your-own-capture",
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -34,7 +40,9 @@ def test_the_rendered_page_has_every_cell_and_is_small(path):
     page = ROOT / "docs" / "notebooks" / f"{path.stem}.md"
     text = page.read_text(encoding="utf-8")
     for cell in nbformat.read(path, as_version=4).cells:
-        assert cell.source.replace("](../docs/", "](../").splitlines()[-1] in text, f"{page.name} is older than {path.name}: python notebooks/render.py"
+        assert cell.source.replace("](../docs/", "](../").splitlines()[-1] in text, (
+            f"{page.name} is older than {path.name}: python notebooks/render.py"
+        )
     pictures = list((page.parent / path.stem).glob("*.png"))
     assert pictures
     assert page.stat().st_size + sum(picture.stat().st_size for picture in pictures) < LARGEST_PAGE

@@ -1,4 +1,6 @@
-"""The worked example of docs/your-own-data.md as an experiment: captures, rules and configuration as the page says, then its commands."""
+"""The worked example of docs/your-own-data.md as an experiment: captures, rules and configuration as the page
+says, then its commands.
+"""
 
 import json
 import shlex
@@ -14,7 +16,14 @@ from tests.project_copy import run
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 LAPTOP, CAMERA, CLOUD = "192.168.1.50", "192.168.1.20", "203.0.113.9"
 PAGE = [block for block in blocks() if block.page == "your-own-data.md"]
-QUICK = ["-S", "preset=smoke", "-S", "network.depths=[4]", "-S", "baseline.models=[majority]"]  # instead of an hour
+QUICK = [
+    "-S",
+    "preset=smoke",
+    "-S",
+    "network.depths=[4]",
+    "-S",
+    "baseline.models=[majority]",
+]  # instead of an hour
 
 
 def at(clock):
@@ -47,9 +56,14 @@ def flood(start_us, n):
 
 @pytest.fixture(scope="module")
 def mine(finished):
-    """The finished project with the page's three files in mydata/ and conf/data/mine.yaml; afterwards as before."""
+    """The finished project with the page's three files in mydata/ and conf/data/mine.yaml; afterwards as
+    before.
+    """
     (finished / "mydata").mkdir(exist_ok=True)
-    evening = sorted([*talk(at("19:50:00"), 200), *scan(at("20:05:00"), 200), *flood(at("20:30:00"), 200)], key=lambda record: record.time_us)
+    evening = sorted(
+        [*talk(at("19:50:00"), 200), *scan(at("20:05:00"), 200), *flood(at("20:30:00"), 200)],
+        key=lambda record: record.time_us,
+    )
     write_pcap(finished / "mydata" / "evening.pcap", evening)
     write_pcap(finished / "mydata" / "quiet.pcap", list(talk(at("10:00:00"), 200)))
     rules, config = [textwrap.dedent(block.text) for block in PAGE if block.kind == "yaml"][:2]

@@ -18,7 +18,13 @@ from iotids.testbed.__main__ import main as write_sample
 from tests.plumbing.terminal import on_terminal
 
 ROOT = Path(__file__).resolve().parents[1]
-SMALL = ["split.protocols=[stratified,grouped]", "network.epochs=2", "network.depths=[4]", "baseline.models=[naive_bayes,majority]", "split.folds=3"]
+SMALL = [
+    "split.protocols=[stratified,grouped]",
+    "network.epochs=2",
+    "network.depths=[4]",
+    "baseline.models=[naive_bayes,majority]",
+    "split.folds=3",
+]
 SOURCES = ["D1", "D2", "D3", "D4"]
 
 pytestmark = pytest.mark.slow
@@ -31,7 +37,9 @@ def environment(folder):
 
 def run(folder, *words, ok=True):
     """Run one stage in `folder` with the project's code."""
-    done = subprocess.run([sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, env=environment(folder))
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, env=environment(folder)
+    )
     assert (done.returncode == 0) is ok, done.stderr
     return done
 
@@ -39,9 +47,28 @@ def run(folder, *words, ok=True):
 def data_stages(folder):
     for source in SOURCES:
         flows, labelled = f"out/flows/{source}", f"out/labelled/{source}"
-        run(folder, "stages.meter", "--source", source, "--out", f"{flows}.parquet", "--ledger", f"{flows}.ledger.json")
-        run(folder, "stages.label", "--source", source, "--flows", f"{flows}.parquet", "--out", f"{labelled}.parquet",
-            "--summary", f"{labelled}.json")  # fmt: skip
+        run(
+            folder,
+            "stages.meter",
+            "--source",
+            source,
+            "--out",
+            f"{flows}.parquet",
+            "--ledger",
+            f"{flows}.ledger.json",
+        )
+        run(
+            folder,
+            "stages.label",
+            "--source",
+            source,
+            "--flows",
+            f"{flows}.parquet",
+            "--out",
+            f"{labelled}.parquet",
+            "--summary",
+            f"{labelled}.json",
+        )
     run(folder, "stages.integrate", "--labelled", "out/labelled", "--out", "out/dataset")
     run(folder, "stages.split", "--dataset", "out/dataset/flows.parquet", "--out", "out/splits")
 
@@ -75,10 +102,40 @@ def test_metering_labelling_integrating_and_splitting_again_gives_the_same_bytes
 def test_models_are_trained_and_reported_from_their_predictions(workspace):
     common = ["--dataset", "out/dataset/flows.parquet", "--splits", "out/splits"]
     for task in ("binary", "multiclass"):
-        run(workspace, "stages.network", "--task", task, "--depth", "4", *common, "--out", f"out/network/{task}-4")
+        run(
+            workspace,
+            "stages.network",
+            "--task",
+            task,
+            "--depth",
+            "4",
+            *common,
+            "--out",
+            f"out/network/{task}-4",
+        )
         for model in ("naive_bayes", "majority"):
-            run(workspace, "stages.baseline", "--task", task, "--model", model, *common, "--out", f"out/baseline/{task}-{model}")
-    run(workspace, "stages.report", *common, "--network", "out/network", "--baseline", "out/baseline", "--out", "out/report")
+            run(
+                workspace,
+                "stages.baseline",
+                "--task",
+                task,
+                "--model",
+                model,
+                *common,
+                "--out",
+                f"out/baseline/{task}-{model}",
+            )
+    run(
+        workspace,
+        "stages.report",
+        *common,
+        "--network",
+        "out/network",
+        "--baseline",
+        "out/baseline",
+        "--out",
+        "out/report",
+    )
     folds = json.loads((workspace / "out/network/multiclass-4/folds.json").read_text())
     assert set(folds["protocols"]) == {"stratified", "grouped"}
     assert "Table III" in (workspace / "out/report/report.md").read_text()
@@ -86,8 +143,21 @@ def test_models_are_trained_and_reported_from_their_predictions(workspace):
 
 
 def test_training_draws_its_epochs_on_a_terminal_and_nothing_into_a_log(workspace):
-    words = ["stages.network", "--task", "binary", "--depth", "4", "--dataset", "out/dataset/flows.parquet", "--splits", "out/splits", "--out"]
-    code, drawn = on_terminal([sys.executable, "-m", *words, "terminal/binary-4"], workspace, environment(workspace))
+    words = [
+        "stages.network",
+        "--task",
+        "binary",
+        "--depth",
+        "4",
+        "--dataset",
+        "out/dataset/flows.parquet",
+        "--splits",
+        "out/splits",
+        "--out",
+    ]
+    code, drawn = on_terminal(
+        [sys.executable, "-m", *words, "terminal/binary-4"], workspace, environment(workspace)
+    )
     assert code == 0, drawn
     assert re.search(r"\rdepth 4: +\d+%.* \d/4 .*epochs", drawn), drawn
     logged = run(workspace, *words, "log/binary-4")
@@ -97,14 +167,35 @@ def test_training_draws_its_epochs_on_a_terminal_and_nothing_into_a_log(workspac
 def test_a_missing_run_is_named_and_nothing_is_written(workspace, tmp_path):
     (tmp_path / "params.yaml").write_text((workspace / "params.yaml").read_text())
     common = ["--dataset", "out/dataset/flows.parquet", "--splits", "out/splits"]
-    done = run(tmp_path, "stages.report", *common, "--network", "out/network", "--baseline", "out/baseline", "--out", "out/report", ok=False)
+    done = run(
+        tmp_path,
+        "stages.report",
+        *common,
+        "--network",
+        "out/network",
+        "--baseline",
+        "out/baseline",
+        "--out",
+        "out/report",
+        ok=False,
+    )
     assert "binary-4" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_sample_says_how_to_get_it(tmp_path):
     compose([], tmp_path / "params.yaml", ROOT / "conf")
-    done = run(tmp_path, "stages.meter", "--source", "D1", "--out", "out/D1.parquet", "--ledger", "out/D1.json", ok=False)
+    done = run(
+        tmp_path,
+        "stages.meter",
+        "--source",
+        "D1",
+        "--out",
+        "out/D1.parquet",
+        "--ledger",
+        "out/D1.json",
+        ok=False,
+    )
     assert "dvc pull data.dvc" in done.stderr
     assert "Traceback" not in done.stderr
 

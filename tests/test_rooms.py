@@ -61,5 +61,7 @@ assert not {{'tensorflow', 'mlflow'}} & set(sys.modules)
 
 def test_no_work_happens_at_import_of_the_plumbing():
     names = "iotids.plumbing.params, iotids.writing.tables, iotids.tracking.publishing"
-    done = run(f"import sys, {names}; assert not {{'mlflow', 'tensorflow', 'numba', 'sklearn'}} & set(sys.modules)")
+    done = run(
+        f"import sys, {names}; assert not {{'mlflow', 'tensorflow', 'numba', 'sklearn'}} & set(sys.modules)"
+    )
     assert done.returncode == 0, done.stderr

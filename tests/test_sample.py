@@ -17,14 +17,18 @@ MAX_BYTES = 15_000_000
 def stored_files():
     """Path below data/ → MD5, as data.dvc and the listing in the store say."""
     digest = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"][0]["md5"]
-    return {entry["relpath"]: entry["md5"] for entry in json.loads((STORE / digest[:2] / digest[2:]).read_text())}
+    return {
+        entry["relpath"]: entry["md5"] for entry in json.loads((STORE / digest[:2] / digest[2:]).read_text())
+    }
 
 
 @pytest.mark.slow
 def test_the_testbed_writes_the_captures_that_data_dvc_names(tmp_path):
     assert write_sample([str(tmp_path / "sample"), "--seed", "7"]) == 0
     paths = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {str(path.relative_to(tmp_path)): hashlib.md5(path.read_bytes()).hexdigest() for path in paths} == stored_files()
+    assert {
+        str(path.relative_to(tmp_path)): hashlib.md5(path.read_bytes()).hexdigest() for path in paths
+    } == stored_files()
 
 
 def test_the_store_holds_every_file_of_the_sample_and_nothing_else():

@@ -20,14 +20,36 @@ MOST_COLUMNS = 25  # of `dvc exp show --only-changed`: what fits on a wide termi
 
 @pytest.fixture(scope="module")
 def sweep(finished):
-    """Four depths with two workers; a new seed, so that nothing comes out of the run cache. Gives its name and the seconds it took."""
+    """Four depths with two workers; a new seed, so that nothing comes out of the run cache. Gives its name
+    and the seconds it took.
+    """
     name, seed = f"depth{time.time_ns() % 10**8}", str(time.time_ns() % 10**6)
     start = time.monotonic()
-    run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", f"network.seed={seed}",
-        "-S", "baseline.models=[naive_bayes]", "-S", "network.depths=" + ",".join(f"[{depth}]" for depth in DEPTHS), "report")
+    run(
+        finished,
+        "dvc",
+        "exp",
+        "run",
+        "--queue",
+        "-n",
+        name,
+        "-S",
+        "preset=smoke",
+        "-S",
+        f"network.seed={seed}",
+        "-S",
+        "baseline.models=[naive_bayes]",
+        "-S",
+        "network.depths=" + ",".join(f"[{depth}]" for depth in DEPTHS),
+        "report",
+    )
     run(finished, "dvc", "queue", "start", "-j", "2")
     states = wait_for_queue(finished)
-    return name, time.monotonic() - start, {key: state for key, state in states.items() if key.startswith(name)}
+    return (
+        name,
+        time.monotonic() - start,
+        {key: state for key, state in states.items() if key.startswith(name)},
+    )
 
 
 def published(folder, level, experiment):
@@ -35,12 +57,17 @@ def published(folder, level, experiment):
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
-    found = client.search_runs(["1"], f"tags.level = '{level}' and tags.`dvc.exp` LIKE '{experiment}%'", max_results=1000)
+    found = client.search_runs(
+        ["1"], f"tags.level = '{level}' and tags.`dvc.exp` LIKE '{experiment}%'", max_results=1000
+    )
     return list(found)
 
 
 def test_the_makefile_sweeps_the_depths_of_this_test():
-    assert "-S preset=smoke -S 'baseline.models=[naive_bayes]' -S 'network.depths=[4],[5],[6],[7]' report" in (ROOT / "Makefile").read_text()
+    assert (
+        "-S preset=smoke -S 'baseline.models=[naive_bayes]' -S 'network.depths=[4],[5],[6],[7]' report"
+        in (ROOT / "Makefile").read_text()
+    )
 
 
 def test_four_depths_with_two_workers_all_succeed(sweep, record_property):
@@ -52,10 +79,18 @@ def test_four_depths_with_two_workers_all_succeed(sweep, record_property):
 
 def test_every_parent_and_fold_of_the_sweep_is_in_one_store(finished, sweep):
     name, _, _ = sweep
-    parents, folds = ([run for run in published(finished, level, name) if "network.depth" in run.data.params] for level in ("cv", "fold"))
+    parents, folds = (
+        [run for run in published(finished, level, name) if "network.depth" in run.data.params]
+        for level in ("cv", "fold")
+    )
     protocols = {run.data.tags["protocol"] for run in parents}
-    found = sorted((run.data.params["task"], int(run.data.params["network.depth"]), run.data.tags["protocol"]) for run in parents)
-    assert found == sorted((task, depth, protocol) for task in TASKS for depth in DEPTHS for protocol in protocols)
+    found = sorted(
+        (run.data.params["task"], int(run.data.params["network.depth"]), run.data.tags["protocol"])
+        for run in parents
+    )
+    assert found == sorted(
+        (task, depth, protocol) for task in TASKS for depth in DEPTHS for protocol in protocols
+    )
     assert protocols >= {"stratified", "grouped"}
     assert len(folds) == len(parents) * N_FOLDS
     assert {run.info.status for run in parents + folds} == {"FINISHED"}
@@ -65,7 +100,10 @@ def test_every_parent_and_fold_of_the_sweep_is_in_one_store(finished, sweep):
 def test_mlflow_shows_the_finished_sweep_in_a_browser(finished, sweep, tmp_path):
     name, _, _ = sweep
     names = {run.info.run_name for run in published(finished, "cv", name)}
-    with mlflow_ui(f"sqlite:///{finished / 'mlflow.db'}", tmp_path / "ui.log") as base, browser_page(1500, 1000) as page:
+    with (
+        mlflow_ui(f"sqlite:///{finished / 'mlflow.db'}", tmp_path / "ui.log") as base,
+        browser_page(1500, 1000) as page,
+    ):
         open_run_table(page, base, set(sorted(names)[:4]), only_these=False)
         page.screenshot(pictures() / "mlflow-table.png")
         open_comparison(page, base, set(sorted(names)[:4]))
@@ -104,8 +142,22 @@ def test_applying_an_experiment_brings_its_parameters_and_scores(finished, sweep
 
 def test_a_failed_experiment_leaves_the_rest_running_and_the_workspace_clean(finished, sweep):
     name = f"bad{time.time_ns() % 10**8}"
-    run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", "network.depths=[4]",
-        "-S", "network.width=0,8", "report")
+    run(
+        finished,
+        "dvc",
+        "exp",
+        "run",
+        "--queue",
+        "-n",
+        name,
+        "-S",
+        "preset=smoke",
+        "-S",
+        "network.depths=[4]",
+        "-S",
+        "network.width=0,8",
+        "report",
+    )
     run(finished, "dvc", "queue", "start", "-j", "2")
     states = wait_for_queue(finished)
     assert (states[f"{name}-1"], states[f"{name}-2"]) == ("Failed", "Success")
@@ -116,7 +168,20 @@ def test_a_failed_experiment_leaves_the_rest_running_and_the_workspace_clean(fin
 @pytest.mark.parametrize("command", ["kill NAME", "stop --kill"])
 def test_a_killed_experiment_leaves_no_trace_in_the_workspace(finished, command):
     name = f"kill{time.time_ns() % 10**8}"
-    run(finished, "dvc", "exp", "run", "--queue", "-n", name, "-S", "preset=smoke", "-S", f"network.seed={time.time_ns() % 10**6}", "report")
+    run(
+        finished,
+        "dvc",
+        "exp",
+        "run",
+        "--queue",
+        "-n",
+        name,
+        "-S",
+        "preset=smoke",
+        "-S",
+        f"network.seed={time.time_ns() % 10**6}",
+        "report",
+    )
     run(finished, "dvc", "queue", "start")
     end = time.monotonic() + 120
     while queue_states(finished)[name] != "Running":
@@ -127,12 +192,15 @@ def test_a_killed_experiment_leaves_no_trace_in_the_workspace(finished, command)
     assert run(finished, "git", "status", "--porcelain", "--untracked-files=no").stdout == ""
 
 
-@pytest.mark.parametrize(("override", "said"), [
-    ("network.widht=5", "network.widht"),
-    ("data=nosuch", "sample"),
-    ("nogroup=x", "nogroup"),
-    ("network.width=interval(1,5)", "INTERVAL_SWEEP"),
-])
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("network.widht=5", "network.widht"),
+        ("data=nosuch", "sample"),
+        ("nogroup=x", "nogroup"),
+        ("network.width=interval(1,5)", "INTERVAL_SWEEP"),
+    ],
+)
 def test_a_wrong_override_is_refused_by_name_and_queues_nothing(finished, override, said):
     before = queue_states(finished)
     done = run(finished, "dvc", "exp", "run", "--queue", "-S", override, check=False)
@@ -143,7 +211,9 @@ def test_a_wrong_override_is_refused_by_name_and_queues_nothing(finished, overri
 
 @pytest.fixture(scope="module")
 def four_ways(finished, tmp_path_factory):
-    """The baselines with a new seed each time: in the workspace, with --temp, from the queue, by repro, and on a Dask cluster."""
+    """The baselines with a new seed each time: in the workspace, with --temp, from the queue, by repro, and
+    on a Dask cluster.
+    """
     from tests.scaling.cluster import dask_cluster
 
     start = time.time_ns() % 10**6
@@ -151,28 +221,76 @@ def four_ways(finished, tmp_path_factory):
     change = ["-S", "preset=smoke", "-S", few, "-S"]
     run(finished, "dvc", "exp", "run", "-n", f"ws{start}", *change, f"baseline.seed={start}", "report")
     run(finished, "git", "checkout", "-q", ".")
-    run(finished, "dvc", "exp", "run", "--temp", "-n", f"temp{start}", *change, f"baseline.seed={start + 1}", "report")
-    run(finished, "dvc", "exp", "run", "--queue", "-n", f"queue{start}", *change, f"baseline.seed={start + 2},{start + 3}", "report")
+    run(
+        finished,
+        "dvc",
+        "exp",
+        "run",
+        "--temp",
+        "-n",
+        f"temp{start}",
+        *change,
+        f"baseline.seed={start + 1}",
+        "report",
+    )
+    run(
+        finished,
+        "dvc",
+        "exp",
+        "run",
+        "--queue",
+        "-n",
+        f"queue{start}",
+        *change,
+        f"baseline.seed={start + 2},{start + 3}",
+        "report",
+    )
     run(finished, "dvc", "queue", "start", "-j", "2")
     wait_for_queue(finished)
     run(finished, "python", "-m", "iotids.plumbing.params", "preset=smoke", few, f"baseline.seed={start + 4}")
     run(finished, "dvc", "repro", "report")
     with dask_cluster(tmp_path_factory.mktemp("cluster"), code=finished) as address:
-        run(finished, "env", f"DASK_SCHEDULER_ADDRESS={address}", "dvc", "exp", "run", "--temp", "-n", f"dask{start}", *change,
-            f"baseline.seed={start + 5}", "report")
+        run(
+            finished,
+            "env",
+            f"DASK_SCHEDULER_ADDRESS={address}",
+            "dvc",
+            "exp",
+            "run",
+            "--temp",
+            "-n",
+            f"dask{start}",
+            *change,
+            f"baseline.seed={start + 5}",
+            "report",
+        )
     run(finished, "git", "checkout", "-q", ".")
     run(finished, "dvc", "checkout", "--force")
     return start
 
 
 def test_runs_of_every_way_to_start_them_are_in_one_store(finished, four_ways):
-    seeds = {str(four_ways + number): name for number, name in enumerate(["ws", "temp", "queue", "queue", "workspace", "dask"])}
+    seeds = {
+        str(four_ways + number): name
+        for number, name in enumerate(["ws", "temp", "queue", "queue", "workspace", "dask"])
+    }
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=f"sqlite:///{finished / 'mlflow.db'}")
-    found = [run for run in client.search_runs(["1"], "tags.level = 'cv'", max_results=1000) if run.data.params.get("baseline.seed") in seeds]
+    found = [
+        run
+        for run in client.search_runs(["1"], "tags.level = 'cv'", max_results=1000)
+        if run.data.params.get("baseline.seed") in seeds
+    ]
     models = {(run.data.params["task"], run.data.params["model"]) for run in found}
-    by_seed = {seed: {(r.data.params["task"], r.data.params["model"]) for r in found if r.data.params["baseline.seed"] == seed} for seed in seeds}
+    by_seed = {
+        seed: {
+            (r.data.params["task"], r.data.params["model"])
+            for r in found
+            if r.data.params["baseline.seed"] == seed
+        }
+        for seed in seeds
+    }
     assert len(models) >= 4
     assert by_seed == dict.fromkeys(seeds, models)
     assert all(run.data.tags["dvc.exp"].startswith(seeds[run.data.params["baseline.seed"]]) for run in found)

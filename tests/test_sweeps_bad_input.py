@@ -1,4 +1,5 @@
-"""What goes wrong around experiments is told with what to do, and leaves no half-written output: edits, names taken twice, a broken store.
+"""What goes wrong around experiments is told with what to do, and leaves no half-written output: edits, names
+taken twice, a broken store.
 
 The experiments here differ in what the report draws, so that only its stage is run.
 """
@@ -20,7 +21,9 @@ def a_name():
 def experiment(finished, how, name, *overrides, check=True):
     """Run or queue one experiment of the smoke preset."""
     settings = [word for override in overrides for word in ("-S", override)]
-    return run(finished, "dvc", "exp", "run", how, "-n", name, "-S", "preset=smoke", *settings, "report", check=check)
+    return run(
+        finished, "dvc", "exp", "run", how, "-n", name, "-S", "preset=smoke", *settings, "report", check=check
+    )
 
 
 @contextmanager
@@ -108,7 +111,13 @@ def test_a_broken_store_costs_an_experiment_a_warning_and_files_fill_a_new_one(f
     store.rename(kept)
     store.write_bytes(b"not a database" * 1000)
     try:
-        done = experiment(finished, "--temp", a_name(), "baseline.models=[majority]", f"baseline.seed={time.time_ns() % 10**6}")
+        done = experiment(
+            finished,
+            "--temp",
+            a_name(),
+            "baseline.models=[majority]",
+            f"baseline.seed={time.time_ns() % 10**6}",
+        )
         assert "not published to MLflow" in done.stdout
         assert f"Move {store} away" in done.stdout
         store.unlink()

@@ -1,6 +1,8 @@
-"""Identical feature vectors: how many rows are copies, which copies contradict each other, and how many cross a split.
+"""Identical feature vectors: how many rows are copies, which copies contradict each other, and how many cross
+a split.
 
-A row is known by a 64-bit fingerprint of its features; among two million rows the chance of one false twin is about 1e-7.
+A row is known by a 64-bit fingerprint of its features; among two million rows the chance of one false twin is
+about 1e-7.
 """
 
 from __future__ import annotations
@@ -15,8 +17,11 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _STEP = 0x9E3779B97F4A7C15
 
 
-def fold_in_column(fingerprints: np.ndarray, column: np.ndarray, number: int, digits: int | None = None) -> np.ndarray:
-    """Fold one more feature into the rows' fingerprints; rows equal in all columns folded in have equal fingerprints.
+def fold_in_column(
+    fingerprints: np.ndarray, column: np.ndarray, number: int, digits: int | None = None
+) -> np.ndarray:
+    """Fold one more feature into the rows' fingerprints; rows equal in all columns folded in have equal
+    fingerprints.
 
     Parameters
     ----------
@@ -51,7 +56,9 @@ def number_vectors(fingerprints: np.ndarray) -> tuple[np.ndarray, int]:
     return numbers.reshape(-1), len(distinct)
 
 
-def count_duplicates(vectors: np.ndarray, n_vectors: int, labels: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+def count_duplicates(
+    vectors: np.ndarray, n_vectors: int, labels: np.ndarray, classes: Sequence[str]
+) -> dict[str, Any]:
     """Count copies and contradictions.
 
     Parameters
@@ -65,10 +72,13 @@ def count_duplicates(vectors: np.ndarray, n_vectors: int, labels: np.ndarray, cl
     Returns
     -------
     dict
-        rows, distinct vectors, share of rows that copy an earlier one (in all and per class), vectors with several classes and
-        the rows on them per pair of classes, and the best accuracy any classifier of single rows can have on this table.
+        rows, distinct vectors, share of rows that copy an earlier one (in all and per class), vectors with
+        several classes and the rows on them per pair of classes, and the best accuracy any classifier of
+        single rows can have on this table.
     """
-    table = np.bincount(vectors * len(classes) + labels, minlength=n_vectors * len(classes)).reshape(n_vectors, len(classes))
+    table = np.bincount(vectors * len(classes) + labels, minlength=n_vectors * len(classes)).reshape(
+        n_vectors, len(classes)
+    )
     per_class = {name: int(n) for name, n in zip(classes, table.sum(axis=0), strict=True)}
     distinct_per_class = {name: int(n) for name, n in zip(classes, (table > 0).sum(axis=0), strict=True)}
     mixed = table[(table > 0).sum(axis=1) > 1]
@@ -83,7 +93,9 @@ def count_duplicates(vectors: np.ndarray, n_vectors: int, labels: np.ndarray, cl
         "rows": n_rows,
         "distinct": n_vectors,
         "copies_share": (n_rows - n_vectors) / max(n_rows, 1),
-        "copies_share_per_class": {name: (per_class[name] - distinct_per_class[name]) / max(per_class[name], 1) for name in classes},
+        "copies_share_per_class": {
+            name: (per_class[name] - distinct_per_class[name]) / max(per_class[name], 1) for name in classes
+        },
         "largest_group": int(np.bincount(vectors).max(initial=0)),
         "conflicting_vectors": len(mixed),
         "conflicting_rows": int(mixed.sum()),
@@ -98,7 +110,8 @@ def count_twins(vectors: np.ndarray, n_vectors: int, split: Mapping[str, np.ndar
     Parameters
     ----------
     split : mapping
-        `row` (m,) int64, `test_fold` (m,) int16 with -1 for never tested, `train_folds` (m,) uint64 with bit f set for fold f.
+        `row` (m,) int64, `test_fold` (m,) int16 with -1 for never tested, `train_folds` (m,) uint64 with bit
+        f set for fold f.
 
     Raises
     ------
@@ -107,7 +120,9 @@ def count_twins(vectors: np.ndarray, n_vectors: int, split: Mapping[str, np.ndar
     """
     rows, test_fold, train_folds = split["row"], split["test_fold"], split["train_folds"].astype(np.uint64)
     if len(rows) and int(rows.max()) >= len(vectors):
-        raise ValueError(f"the split names row {int(rows.max()):,} of a dataset of {len(vectors):,} rows: it was cut from another dataset")
+        raise ValueError(
+            f"the split names row {int(rows.max()):,} of a dataset of {len(vectors):,} rows: it was cut from another dataset"
+        )
     folds = []
     for fold in np.unique(test_fold[test_fold >= 0]):
         in_training = np.zeros(n_vectors, dtype=bool)

@@ -1,4 +1,6 @@
-"""Features that smell: near-constant, equal to another, highly correlated, with impossible values, or telling the source."""
+"""Features that smell: near-constant, equal to another, highly correlated, with impossible values, or telling
+the source.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ def find_near_constant(features: Mapping[str, np.ndarray], share: float) -> dict
     for name, values in features.items():
         distinct, counts = np.unique(values, return_counts=True)
         if len(values) and counts.max() >= share * len(values):
-            found[name] = {"value": float(distinct[counts.argmax()]), "share": float(counts.max() / len(values)), "distinct": len(distinct)}
+            found[name] = {
+                "value": float(distinct[counts.argmax()]),
+                "share": float(counts.max() / len(values)),
+                "distinct": len(distinct),
+            }
     return found
 
 

@@ -1,7 +1,7 @@
 """Run the whole audit over a dataset, one column at a time, so that two million flows fit into little memory.
 
-Fingerprints and impossible values come from all rows. What needs sorting or fitting (separability, correlations, the source probe)
-is measured on a sample that holds every source and class.
+Fingerprints and impossible values come from all rows. What needs sorting or fitting (separability,
+correlations, the source probe) is measured on a sample that holds every source and class.
 """
 
 from __future__ import annotations
@@ -13,8 +13,22 @@ from typing import Any
 import numpy as np
 
 from iotids.auditing.duplicates import count_duplicates, count_twins, fold_in_column, number_vectors
-from iotids.auditing.feature_quality import find_correlated, find_equal, find_impossible, find_near_constant, rank_correlations
-from iotids.auditing.row_facts import ReadColumn, certainty_of_labels, count_groups, count_rows, encode, rows_without_ports, timeouts_of_sources
+from iotids.auditing.feature_quality import (
+    find_correlated,
+    find_equal,
+    find_impossible,
+    find_near_constant,
+    rank_correlations,
+)
+from iotids.auditing.row_facts import (
+    ReadColumn,
+    certainty_of_labels,
+    count_groups,
+    count_rows,
+    encode,
+    rows_without_ports,
+    timeouts_of_sources,
+)
 from iotids.auditing.shortcuts import Counts, dataset_oracle, separability_of_all
 from iotids.auditing.source_probe import probe_sources
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
@@ -22,7 +36,9 @@ from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 
 @dataclass(frozen=True)
 class Settings:
-    """Knobs of the audit: rows to sample, its seed, digits for rounding, and when a feature counts as near-constant or correlated."""
+    """Knobs of the audit: rows to sample, its seed, digits for rounding, and when a feature counts as
+    near-constant or correlated.
+    """
 
     sample_rows: int
     seed: int
@@ -41,9 +57,15 @@ class Findings:
 
 
 def investigate(
-    read: ReadColumn, *, classes: Sequence[str], benign: str, settings: Settings, splits: Mapping[str, Mapping[str, np.ndarray]],
-    summaries: Mapping[str, Mapping[str, Any]], paper: Counts,
-) -> Findings:  # fmt: skip
+    read: ReadColumn,
+    *,
+    classes: Sequence[str],
+    benign: str,
+    settings: Settings,
+    splits: Mapping[str, Mapping[str, np.ndarray]],
+    summaries: Mapping[str, Mapping[str, Any]],
+    paper: Counts,
+) -> Findings:
     """Audit a dataset.
 
     Parameters
@@ -66,12 +88,16 @@ def investigate(
     if not len(labels):
         raise ValueError("the dataset has no row; there is nothing to audit")
     if unknown := sorted(set(found) - set(classes)):
-        raise ValueError(f"the dataset has the class {', '.join(unknown)}, but data.classes are {', '.join(classes)}")
+        raise ValueError(
+            f"the dataset has the class {', '.join(unknown)}, but data.classes are {', '.join(classes)}"
+        )
     labels = np.array([classes.index(name) for name in found])[labels]
     sources, names = encode(read("source"))
     groups, _ = encode(read("group"))
     rows = draw_sample(sources * len(classes) + labels, settings.sample_rows, settings.seed)
-    exact, rounded, impossible, sample = _pass_over_features(read, len(labels), rows, settings.significant_digits)
+    exact, rounded, impossible, sample = _pass_over_features(
+        read, len(labels), rows, settings.significant_digits
+    )
     duplicates, twins = _duplicates({"exact": exact, "rounded": rounded}, labels, classes, splits)
     correlated_names, correlations = rank_correlations(sample)
     counts = count_rows(sources, names, labels, classes)
@@ -79,7 +105,11 @@ def investigate(
     for number, name in enumerate(classes):
         part = labels[rows] == number
         probes[name] = probe_sources(
-            {key: values[part] for key, values in sample.items()}, sources[rows][part], names, groups[rows][part], seed=settings.seed
+            {key: values[part] for key, values in sample.items()},
+            sources[rows][part],
+            names,
+            groups[rows][part],
+            seed=settings.seed,
         )
     numbers = {
         "classes": list(classes),
@@ -99,7 +129,12 @@ def investigate(
         },
         "source_probe": probes,
         "separability": separability_of_all(
-            sample, labels[rows], sources[rows], n_classes=len(classes), n_sources=len(names), benign=list(classes).index(benign)
+            sample,
+            labels[rows],
+            sources[rows],
+            n_classes=len(classes),
+            n_sources=len(names),
+            benign=list(classes).index(benign),
         ),
         "features": {
             "near_constant": find_near_constant(sample, settings.near_constant_share),
@@ -111,7 +146,9 @@ def investigate(
         "no_flows": rows_without_ports(read, sources, names, labels, classes),
         "timeouts": timeouts_of_sources(read, sources, names),
     }
-    durations = {name: sample["flow_duration_us"][sources[rows] == number] / 1e6 for number, name in enumerate(names)}
+    durations = {
+        name: sample["flow_duration_us"][sources[rows] == number] / 1e6 for number, name in enumerate(names)
+    }
     return Findings(numbers, correlations, durations)
 
 
@@ -122,7 +159,9 @@ def draw_sample(strata: np.ndarray, n_rows: int, seed: int, least: int = 2000) -
     chosen = []
     for stratum in np.unique(strata):
         rows = np.flatnonzero(strata == stratum)
-        chosen.append(generator.choice(rows, min(len(rows), max(least, round(share * len(rows)))), replace=False))
+        chosen.append(
+            generator.choice(rows, min(len(rows), max(least, round(share * len(rows)))), replace=False)
+        )
     return np.sort(np.concatenate(chosen))
 
 
@@ -143,7 +182,10 @@ def _pass_over_features(
 
 
 def _duplicates(
-    fingerprints: Mapping[str, np.ndarray], labels: np.ndarray, classes: Sequence[str], splits: Mapping[str, Mapping[str, np.ndarray]]
+    fingerprints: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    classes: Sequence[str],
+    splits: Mapping[str, Mapping[str, np.ndarray]],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Count copies, and twins across each split."""
     duplicates: dict[str, Any] = {}

@@ -39,7 +39,9 @@ def write_markdown(title: str, lead: str, sections: Sequence[Section], figures: 
 
 def write_html(title: str, lead: str, sections: Sequence[Section], figures: Mapping[str, bytes]) -> str:
     """Write the page as HTML with style and figures inside."""
-    contents = "".join(f'<li><a href="#{section.key}">{html.escape(section.title)}</a></li>' for section in sections)
+    contents = "".join(
+        f'<li><a href="#{section.key}">{html.escape(section.title)}</a></li>' for section in sections
+    )
     body = "".join(_html_section(section, figures) for section in sections)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -50,7 +52,11 @@ def write_html(title: str, lead: str, sections: Sequence[Section], figures: Mapp
 
 def _markdown_table(table: Table) -> list[str]:
     """Write a table; a bar inside a cell is escaped."""
-    rule = "|" + "|".join("---:" if _is_numeric(table, column) else "---" for column in range(len(table.header))) + "|"
+    rule = (
+        "|"
+        + "|".join("---:" if _is_numeric(table, column) else "---" for column in range(len(table.header)))
+        + "|"
+    )
     rows = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in table.rows]
     return ["| " + " | ".join(table.header) + " |", rule, *("| " + " | ".join(row) + " |" for row in rows)]
 
@@ -61,7 +67,9 @@ def _html_section(section: Section, figures: Mapping[str, bytes]) -> str:
     for name in section.figures:
         if name in figures:
             data = base64.b64encode(figures[name]).decode()
-            parts.append(f'<figure><img alt="{html.escape(section.title)}" src="data:image/png;base64,{data}"></figure>')
+            parts.append(
+                f'<figure><img alt="{html.escape(section.title)}" src="data:image/png;base64,{data}"></figure>'
+            )
     parts += [_html_table(table) for table in section.tables]
     parts.append(f'<p class="published"><strong>Published.</strong> {_html_text(section.published)}</p>')
     parts.append(f'<p class="conclusion"><strong>Conclude.</strong> {_html_text(section.conclusion)}</p>')
@@ -74,7 +82,10 @@ def _html_table(table: Table) -> str:
     head = "".join(f"<th>{html.escape(title)}</th>" for title in table.header)
     rows = "".join(
         "<tr>"
-        + "".join(f"<td{' class=number' if right else ''}>{html.escape(str(cell))}</td>" for cell, right in zip(row, numeric))
+        + "".join(
+            f"<td{' class=number' if right else ''}>{html.escape(str(cell))}</td>"
+            for cell, right in zip(row, numeric)
+        )
         + "</tr>"
         for row in table.rows
     )
@@ -89,4 +100,8 @@ def _html_text(text: str) -> str:
 def _is_numeric(table: Table, column: int) -> bool:
     """Tell whether a column holds numbers only."""
     cells = [str(row[column]) for row in table.rows]
-    return bool(cells) and all(cell[:1] in "0123456789-–" and not any(c.isalpha() and c not in "e" for c in cell) for cell in cells if cell)
+    return bool(cells) and all(
+        cell[:1] in "0123456789-–" and not any(c.isalpha() and c not in "e" for c in cell)
+        for cell in cells
+        if cell
+    )

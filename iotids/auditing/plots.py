@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 
 
-def draw_figures(audit: Mapping[str, Any], correlations: np.ndarray, durations_s: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+def draw_figures(
+    audit: Mapping[str, Any], correlations: np.ndarray, durations_s: Mapping[str, np.ndarray]
+) -> dict[str, bytes]:
     """Draw all figures that the audit has numbers for.
 
     Parameters
@@ -49,7 +51,16 @@ def _counts(audit: Mapping[str, Any]) -> Figure:
         shares = np.array([counts[source].get(name, 0) / totals[name] for name in classes])
         # with more sources than colours the second round is hatched
         hatch = "///" if number >= len(_COLOURS) else None
-        axes.barh(classes, shares, left=left, color=_COLOURS[number % len(_COLOURS)], hatch=hatch, edgecolor="white", linewidth=0, label=source)
+        axes.barh(
+            classes,
+            shares,
+            left=left,
+            color=_COLOURS[number % len(_COLOURS)],
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=0,
+            label=source,
+        )
         left += shares
     axes.invert_yaxis()
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, title="source")
@@ -78,7 +89,10 @@ def _probe(probes: Mapping[str, Any]) -> Figure:
     """Balanced accuracy of naming the source."""
     present = {name: probe for name, probe in probes.items() if probe}
     kinds = {"chance": {name: probe["chance"] for name, probe in present.items()}}
-    kinds |= {f"depth {depth}": {name: probe["balanced_accuracy"][depth] for name, probe in present.items()} for depth in ("1", "3", "10")}
+    kinds |= {
+        f"depth {depth}": {name: probe["balanced_accuracy"][depth] for name, probe in present.items()}
+        for depth in ("1", "3", "10")
+    }
     return _bars(list(present), kinds, "balanced accuracy of naming the source")
 
 
@@ -86,7 +100,10 @@ def _separability(audit: Mapping[str, Any]) -> Figure:
     """The most telling features."""
     rows = audit["separability"][:15]
     names = [row["feature"] for row in rows]
-    kinds = {"class": {row["feature"]: row["classes"] for row in rows}, "source": {row["feature"]: row["sources"] for row in rows}}
+    kinds = {
+        "class": {row["feature"]: row["classes"] for row in rows},
+        "source": {row["feature"]: row["sources"] for row in rows},
+    }
     return _bars(names, kinds, "balanced accuracy of one feature alone")
 
 
@@ -149,7 +166,8 @@ def _new(label: str, *, height: float) -> tuple[Figure, Any]:
 
 def _blank(width: float, height: float) -> tuple[Figure, Any]:
     """Start an empty figure; sizes in inches."""
-    # imported here: the stage's other work and its --help need no drawing, which takes most of a second to load
+    # imported here: the stage's other work and its --help need no drawing, which takes most of a second to
+    # load
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

@@ -1,4 +1,6 @@
-"""Facts about the rows that need no features: counts, certainty of labels, rows that are no conversations, connections cut into rows."""
+"""Facts about the rows that need no features: counts, certainty of labels, rows that are no conversations,
+connections cut into rows.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from iotids.auditing.timeouts import timeout_effect
 
 TCP, UDP = 6, 17
 ARP_READ_AS_IPV4 = "8.6.0.1"
-"""Sender of the flow that broadcast ARP becomes when the bytes from its first on are read as an IPv4 header."""
+"""Sender of the flow that broadcast ARP becomes when the bytes from its first on are read as an IPv4 header.
+"""
 ReadColumn = Callable[[str], pa.ChunkedArray]
 """Gives a column of the dataset by its name."""
 
@@ -24,10 +27,17 @@ def encode(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), coded.dictionary.to_pylist()
 
 
-def count_rows(sources: np.ndarray, names: Sequence[str], labels: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, int]]:
+def count_rows(
+    sources: np.ndarray, names: Sequence[str], labels: np.ndarray, classes: Sequence[str]
+) -> dict[str, dict[str, int]]:
     """Count rows per source and class."""
-    table = np.bincount(sources * len(classes) + labels, minlength=len(names) * len(classes)).reshape(len(names), len(classes))
-    return {name: {label: int(n) for label, n in zip(classes, row, strict=True)} for name, row in zip(names, table, strict=True)}
+    table = np.bincount(sources * len(classes) + labels, minlength=len(names) * len(classes)).reshape(
+        len(names), len(classes)
+    )
+    return {
+        name: {label: int(n) for label, n in zip(classes, row, strict=True)}
+        for name, row in zip(names, table, strict=True)
+    }
 
 
 def count_groups(
@@ -38,25 +48,42 @@ def count_groups(
     return count_rows(triples[0], names, triples[1], classes)
 
 
-def certainty_of_labels(read: ReadColumn, n_rows: int, summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def certainty_of_labels(
+    read: ReadColumn, n_rows: int, summaries: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """Collect what is known about the labels' certainty."""
     codes, rules = encode(read("label_rule"))
     whole = int((codes == rules.index("whole capture")).sum()) if "whole capture" in rules else 0
-    notices = [{"source": source, **notice} for source, summary in summaries.items() for notice in summary.get("notices", [])]
+    notices = [
+        {"source": source, **notice}
+        for source, summary in summaries.items()
+        for notice in summary.get("notices", [])
+    ]
     return {
         "whole_capture": whole,
         "whole_capture_share": whole / max(n_rows, 1),
-        "kept_apart": sum(sum(summary.get("kept_apart", {}).values()) + summary.get("unlabelled", 0) for summary in summaries.values()),
+        "kept_apart": sum(
+            sum(summary.get("kept_apart", {}).values()) + summary.get("unlabelled", 0)
+            for summary in summaries.values()
+        ),
         "rules": {source: summary.get("rules", {}) for source, summary in summaries.items()},
         "notices": notices,
     }
 
 
-def rows_without_ports(read: ReadColumn, sources: np.ndarray, names: list[str], labels: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-    """Count rows that are no TCP or UDP conversation, and among them broadcast ARP that CICFlowMeter reads as IPv4."""
+def rows_without_ports(
+    read: ReadColumn, sources: np.ndarray, names: list[str], labels: np.ndarray, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Count rows that are no TCP or UDP conversation, and among them broadcast ARP that CICFlowMeter reads as
+    IPv4.
+    """
     portless = ~np.isin(read("protocol").to_numpy(), [TCP, UDP])
     codes, addresses = encode(read("src_ip"))
-    arp = codes == addresses.index(ARP_READ_AS_IPV4) if ARP_READ_AS_IPV4 in addresses else np.zeros(len(codes), dtype=bool)
+    arp = (
+        codes == addresses.index(ARP_READ_AS_IPV4)
+        if ARP_READ_AS_IPV4 in addresses
+        else np.zeros(len(codes), dtype=bool)
+    )
     return {
         "counts": count_rows(sources[portless], names, labels[portless], classes),
         "rows": int(portless.sum()),
@@ -68,17 +95,31 @@ def timeouts_of_sources(read: ReadColumn, sources: np.ndarray, names: list[str])
     """Measure how connections were cut into rows."""
     numbers = {
         name: read(name).to_numpy()
-        for name in ("src_port", "dst_port", "protocol", "start_us", "flow_duration_us", "fwd_packets", "bwd_packets")
+        for name in (
+            "src_port",
+            "dst_port",
+            "protocol",
+            "start_us",
+            "flow_duration_us",
+            "fwd_packets",
+            "bwd_packets",
+        )
     }
     ends = pa.chunked_array([*read("src_ip").chunks, *read("dst_ip").chunks])
     addresses, _ = encode(ends)
     initiators, responders = np.split(addresses * 65536, 2)
     pairs = np.sort(np.stack([initiators + numbers["src_port"], responders + numbers["dst_port"]]), axis=0)
     prints = np.zeros(len(sources), dtype=np.uint64)
-    for number, column in enumerate([encode(read("capture"))[0], pairs[0], pairs[1], numbers["protocol"]], start=1):
+    for number, column in enumerate(
+        [encode(read("capture"))[0], pairs[0], pairs[1], numbers["protocol"]], start=1
+    ):
         prints = fold_in_column(prints, column.astype(np.float64), number)
     connections, _ = number_vectors(prints)
     return timeout_effect(
-        sources=sources, names=names, connections=connections, starts_us=numbers["start_us"], durations_us=numbers["flow_duration_us"],
+        sources=sources,
+        names=names,
+        connections=connections,
+        starts_us=numbers["start_us"],
+        durations_us=numbers["flow_duration_us"],
         packets=numbers["fwd_packets"] + numbers["bwd_packets"],
-    )  # fmt: skip
+    )

@@ -36,10 +36,12 @@ def dataset_oracle(counts: Counts, classes: Sequence[str], benign: str) -> dict[
 
 
 def separability(values: np.ndarray, codes: np.ndarray, n_codes: int, n_bins: int = 64) -> float:
-    """Tell how well one feature separates classes: balanced accuracy of a table of value ranges, fitted on these rows.
+    """Tell how well one feature separates classes: balanced accuracy of a table of value ranges, fitted on
+    these rows.
 
-    Cut the feature into at most `n_bins` ranges of like many rows (a frequent value gets its own), and let each range say
-    the class it is likeliest under: the mean over classes of the rows then right. 1/`n_codes` is chance, 1 is perfect.
+    Cut the feature into at most `n_bins` ranges of like many rows (a frequent value gets its own), and let
+    each range say the class it is likeliest under: the mean over classes of the rows then right. 1/`n_codes`
+    is chance, 1 is perfect.
 
     Parameters
     ----------
@@ -48,7 +50,9 @@ def separability(values: np.ndarray, codes: np.ndarray, n_codes: int, n_bins: in
         Class numbers; classes without rows are left out.
     """
     bins = value_ranges(values, n_bins)
-    table = np.bincount(bins * n_codes + codes, minlength=(int(bins.max(initial=0)) + 1) * n_codes).reshape(-1, n_codes)
+    table = np.bincount(bins * n_codes + codes, minlength=(int(bins.max(initial=0)) + 1) * n_codes).reshape(
+        -1, n_codes
+    )
     totals = table.sum(axis=0)
     likelihoods = table[:, totals > 0] / totals[totals > 0]
     return float(likelihoods.max(axis=1).sum() / (totals > 0).sum())
@@ -61,7 +65,9 @@ def value_ranges(values: np.ndarray, n_bins: int) -> np.ndarray:
 
 
 def ranking_area(values: np.ndarray, is_attack: np.ndarray) -> float:
-    """Give the area under the ROC curve of one feature as a score, whichever way round is better: 0.5 to 1; ties count half."""
+    """Give the area under the ROC curve of one feature as a score, whichever way round is better: 0.5 to 1;
+    ties count half.
+    """
     n_attacks, n_others = int(is_attack.sum()), int((~is_attack).sum())
     if not n_attacks or not n_others:
         return float("nan")
@@ -72,9 +78,17 @@ def ranking_area(values: np.ndarray, is_attack: np.ndarray) -> float:
 
 
 def separability_of_all(
-    features: Mapping[str, np.ndarray], labels: np.ndarray, sources: np.ndarray, *, n_classes: int, n_sources: int, benign: int
+    features: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    sources: np.ndarray,
+    *,
+    n_classes: int,
+    n_sources: int,
+    benign: int,
 ) -> list[dict[str, Any]]:
-    """Measure every feature alone: against the class, against benign or not, and against the source; best for the class first."""
+    """Measure every feature alone: against the class, against benign or not, and against the source; best for
+    the class first.
+    """
     measured = [
         {
             "feature": name,

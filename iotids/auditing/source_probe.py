@@ -1,4 +1,6 @@
-"""A probe that predicts a flow's source from its features: where it succeeds, a model can tell the class by the source."""
+"""A probe that predicts a flow's source from its features: where it succeeds, a model can tell the class by
+the source.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,12 @@ DEPTHS = (1, 3, 10)
 
 
 def probe_sources(
-    features: Mapping[str, np.ndarray], sources: np.ndarray, names: Sequence[str], groups: np.ndarray, *, seed: int
+    features: Mapping[str, np.ndarray],
+    sources: np.ndarray,
+    names: Sequence[str],
+    groups: np.ndarray,
+    *,
+    seed: int,
 ) -> dict[str, Any] | None:
     """Train a small tree on half of the captures or groups and test it on the others.
 
@@ -27,8 +34,8 @@ def probe_sources(
     Returns
     -------
     dict or None
-        Balanced accuracies of trees of depth 1, 3 and 10, chance, and the features the deepest relied on; None with fewer than
-        two sources.
+        Balanced accuracies of trees of depth 1, 3 and 10, chance, and the features the deepest relied on;
+        None with fewer than two sources.
     """
     # imported here: it takes more than a second, and the stage's --help and its errors need no tree
     from sklearn.metrics import balanced_accuracy_score
@@ -41,7 +48,9 @@ def probe_sources(
     train = _half(sources, groups, np.random.default_rng(seed))
     scores = {}
     for depth in DEPTHS:
-        tree = DecisionTreeClassifier(max_depth=depth, class_weight="balanced", random_state=seed).fit(matrix[train], sources[train])
+        tree = DecisionTreeClassifier(max_depth=depth, class_weight="balanced", random_state=seed).fit(
+            matrix[train], sources[train]
+        )
         scores[str(depth)] = float(balanced_accuracy_score(sources[~train], tree.predict(matrix[~train])))
     order = np.argsort(-tree.feature_importances_, kind="stable")[:5]
     return {

@@ -1,4 +1,6 @@
-"""The effect of other flow timeouts as a table: how many flows, of which classes, and what one tree scores on them."""
+"""The effect of other flow timeouts as a table: how many flows, of which classes, and what one tree scores on
+them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ MeanAndStd = tuple[float, float]
 
 @dataclass(frozen=True)
 class Metered:
-    """What one flow timeout gave: flows per class after cleaning; per task and split the tree's scores by name, each mean and std."""
+    """What one flow timeout gave: flows per class after cleaning; per task and split the tree's scores by
+    name, each mean and std.
+    """
 
     flow_timeout_s: float
     flows: Mapping[str, int]
@@ -30,12 +34,22 @@ def timeout_table(metered: Sequence[Metered], classes: Sequence[str]) -> str:
     lines = [f"| flow timeout, s | flows | {' | '.join(classes)} |", "|---:|---:|" + "---:|" * len(classes)]
     for row in metered:
         total = sum(row.flows.values())
-        shares = (f"{row.flows.get(name, 0):,} ({100 * row.flows.get(name, 0) / max(total, 1):.1f} %)" for name in classes)
+        shares = (
+            f"{row.flows.get(name, 0):,} ({100 * row.flows.get(name, 0) / max(total, 1):.1f} %)"
+            for name in classes
+        )
         lines.append(f"| {row.flow_timeout_s:g} | {total:,} | {' | '.join(shares)} |")
     columns = list(metered[0].scores)
-    lines += ["", f"| flow timeout, s | {' | '.join(f'{column}: acc. / macro F' for column in columns)} |", "|---:|" + "---:|" * len(columns)]
+    lines += [
+        "",
+        f"| flow timeout, s | {' | '.join(f'{column}: acc. / macro F' for column in columns)} |",
+        "|---:|" + "---:|" * len(columns),
+    ]
     for row in metered:
-        cells = (f"{_score(row.scores[column]['accuracy'])} / {_score(row.scores[column]['f1_macro'])}" for column in columns)
+        cells = (
+            f"{_score(row.scores[column]['accuracy'])} / {_score(row.scores[column]['f1_macro'])}"
+            for column in columns
+        )
         lines.append(f"| {row.flow_timeout_s:g} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -8,7 +8,13 @@ import numpy as np
 
 
 def timeout_effect(
-    *, sources: np.ndarray, names: list[str], connections: np.ndarray, starts_us: np.ndarray, durations_us: np.ndarray, packets: np.ndarray
+    *,
+    sources: np.ndarray,
+    names: list[str],
+    connections: np.ndarray,
+    starts_us: np.ndarray,
+    durations_us: np.ndarray,
+    packets: np.ndarray,
 ) -> list[dict[str, Any]]:
     """Measure, per source, how flows were cut.
 
@@ -25,8 +31,9 @@ def timeout_effect(
     Returns
     -------
     list of dict
-        Per source: flows, connections, share of flows that continue an earlier one of their connection (and within 1 s),
-        shares of flows of one packet and of duration 0, and the 50th, 99th percentile and maximum of the duration in seconds.
+        Per source: flows, connections, share of flows that continue an earlier one of their connection (and
+        within 1 s), shares of flows of one packet and of duration 0, and the 50th, 99th percentile and
+        maximum of the duration in seconds.
     """
     order = np.lexsort((starts_us, connections))
     follows = np.zeros(len(order), dtype=bool)
@@ -49,7 +56,11 @@ def timeout_effect(
                 "continued_within_1s_share": float((follows[rows] & (gaps_us[rows] <= 1e6)).mean()),
                 "one_packet_share": float((packets[rows] <= 1).mean()),
                 "no_duration_share": float((durations_us[rows] == 0).mean()),
-                "duration_s": {"median": float(np.median(seconds)), "p99": float(np.quantile(seconds, 0.99)), "max": float(seconds.max())},
+                "duration_s": {
+                    "median": float(np.median(seconds)),
+                    "p99": float(np.quantile(seconds, 0.99)),
+                    "max": float(seconds.max()),
+                },
             }
         )
     return effects

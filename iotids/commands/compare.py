@@ -1,7 +1,8 @@
-"""Set Tables II and III of several runs side by side: python -m iotids.commands.compare paper=workspace clean=EXPERIMENT ...
+"""Set Tables II and III of several runs side by side: python -m iotids.commands.compare paper=workspace
+clean=EXPERIMENT ...
 
-In: out/dataset/table2.csv and out/report/table3.csv of each run, from the workspace or from a DVC experiment, branch or commit.
-Out: Markdown on standard output.
+In: out/dataset/table2.csv and out/report/table3.csv of each run, from the workspace or from a DVC experiment,
+branch or commit. Out: Markdown on standard output.
 """
 
 from __future__ import annotations
@@ -36,16 +37,34 @@ def read_rows(path: str, revision: str) -> list[dict[str, str]]:
     try:
         text = dvc.api.read(path, rev=revision)
     except (DvcException, FileNotFoundError) as error:
-        raise FileNotFoundError(f"{path} of run {revision!r}: {error}; `dvc exp list` names the runs, each must have finished its report") from error
+        raise FileNotFoundError(
+            f"{path} of run {revision!r}: {error}; `dvc exp list` names the runs, each must have finished its report"
+        ) from error
     return list(csv.DictReader(io.StringIO(text)))
 
 
 def main() -> None:
     """Read the tables of every run, print them side by side."""
-    parser = argparse.ArgumentParser(prog="python -m iotids.commands.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", metavar="NAME=RUN", help="column title and experiment, branch or commit; `workspace` is what lies in out/")
-    parser.add_argument("--models", nargs="+", default=PAPER_MODELS, help="which models (default: the paper's)")
-    parser.add_argument("--scores", nargs="+", default=("accuracy", "f1_weighted"), help="which scores of table3.csv stand in a cell (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m iotids.commands.compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="NAME=RUN",
+        help="column title and experiment, branch or commit; `workspace` is what lies in out/",
+    )
+    parser.add_argument(
+        "--models", nargs="+", default=PAPER_MODELS, help="which models (default: the paper's)"
+    )
+    parser.add_argument(
+        "--scores",
+        nargs="+",
+        default=("accuracy", "f1_weighted"),
+        help="which scores of table3.csv stand in a cell (default: %(default)s)",
+    )
     arguments = parser.parse_args()
     runs = dict(part.split("=", 1) if "=" in part else (part, part) for part in arguments.runs)
     print("Flows per source and class\n")

@@ -28,32 +28,50 @@ if TYPE_CHECKING:
 
 def configured() -> list[str]:
     """The packages that params.yaml asks for; the first is the one to use when none is named."""
-    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")) if Path("params.yaml").is_file() else {}
+    params = (
+        yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+        if Path("params.yaml").is_file()
+        else {}
+    )
     return list(params.get("final", {}).get("configurations", ["multiclass-4"]))
 
 
 def run(arguments: argparse.Namespace, stop: Stop) -> int:
     """Do what the command line asks for; gives the exit code."""
     package = find_package(
-        arguments.model, profile=arguments.profile, configurations=configured(), fetch=fetch, unknown=NoSuchModelError
+        arguments.model,
+        profile=arguments.profile,
+        configurations=configured(),
+        fetch=fetch,
+        unknown=NoSuchModelError,
     )
     load_numba_without_scipy()
     import pyarrow as pa
 
-    from iotids.detecting.calibrating.calibration_run import calibrate_on  # onnxruntime, numba: once the arguments are found good
+    from iotids.detecting.calibrating.calibration_run import (
+        calibrate_on,
+    )  # onnxruntime, numba: once the arguments are found good
     from iotids.detecting.running.runs import Wanted, judge_captures
     from iotids.detecting.running.sources import captures_of, open_capture
 
-    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own allocator gives pages back and takes them again: a fifth of the time
+    pa.set_memory_pool(
+        pa.system_memory_pool()
+    )  # Arrow's own allocator gives pages back and takes them again: a fifth of the time
     opened = lambda path: open_capture(path, package.manifest["meter"], stop)  # noqa: E731
     with progress_bar(unit="flows", description="detect") as bar:
         shown = lambda tally: _show(bar, tally)  # noqa: E731
         if arguments.calibrate:
             out, wish = Path(arguments.out or "own-network.json"), arguments.max_alarms_per_day
-            return calibrate_on(package, arguments.captures, opened, max_alarms_per_day=wish, out=out, told_so_far=shown)
+            return calibrate_on(
+                package, arguments.captures, opened, max_alarms_per_day=wish, out=out, told_so_far=shown
+            )
         live = arguments.follow is not None or "-" in arguments.captures
-        wanted = Wanted(arguments.out or "verdicts.parquet", arguments.report, arguments.operating_point, live)
-        return judge_captures(package, captures_of(arguments.captures, arguments.follow, stop), opened, wanted, stop, shown)
+        wanted = Wanted(
+            arguments.out or "verdicts.parquet", arguments.report, arguments.operating_point, live
+        )
+        return judge_captures(
+            package, captures_of(arguments.captures, arguments.follow, stop), opened, wanted, stop, shown
+        )
 
 
 def _show(bar: Any, tally: Tally) -> None:

@@ -1,6 +1,8 @@
-"""A command: download the public datasets as far as they need no login, and say exactly what to do for the others.
+"""A command: download the public datasets as far as they need no login, and say exactly what to do for the
+others.
 
-python -m iotids.commands.fetch d3 d4 --to datasets          python -m iotids.commands.fetch d4 --parts 34-1 44-1          python -m iotids.commands.fetch d1
+python -m iotids.commands.fetch d3 d4 --to datasets          python -m iotids.commands.fetch d4 --parts 34-1
+44-1          python -m iotids.commands.fetch d1
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def fetch(catalogue: Catalogue, folder: Path, *, attempts: int = 5, pause_s: flo
     wanted = [download for download in catalogue.downloads if not is_here(download, folder, sums)]
     sizes = {download: ask_size(download.url) for download in wanted}
     _check_space(sizes, folder)
-    with progress_bar(total=sum(size or 0 for size in sizes.values()), unit="B", description=catalogue.folder) as bar:
+    with progress_bar(
+        total=sum(size or 0 for size in sizes.values()), unit="B", description=catalogue.folder
+    ) as bar:
         for download, size in sizes.items():
             target = folder / download.name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +50,13 @@ def fetch(catalogue: Catalogue, folder: Path, *, attempts: int = 5, pause_s: flo
             downloader = ResumingDownloader(part, attempts=attempts, pause_s=pause_s, progress=bar.update)
             known = download.sha256 or sums.get(download.name)
             target.unlink(missing_ok=True)
-            pooch.retrieve(download.url, known and f"sha256:{known}", fname=target.name, path=target.parent, downloader=downloader)
+            pooch.retrieve(
+                download.url,
+                known and f"sha256:{known}",
+                fname=target.name,
+                path=target.parent,
+                downloader=downloader,
+            )
             _check_length(target, size, download.url)
             sums[download.name] = sha256_of(target)
             if download.unpack:
@@ -55,21 +65,29 @@ def fetch(catalogue: Catalogue, folder: Path, *, attempts: int = 5, pause_s: flo
 
 
 def _check_length(target: Path, size: int | None, url: str) -> None:
-    """Refuse a file shorter than the server announced before; without a published hash nothing else would show it."""
+    """Refuse a file shorter than the server announced before; without a published hash nothing else would
+    show it.
+    """
     came = target.stat().st_size
     if size is not None and came < size:
         target.unlink()
-        raise ValueError(f"{url}: {came:,} bytes came of the {size:,} that the server announced; deleted, run again to fetch it anew")
+        raise ValueError(
+            f"{url}: {came:,} bytes came of the {size:,} that the server announced; deleted, run again to fetch it anew"
+        )
 
 
 def _check_space(sizes: dict[Download, int | None], folder: Path) -> None:
     """Show the sizes, and stop when they do not fit."""
     for download, size in sizes.items():
-        print(f"{download.name}: {'size unknown' if size is None else f'{size / 1e6:,.1f} MB'}  {download.url}", file=sys.stderr)
+        print(
+            f"{download.name}: {'size unknown' if size is None else f'{size / 1e6:,.1f} MB'}  {download.url}",
+            file=sys.stderr,
+        )
     needed = sum((size or 0) * (UNPACKED_TIMES if download.unpack else 1) for download, size in sizes.items())
     free = shutil.disk_usage(folder).free
     print(
-        f"{len(sizes)} files to fetch; {needed / 1e9:,.2f} GB needed with unpacking, {free / 1e9:,.2f} GB free at {folder}", file=sys.stderr
+        f"{len(sizes)} files to fetch; {needed / 1e9:,.2f} GB needed with unpacking, {free / 1e9:,.2f} GB free at {folder}",
+        file=sys.stderr,
     )
     if needed > free:
         raise OSError(
@@ -79,10 +97,16 @@ def _check_space(sizes: dict[Download, int | None], folder: Path) -> None:
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("datasets", nargs="+", choices=["d1", "d2", "d3", "d4"])
-    parser.add_argument("--to", type=Path, default=Path("datasets"), help="where to put them (default: datasets)")
-    parser.add_argument("--parts", nargs="+", default=(), metavar="PART", help="days of d3 or scenarios of d4 (default: all)")
+    parser.add_argument(
+        "--to", type=Path, default=Path("datasets"), help="where to put them (default: datasets)"
+    )
+    parser.add_argument(
+        "--parts", nargs="+", default=(), metavar="PART", help="days of d3 or scenarios of d4 (default: all)"
+    )
     parser.add_argument("--base", default="", metavar="URL", help="another address that has the same files")
     args = parser.parse_args()
     failed = []
@@ -93,7 +117,9 @@ def main() -> None:
         try:
             catalogue = read_catalogue(dataset, args.parts, args.base)
             fetch(catalogue, args.to / catalogue.folder)
-            print(f"{dataset}: complete in {args.to / catalogue.folder}; now: dvc add {args.to / catalogue.folder}")
+            print(
+                f"{dataset}: complete in {args.to / catalogue.folder}; now: dvc add {args.to / catalogue.folder}"
+            )
         except (OSError, ValueError) as error:
             failed.append(f"error: {dataset}: {error}")
     if failed:

@@ -1,6 +1,8 @@
-"""A command: CSV files of flows made elsewhere (CICFlowMeter of any version) → a flow table of our schema, labelled if they are.
+"""A command: CSV files of flows made elsewhere (CICFlowMeter of any version) → a flow table of our schema,
+labelled if they are.
 
-in: CSV files    out: <out>.parquet, and beside it .unknown.parquet (columns), .broken.csv (lines) and .json (notices)
+in: CSV files    out: <out>.parquet, and beside it .unknown.parquet (columns), .broken.csv (lines) and .json
+(notices)
 """
 
 from __future__ import annotations
@@ -29,8 +31,13 @@ def import_tables(paths: list[Path], how: How) -> Imported:
     parts = [import_table(path, how) for path in paths]
     for path, part in zip(paths, parts, strict=True):
         if part.flows.num_rows and part.flows.column_names != parts[0].flows.column_names:
-            raise ValueError(f"{path}: other columns than {paths[0]} (labels or the corrected fork's extras); import them one by one")
-    flows = pa.concat_tables([part.flows for part in parts if part.flows.num_rows] or [parts[0].flows], promote_options="permissive")
+            raise ValueError(
+                f"{path}: other columns than {paths[0]} (labels or the corrected fork's extras); import them one by one"
+            )
+    flows = pa.concat_tables(
+        [part.flows for part in parts if part.flows.num_rows] or [parts[0].flows],
+        promote_options="permissive",
+    )
     return Imported(
         flows,
         pa.concat_tables([part.unknown for part in parts], promote_options="default"),
@@ -45,9 +52,24 @@ def main() -> None:
     parser.add_argument("tables", nargs="+", type=Path, metavar="CSV")
     parser.add_argument("--source", required=True, help="name of the network, for the column `source`")
     parser.add_argument("--out", required=True, type=Path, metavar="PARQUET")
-    parser.add_argument("--labels", type=Path, metavar="YAML", help="`label: CLASS` for labels that categories.yaml does not know")
-    parser.add_argument("--utc-offset-h", type=float, default=0.0, metavar="H", help="the tables' clock minus UTC, in hours (default: 0)")
-    parser.add_argument("--fill-missing", action="store_true", help="take missing features as NaN instead of refusing the table")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="YAML",
+        help="`label: CLASS` for labels that categories.yaml does not know",
+    )
+    parser.add_argument(
+        "--utc-offset-h",
+        type=float,
+        default=0.0,
+        metavar="H",
+        help="the tables' clock minus UTC, in hours (default: 0)",
+    )
+    parser.add_argument(
+        "--fill-missing",
+        action="store_true",
+        help="take missing features as NaN instead of refusing the table",
+    )
     args = parser.parse_args()
     try:
         own = yaml.safe_load(args.labels.read_text(encoding="utf-8")) if args.labels else {}
@@ -59,10 +81,16 @@ def main() -> None:
     write_table(imported.unknown, args.out.with_suffix(".unknown.parquet"))
     with replacing(args.out.with_suffix(".broken.csv")) as path:
         pc_csv.write_csv(imported.broken, path)
-    write_json({"flows": imported.flows.num_rows, "notices": [vars(notice) for notice in imported.notices]}, args.out.with_suffix(".json"))
+    write_json(
+        {"flows": imported.flows.num_rows, "notices": [vars(notice) for notice in imported.notices]},
+        args.out.with_suffix(".json"),
+    )
     for notice in imported.notices:
         print(f"{notice.severity}: {notice.name} ({notice.count:,}): {notice.message}", file=sys.stderr)
-    print(f"{args.out}: {imported.flows.num_rows:,} flows, {imported.broken.num_rows:,} lines kept apart", file=sys.stderr)
+    print(
+        f"{args.out}: {imported.flows.num_rows:,} flows, {imported.broken.num_rows:,} lines kept apart",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""A command: meter the same captures with other flow timeouts, and see what becomes of flows, classes and a simple model's score.
+"""A command: meter the same captures with other flow timeouts, and see what becomes of flows, classes and a
+simple model's score.
 
-python -m iotids.commands.timeouts --seconds 15 120 600 3600 --out out/timeouts      out: <out>/timeouts.json, <out>/timeouts.md
-For each timeout the project's own stages run from captures to splits in a folder of their own; nothing in out/ is touched.
+python -m iotids.commands.timeouts --seconds 15 120 600 3600 --out out/timeouts      out: <out>/timeouts.json,
+<out>/timeouts.md For each timeout the project's own stages run from captures to splits in a folder of their
+own; nothing in out/ is touched.
 """
 
 from __future__ import annotations
@@ -48,7 +50,17 @@ def run_stages(folder: Path, sources: Iterable[str]) -> None:
         flows, labelled = f"out/flows/{source}", f"out/labelled/{source}"
         commands += [
             ["stages.meter", "--source", source, "--out", f"{flows}.parquet", "--ledger", f"{flows}.json"],
-            ["stages.label", "--source", source, "--flows", f"{flows}.parquet", "--out", f"{labelled}.parquet", "--summary", f"{labelled}.json"],
+            [
+                "stages.label",
+                "--source",
+                source,
+                "--flows",
+                f"{flows}.parquet",
+                "--out",
+                f"{labelled}.parquet",
+                "--summary",
+                f"{labelled}.json",
+            ],
         ]
     commands += [
         ["stages.integrate", "--labelled", "out/labelled", "--out", "out/dataset"],
@@ -56,7 +68,9 @@ def run_stages(folder: Path, sources: Iterable[str]) -> None:
     ]
     environment = {"DVC_ROOT": str(Path.cwd()), **os.environ}
     for command in commands:
-        done = subprocess.run([sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True
+        )
         if done.returncode:
             raise ValueError(f"{' '.join(command)}: {done.stderr.strip()[-2000:]}")
 
@@ -69,16 +83,36 @@ def score_tree(dataset: Path, splits: list[Path], data: Data, seed: int) -> dict
         problem = read_problem(flows, MODEL, task, data.classes, data.benign, {})
         results = [fit_and_test(problem, job) for job in jobs_of(tables, task, seed=seed, n_orders=1)]
         for protocol in dict.fromkeys(result.protocol for result in results):
-            means, stds = mean_and_std([result.record["metrics"] for result in results if result.protocol == protocol])
-            scores[f"{task}, {protocol}"] = {name: (means[name], stds[name]) for name in ("accuracy", "f1_macro")}
+            means, stds = mean_and_std(
+                [result.record["metrics"] for result in results if result.protocol == protocol]
+            )
+            scores[f"{task}, {protocol}"] = {
+                name: (means[name], stds[name]) for name in ("accuracy", "f1_macro")
+            }
     return scores
 
 
 def main() -> None:
     """Run everything once per timeout."""
-    parser = argparse.ArgumentParser(prog="python -m iotids.commands.timeouts", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", nargs="+", type=float, default=[15.0, 120.0, 600.0, 3600.0], metavar="S", help="flow timeouts (default: 15 120 600 3600)")
-    parser.add_argument("--out", type=Path, default=Path("out/timeouts"), help="folder for the two files (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m iotids.commands.timeouts",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--seconds",
+        nargs="+",
+        type=float,
+        default=[15.0, 120.0, 600.0, 3600.0],
+        metavar="S",
+        help="flow timeouts (default: 15 120 600 3600)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/timeouts"),
+        help="folder for the two files (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=7, help="of the tree (default: %(default)s)")
     args = parser.parse_args()
     data, metered = read_data(), []
@@ -88,7 +122,10 @@ def main() -> None:
             folder = Path(name)
             make_workspace(folder, seconds)
             run_stages(folder, data.sources)
-            dataset, splits = folder / "out/dataset/flows.parquet", [folder / f"out/splits/{protocol}.parquet" for protocol in protocols]
+            dataset, splits = (
+                folder / "out/dataset/flows.parquet",
+                [folder / f"out/splits/{protocol}.parquet" for protocol in protocols],
+            )
             flows = add_up(count_flows(read_table(dataset, ["source", "label"])))
             metered.append(Metered(seconds, flows, score_tree(dataset, splits, data, args.seed)))
         print(f"{seconds:g} s: {sum(flows.values()):,} flows", file=sys.stderr)

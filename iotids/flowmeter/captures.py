@@ -52,22 +52,40 @@ def captures_of_source(root: Path, source: dict[str, Any]) -> list[NamedCapture]
         with (root / str(source["table"])).open(encoding="utf-8", newline="") as file:
             names = list(dict.fromkeys(row["file"] for row in csv.DictReader(file)))
     else:
-        names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and is_capture_name(p.name))
+        names = sorted(
+            p.relative_to(folder).as_posix()
+            for p in folder.rglob("*")
+            if p.is_file() and is_capture_name(p.name)
+        )
     if not names:
-        raise FileNotFoundError(f"{folder}: no capture here; wanted are files ending in .pcap, .pcapng or .cap, also with .gz, .xz or .zst")
+        raise FileNotFoundError(
+            f"{folder}: no capture here; wanted are files ending in .pcap, .pcapng or .cap, also with .gz, .xz or .zst"
+        )
     return [NamedCapture(folder / name, name) for name in names]
 
 
 def meter_into(
-    sink: Sink, capture: NamedCapture, options: Options, *, for_keeping: bool = True, threads: int = 0,
+    sink: Sink,
+    capture: NamedCapture,
+    options: Options,
+    *,
+    for_keeping: bool = True,
+    threads: int = 0,
     progress: Callable[[int], object] | None = None,
-) -> Ledger:  # fmt: skip
+) -> Ledger:
     """Meter one capture into a sink; a fault or a file that does not open is noted in the ledger, not raised."""
     meter = Meter(
-        capture.path, options.profile, name=capture.name, keep_going=options.keep_going, flow_timeout_s=options.flow_timeout_s,
-        activity_timeout_s=options.activity_timeout_s, idle_timeout_s=options.idle_timeout_s, tunnels=options.tunnels,
-        threads=threads, with_digest=for_keeping,
-    )  # fmt: skip
+        capture.path,
+        options.profile,
+        name=capture.name,
+        keep_going=options.keep_going,
+        flow_timeout_s=options.flow_timeout_s,
+        activity_timeout_s=options.activity_timeout_s,
+        idle_timeout_s=options.idle_timeout_s,
+        tunnels=options.tunnels,
+        threads=threads,
+        with_digest=for_keeping,
+    )
     try:
         for batch in meter.batches(progress):
             sink.write(batch)
@@ -76,14 +94,24 @@ def meter_into(
     except OSError as error:
         if str(error.filename) != str(capture.path):  # a full disk, and no fault of the capture's
             raise
-        meter.ledger.complete, meter.ledger.fault = False, f"{capture.path}: cannot be read ({error.strerror or error})"
+        meter.ledger.complete, meter.ledger.fault = (
+            False,
+            f"{capture.path}: cannot be read ({error.strerror or error})",
+        )
     return meter.ledger
 
 
 def meter_captures(
-    captures: Sequence[NamedCapture], out: Path, options: Options, *, suffix: str = "", mapper: Mapper | None = None,
-    for_keeping: bool = True, threads: int = 0, progress: Callable[[int], object] | None = None,
-) -> list[Ledger]:  # fmt: skip
+    captures: Sequence[NamedCapture],
+    out: Path,
+    options: Options,
+    *,
+    suffix: str = "",
+    mapper: Mapper | None = None,
+    for_keeping: bool = True,
+    threads: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> list[Ledger]:
     """Write the flows of some captures to one file.
 
     Parameters
@@ -94,9 +122,11 @@ def meter_captures(
         Parquet or CSV, by `suffix` or else by its name.
     options : Options
     mapper : callable, optional
-        Like plumbing.parallel.parallel_map; used when there are several captures of some size. The file is the same without it.
+        Like plumbing.parallel.parallel_map; used when there are several captures of some size. The file is
+        the same without it.
     for_keeping : bool
-        Write the captures' SHA-256 into the ledgers and compress every column of a Parquet file; takes half as long again.
+        Write the captures' SHA-256 into the ledgers and compress every column of a Parquet file; takes half
+        as long again.
     threads : int
         See flows.Meter.
     progress : callable, optional
@@ -111,18 +141,26 @@ def meter_captures(
     sizes = [Path(c.path).stat().st_size if Path(c.path).is_file() else 0 for c in captures]
     with sink_for(out, profile, suffix=suffix, compact=for_keeping) as sink:
         if mapper is not None and len(captures) > 1 and sum(sizes) >= SIDE_BY_SIDE_BYTES:
-            ledgers = _side_by_side(captures, out, sink, partial(_meter_part, options=options, for_keeping=for_keeping), mapper)
+            ledgers = _side_by_side(
+                captures, out, sink, partial(_meter_part, options=options, for_keeping=for_keeping), mapper
+            )
         else:
             ledgers = []
             for capture in captures:
-                ledgers.append(meter_into(sink, capture, options, for_keeping=for_keeping, threads=threads, progress=progress))
+                ledgers.append(
+                    meter_into(
+                        sink, capture, options, for_keeping=for_keeping, threads=threads, progress=progress
+                    )
+                )
                 if not ledgers[-1].complete and not options.keep_going:
                     break
         sink.close("; ".join(ledger.fault for ledger in ledgers if not ledger.complete))
     return ledgers
 
 
-def _side_by_side(captures: Sequence[NamedCapture], out: Path, sink: Sink, meter_part: partial[Ledger], mapper: Mapper) -> list[Ledger]:
+def _side_by_side(
+    captures: Sequence[NamedCapture], out: Path, sink: Sink, meter_part: partial[Ledger], mapper: Mapper
+) -> list[Ledger]:
     """Meter captures in several processes, each into a file of its own, and join these in order."""
     parts = [(capture, out.with_name(f".{out.name}.{i}.part")) for i, capture in enumerate(captures)]
     try:

@@ -8,7 +8,11 @@ from iotids.flowmeter.schema import BULK_NAMES, CORRECTED_EXTRAS, FEATURES, IDEN
 SECTIONS: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
     ("Identity", "Who, when and where; never seen by a model.", IDENTITY),
     ("Features", "The 76 features of CICFlowMeter. The models see all but the six marked *.", FEATURES),
-    ("Features of the corrected tool", "Ten more, written by `corrected` and `clean` only; the models do not see them.", CORRECTED_EXTRAS),
+    (
+        "Features of the corrected tool",
+        "Ten more, written by `corrected` and `clean` only; the models do not see them.",
+        CORRECTED_EXTRAS,
+    ),
     ("Truth", "Added by the labelling stage.", TRUTH),
 )
 
@@ -20,7 +24,10 @@ def cell(text: str) -> str:
 
 def table_of(columns: tuple[Column, ...]) -> list[str]:
     """A Markdown table of columns."""
-    lines = ["| column | in CICFlowMeter's CSV | type | unit | meaning | caveats and profiles |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| column | in CICFlowMeter's CSV | type | unit | meaning | caveats and profiles |",
+        "|---|---|---|---|---|---|",
+    ]
     for column in columns:
         mark = " *" if column.name in BULK_NAMES else ""
         cic = column.cic_name or "none"

@@ -17,7 +17,13 @@ from iotids.flowmeter.rows import columns_of, schema_of
 from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 
 ROW_GROUP_ROWS = 16_384  # 99 columns of it are about 13 MB
-DICTIONARIES = ("src_ip", "dst_ip", "capture", "src_mac", "dst_mac")  # for all else, building them takes longer than writing the values
+DICTIONARIES = (
+    "src_ip",
+    "dst_ip",
+    "capture",
+    "src_mac",
+    "dst_mac",
+)  # for all else, building them takes longer than writing the values
 MOSTLY_ZERO = ("urg_", "rst_flags", "cwr_", "ece_", "_bulk_", "icmp_")
 LABEL = "NeedManualLabel"
 
@@ -26,7 +32,14 @@ EXTRAS_BEHIND = {
     "bwd_urg_flags": ("fwd_rst_flags", "bwd_rst_flags"),
     "fwd_data_packets": ("bwd_data_packets",),
     "fwd_header_min_bytes": ("bwd_header_min_bytes",),
-    "idle_min_us": ("icmp_code", "icmp_type", "fwd_retransmissions", "bwd_retransmissions", "retransmissions", "connection_duration_us"),
+    "idle_min_us": (
+        "icmp_code",
+        "icmp_type",
+        "fwd_retransmissions",
+        "bwd_retransmissions",
+        "retransmissions",
+        "connection_duration_us",
+    ),
 }
 
 
@@ -38,16 +51,22 @@ class ParquetSink:
     path : Path
     profile : Profile
     compact : bool
-        Compress every column with LZ4 and write addresses as dictionaries, a third of the size; without, only columns that are zero in
-        nearly all rows: for these LZ4 is faster than writing the zeros, for the others it takes two to three times as long.
+        Compress every column with LZ4 and write addresses as dictionaries, a third of the size; without, only
+        columns that are zero in nearly all rows: for these LZ4 is faster than writing the zeros, for the
+        others it takes two to three times as long.
     """
 
     def __init__(self, path: Path, profile: Profile, *, compact: bool = True) -> None:
         schema = schema_of(profile)
         self._schema = schema
-        packing = {name: "lz4" if compact or any(word in name for word in MOSTLY_ZERO) else "none" for name in schema.names}
+        packing = {
+            name: "lz4" if compact or any(word in name for word in MOSTLY_ZERO) else "none"
+            for name in schema.names
+        }
         dictionaries = list(DICTIONARIES) if compact else ["capture"]
-        self._writer = pq.ParquetWriter(path, schema, compression=packing, use_dictionary=dictionaries, write_statistics=False)
+        self._writer = pq.ParquetWriter(
+            path, schema, compression=packing, use_dictionary=dictionaries, write_statistics=False
+        )
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
         self._writer.add_key_value_metadata({"profile": profile.name})
@@ -122,14 +141,20 @@ class sink_for:  # noqa: N801  a context manager, used like a function
         suffix = suffix or path.suffix
         if suffix not in (".parquet", ".csv"):
             raise ValueError(f"output {path}: the name must end in .parquet or .csv")
-        self.sink: Sink = ParquetSink(path, profile, compact=compact) if suffix == ".parquet" else CsvSink(path, profile)
+        self.sink: Sink = (
+            ParquetSink(path, profile, compact=compact) if suffix == ".parquet" else CsvSink(path, profile)
+        )
 
     def __enter__(self) -> Sink:
         """Hand out the sink."""
         return self.sink
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close the file when an error prevents the regular close; on a full disk that fails too, and the first error is the one to show."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file when an error prevents the regular close; on a full disk that fails too, and the
+        first error is the one to show.
+        """
         if kind is not None:
             with suppress(OSError, ValueError):
                 self.sink.close("the program stopped before the end")
@@ -171,7 +196,9 @@ def twelve_hour_time(time_us: int) -> str:
 
 
 def microsecond_time(time_us: int) -> str:
-    """Time as the corrected tool prints it, in UTC: 2019-12-31 23:59:59.123456, the fraction only as far as needed."""
+    """Time as the corrected tool prints it, in UTC: 2019-12-31 23:59:59.123456, the fraction only as far as
+    needed.
+    """
     fraction = time_us % 1_000_000
     text = str(np.datetime64(time_us // 1_000_000, "s")).replace("T", " ")
     if fraction == 0:

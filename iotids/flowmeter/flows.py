@@ -15,7 +15,14 @@ from iotids.flowmeter.kernels.spilling import packets_of
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
 from iotids.flowmeter.reading import capture as capture_module
-from iotids.flowmeter.reading.capture import FRAMES_PER_BLOCK, LINK_NAMES, READ_BYTES, Block, Capture, CaptureFault
+from iotids.flowmeter.reading.capture import (
+    FRAMES_PER_BLOCK,
+    LINK_NAMES,
+    READ_BYTES,
+    Block,
+    Capture,
+    CaptureFault,
+)
 from iotids.flowmeter.rows import RowBuilder, schema_of
 from iotids.flowmeter.table import OUTPUT_FLOWS, FlowTable, Over
 from iotids.flowmeter.worker_threads import Ahead, giving_way, usable_cores
@@ -54,7 +61,9 @@ class Decoder:
     def decode(self, block: Block, packets: np.ndarray) -> int:
         """Write the packets of a block; returns how many."""
         n = len(block.frames)
-        decode_frames(block.data, block.frames, n, self.rules, packets, self.fragments, self.n_fragments, self.counts)
+        decode_frames(
+            block.data, block.frames, n, self.rules, packets, self.fragments, self.n_fragments, self.counts
+        )
         return n
 
 
@@ -74,10 +83,12 @@ class Meter:
     rows_wanted : bool
         False when only the bookings matter.
     threads : int
-        1 does everything in the caller's thread; 2 reads and decodes in one, meters in another, makes rows in a third, and leaves them to the caller;
-        0 is 2 for a capture of some size where there is more than one core. The result is the same.
+        1 does everything in the caller's thread; 2 reads and decodes in one, meters in another, makes rows in
+        a third, and leaves them to the caller; 0 is 2 for a capture of some size where there is more than one
+        core. The result is the same.
     prompt : bool
-        Hand rows out with the block in which their flows end, and look for silent flows every five seconds of packet time.
+        Hand rows out with the block in which their flows end, and look for silent flows every five seconds of
+        packet time.
     timeouts
         See profiles.rules_of.
     """
@@ -100,16 +111,25 @@ class Meter:
     ) -> None:
         self.profile: Profile = profile_named(profile)
         self.rules = rules_of(
-            self.profile, flow_timeout_s=flow_timeout_s, activity_timeout_s=activity_timeout_s, idle_timeout_s=idle_timeout_s, tunnels=tunnels
+            self.profile,
+            flow_timeout_s=flow_timeout_s,
+            activity_timeout_s=activity_timeout_s,
+            idle_timeout_s=idle_timeout_s,
+            tunnels=tunnels,
         )
         self.name = name or ("stdin" if str(path) == "-" else Path(path).name)
         self.keep_going = keep_going
         self.threads = threads or _threads_for(path)
         larger = AHEAD_SCALE if self.threads > 1 else 1
         self.capture = Capture(
-            path, name=str(path), keep_going=keep_going, check_times=self.rules.logic == CLEAN, with_digest=with_digest,
-            frames_per_block=larger * FRAMES_PER_BLOCK, read_bytes=larger * READ_BYTES,
-        )  # fmt: skip
+            path,
+            name=str(path),
+            keep_going=keep_going,
+            check_times=self.rules.logic == CLEAN,
+            with_digest=with_digest,
+            frames_per_block=larger * FRAMES_PER_BLOCK,
+            read_bytes=larger * READ_BYTES,
+        )
         self.ledger = Ledger(self.name, profile)
         self.rows_wanted = rows_wanted
         self.prompt = prompt
@@ -151,7 +171,9 @@ class Meter:
                 yield from self.builder.rest()
         yield from self.builder.rest()
 
-    def _metered(self, decoded: Iterable[Decoded], progress: Callable[[int], object] | None) -> Iterator[list[Over]]:
+    def _metered(
+        self, decoded: Iterable[Decoded], progress: Callable[[int], object] | None
+    ) -> Iterator[list[Over]]:
         """Meter packets; yields flows that are over, at least once a block, then closes the ledger."""
         booked = np.empty(self.capture.frames_per_block, np.int64)
         for part in decoded:
@@ -164,7 +186,9 @@ class Meter:
             yield [lot]
 
     def booked_blocks(self) -> Iterator[tuple[Block, np.ndarray]]:
-        """Meter block by block; yields each block and the flow number of each of its packets, both valid until the next."""
+        """Meter block by block; yields each block and the flow number of each of its packets, both valid
+        until the next.
+        """
         booked = np.empty(self.capture.frames_per_block, np.int64)
         for part in self._decoded(1):
             for _ in self._meter_part(part, booked):
@@ -174,9 +198,13 @@ class Meter:
             pass
 
     def _decoded(self, buffers: int | None) -> Iterator[Decoded]:
-        """Read and decode; a fault of the capture ends it and is kept. buffers: 1 when each part is used up before the next."""
+        """Read and decode; a fault of the capture ends it and is kept. buffers: 1 when each part is used up
+        before the next.
+        """
         size = self.capture.frames_per_block
-        ring = [np.empty(size, layout.PACKET) for _ in range(buffers or READ_AHEAD + 2)]  # queued, in use, being written
+        ring = [
+            np.empty(size, layout.PACKET) for _ in range(buffers or READ_AHEAD + 2)
+        ]  # queued, in use, being written
         try:
             for i, block in enumerate(self.capture.blocks()):
                 packets = ring[i % len(ring)]
@@ -216,8 +244,8 @@ class Meter:
     def _swept(self, oldest_us: int, n: int) -> Iterable[Over]:
         """Every 65,536 packets, look for flows that need no memory any more.
 
-        clean: end those silent for too long before the oldest of these packets. Without idle expiry: set down on disk those whose
-        timeout has passed, when there are many.
+        clean: end those silent for too long before the oldest of these packets. Without idle expiry: set down
+        on disk those whose timeout has passed, when there are many.
         """
         self._watermark = min(self._watermark, oldest_us)
         self._since_sweep += n
@@ -236,8 +264,15 @@ class Meter:
     def _close(self) -> None:
         """Complete the ledger and check it."""
         ledger, capture, counters = self.ledger, self.capture, self.table.counters
-        ledger.format, ledger.size, ledger.sha256, ledger.packets = capture.format, capture.size, capture.sha256, capture.packets
-        ledger.links = {LINK_NAMES.get(link, f"link type {link}"): n for link, n in sorted(capture.links.items())}
+        ledger.format, ledger.size, ledger.sha256, ledger.packets = (
+            capture.format,
+            capture.size,
+            capture.sha256,
+            capture.packets,
+        )
+        ledger.links = {
+            LINK_NAMES.get(link, f"link type {link}"): n for link, n in sorted(capture.links.items())
+        }
         ledger.flows_created = int(counters[layout.CREATED])
         ledger.flows_not_written = int(counters[layout.UNWRITTEN])
         ledger.packets_in_flows_not_written = int(counters[layout.UNWRITTEN])  # they have one packet each
@@ -247,8 +282,14 @@ class Meter:
 
 
 def _threads_for(path: Path | str) -> int:
-    """2 where a second thread pays: more than one core, and a capture of some size or one whose size is not known."""
-    size = Path(path).stat().st_size if str(path) != "-" and Path(path).is_file() else THREADS_FROM_BYTES * (str(path) == "-")
+    """2 where a second thread pays: more than one core, and a capture of some size or one whose size is not
+    known.
+    """
+    size = (
+        Path(path).stat().st_size
+        if str(path) != "-" and Path(path).is_file()
+        else THREADS_FROM_BYTES * (str(path) == "-")
+    )
     return 2 if size >= THREADS_FROM_BYTES and usable_cores() > 1 else 1
 
 
@@ -274,15 +315,16 @@ def flows_from_capture(
     name : str
         Value of the column `capture`; the file's name when empty.
     keep_going : bool
-        On a damaged capture return the flows before the damage; the table's metadata `incomplete` then says what is wrong.
+        On a damaged capture return the flows before the damage; the table's metadata `incomplete` then says
+        what is wrong.
     flow_timeout_s, activity_timeout_s, idle_timeout_s, tunnels
         See profiles.rules_of.
 
     Returns
     -------
     pa.Table
-        IDENTITY and FEATURES of schema.py, for corrected and clean also CORRECTED_EXTRAS; rows in the order of CICFlowMeter.
-        An empty capture gives an empty table.
+        IDENTITY and FEATURES of schema.py, for corrected and clean also CORRECTED_EXTRAS; rows in the order
+        of CICFlowMeter. An empty capture gives an empty table.
 
     Raises
     ------
@@ -292,9 +334,16 @@ def flows_from_capture(
         When the file cannot be opened.
     """
     meter = Meter(
-        path, profile, name=name, keep_going=keep_going, with_digest=False, flow_timeout_s=flow_timeout_s,
-        activity_timeout_s=activity_timeout_s, idle_timeout_s=idle_timeout_s, tunnels=tunnels,
-    )  # fmt: skip
+        path,
+        profile,
+        name=name,
+        keep_going=keep_going,
+        with_digest=False,
+        flow_timeout_s=flow_timeout_s,
+        activity_timeout_s=activity_timeout_s,
+        idle_timeout_s=idle_timeout_s,
+        tunnels=tunnels,
+    )
     schema = schema_of(meter.profile)
     table = pa.Table.from_batches(list(meter.batches()), schema)
     if not meter.ledger.complete:

@@ -1,4 +1,6 @@
-"""The packet ledger: every packet of a capture is metered or set aside for one reason, and the sums must agree."""
+"""The packet ledger: every packet of a capture is metered or set aside for one reason, and the sums must
+agree.
+"""
 
 from __future__ import annotations
 
@@ -59,12 +61,18 @@ class Ledger:
         """
         self.counts = {name: int(n) for (name, _), n in zip(REASONS, counts, strict=True)}
         if sum(self.counts.values()) != self.packets:
-            raise LedgerError(f"{self.capture}: {self.packets} packets read, {sum(self.counts.values())} in the ledger")
+            raise LedgerError(
+                f"{self.capture}: {self.packets} packets read, {sum(self.counts.values())} in the ledger"
+            )
         in_flows = self.packets_in_written_flows + self.packets_in_flows_not_written
         if in_flows != self.counts["metered"]:
-            raise LedgerError(f"{self.capture}: {self.counts['metered']} packets metered, {in_flows} in the flows")
+            raise LedgerError(
+                f"{self.capture}: {self.counts['metered']} packets metered, {in_flows} in the flows"
+            )
         if self.flows + self.flows_not_written != self.flows_created:
-            raise LedgerError(f"{self.capture}: {self.flows_created} flows begun, {self.flows} written and {self.flows_not_written} left out")
+            raise LedgerError(
+                f"{self.capture}: {self.flows_created} flows begun, {self.flows} written and {self.flows_not_written} left out"
+            )
 
     @property
     def set_aside(self) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Meter standard input as it arrives.
 
-The flow meter reads whole megabytes, hands rows out in large batches and looks for silent flows every 65,536 packets: right for files,
-minutes too late on a quiet network. Here a block is what one read gives, and flows go out with the block in which they ended.
+The flow meter reads whole megabytes, hands rows out in large batches and looks for silent flows every 65,536
+packets: right for files, minutes too late on a quiet network. Here a block is what one read gives, and flows
+go out with the block in which they ended.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ class _PromptWalk(_Walk):
 
 
 class Arriving:
-    """Standard input as a file that gives what has arrived, and that ends when asked to stop and nothing is left to read."""
+    """Standard input as a file that gives what has arrived, and that ends when asked to stop and nothing is
+    left to read.
+    """
 
     def __init__(self, stopped: Callable[[], bool]) -> None:
         self._number, self._stopped = sys.stdin.fileno(), stopped
@@ -66,5 +69,7 @@ class LiveMeter(Meter):
 
     def __init__(self, profile: str, *, stopped: Callable[[], bool], **options: Any) -> None:
         super().__init__("-", profile, threads=1, prompt=True, with_digest=False, keep_going=True, **options)
-        self.capture = PromptCapture("-", name="-", keep_going=True, check_times=self.capture.check_times, with_digest=False)
+        self.capture = PromptCapture(
+            "-", name="-", keep_going=True, check_times=self.capture.check_times, with_digest=False
+        )
         self.capture.stopped = stopped  # type: ignore[attr-defined]

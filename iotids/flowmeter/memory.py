@@ -1,4 +1,6 @@
-"""Memory that grows without being copied, memory that is used again, and temporary files for what is not needed soon."""
+"""Memory that grows without being copied, memory that is used again, and temporary files for what is not
+needed soon.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,17 @@ class Growing:
 
     def __init__(self, dtype: np.dtype, length: int) -> None:
         self._dtype = dtype
-        self._memory = mmap.mmap(-1, _pages(dtype.itemsize * length), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._memory = mmap.mmap(
+            -1, _pages(dtype.itemsize * length), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        )
         self.array: np.ndarray = self._view(length)
 
     def _view(self, length: int) -> np.ndarray:
         """The memory as an array."""
         if len(self._memory) >= 1 << 22 and hasattr(mmap, "MADV_HUGEPAGE"):
-            self._memory.madvise(mmap.MADV_HUGEPAGE)  # flows are met in no order: small pages would cost a table walk each
+            self._memory.madvise(
+                mmap.MADV_HUGEPAGE
+            )  # flows are met in no order: small pages would cost a table walk each
         return np.frombuffer(self._memory, self._dtype, length)
 
     def grow(self, length: int) -> np.ndarray:
@@ -46,20 +52,29 @@ def _pages(size: int) -> int:
 
 
 def mapped(length: int, kind: Any) -> np.ndarray:
-    """Zeros, (length,), whose memory goes back to the system with them; freed by the usual way, it would stay with the process."""
+    """Zeros, (length,), whose memory goes back to the system with them; freed by the usual way, it would stay
+    with the process.
+    """
     size = max(1, length) * np.dtype(kind).itemsize
     return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), kind, length)
 
 
 class Reused:
-    """Memory that is given out again once nobody holds it any more: fresh pages from the system would cost as much as filling them."""
+    """Memory that is given out again once nobody holds it any more: fresh pages from the system would cost as
+    much as filling them.
+    """
 
     def __init__(self) -> None:
         self._idle: list[mmap.mmap] = []
 
     def arrays(self, *wanted: tuple[tuple[int, ...], Any]) -> list[np.ndarray]:
-        """Arrays of some shapes and types, with anything in them; their memory returns when they and all views of them are gone."""
-        sizes = [-(-math.prod(shape) * np.dtype(kind).itemsize // CACHE_LINE) * CACHE_LINE for shape, kind in wanted]
+        """Arrays of some shapes and types, with anything in them; their memory returns when they and all
+        views of them are gone.
+        """
+        sizes = [
+            -(-math.prod(shape) * np.dtype(kind).itemsize // CACHE_LINE) * CACHE_LINE
+            for shape, kind in wanted
+        ]
         memory = self._idle.pop() if self._idle else None
         if memory is None or len(memory) < sum(sizes):
             memory = mmap.mmap(-1, sum(sizes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -67,16 +82,23 @@ class Reused:
         weakref.finalize(whole, self._idle.append, memory).atexit = False
         starts = np.cumsum([0, *sizes])
         return [
-            np.ndarray(shape, kind, buffer=whole[start : start + size]) for (shape, kind), start, size in zip(wanted, starts, sizes, strict=False)
+            np.ndarray(shape, kind, buffer=whole[start : start + size])
+            for (shape, kind), start, size in zip(wanted, starts, sizes, strict=False)
         ]
 
 
 class Disk:
-    """Nameless temporary files: flows set down, what their rows are sorted by, and the TCP segments that they have seen."""
+    """Nameless temporary files: flows set down, what their rows are sorted by, and the TCP segments that they
+    have seen.
+    """
 
     def __init__(self) -> None:
         self._opened: list[IO[bytes] | None] = [None] * layout.N_FILES
-        self.view = DiskView(np.full(layout.N_FILES, -1, np.int64), np.empty(1, layout.KEY), np.empty((PAIRS_AT_ONCE, 2), np.int64))
+        self.view = DiskView(
+            np.full(layout.N_FILES, -1, np.int64),
+            np.empty(1, layout.KEY),
+            np.empty((PAIRS_AT_ONCE, 2), np.int64),
+        )
         self.used = [0] * layout.N_FILES  # entries in each
 
     def append(self, which: int, entries: np.ndarray) -> None:

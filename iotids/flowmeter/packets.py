@@ -64,7 +64,8 @@ def packet_batches(
     Yields
     ------
     pa.RecordBatch
-        Columns PACKET_COLUMNS. But for `flow_number` they tell what the frame says, independent of the profile's quirks.
+        Columns PACKET_COLUMNS. But for `flow_number` they tell what the frame says, independent of the
+        profile's quirks.
 
     Raises
     ------
@@ -74,9 +75,16 @@ def packet_batches(
         When the file cannot be opened.
     """
     meter = Meter(
-        path, profile, keep_going=keep_going, with_digest=False, rows_wanted=False, flow_timeout_s=flow_timeout_s,
-        activity_timeout_s=activity_timeout_s, idle_timeout_s=idle_timeout_s, tunnels=tunnels,
-    )  # fmt: skip
+        path,
+        profile,
+        keep_going=keep_going,
+        with_digest=False,
+        rows_wanted=False,
+        flow_timeout_s=flow_timeout_s,
+        activity_timeout_s=activity_timeout_s,
+        idle_timeout_s=idle_timeout_s,
+        tunnels=tunnels,
+    )
     scratch = np.zeros(1, PACKET)
     for block, booked in meter.booked_blocks():
         n = len(block.frames)
@@ -84,6 +92,9 @@ def packet_batches(
         describe_frames(block.data, block.frames, n, scratch, views)
         numbers = np.arange(block.first_number, block.first_number + n, dtype=np.int64)
         columns = [numbers, block.frames["time_us"].copy(), booked[:n].copy(), *views]
-        arrays = [wrapped(values.astype(kind.to_pandas_dtype())) for values, (_, kind) in zip(columns, PACKET_COLUMNS, strict=True)]
+        arrays = [
+            wrapped(values.astype(kind.to_pandas_dtype()))
+            for values, (_, kind) in zip(columns, PACKET_COLUMNS, strict=True)
+        ]
         yield pa.RecordBatch.from_arrays(arrays, schema=PACKET_SCHEMA)
     meter.raise_fault()

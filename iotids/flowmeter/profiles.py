@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-ORIGINAL, PAPER, CORRECTED, CLEAN = 0, 1, 2, 3  # the same numbers as in kernels/layout.py, a test compares them
+ORIGINAL, PAPER, CORRECTED, CLEAN = (
+    0,
+    1,
+    2,
+    3,
+)  # the same numbers as in kernels/layout.py, a test compares them
 
 
 class Rules(NamedTuple):
@@ -35,9 +40,30 @@ PROFILES: dict[str, Profile] = {
     p.name: p
     for p in (
         Profile("original", ORIGINAL, "CICFlowMeter V4 as published (2021)", False, False, "CWR Flag Count"),
-        Profile("paper", PAPER, "CICFlowMeter of February 2020, the era of the paper", False, False, "CWE Flag Count"),
-        Profile("corrected", CORRECTED, "the corrected fork of Engelen, Rimmer, Joosen (2021) and Liu et al. (2022)", True, True, "CWR Flag Count"),
-        Profile("clean", CLEAN, "corrected flow logic on every link type, IPv6, nothing invented, nothing dropped silently", True, True, "CWR Flag Count"),
+        Profile(
+            "paper",
+            PAPER,
+            "CICFlowMeter of February 2020, the era of the paper",
+            False,
+            False,
+            "CWE Flag Count",
+        ),
+        Profile(
+            "corrected",
+            CORRECTED,
+            "the corrected fork of Engelen, Rimmer, Joosen (2021) and Liu et al. (2022)",
+            True,
+            True,
+            "CWR Flag Count",
+        ),
+        Profile(
+            "clean",
+            CLEAN,
+            "corrected flow logic on every link type, IPv6, nothing invented, nothing dropped silently",
+            True,
+            True,
+            "CWR Flag Count",
+        ),
     )
 }
 
@@ -56,7 +82,12 @@ def profile_named(name: str) -> Profile:
 
 
 def rules_of(
-    profile: Profile, *, flow_timeout_s: float = 120.0, activity_timeout_s: float = 5.0, idle_timeout_s: float = 120.0, tunnels: str = "inner"
+    profile: Profile,
+    *,
+    flow_timeout_s: float = 120.0,
+    activity_timeout_s: float = 5.0,
+    idle_timeout_s: float = 120.0,
+    tunnels: str = "inner",
 ) -> Rules:
     """Switches for the kernels.
 

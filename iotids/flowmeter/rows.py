@@ -10,7 +10,14 @@ from iotids.flowmeter.memory import Reused
 from iotids.flowmeter.profiles import Profile
 from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column, arrow_schema
 
-ARROW_TYPES = {"i2": pa.int16(), "i4": pa.int32(), "i8": pa.int64(), "u4": pa.uint32(), "u8": pa.uint64(), "f8": pa.float64()}
+ARROW_TYPES = {
+    "i2": pa.int16(),
+    "i4": pa.int32(),
+    "i8": pa.int64(),
+    "u4": pa.uint32(),
+    "u8": pa.uint64(),
+    "f8": pa.float64(),
+}
 FIRST_ROWS, GROWTH = 256, 4
 PADDING = 8  # one cache line: columns a power of two apart would all fall into the same cache set
 
@@ -49,7 +56,9 @@ class RowBuilder:
 
     def _allocate(self) -> None:
         """New memory: that of the last batch belongs to whoever received it."""
-        self.rows = min(self.rows * GROWTH, self.most_rows - self.total % self.most_rows)  # later batches end where row groups do
+        self.rows = min(
+            self.rows * GROWTH, self.most_rows - self.total % self.most_rows
+        )  # later batches end where row groups do
         self.total += self.rows
         self.room = self.rows
         self.used = 0
@@ -71,9 +80,18 @@ class RowBuilder:
                 self._allocate()
             n = min(self.room, len(flows) - done)
             fill_rows(
-                keys[done : done + n], flows[done : done + n], n, self.profile.logic, self.used, self.cells, self.cells.view(np.float64),
-                self.numbers, self.ports, self.texts, self.offsets,
-            )  # fmt: skip
+                keys[done : done + n],
+                flows[done : done + n],
+                n,
+                self.profile.logic,
+                self.used,
+                self.cells,
+                self.cells.view(np.float64),
+                self.numbers,
+                self.ports,
+                self.texts,
+                self.offsets,
+            )
             done += n
             self.used += n
             self.room -= n
@@ -88,14 +106,33 @@ class RowBuilder:
     def _batch(self) -> pa.RecordBatch:
         """Wrap the columns."""
         n = self.used
-        flow_id, src_ip, dst_ip, src_mac, dst_mac = (_strings(self.texts[i], self.offsets[i, : n + 1]) for i in range(5))
+        flow_id, src_ip, dst_ip, src_mac, dst_mac = (
+            _strings(self.texts[i], self.offsets[i, : n + 1]) for i in range(5)
+        )
         src_port, dst_port, protocol = (wrapped(self.ports[i, :n]) for i in range(3))
         start, number, first, last = (wrapped(self.numbers[i, :n]) for i in range(4))
         capture = _repeated(self.capture, n)
-        identity = [flow_id, src_ip, src_port, dst_ip, dst_port, protocol, start, capture, number, first, last, src_mac, dst_mac]
+        identity = [
+            flow_id,
+            src_ip,
+            src_port,
+            dst_ip,
+            dst_port,
+            protocol,
+            start,
+            capture,
+            number,
+            first,
+            last,
+            src_mac,
+            dst_mac,
+        ]
         columns = columns_of(self.profile)[len(IDENTITY) :]
         floats = self.cells.view(np.float64)
-        features = [wrapped((floats if column.dtype == "float64" else self.cells)[i, :n]) for i, column in enumerate(columns)]
+        features = [
+            wrapped((floats if column.dtype == "float64" else self.cells)[i, :n])
+            for i, column in enumerate(columns)
+        ]
         self.room = self.used = 0
         return pa.RecordBatch.from_arrays(identity + features, schema=schema_of(self.profile))
 

@@ -1,8 +1,8 @@
 """Every column of a flow table, declared once: name, CICFlowMeter's name, type, unit, meaning.
 
-Everything else (Arrow schemas, CSV headers, the feature list of the models, the feature dictionary) is derived from here.
-Source: CICFlowMeter V4 (ahlashkari, 2021) and its corrected fork (Engelen, Rimmer, Joosen 2021; Liu et al. 2022);
-the 70 model features are Table I of Pecori et al., IJCNN 2020.
+Everything else (Arrow schemas, CSV headers, the feature list of the models, the feature dictionary) is
+derived from here. Source: CICFlowMeter V4 (ahlashkari, 2021) and its corrected fork (Engelen, Rimmer, Joosen
+2021; Liu et al. 2022); the 70 model features are Table I of Pecori et al., IJCNN 2020.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Column:
     caveat: str = ""
 
 
+# fmt: off
 IDENTITY: tuple[Column, ...] = (
     Column("flow_id", "Flow ID", "string", "-", "key the flow was stored under: src-dst-sport-dport-protocol", "corrected: may be reversed against the address columns"),
     Column("src_ip", "Src IP", "string", "-", "address of the flow's initiator", "the first packet's sender, but see the profile"),
@@ -131,10 +132,17 @@ CORRECTED_EXTRAS: tuple[Column, ...] = (
     Column("retransmissions", "Total TCP Retrans. Count", "int64", "packets", "TCP packets seen before in the flow", "corrected: bare duplicate ACKs count too"),
     Column("connection_duration_us", "Total Connection Flow Time", "int64", "µs", "durations of this and all earlier parts of the connection and the gaps between", "0 but for TCP and UDP"),
 )
+# fmt: on
 
 TRUTH: tuple[Column, ...] = (
     Column("source", "", "string", "-", "the network the flow comes from: D1, D2, D3, D4 or a name of yours"),
-    Column("group", "", "string", "-", "recording round or device; flows of one group never stand on both sides of a grouped split"),
+    Column(
+        "group",
+        "",
+        "string",
+        "-",
+        "recording round or device; flows of one group never stand on both sides of a grouped split",
+    ),
     Column("label", "Label", "string", "-", "class of the flow, one of the class list"),
     Column("sublabel", "", "string", "-", "finer class as the dataset names it, empty without one"),
     Column("label_rule", "", "string", "-", "the rule that gave the label"),

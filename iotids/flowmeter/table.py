@@ -11,7 +11,15 @@ from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.finding import spread_slots
 from iotids.flowmeter.kernels.metering import meter_packets
 from iotids.flowmeter.kernels.segments import count_segments, rehash_segments, unload_segments
-from iotids.flowmeter.kernels.spilling import gather_flows, live_places, move_out, old_places, release_places, silent_places, sort_words_of
+from iotids.flowmeter.kernels.spilling import (
+    gather_flows,
+    live_places,
+    move_out,
+    old_places,
+    release_places,
+    silent_places,
+    sort_words_of,
+)
 from iotids.flowmeter.kernels.text import FLOW_ID_BYTES
 from iotids.flowmeter.memory import Disk, Growing, Reused, mapped
 from iotids.flowmeter.profiles import CLEAN, CORRECTED, Rules
@@ -68,10 +76,27 @@ class FlowTable:
         first = 0
         while True:
             first = meter_packets(
-                packets, first, n_packets, number, self.rules, self.slots, self.keys, self.bodies, self.due, self.blank, self.free_places,
-                self.counters, self.finished, self.finished_keys, self.buckets, self.segments, self.free_segments, self.disk.view,
-                self.counts, booked,
-            )  # fmt: skip
+                packets,
+                first,
+                n_packets,
+                number,
+                self.rules,
+                self.slots,
+                self.keys,
+                self.bodies,
+                self.due,
+                self.blank,
+                self.free_places,
+                self.counters,
+                self.finished,
+                self.finished_keys,
+                self.buckets,
+                self.segments,
+                self.free_segments,
+                self.disk.view,
+                self.counts,
+                booked,
+            )
             reason = int(self.counters[layout.REASON])
             if reason == layout.METER_DONE:
                 return
@@ -128,7 +153,9 @@ class FlowTable:
 
     def _new_output(self) -> None:
         """Memory for the next flows that are over: the last belongs to whoever receives it."""
-        self.finished, self.finished_keys = self.output_memory.arrays(((self.output_flows,), layout.FLOW), ((self.output_flows,), layout.KEY))
+        self.finished, self.finished_keys = self.output_memory.arrays(
+            ((self.output_flows,), layout.FLOW), ((self.output_flows,), layout.KEY)
+        )
 
     def taken(self) -> list[Over]:
         """The flows that are over, in their order; they belong to the caller."""
@@ -136,9 +163,11 @@ class FlowTable:
         return over
 
     def expire(self, watermark_us: int) -> Iterator[Over]:
-        """Yield the flows of the clean profile that have been silent longer than the idle timeout before a time, behind those over before.
+        """Yield the flows of the clean profile that have been silent longer than the idle timeout before a
+        time, behind those over before.
 
-        The next packet of such a flow would end it with the same result, as long as it is not older than the watermark.
+        The next packet of such a flow would end it with the same result, as long as it is not older than the
+        watermark.
         """
         live = int(self.counters[layout.LIVE])
         silent, numbers = np.empty(live, np.int64), np.empty(live, np.int64)
@@ -148,9 +177,11 @@ class FlowTable:
         release_places(self.slots, self.keys, silent, self.due, self.free_places, self.counters)
 
     def set_down(self, watermark_us: int) -> None:
-        """Move flows whose timeout passed before a time from memory to disk; only their own next packet or the end needs them.
+        """Move flows whose timeout passed before a time from memory to disk; only their own next packet or
+        the end needs them.
 
-        In the CICFlowMeter profiles no flow ends by silence, so they would fill the memory. Nothing else changes.
+        In the CICFlowMeter profiles no flow ends by silence, so they would fill the memory. Nothing else
+        changes.
         """
         old = np.empty(self.flows_in_memory(), np.int64)
         n = old_places(self.due, watermark_us, self.rules.flow_us, old)
@@ -161,16 +192,35 @@ class FlowTable:
             records, words = np.empty(len(places), layout.RECORD), np.empty(len(places), np.int64)
             first_on_disk = self.disk.used[layout.RECORDS]
             move_out(
-                self.slots, self.keys, self.bodies, self.due, places, first_on_disk, records, words, self.text, self.free_places, self.counters
+                self.slots,
+                self.keys,
+                self.bodies,
+                self.due,
+                places,
+                first_on_disk,
+                records,
+                words,
+                self.text,
+                self.free_places,
+                self.counters,
             )
             self.disk.append(layout.RECORDS, records)
             self.disk.append(layout.SORT_WORDS, words)
 
     def _set_down_segments(self, places: np.ndarray) -> None:
         """Move the TCP segments that some flows have seen to disk."""
-        pairs = np.empty((count_segments(self.bodies, places, self.heads, self.buckets, self.segments), 2), np.int64)
+        pairs = np.empty(
+            (count_segments(self.bodies, places, self.heads, self.buckets, self.segments), 2), np.int64
+        )
         unload_segments(
-            self.bodies, places, pairs, self.disk.used[layout.PAIRS], self.buckets, self.segments, self.free_segments, self.counters
+            self.bodies,
+            places,
+            pairs,
+            self.disk.used[layout.PAIRS],
+            self.buckets,
+            self.segments,
+            self.free_segments,
+            self.counters,
         )
         self.disk.append(layout.PAIRS, pairs)
 
@@ -188,9 +238,13 @@ class FlowTable:
         del self.segments, self.buckets, self.disk
 
     def _final_order(self) -> np.ndarray:
-        """Places of the flows left at the end, in the order of the rows; -1 - place for those on disk. Empties the hash table."""
+        """Places of the flows left at the end, in the order of the rows; -1 - place for those on disk.
+        Empties the hash table.
+        """
         if self.counters[layout.ORDER] > 1 << layout.ORDER_BITS:
-            raise OverflowError(f"the capture has more than {1 << layout.ORDER_BITS:,} flows; split it, e.g. with editcap")
+            raise OverflowError(
+                f"the capture has more than {1 << layout.ORDER_BITS:,} flows; split it, e.g. with editcap"
+            )
         places = mapped(int(self.counters[layout.LIVE]), np.int32)
         live_places(self.slots, places)
         del self.slots, self.slot_memory
@@ -198,7 +252,14 @@ class FlowTable:
         while self.counters[layout.PEAK] > 0.75 * capacity:
             capacity *= 2
         words = mapped(len(places), np.int64)
-        sort_words_of(places, self.keys, self.disk.sort_words(), 1 if self.rules.logic == CLEAN else capacity, self.text, words)
+        sort_words_of(
+            places,
+            self.keys,
+            self.disk.sort_words(),
+            1 if self.rules.logic == CLEAN else capacity,
+            self.text,
+            words,
+        )
         return sorted_by(words, places)
 
     def _hand_out_in_order(self, places: np.ndarray) -> Iterator[Over]:
@@ -208,17 +269,30 @@ class FlowTable:
         for first in range(0, len(places), self.output_flows):
             chosen = places[first : first + self.output_flows]
             records = self.disk.flows(-1 - chosen[chosen < 0])
-            gather_flows(self.keys, self.bodies, chosen, records, self.rules.logic, self.finished, self.finished_keys, self.counters)
+            gather_flows(
+                self.keys,
+                self.bodies,
+                chosen,
+                records,
+                self.rules.logic,
+                self.finished,
+                self.finished_keys,
+                self.counters,
+            )
             self.flush()
             yield from self.taken()
 
 
 def sorted_by(words: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Values in the order of their words (each at least 0), a sixteenth at a time, so that little memory is needed beside them."""
+    """Values in the order of their words (each at least 0), a sixteenth at a time, so that little memory is
+    needed beside them.
+    """
     sample = np.sort(words[:: max(1, len(words) // 4096)])
     ordered = mapped(len(values), values.dtype)
     at = 0
-    for low, high in itertools.pairwise([-1, *sample[:: max(1, len(sample) // 16)].tolist(), np.iinfo(np.int64).max]):
+    for low, high in itertools.pairwise(
+        [-1, *sample[:: max(1, len(sample) // 16)].tolist(), np.iinfo(np.int64).max]
+    ):
         chosen = np.flatnonzero((words > low) & (words <= high))
         ordered[at : at + len(chosen)] = values[chosen[np.argsort(words[chosen])]]
         at += len(chosen)

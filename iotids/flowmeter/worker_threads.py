@@ -1,4 +1,6 @@
-"""Work ahead in a thread: reading and decoding beside metering, metering beside writing; the results are the same."""
+"""Work ahead in a thread: reading and decoding beside metering, metering beside writing; the results are the
+same.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def usable_cores() -> int:
 
 @contextmanager
 def giving_way() -> Iterator[None]:
-    """This thread does not push others aside when it has something to do again, where the system knows such a thing (Linux)."""
+    """This thread does not push others aside when it has something to do again, where the system knows such a
+    thing (Linux).
+    """
     if not hasattr(os, "SCHED_BATCH") or os.sched_getscheduler(0) != os.SCHED_OTHER:
         yield
         return
@@ -34,7 +38,8 @@ class Ahead(Generic[T]):
     """Runs an iterator in a thread, at most `depth` items ahead of the reader.
 
     gives_way: whether threads that do not are to be faster, where there are more threads than cores.
-    Two queues, items one way and room for them the other: handing over is a tenth of what a queue with a bound of its own takes.
+    Two queues, items one way and room for them the other: handing over is a tenth of what a queue with a
+    bound of its own takes.
     """
 
     def __init__(self, items: Iterator[T], *, depth: int, gives_way: bool = False) -> None:

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 
-def available_memory_bytes(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+def available_memory_bytes(
+    meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")
+) -> int:
     """Give the memory that can still be taken, the container's limit counted in.
 
     Linux tells (MemAvailable); elsewhere half of the installed memory is assumed.

@@ -8,7 +8,8 @@ ALGEBRA = "scipy.linalg"
 
 
 def load_numba_without_scipy() -> None:
-    """Load the part of numba that looks for scipy's linear algebra while that cannot be found; later imports find it again.
+    """Load the part of numba that looks for scipy's linear algebra while that cannot be found; later imports
+    find it again.
 
     For commands whose kernels multiply no matrices: in this process, `np.dot` in a kernel no longer compiles.
     """

@@ -17,24 +17,33 @@ WAIT_FOR_WORKERS_S = 15  # a worker that was started together with the stage tak
 HOW_TO_START = "start scheduler and workers in a checkout of the same commit with PYTHONPATH=., workers with --nthreads 1 (docs/scaling-out.md)"
 
 
-def parallel_map(function: Callable[[Any], Any], items: Sequence[Any], *, description: str = "", n_jobs: int = -1) -> list[Any]:
+def parallel_map(
+    function: Callable[[Any], Any], items: Sequence[Any], *, description: str = "", n_jobs: int = -1
+) -> list[Any]:
     """Apply `function` to every item and give the results in the order of the items.
 
-    Runs on the local cores (joblib's loky), or on the Dask scheduler at DASK_SCHEDULER_ADDRESS. The address is
-    environment and not a parameter, because where a result is computed must not change it or make it stale.
-    Dask's workers need the same code, and the same files at the same paths.
+    Runs on the local cores (joblib's loky), or on the Dask scheduler at DASK_SCHEDULER_ADDRESS. The address
+    is environment and not a parameter, because where a result is computed must not change it or make it
+    stale. Dask's workers need the same code, and the same files at the same paths.
 
     Raises
     ------
     ConnectionError, ImportError
-        No Dask, no scheduler at the address, no workers, or workers with other code; the message says what to do.
+        No Dask, no scheduler at the address, no workers, or workers with other code; the message says what to
+        do.
     """
     if len(items) <= 1 or n_jobs == 1:
         return [function(item) for item in items]
-    from joblib import Parallel, delayed, parallel_config  # a tenth of a second, which a command with one capture need not wait for
+    from joblib import (
+        Parallel,
+        delayed,
+        parallel_config,
+    )  # a tenth of a second, which a command with one capture need not wait for
 
     with _backend() as (backend, wrap), parallel_config(backend=backend):
-        results = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(wrap(function))(item) for item in items)
+        results = Parallel(n_jobs=n_jobs, return_as="generator")(
+            delayed(wrap(function))(item) for item in items
+        )
         return list(progress_bar(results, total=len(items), unit="tasks", description=description))
 
 
@@ -55,23 +64,31 @@ def _dask_client(address: str) -> Any:
     try:
         from distributed import Client
     except ImportError as error:
-        raise ImportError(f"{ADDRESS} is set, but Dask is not installed: `uv pip install distributed`, or unset {ADDRESS}") from error
+        raise ImportError(
+            f"{ADDRESS} is set, but Dask is not installed: `uv pip install distributed`, or unset {ADDRESS}"
+        ) from error
     try:
         return Client(address, timeout="10s", set_as_default=True)
     except (OSError, ValueError) as error:
         advice = f"Start `PYTHONPATH=. dask scheduler`, or unset {ADDRESS}"
-        raise ConnectionError(f"{ADDRESS}={address}: no scheduler answers there ({error}). {advice}") from error
+        raise ConnectionError(
+            f"{ADDRESS}={address}: no scheduler answers there ({error}). {advice}"
+        ) from error
 
 
 def _check_workers(client: Any, address: str) -> None:
-    """Refuse workers that would run other code than this process: nothing else would notice that the result is another.
+    """Refuse workers that would run other code than this process: nothing else would notice that the result
+    is another.
 
-    The scheduler must see the code, too: one that cannot read a task drops it, and the caller would wait for ever.
+    The scheduler must see the code, too: one that cannot read a task drops it, and the caller would wait for
+    ever.
     """
     try:
         client.run_on_scheduler(_code_digest_there)
     except ModuleNotFoundError as error:
-        raise ConnectionError(f"the Dask scheduler at {address} does not see this project's code ({error}): {HOW_TO_START}") from error
+        raise ConnectionError(
+            f"the Dask scheduler at {address} does not see this project's code ({error}): {HOW_TO_START}"
+        ) from error
     with contextlib.suppress(TimeoutError):
         client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS_S)
     if not client.scheduler_info()["workers"]:
@@ -80,7 +97,9 @@ def _check_workers(client: Any, address: str) -> None:
     wrong = {worker: answer for worker, answer in answers.items() if answer != code_digest()}
     if wrong:
         worker, answer = next(iter(wrong.items()))
-        raise ConnectionError(f"{len(wrong)} of {len(answers)} Dask workers run other code than this one ({worker}: {answer}): {HOW_TO_START}")
+        raise ConnectionError(
+            f"{len(wrong)} of {len(answers)} Dask workers run other code than this one ({worker}: {answer}): {HOW_TO_START}"
+        )
 
 
 def _code_digest_there() -> str:
@@ -89,7 +108,9 @@ def _code_digest_there() -> str:
 
 
 def code_digest() -> str:
-    """Hash the Python files of `iotids` and, where they lie beside it, of `stages`, as this process runs them."""
+    """Hash the Python files of `iotids` and, where they lie beside it, of `stages`, as this process runs
+    them.
+    """
     root = Path(__file__).resolve().parents[2]
     digest = hashlib.sha256()
     for path in sorted(path for package in ("iotids", "stages") for path in (root / package).rglob("*.py")):
@@ -98,7 +119,8 @@ def code_digest() -> str:
 
 
 def run_in_folder(folder: str, function: Callable[[Any], Any], item: Any) -> Any:
-    """Call `function(item)` with the caller's current folder, so that relative paths mean the same on a worker.
+    """Call `function(item)` with the caller's current folder, so that relative paths mean the same on a
+    worker.
 
     Raises
     ------
@@ -106,6 +128,8 @@ def run_in_folder(folder: str, function: Callable[[Any], Any], item: Any) -> Any
         The worker does not see the folder.
     """
     if not Path(folder).is_dir():
-        raise FileNotFoundError(f"{folder}: not on this Dask worker; workers need the same files at the same paths (docs/scaling-out.md)")
+        raise FileNotFoundError(
+            f"{folder}: not on this Dask worker; workers need the same files at the same paths (docs/scaling-out.md)"
+        )
     with contextlib.chdir(folder):
         return function(item)

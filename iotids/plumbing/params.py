@@ -1,6 +1,7 @@
 """Read params.yaml section by section, strictly; and compose it from conf/ the way DVC does.
 
-`python -m iotids.plumbing.params [OVERRIDE…]` writes params.yaml anew, for example after an edit in conf/ or with `preset=smoke`.
+`python -m iotids.plumbing.params [OVERRIDE…]` writes params.yaml anew, for example after an edit in conf/ or
+with `preset=smoke`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ T = TypeVar("T")
 
 PARAMS_FILE = Path("params.yaml")
 TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
-    bool: ((bool,), "true or false"), int: ((int,), "a whole number"), float: ((int, float), "a number, written as 0.1 or 1.0e-6"),
-    str: ((str,), "text"), Path: ((str,), "a path"),
-}  # fmt: skip
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number, written as 0.1 or 1.0e-6"),
+    str: ((str,), "text"),
+    Path: ((str,), "a path"),
+}
 HOW_TO_MEND = "edit conf/ and run `python -m iotids.plumbing.params` (params.yaml itself is generated)"
 
 
@@ -28,7 +32,8 @@ HOW_TO_MEND = "edit conf/ and run `python -m iotids.plumbing.params` (params.yam
 class Data:
     """Which captures are used and which classes they can have (section `data`).
 
-    `root` is resolved by `read_data(captures=True)`. `sources` maps a source's name to its kind, folder and truth files.
+    `root` is resolved by `read_data(captures=True)`. `sources` maps a source's name to its kind, folder and
+    truth files.
     """
 
     name: str
@@ -55,23 +60,32 @@ def read_section(name: str, kind: type[T], path: str | Path = PARAMS_FILE) -> T:
     section = read_params(Path(path)).get(name)
     if not isinstance(section, Mapping):
         raise KeyError(f"{path}: no section `{name}`: {HOW_TO_MEND}")
-    wanted = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}  # type: ignore[arg-type]
+    declared = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    wanted = set(declared)
+    required = {name for name, field in declared.items() if MISSING is field.default is field.default_factory}
     if unknown := sorted(set(section) - wanted):
-        raise KeyError(f"{path}: unknown key {_names(name, unknown)}; known are {', '.join(sorted(wanted))}: {HOW_TO_MEND}")
+        raise KeyError(
+            f"{path}: unknown key {_names(name, unknown)}; known are {', '.join(sorted(wanted))}: {HOW_TO_MEND}"
+        )
     if missing := sorted(required - set(section)):
         raise KeyError(f"{path}: missing key {_names(name, missing)}: {HOW_TO_MEND}")
     if unset := sorted(key for key, value in section.items() if value == "???"):
-        raise KeyError(f"{path}: {_names(name, unset)} has no value (`???`): give one with `-S {name}.{unset[0]}=…` or in conf/{name}/")
+        raise KeyError(
+            f"{path}: {_names(name, unset)} has no value (`???`): give one with `-S {name}.{unset[0]}=…` or in conf/{name}/"
+        )
     hints = get_type_hints(kind)
     for key, value in section.items():
         if not _fits(value, hints[key]):
-            raise ValueError(f"{path}: {_names(name, [key])} is {value!r}; wanted is {_in_words(hints[key])}: {HOW_TO_MEND}")
+            raise ValueError(
+                f"{path}: {_names(name, [key])} is {value!r}; wanted is {_in_words(hints[key])}: {HOW_TO_MEND}"
+            )
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in section.items()})
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value from YAML has the type of a field; whole numbers are numbers, true and false are neither."""
+    """Whether a value from YAML has the type of a field; whole numbers are numbers, true and false are
+    neither.
+    """
     if get_origin(hint) is tuple:
         return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
     if hint in TYPES:
@@ -98,15 +112,17 @@ def read_data(path: str | Path = PARAMS_FILE, *, captures: bool = False) -> Data
     """
     data = read_section("data", Data, path)
     if data.benign not in data.classes:
-        raise KeyError(f"{path}: data.benign is {data.benign!r}, but data.classes are {', '.join(data.classes)}")
+        raise KeyError(
+            f"{path}: data.benign is {data.benign!r}, but data.classes are {', '.join(data.classes)}"
+        )
     return Data(**{**vars(data), "root": find_root(str(data.root)) if captures else Path(data.root)})
 
 
 def find_root(root: str) -> Path:
     """Find a capture folder named in the parameters.
 
-    A relative path is looked for in the current folder and then in the workspace (DVC_ROOT): an experiment with
-    `--temp` or from the queue runs in a copy elsewhere, from where `../captures` would lead nowhere.
+    A relative path is looked for in the current folder and then in the workspace (DVC_ROOT): an experiment
+    with `--temp` or from the queue runs in a copy elsewhere, from where `../captures` would lead nowhere.
 
     Raises
     ------

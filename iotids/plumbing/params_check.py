@@ -1,6 +1,8 @@
-"""Say how params.yaml differs from what conf/ composes, because the next `dvc exp run` will silently replace it.
+"""Say how params.yaml differs from what conf/ composes, because the next `dvc exp run` will silently replace
+it.
 
-`make` runs this before `dvc repro`. A difference is no error: `dvc exp apply` and `dvc exp run` leave one on purpose.
+`make` runs this before `dvc repro`. A difference is no error: `dvc exp apply` and `dvc exp run` leave one on
+purpose.
 """
 
 from __future__ import annotations
@@ -23,8 +25,11 @@ To keep them: write them into conf/, or give them with -S. To drop them: python 
 def differences(params: Mapping[str, Any], composed: Mapping[str, Any]) -> list[str]:
     """Name every leaf that differs: `network.width is 256, conf/ says 128`."""
     here, there = dict(_leaves("", params)), dict(_leaves("", composed))
-    return [f"{key} is {here.get(key, 'missing')}, conf/ says {there.get(key, 'nothing')}" for key in sorted(here | there)
-            if here.get(key, _NOTHING) != there.get(key, _NOTHING)]  # fmt: skip
+    return [
+        f"{key} is {here.get(key, 'missing')}, conf/ says {there.get(key, 'nothing')}"
+        for key in sorted(here | there)
+        if here.get(key, _NOTHING) != there.get(key, _NOTHING)
+    ]
 
 
 _NOTHING = object()
@@ -47,7 +52,9 @@ def main(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> No
         here, there = read_params(params_file), read_params(composed)
     lines = differences(here, there)
     if lines:
-        print(NOTICE.format(file=params_file, lines="\n".join(f"  {line}" for line in lines)), file=sys.stderr)
+        print(
+            NOTICE.format(file=params_file, lines="\n".join(f"  {line}" for line in lines)), file=sys.stderr
+        )
 
 
 if __name__ == "__main__":

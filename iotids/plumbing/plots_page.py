@@ -1,7 +1,8 @@
 """Make DVC's plots page work without a network: a page template that carries the drawing scripts itself.
 
-`python -m iotids.plumbing.plots_page PAGE` writes the template and tells DVC of it in .dvc/config.local; `make setup` runs it.
-The scripts (Vega, Vega-Lite and Vega-Embed, all BSD-3-Clause) come out of the installed package vl-convert-python.
+`python -m iotids.plumbing.plots_page PAGE` writes the template and tells DVC of it in .dvc/config.local;
+`make setup` runs it. The scripts (Vega, Vega-Lite and Vega-Embed, all BSD-3-Clause) come out of the installed
+package vl-convert-python.
 """
 
 from __future__ import annotations
@@ -52,7 +53,19 @@ def main(page: Path) -> None:
     """Write the template and name it in DVC's local configuration."""
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(page_template(bundled_scripts()), encoding="utf-8")
-    subprocess.run([sys.executable, "-m", "dvc", "config", "--local", "--quiet", "plots.html_template", str(page.absolute())], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "dvc",
+            "config",
+            "--local",
+            "--quiet",
+            "plots.html_template",
+            str(page.absolute()),
+        ],
+        check=True,
+    )
 
 
 if __name__ == "__main__":

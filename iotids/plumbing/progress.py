@@ -10,11 +10,22 @@ from tqdm import tqdm
 
 COUNTED_ONE_BY_ONE = 1000  # more is shown as 1.2k, 3.4M
 
+
 def progress_bar(
-    iterable: Iterable[Any] | None = None, *, total: float | None = None, unit: str = "packets", description: str = ""
+    iterable: Iterable[Any] | None = None,
+    *,
+    total: float | None = None,
+    unit: str = "packets",
+    description: str = "",
 ) -> tqdm:
     """Give a bar that counts `unit`; nothing is printed unless standard error is a terminal."""
     return tqdm(
-        iterable, total=total, desc=description, unit=f" {unit}", unit_scale=total is None or total > COUNTED_ONE_BY_ONE, leave=False,
-        disable=not sys.stderr.isatty(), dynamic_ncols=True,
+        iterable,
+        total=total,
+        desc=description,
+        unit=f" {unit}",
+        unit_scale=total is None or total > COUNTED_ONE_BY_ONE,
+        leave=False,
+        disable=not sys.stderr.isatty(),
+        dynamic_ncols=True,
     )

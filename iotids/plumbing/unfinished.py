@@ -1,6 +1,8 @@
-"""Keep the finished parts of a long stage beside its output, so that a run that was broken off goes on where it stopped.
+"""Keep the finished parts of a long stage beside its output, so that a run that was broken off goes on where
+it stopped.
 
-DVC removes a stage's outputs before it runs; the folder `.<out>.unfinished` is none of them, so it survives until the stage is done.
+DVC removes a stage's outputs before it runs; the folder `.<out>.unfinished` is none of them, so it survives
+until the stage is done.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from iotids.writing.tables import replacing, write_text
 
 
 class Unfinished:
-    """Named sets of arrays in a folder beside `out`; a folder left by other inputs or parameters (other fingerprint) is thrown away."""
+    """Named sets of arrays in a folder beside `out`; a folder left by other inputs or parameters (other
+    fingerprint) is thrown away.
+    """
 
     def __init__(self, out: Path, fingerprint: str) -> None:
         self.folder = out.with_name(f".{out.name}.unfinished")

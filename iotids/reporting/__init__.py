@@ -1,1 +1,3 @@
-"""Room: from run folders to the paper's tables and figures. Reads tables and documents, writes strings, tables and figures; no files."""
+"""Room: from run folders to the paper's tables and figures. Reads tables and documents, writes strings,
+tables and figures; no files.
+"""

@@ -11,7 +11,9 @@ CONFUSION_MODELS = ("hoeffding_tree", "naive_bayes", "hist_gradient_boosting")
 def run_folders(
     tasks: Sequence[str], depths: Sequence[int], models: Sequence[str], *, network: Path, baseline: Path
 ) -> dict[tuple[str, str], Path]:
-    """Folder of every (task, model): networks are dl4, dl5, ... in the order of the depths, then the baselines."""
+    """Folder of every (task, model): networks are dl4, dl5, ... in the order of the depths, then the
+    baselines.
+    """
     runs = {(task, f"dl{depth}"): network / f"{task}-{depth}" for task in tasks for depth in depths}
     return runs | {(task, model): baseline / f"{task}-{model}" for task in tasks for model in models}
 
@@ -39,7 +41,9 @@ def check_classes(run: str, found: Sequence[str], wanted: Sequence[str]) -> None
         Names the run, both lists and what to do.
     """
     if list(found) != list(wanted):
-        raise ValueError(f"{run} was trained on the classes {', '.join(found)}, but data.classes ask for {', '.join(wanted)}: run `dvc repro`")
+        raise ValueError(
+            f"{run} was trained on the classes {', '.join(found)}, but data.classes ask for {', '.join(wanted)}: run `dvc repro`"
+        )
 
 
 def figure_depth(depths: Sequence[int], wanted: int) -> int:

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 MODELS = {
-    "hoeffding_tree": "HT", "naive_bayes": "NB", "majority": "majority class", "dataset_oracle": "dataset oracle",
-    "best_single_feature": "best single feature", "logistic_regression": "logistic regression", "decision_tree": "decision tree",
-    "random_forest": "random forest", "extra_trees": "extra trees", "hist_gradient_boosting": "gradient boosting",
-    "nearest_neighbour": "nearest neighbour", "gaussian_nb": "Gaussian NB", "vfdt": "Weka's HT",
-}  # fmt: skip
+    "hoeffding_tree": "HT",
+    "naive_bayes": "NB",
+    "majority": "majority class",
+    "dataset_oracle": "dataset oracle",
+    "best_single_feature": "best single feature",
+    "logistic_regression": "logistic regression",
+    "decision_tree": "decision tree",
+    "random_forest": "random forest",
+    "extra_trees": "extra trees",
+    "hist_gradient_boosting": "gradient boosting",
+    "nearest_neighbour": "nearest neighbour",
+    "gaussian_nb": "Gaussian NB",
+    "vfdt": "Weka's HT",
+}
 PROTOCOLS = {
-    "stratified": "stratified", "dedup": "deduplicated", "dup_grouped": "duplicates together", "grouped": "grouped",
-    "temporal": "temporal", "environment": "unseen network", "attack": "unseen attack",
-}  # fmt: skip
+    "stratified": "stratified",
+    "dedup": "deduplicated",
+    "dup_grouped": "duplicates together",
+    "grouped": "grouped",
+    "temporal": "temporal",
+    "environment": "unseen network",
+    "attack": "unseen attack",
+}
 TREES = ("decision_tree", "random_forest", "extra_trees", "hist_gradient_boosting")
-METRIC, METRIC_TITLE = "f1_macro", "macro F"  # what models are compared by: accuracy hides the rare classes, 0.02 % of the paper's flows are MITM
+METRIC, METRIC_TITLE = (
+    "f1_macro",
+    "macro F",
+)  # what models are compared by: accuracy hides the rare classes, 0.02 % of the paper's flows are MITM
 UNSEEN = ("environment", "attack")  # folds that leave out something whole: a fold may hold one class only
 TASKS = {"binary": "Binary classification", "multiclass": "Multi-class classification"}
 

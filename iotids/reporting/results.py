@@ -30,7 +30,8 @@ class ProtocolScores:
     by_group : (g, k, k) int64, the same rows as `pooled`, one confusion matrix per recording group
     reliability : of the same rows
     fold_names : what each fold leaves out, or its number
-    order_std : standard deviation over orders of the training rows, by score; empty where the order does not matter
+    order_std : standard deviation over orders of the training rows, by score; empty where the order does not
+        matter
     """
 
     protocol: str
@@ -46,7 +47,8 @@ class ProtocolScores:
     order_std: dict[str, float] = field(default_factory=dict)
 
     def told(self, score: str) -> float:
-        """The figure that tables of one number show: the mean over folds, or the pooled one where no mean has a meaning.
+        """The figure that tables of one number show: the mean over folds, or the pooled one where no mean has
+        a meaning.
 
         A split by what is unseen has folds of one class, in which a macro F or an MCC says nothing.
         """
@@ -60,7 +62,9 @@ class ProtocolScores:
 
 @dataclass(frozen=True)
 class Result:
-    """One model on one task under every protocol; `prequential` is what folds.json says of that run, if there was one."""
+    """One model on one task under every protocol; `prequential` is what folds.json says of that run, if there
+    was one.
+    """
 
     task: str
     model: str
@@ -72,13 +76,17 @@ class Result:
 
 @dataclass(frozen=True)
 class Flows:
-    """What the report must know of the flows beside the predictions: (n,) group number of each, and the names of every split's folds."""
+    """What the report must know of the flows beside the predictions: (n,) group number of each, and the names
+    of every split's folds.
+    """
 
     group: np.ndarray
     fold_names: Mapping[str, Mapping[int, str]]
 
 
-def score_run(document: Mapping[str, Any], predictions: pa.Table, *, protocols: Sequence[str], benign: str, flows: Flows) -> Result:
+def score_run(
+    document: Mapping[str, Any], predictions: pa.Table, *, protocols: Sequence[str], benign: str, flows: Flows
+) -> Result:
     """Scores of a run folder.
 
     Parameters
@@ -98,21 +106,43 @@ def score_run(document: Mapping[str, Any], predictions: pa.Table, *, protocols: 
     name = f"{document['task']}-{document['model']}"
     for protocol in protocols:
         if protocol not in document["protocols"]:
-            raise ValueError(f"{name} has no results for the split {protocol}; run its stage again (`dvc repro`)")
+            raise ValueError(
+                f"{name} has no results for the split {protocol}; run its stage again (`dvc repro`)"
+            )
         part = predictions.filter(pc.equal(predictions["protocol"], protocol))
         kept = document["protocols"][protocol]
-        scored[protocol] = _score_protocol(part, kept, classes, flows, benign=benign, where=f"{name}, split {protocol}")
-    return Result(document["task"], document["model"], classes, scored, dict(document["params"]), document.get("prequential"))
+        scored[protocol] = _score_protocol(
+            part, kept, classes, flows, benign=benign, where=f"{name}, split {protocol}"
+        )
+    return Result(
+        document["task"],
+        document["model"],
+        classes,
+        scored,
+        dict(document["params"]),
+        document.get("prequential"),
+    )
 
 
 def _score_protocol(
-    part: pa.Table, kept: Mapping[str, Any], classes: tuple[str, ...], flows: Flows, *, benign: str, where: str
+    part: pa.Table,
+    kept: Mapping[str, Any],
+    classes: tuple[str, ...],
+    flows: Flows,
+    *,
+    benign: str,
+    where: str,
 ) -> ProtocolScores:
     """Score every fold of one protocol, and all of them together."""
     fold_of_row, truth = part["fold"].to_numpy(), part["truth"].to_numpy()
     scores = np.column_stack([part[f"score_{name}"].to_numpy() for name in classes])
     protocol = part["protocol"][0].as_py() if part.num_rows else ""
-    folds, confusion, testable, records = [], np.zeros((len(classes), len(classes)), np.int64), np.zeros(truth.size, bool), kept["folds"]
+    folds, confusion, testable, records = (
+        [],
+        np.zeros((len(classes), len(classes)), np.int64),
+        np.zeros(truth.size, bool),
+        kept["folds"],
+    )
     for record in records:
         mine = fold_of_row == record["fold"]
         if int(mine.sum()) != record["test_rows"]:
@@ -129,6 +159,15 @@ def _score_protocol(
     by_group = group_confusions(truth, scores.argmax(axis=1), group, len(classes))
     names = flows.fold_names.get(protocol, {})
     return ProtocolScores(
-        protocol, folds, mean, std, confusion, records, pooled, by_group, reliability_table(truth, scores),
-        [names.get(record["fold"], str(record["fold"])) for record in records], kept.get("order_std", {}),
-    )  # fmt: skip
+        protocol,
+        folds,
+        mean,
+        std,
+        confusion,
+        records,
+        pooled,
+        by_group,
+        reliability_table(truth, scores),
+        [names.get(record["fold"], str(record["fold"])) for record in records],
+        kept.get("order_std", {}),
+    )

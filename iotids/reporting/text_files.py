@@ -19,19 +19,28 @@ from iotids.writing.markdown import csv_table
 
 
 def text_files(
-    results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any], compared: Mapping[tuple[str, str], Sequence[Pair]],
-    *, data_name: str, protocols: Mapping[str, Sequence[str]], figure_models: Mapping[str, str],
-) -> dict[str, str]:  # fmt: skip
+    results: Mapping[tuple[str, str], Result],
+    paper: Mapping[str, Any],
+    compared: Mapping[tuple[str, str], Sequence[Pair]],
+    *,
+    data_name: str,
+    protocols: Mapping[str, Sequence[str]],
+    figure_models: Mapping[str, str],
+) -> dict[str, str]:
     """Content by name; `protocols` and `figure_models` as for `page.report_page`."""
     return {
-        "report.md": report_page(results, paper, compared, data_name=data_name, protocols=protocols, figure_models=figure_models),
+        "report.md": report_page(
+            results, paper, compared, data_name=data_name, protocols=protocols, figure_models=figure_models
+        ),
         "readme_tables.md": readme_tables(results, paper, data_name=data_name, protocols=protocols),
         "table3.csv": table3_csv(results, paper),
         "scores.csv": scores_csv(results),
         "folds.csv": folds_csv(results),
         "intervals.csv": intervals_csv(results),
         "pairwise.csv": pairwise_csv(compared),
-        "per_class.csv": csv_table(HEADER, [row for result in results.values() for row in per_class_rows(result)]),
+        "per_class.csv": csv_table(
+            HEADER, [row for result in results.values() for row in per_class_rows(result)]
+        ),
         "false_alarms.csv": false_alarms_csv(results),
         "reliability.csv": reliability_csv(results),
         "costs.csv": costs_csv(results),

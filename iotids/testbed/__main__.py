@@ -2,7 +2,8 @@
 
     python -m iotids.testbed data/sample --seed 7
 
-The same seed and scale give the same bytes on every machine.  Nothing is sent; the packets exist only in the files.
+The same seed and scale give the same bytes on every machine.  Nothing is sent; the packets exist only in the
+files.
 """
 
 from __future__ import annotations
@@ -18,11 +19,22 @@ from iotids.testbed.sample import write_sample
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line, write the sample, say how big it became."""
     parser = argparse.ArgumentParser(
-        prog="python -m iotids.testbed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m iotids.testbed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, help="where to write; must not exist yet or be empty, unless --force")
-    parser.add_argument("--seed", type=int, default=7, help="other seeds give other samples of the same kind (default 7)")
-    parser.add_argument("--scale", type=float, default=1.0, help="how much of everything; 1 is about 1/50 of the paper's flows")
+    parser.add_argument(
+        "folder", type=Path, help="where to write; must not exist yet or be empty, unless --force"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=7, help="other seeds give other samples of the same kind (default 7)"
+    )
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=1.0,
+        help="how much of everything; 1 is about 1/50 of the paper's flows",
+    )
     parser.add_argument("--force", action="store_true", help="overwrite files of an earlier run")
     options = parser.parse_args(arguments)
     if options.scale <= 0:
@@ -32,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.folder.is_dir() and any(options.folder.iterdir()) and not options.force:
         parser.error(f"{options.folder} is not empty; give another folder or --force")
     began_s = time.monotonic()
-    n_files, n_packets, n_bytes = write_sample(options.folder, seed=options.seed, scale=options.scale, say=_say)
+    n_files, n_packets, n_bytes = write_sample(
+        options.folder, seed=options.seed, scale=options.scale, say=_say
+    )
     _say(
         f"{n_files} captures, {n_packets} packets, {n_bytes / 1e6:.1f} MB in {time.monotonic() - began_s:.0f} s: {options.folder}",
         done=True,

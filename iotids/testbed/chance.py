@@ -1,4 +1,6 @@
-"""Random draws that give the same numbers on every Python: named streams and a few distributions of whole microseconds."""
+"""Random draws that give the same numbers on every Python: named streams and a few distributions of whole
+microseconds.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def waiting(rng: Random, mean: float) -> int:
 
 
 def log_uniform(rng: Random, low: float, high: float) -> int:
-    """Draw between two positive numbers so that every decade is equally likely: round trips, sizes, scan pauses."""
+    """Draw between two positive numbers so that every decade is equally likely: round trips, sizes, scan
+    pauses.
+    """
     return int(low * (high / low) ** rng.random())
 
 

@@ -13,13 +13,39 @@ from iotids.testbed.hosts import Host
 
 HOUR_US = 3_600_000_000
 # Share of the daytime activity in each hour of the day, for things that people use.
-PEOPLE_BY_HOUR = (0.15, 0.1, 0.05, 0.05, 0.05, 0.15, 0.5, 0.9, 0.8, 0.5, 0.4, 0.5,
-                  0.7, 0.6, 0.5, 0.5, 0.6, 0.8, 1.0, 1.0, 1.0, 0.9, 0.6, 0.3)
+PEOPLE_BY_HOUR = (
+    0.15,
+    0.1,
+    0.05,
+    0.05,
+    0.05,
+    0.15,
+    0.5,
+    0.9,
+    0.8,
+    0.5,
+    0.4,
+    0.5,
+    0.7,
+    0.6,
+    0.5,
+    0.5,
+    0.6,
+    0.8,
+    1.0,
+    1.0,
+    1.0,
+    0.9,
+    0.6,
+    0.3,
+)
 
 
 @dataclass(frozen=True)
 class Routine:
-    """A habit with its rhythm: every `period_s` on average, like clockwork or at random, always or when people are awake."""
+    """A habit with its rhythm: every `period_s` on average, like clockwork or at random, always or when
+    people are awake.
+    """
 
     habit: Habit
     period_s: float
@@ -109,7 +135,14 @@ PROFILES: dict[str, tuple[Routine, ...]] = {
 
 
 def live(
-    home: Home, device: Host, profile: str, *, start_us: int, end_us: int, pace: float = 1.0, routines: Sequence[Routine] = ()
+    home: Home,
+    device: Host,
+    profile: str,
+    *,
+    start_us: int,
+    end_us: int,
+    pace: float = 1.0,
+    routines: Sequence[Routine] = (),
 ) -> None:
     """Let a device follow its routines from start to end, `pace` times as often as the profile says."""
     for routine in routines or PROFILES[profile]:
@@ -121,8 +154,12 @@ def live(
             at_us += around(home.rng, period_us, 0.06) if routine.regular else waiting(home.rng, period_us)
 
 
-def act_at_random(home: Home, profiles: Sequence[tuple[Host, str]], *, start_us: int, end_us: int, times: int) -> None:
-    """Let randomly chosen devices follow randomly chosen routines, frequent ones more often: the background of a short capture."""
+def act_at_random(
+    home: Home, profiles: Sequence[tuple[Host, str]], *, start_us: int, end_us: int, times: int
+) -> None:
+    """Let randomly chosen devices follow randomly chosen routines, frequent ones more often: the background
+    of a short capture.
+    """
     for _ in range(times):
         device, profile = profiles[home.rng.randrange(len(profiles))]
         routine = weighted(home.rng, [(1 / routine.period_s, routine) for routine in PROFILES[profile]])

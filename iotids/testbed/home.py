@@ -11,7 +11,8 @@ from iotids.testbed.hosts import CLOUD, CLOUD_BSD, CLOUD_PPP, LINUX_4, LINUX_5, 
 from iotids.testbed.lan import Scene
 from iotids.testbed.wire import ip
 
-# Public addresses come from ranges reserved for documentation and benchmarks (RFC 5737, RFC 2544): nobody owns them.
+# Public addresses come from ranges reserved for documentation and benchmarks (RFC 5737, RFC 2544): nobody
+# owns them.
 SERVER_RANGES = (ip("192.0.2.0"), ip("198.51.100.0"), ip("203.0.113.0"))
 SERVER_STACKS: tuple[Stack, ...] = (CLOUD, CLOUD_BSD, CLOUD_PPP, LINUX_4, LINUX_5)
 NAMES = ("api", "time", "iot", "cdn", "mqtt", "push", "log", "update", "media", "auth", "stun", "relay")
@@ -24,7 +25,9 @@ def make_servers(rng: Random, count: int, *, first: int = 10) -> tuple[Host, ...
         address = SERVER_RANGES[number % 3] + first + number // 3
         name = f"{NAMES[number % len(NAMES)]}{number}.example.net"
         stack = SERVER_STACKS[rng.randrange(len(SERVER_STACKS))]
-        servers.append(Host(name, address, stack, b"", log_uniform(rng, 6_000, 280_000), 7 + rng.randrange(11)))
+        servers.append(
+            Host(name, address, stack, b"", log_uniform(rng, 6_000, 280_000), 7 + rng.randrange(11))
+        )
     return tuple(servers)
 
 
@@ -48,7 +51,14 @@ class Home:
 
     def dead_server_of(self, device: Host) -> Host:
         """Return a server that was switched off: the address that a device with old firmware keeps trying."""
-        return Host("dead.example.net", SERVER_RANGES[device.address % 3] + 200 + device.address % 50, CLOUD, b"", 60_000, 9)
+        return Host(
+            "dead.example.net",
+            SERVER_RANGES[device.address % 3] + 200 + device.address % 50,
+            CLOUD,
+            b"",
+            60_000,
+            9,
+        )
 
     def neighbour_of(self, device: Host, role: int = 0) -> Host:
         """Return another machine of the same network."""

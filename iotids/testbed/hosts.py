@@ -13,13 +13,13 @@ class Stack:
 
     name: str
     ttl: int
-    syn_window: int                     # bytes, in the first SYN (never scaled)
+    syn_window: int  # bytes, in the first SYN (never scaled)
     syn_ack_window: int
-    max_window: int                     # bytes the receive buffer grows to
+    max_window: int  # bytes the receive buffer grows to
     window_shift: int
     mss: int
-    layout: str                         # order and choice of SYN options, see tcp_options.py
-    clock_hz: int = 1000                # ticks per second of TCP timestamps
+    layout: str  # order and choice of SYN options, see tcp_options.py
+    clock_hz: int = 1000  # ticks per second of TCP timestamps
     delayed_ack_us: int = 40_000
 
     @property
@@ -39,7 +39,9 @@ APPLE = Stack("Apple", 64, 65535, 65535, 262144, 5, 1460, "apple", delayed_ack_u
 LWIP = Stack("lwIP", 255, 5744, 5744, 5744, 0, 1440, "mss", delayed_ack_us=250_000)
 LWIP_SMALL = Stack("lwIP, small", 128, 2144, 2144, 2144, 0, 536, "mss", delayed_ack_us=250_000)
 RTOS = Stack("RTOS", 64, 8192, 8192, 8192, 0, 1460, "mss", delayed_ack_us=200_000)
-UCLINUX = Stack("Linux without timestamps", 64, 14600, 14600, 65535, 3, 1460, "windows", delayed_ack_us=40_000)
+UCLINUX = Stack(
+    "Linux without timestamps", 64, 14600, 14600, 65535, 3, 1460, "windows", delayed_ack_us=40_000
+)
 CLOUD = Stack("cloud server", 64, 26883, 26847, 262144, 8, 1460, "linux")
 CLOUD_BSD = Stack("balancer", 64, 65535, 65535, 262144, 6, 1440, "windows")
 CLOUD_PPP = Stack("server behind a tunnel", 64, 29200, 28560, 131072, 7, 1412, "linux", clock_hz=250)
@@ -53,8 +55,8 @@ class Host:
     address: int
     stack: Stack
     hardware: bytes = b""
-    delay_us: int = 400                 # typical time from the capture point to the machine and back
-    hops: int = 0                       # routers between the machine and the capture point
+    delay_us: int = 400  # typical time from the capture point to the machine and back
+    hops: int = 0  # routers between the machine and the capture point
 
     @property
     def seen_ttl(self) -> int:

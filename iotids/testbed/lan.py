@@ -22,7 +22,9 @@ def multicast_mac(address: int) -> bytes:
 class Lan:
     """Hosts of one Ethernet with a gateway; knows which hardware address an IP packet travels under."""
 
-    def __init__(self, gateway: Host, hosts: Iterable[Host], tape: Tape, rng: Random, *, padded: bool = False) -> None:
+    def __init__(
+        self, gateway: Host, hosts: Iterable[Host], tape: Tape, rng: Random, *, padded: bool = False
+    ) -> None:
         self.gateway = gateway
         self.tape = tape
         self.rng = rng
@@ -43,7 +45,9 @@ class Lan:
         """Put an IPv4 packet on the wire between these two addresses."""
         self.put_frame(time_us, self.hardware_of(dst), self.hardware_of(src), ETHERTYPE_IPV4, packet, label)
 
-    def put_frame(self, time_us: int, dst: bytes, src: bytes, ethertype: int, payload: bytes, label: Label) -> None:
+    def put_frame(
+        self, time_us: int, dst: bytes, src: bytes, ethertype: int, payload: bytes, label: Label
+    ) -> None:
         """Put any payload on the wire between two hardware addresses."""
         self.tape.add(time_us, ethernet(dst, src, ethertype, payload, padded=self.padded), label)
 
@@ -77,9 +81,9 @@ class Scene:
     lan: Lan
     rng: Random
     label: Label = BENIGN
-    loss: float = 0.004                 # share of data segments that are seen twice because the first copy got lost later
-    disorder: float = 0.003             # share of segments that overtake their predecessor
-    joint_fin: bool = False             # hosts that answer a FIN always put their own FIN into the same packet
+    loss: float = 0.004  # share of data segments that are seen twice because the first copy got lost later
+    disorder: float = 0.003  # share of segments that overtake their predecessor
+    joint_fin: bool = False  # hosts that answer a FIN always put their own FIN into the same packet
 
     def labelled(self, category: str, activity: str) -> Scene:
         """Return the same scene for a conversation of another kind."""

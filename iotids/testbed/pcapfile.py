@@ -29,10 +29,12 @@ def pcap_bytes(packets: Sequence[Packet]) -> bytes:
 def write_capture(packets: Sequence[Packet], path: Path) -> int:
     """Write `path` (ending in .pcap.zst) and return its size in bytes.
 
-    zstd and not gzip: the deflate of different zlib builds differs, while the `zstandard` package carries its own code.
-    One thread and a fixed level, because both change the bytes.
+    zstd and not gzip: the deflate of different zlib builds differs, while the `zstandard` package carries its
+    own code. One thread and a fixed level, because both change the bytes.
     """
-    packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, threads=0, write_checksum=True, write_content_size=True)
+    packer = zstandard.ZstdCompressor(
+        level=ZSTD_LEVEL, threads=0, write_checksum=True, write_content_size=True
+    )
     packed = packer.compress(pcap_bytes(packets))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(packed)

@@ -20,7 +20,9 @@ DEVICES_FILE = "D3/List_Of_Devices.txt"
 LOG_FILE = "conn.log.labeled"
 
 
-def write_sample(folder: Path, *, seed: int, scale: float = 1.0, say: Callable[[str], None] = lambda text: None) -> tuple[int, int, int]:
+def write_sample(
+    folder: Path, *, seed: int, scale: float = 1.0, say: Callable[[str], None] = lambda text: None
+) -> tuple[int, int, int]:
     """Write all captures (as .pcap.zst) and ground-truth files.
 
     Parameters
@@ -47,7 +49,9 @@ def write_sample(folder: Path, *, seed: int, scale: float = 1.0, say: Callable[[
 
 
 def _captures_with_truth(folder: Path, *, seed: int, scale: float) -> Iterator[Capture]:
-    """Yield every capture under its path below the sample folder, and write the truth of each scenario on the way."""
+    """Yield every capture under its path below the sample folder, and write the truth of each scenario on the
+    way.
+    """
     rules: list[Rule] = []
     for capture, found in d1.captures(seed, scale):
         rules += found
@@ -66,9 +70,14 @@ def _captures_with_truth(folder: Path, *, seed: int, scale: float) -> Iterator[C
 
 def _write_log(folder: Path, capture: Capture, infection: d4.Infection, seed: int) -> None:
     last_us = capture.packets[-1].time_us
-    write_conn_log(capture.packets, folder / "D4" / infection.name / LOG_FILE, stream(seed, "D4", infection.name, "uid"),
-                   opened=_log_time(capture.packets[0].time_us), closed=_log_time(last_us) if infection.closed else None,
-                   benign_word=infection.benign_word)
+    write_conn_log(
+        capture.packets,
+        folder / "D4" / infection.name / LOG_FILE,
+        stream(seed, "D4", infection.name, "uid"),
+        opened=_log_time(capture.packets[0].time_us),
+        closed=_log_time(last_us) if infection.closed else None,
+        benign_word=infection.benign_word,
+    )
 
 
 def _log_time(time_us: int) -> str:

@@ -1,4 +1,5 @@
-"""Put a run folder's Keras model into MLflow and its model registry, without loading Keras (which would take five seconds).
+"""Put a run folder's Keras model into MLflow and its model registry, without loading Keras (which would take
+five seconds).
 
 `mlflow.keras.load_model("models:/binary-dl4@workspace")` gives it back.
 """
@@ -16,8 +17,11 @@ from typing import Any
 FILE = "model.keras"
 
 
-def publish_model(client: Any, experiment_id: str, run_id: str, folder: Path, results: dict, *, alias: str) -> str:
-    """Log `folder/model.keras` as the output of a run, register it as <task>-<model> and let the alias point to it.
+def publish_model(
+    client: Any, experiment_id: str, run_id: str, folder: Path, results: dict, *, alias: str
+) -> str:
+    """Log `folder/model.keras` as the output of a run, register it as <task>-<model> and let the alias point
+    to it.
 
     Returns the name under which it is found: `models:/<task>-<model>@<alias>`.
     """
@@ -37,7 +41,8 @@ def publish_model(client: Any, experiment_id: str, run_id: str, folder: Path, re
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    # for a database MLflow would look the address models:/<id> up in its default store, not in this one; a server does it right
+    # for a database MLflow would look the address models:/<id> up in its default store, not in this one; a
+    # server does it right
     local = model.artifact_location.startswith("file:")
     source = model.artifact_location if local else f"models:/{model.model_id}"
     version = client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
@@ -45,26 +50,42 @@ def publish_model(client: Any, experiment_id: str, run_id: str, folder: Path, re
     return f"models:/{name}@{alias}"
 
 
-def write_model(file: Path, folder: Path, *, n_features: int, n_classes: int, run_id: str, model_id: str) -> None:
+def write_model(
+    file: Path, folder: Path, *, n_features: int, n_classes: int, run_id: str, model_id: str
+) -> None:
     """Write the folder that MLflow's Keras flavour would write for this model, signature included."""
     import numpy as np
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     tensor = np.dtype(np.float32)
-    signature = ModelSignature(Schema([TensorSpec(tensor, (-1, n_features))]), Schema([TensorSpec(tensor, (-1, n_classes))]))
+    signature = ModelSignature(
+        Schema([TensorSpec(tensor, (-1, n_features))]), Schema([TensorSpec(tensor, (-1, n_classes))])
+    )
     (folder / "data").mkdir()
     (folder / "data" / FILE).write_bytes(file.read_bytes())
     (folder / "data" / "keras_module.txt").write_text("keras")
     keras_version = json.loads(zipfile.ZipFile(file).read("metadata.json"))["keras_version"]
     model = Model(run_id=run_id, signature=signature, model_id=model_id)
-    model.add_flavor("keras", data="data", keras_version=keras_version, keras_backend="tensorflow", save_exported_model=False)
-    model.add_flavor("python_function", loader_module="mlflow.keras", python_version=platform.python_version())
+    model.add_flavor(
+        "keras",
+        data="data",
+        keras_version=keras_version,
+        keras_backend="tensorflow",
+        save_exported_model=False,
+    )
+    model.add_flavor(
+        "python_function", loader_module="mlflow.keras", python_version=platform.python_version()
+    )
     model.save(str(folder / "MLmodel"))
     (folder / "requirements.txt").write_text(f"keras=={keras_version}\ntensorflow\nmlflow\n")
 
 
 def clean_alias(name: str) -> str:
-    """Make an alias that MLflow accepts out of an experiment's name: letters, digits, `-` and `_`, not `latest`, not `v1`."""
+    """Make an alias that MLflow accepts out of an experiment's name: letters, digits, `-` and `_`, not
+    `latest`, not `v1`.
+    """
     alias = re.sub(r"[^A-Za-z0-9_-]", "-", name) or "workspace"
-    return f"run-{alias}" if alias.lower() == "latest" or re.fullmatch(r"v\d+", alias, re.IGNORECASE) else alias
+    return (
+        f"run-{alias}" if alias.lower() == "latest" or re.fullmatch(r"v\d+", alias, re.IGNORECASE) else alias
+    )

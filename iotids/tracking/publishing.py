@@ -30,12 +30,32 @@ EXPERIMENT_TAGS = {
     "`test/` holds the scores to compare, `test_more/` all others; curves of a parent are the mean over its folds. "
     "Everything here is mirrored from files in `out/` and can be rebuilt: `python -m iotids.tracking.publishing out/`.",
 }
-HEADLINE = ("accuracy", "balanced_accuracy", "f1_macro", "mcc", "roc_auc", "detection_roc_auc", "ece")  # others go to test_more/
-EPOCH_METRICS = {"train_loss": "train/loss", "train_accuracy": "train/accuracy", "val_loss": "val/loss", "val_accuracy": "val/accuracy"}
-MAX_METRICS_PER_CALL, MAX_PARAMS_PER_CALL, MAX_PARAM_LENGTH = 1000, 100, 500  # MLflow's limits of log_batch; 500 holds for old servers too
+HEADLINE = (
+    "accuracy",
+    "balanced_accuracy",
+    "f1_macro",
+    "mcc",
+    "roc_auc",
+    "detection_roc_auc",
+    "ece",
+)  # others go to test_more/
+EPOCH_METRICS = {
+    "train_loss": "train/loss",
+    "train_accuracy": "train/accuracy",
+    "val_loss": "val/loss",
+    "val_accuracy": "val/accuracy",
+}
+MAX_METRICS_PER_CALL, MAX_PARAMS_PER_CALL, MAX_PARAM_LENGTH = (
+    1000,
+    100,
+    500,
+)  # MLflow's limits of log_batch; 500 holds for old servers too
 QUICK_AND_QUIET = {  # MLflow's own default is to try a dead server for four minutes
-    "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 WAIT_FOR_OTHERS_S = 120
 
@@ -48,14 +68,17 @@ def publish(folder: str | Path) -> None:
     try:
         publish_folder(Path(folder))
     except Exception as error:  # noqa: BLE001  the one place where this is right: see the docstring
-        warnings.warn(f"{folder}: not published to MLflow at {store_uri()}. {_why(error)}\n{_what_to_do(folder, error)}", stacklevel=2)
+        warnings.warn(
+            f"{folder}: not published to MLflow at {store_uri()}. {_why(error)}\n{_what_to_do(folder, error)}",
+            stacklevel=2,
+        )
 
 
 def publish_folder(folder: Path) -> list[str]:
     """Publish one run folder and give the ids of the parent runs that were new.
 
-    A folder with `folds.json` (see stages/network.py) becomes one parent run per split protocol. Results that the store
-    already has (same hash) are left alone; what a broken-off attempt left is replaced.
+    A folder with `folds.json` (see stages/network.py) becomes one parent run per split protocol. Results that
+    the store already has (same hash) are left alone; what a broken-off attempt left is replaced.
 
     Raises
     ------
@@ -69,21 +92,29 @@ def publish_folder(folder: Path) -> list[str]:
         for number, protocol in enumerate(results["protocols"]):
             if _is_published(client, experiment_id, f"{digest}-{protocol}"):
                 continue
-            parent_id = _publish_protocol(client, experiment_id, folder, results, protocol, f"{digest}-{protocol}")
+            parent_id = _publish_protocol(
+                client, experiment_id, folder, results, protocol, f"{digest}-{protocol}"
+            )
             if number == 0 and (folder / tracked_model.FILE).is_file():
-                tracked_model.publish_model(client, experiment_id, parent_id, folder, results, alias=experiment_name())
+                tracked_model.publish_model(
+                    client, experiment_id, parent_id, folder, results, alias=experiment_name()
+                )
             client.set_terminated(parent_id)
             new.append(parent_id)
     return new
 
 
 def store_uri() -> str:
-    """Give the address of the store: MLFLOW_TRACKING_URI, else one SQLite file in the workspace, also for queued experiments."""
+    """Give the address of the store: MLFLOW_TRACKING_URI, else one SQLite file in the workspace, also for
+    queued experiments.
+    """
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace() / 'mlflow.db'}"
 
 
 def workspace() -> Path:
-    """Find the workspace: DVC_ROOT (of the parent repository in queued runs), else git's top level, else the current folder."""
+    """Find the workspace: DVC_ROOT (of the parent repository in queued runs), else git's top level, else the
+    current folder.
+    """
     if root := os.environ.get("DVC_ROOT"):
         return Path(root).absolute()
     return Path(_git("rev-parse", "--show-toplevel") or ".").absolute()
@@ -98,7 +129,8 @@ def experiment_name() -> str:
 def open_store() -> Iterator[tuple[Any, str]]:
     """Open the store and its experiment, one process of this workspace at a time.
 
-    Four processes that met a fresh SQLite store at once broke it for good, and many writers lock each other out.
+    Four processes that met a fresh SQLite store at once broke it for good, and many writers lock each other
+    out.
     """
     for name, value in QUICK_AND_QUIET.items():
         os.environ.setdefault(name, value)
@@ -129,27 +161,44 @@ def _is_published(client: Any, experiment_id: str, digest: str) -> bool:
     found = client.search_runs([experiment_id], f"tags.`result.hash` = '{digest}'")
     for run in found:
         if run.info.status != "FINISHED":
-            for fold in client.search_runs([experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"):
+            for fold in client.search_runs(
+                [experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
+            ):
                 client.delete_run(fold.info.run_id)
             client.delete_run(run.info.run_id)
     return any(run.info.status == "FINISHED" for run in found)
 
 
-def _publish_protocol(client: Any, experiment_id: str, folder: Path, results: dict, protocol: str, digest: str) -> str:
+def _publish_protocol(
+    client: Any, experiment_id: str, folder: Path, results: dict, protocol: str, digest: str
+) -> str:
     """Write one parent run and its folds; the caller sets it FINISHED when all of it is in the store."""
     part = results["protocols"][protocol]
     tags = _tags(folder, results, protocol)
     curves = _epoch_curves(folder, protocol)
-    name = f"{results['task']} {results['model']} {protocol}" + ("" if experiment_name() == "workspace" else f" ({experiment_name()})")
-    parent = client.create_run(experiment_id, run_name=name, tags={**tags, "level": "cv", "result.hash": digest}).info.run_id
+    name = f"{results['task']} {results['model']} {protocol}" + (
+        "" if experiment_name() == "workspace" else f" ({experiment_name()})"
+    )
+    parent = client.create_run(
+        experiment_id, run_name=name, tags={**tags, "level": "cv", "result.hash": digest}
+    ).info.run_id
     _log(client, parent, _summary(part), _flat_params(results, protocol), _mean_curves(list(curves.values())))
     for fold in part["folds"]:
         number = fold["fold"]
         fold_tags = {**tags, "level": "fold", "fold": str(number), "mlflow.parentRunId": parent}
         run = client.create_run(experiment_id, run_name=f"{name} fold {number}", tags=fold_tags).info.run_id
-        sizes = {name: fold[name.split("/")[1]] for name in ("size/train_rows", "size/test_rows", "time/fit_s", "time/predict_s")}
+        sizes = {
+            name: fold[name.split("/")[1]]
+            for name in ("size/train_rows", "size/test_rows", "time/fit_s", "time/predict_s")
+        }
         scores = {_metric_name(key): value for key, value in fold["metrics"].items()}
-        _log(client, run, {**scores, **sizes}, {**_flat_params(results, protocol), "fold": number}, curves.get(number))
+        _log(
+            client,
+            run,
+            {**scores, **sizes},
+            {**_flat_params(results, protocol), "fold": number},
+            curves.get(number),
+        )
         client.set_terminated(run)
     for file in ("folds.json", "history.parquet"):
         if (folder / file).is_file():
@@ -161,7 +210,11 @@ def _summary(part: dict) -> dict[str, float]:
     """Name means and standard deviations over the folds, and the time all folds took."""
     means = {f"{_metric_name(key)}_mean": value for key, value in part["mean"].items()}
     spreads = {f"{_metric_name(key)}_std": value for key, value in part["std"].items()}
-    return {**means, **spreads, **{f"time/{key}": sum(fold[key] for fold in part["folds"]) for key in ("fit_s", "predict_s")}}
+    return {
+        **means,
+        **spreads,
+        **{f"time/{key}": sum(fold[key] for fold in part["folds"]) for key in ("fit_s", "predict_s")},
+    }
 
 
 def _metric_name(score: str) -> str:
@@ -178,7 +231,11 @@ def _epoch_curves(folder: Path, protocol: str) -> dict[int, list[tuple[str, floa
 
     curves: dict[int, list[tuple[str, float, int]]] = defaultdict(list)
     for row in pq.read_table(path, filters=[("protocol", "==", protocol)]).to_pylist():
-        curves[row["fold"]] += [(EPOCH_METRICS[name], row[name], row["epoch"]) for name in EPOCH_METRICS if row.get(name) is not None]
+        curves[row["fold"]] += [
+            (EPOCH_METRICS[name], row[name], row["epoch"])
+            for name in EPOCH_METRICS
+            if row.get(name) is not None
+        ]
     return dict(curves)
 
 
@@ -191,16 +248,27 @@ def _mean_curves(folds: list[list[tuple[str, float, int]]]) -> list[tuple[str, f
     return [(metric, sum(found) / len(found), epoch) for (metric, epoch), found in values.items()]
 
 
-def _log(client: Any, run_id: str, scalars: dict, params: dict[str, Any], curves: list[tuple[str, float, int]] | None = None) -> None:
-    """Send metrics and parameters in as few calls as the store allows; values that are not numbers are left out.
+def _log(
+    client: Any,
+    run_id: str,
+    scalars: dict,
+    params: dict[str, Any],
+    curves: list[tuple[str, float, int]] | None = None,
+) -> None:
+    """Send metrics and parameters in as few calls as the store allows; values that are not numbers are left
+    out.
 
     Six digits: MLflow's table cuts longer ones off (`0.87200000…`), and the files have them all.
     """
     from mlflow.entities import Metric, Param
 
     now_ms = int(time.time() * 1000)
-    first = sorted(scalars.items(), key=lambda item: not item[0].startswith("test/"))  # a run's page lists them in this order
-    metrics = [Metric(_clean(name), float(f"{value:.6g}"), now_ms, 0) for name, value in first if value is not None]
+    first = sorted(
+        scalars.items(), key=lambda item: not item[0].startswith("test/")
+    )  # a run's page lists them in this order
+    metrics = [
+        Metric(_clean(name), float(f"{value:.6g}"), now_ms, 0) for name, value in first if value is not None
+    ]
     metrics += [Metric(name, float(value), now_ms, int(step)) for name, value, step in curves or []]
     shown = [Param(_clean(key), str(value)[:MAX_PARAM_LENGTH]) for key, value in params.items()]
     client.log_batch(run_id, metrics[:MAX_METRICS_PER_CALL], shown[:MAX_PARAMS_PER_CALL])
@@ -217,7 +285,12 @@ def _flat_params(results: dict, protocol: str) -> dict[str, Any]:
     """Name parameters as in conf/: `network.depth`, `network.width`, …; nested ones with dots."""
     given = results.get("params", {})
     stage = "network" if "depth" in given else "baseline"
-    return {"task": results["task"], "model": results["model"], "split.protocol": protocol, **dict(_flatten(stage, given))}
+    return {
+        "task": results["task"],
+        "model": results["model"],
+        "split.protocol": protocol,
+        **dict(_flatten(stage, given)),
+    }
 
 
 def _flatten(prefix: str, content: dict) -> Iterator[tuple[str, Any]]:
@@ -257,7 +330,9 @@ def _digest(folder: Path) -> str:
 def _git(*arguments: str) -> str:
     """Ask git; empty where there is none."""
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, timeout=20
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
 
@@ -270,8 +345,17 @@ def _why(error: Exception) -> str:
 
 def _what_to_do(folder: str | Path, error: Exception) -> str:
     """Say how to get the results into the store later, and how to mend a damaged one."""
-    retry = f"Results are safe on disk; once the store works, run: python -m iotids.tracking.publishing {folder}"
-    broken = ("malformed", "not a database", "no such table", "out-of-date database schema", "Can't locate revision", "already exists")
+    retry = (
+        f"Results are safe on disk; once the store works, run: python -m iotids.tracking.publishing {folder}"
+    )
+    broken = (
+        "malformed",
+        "not a database",
+        "no such table",
+        "out-of-date database schema",
+        "Can't locate revision",
+        "already exists",
+    )
     if any(sign in str(error) for sign in broken):
         return f"The store is damaged or was made by another MLflow. Move {store_uri().removeprefix('sqlite:///')} away. {retry}"
     return retry
@@ -281,7 +365,10 @@ def main(paths: list[str]) -> int:
     """Publish every run folder at or below the given paths."""
     folders = sorted({file.parent for path in paths for file in Path(path).rglob("folds.json")})
     if not folders:
-        print(f"no run folder (folds.json) at or below {', '.join(paths)}; `make` writes them to out/", file=sys.stderr)
+        print(
+            f"no run folder (folds.json) at or below {', '.join(paths)}; `make` writes them to out/",
+            file=sys.stderr,
+        )
         return 1
     new = 0
     for folder in folders:

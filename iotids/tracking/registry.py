@@ -1,6 +1,7 @@
 """Register a detector package in MLflow's model registry, so that it can be found by an alias and served.
 
-`mlflow models serve -m models:/detector-<configuration>@<alias> --env-manager local` answers with verdicts (docs/detector.md).
+`mlflow models serve -m models:/detector-<configuration>@<alias> --env-manager local` answers with verdicts
+(docs/detector.md).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class NoSuchModelError(LookupError):
 
 
 def register(folder: Path, manifest: Mapping[str, Any], *, alias: str) -> None:
-    """Log a package as a model with signature, register it and point the alias to it; never fail, the package is on disk.
+    """Log a package as a model with signature, register it and point the alias to it; never fail, the package
+    is on disk.
 
     Parameters
     ----------
@@ -37,7 +39,8 @@ def register(folder: Path, manifest: Mapping[str, Any], *, alias: str) -> None:
     manifest : mapping
         Its package.json.
     alias : str
-        For example `current`. Experiments move only an alias of their own name: a short trial must not replace the detector in use.
+        For example `current`. Experiments move only an alias of their own name: a short trial must not
+        replace the detector in use.
     """
     try:
         alias = alias if experiment_name() == "workspace" else clean_alias(experiment_name())
@@ -62,7 +65,11 @@ def register_package(folder: Path, manifest: Mapping[str, Any], *, alias: str) -
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        known = [v for v in client.search_model_versions(f"name='{name}'") if v.tags.get("package_sha256") == manifest["manifest_sha256"]]
+        known = [
+            v
+            for v in client.search_model_versions(f"name='{name}'")
+            if v.tags.get("package_sha256") == manifest["manifest_sha256"]
+        ]
         version = known[0].version if known else _new_version(client, experiment_id, name, folder, manifest)
         client.set_registered_model_alias(name, alias, version)
         return name, str(version)
@@ -83,11 +90,20 @@ def fetch(reference: str, target: Path) -> Path:
     """
     with open_store() as (client, _):
         name, _, alias = reference.removeprefix("models:/").rpartition("@")
-        found = [m.name for m in client.search_registered_models() if m.name.startswith(PREFIX) and alias in m.aliases]
+        found = [
+            m.name
+            for m in client.search_registered_models()
+            if m.name.startswith(PREFIX) and alias in m.aliases
+        ]
         if name:
             found = [one for one in found if one in (name, PREFIX + name)]
         if len(found) != 1:
-            known = [f"{m.name}@{a}" for m in client.search_registered_models() if m.name.startswith(PREFIX) for a in m.aliases]
+            known = [
+                f"{m.name}@{a}"
+                for m in client.search_registered_models()
+                if m.name.startswith(PREFIX)
+                for a in m.aliases
+            ]
             raise NoSuchModelError(
                 f"--model {reference}: {'several' if found else 'no'} detector in the registry {store_uri()} "
                 f"{'have' if found else 'has'} that alias; there are: {', '.join(sorted(known)) or 'none'}"
@@ -95,11 +111,15 @@ def fetch(reference: str, target: Path) -> Path:
         model = client.get_model_version_by_alias(found[0], alias)
         from mlflow.artifacts import download_artifacts
 
-        folder = Path(download_artifacts(artifact_uri=model.source, dst_path=str(target), tracking_uri=store_uri()))
+        folder = Path(
+            download_artifacts(artifact_uri=model.source, dst_path=str(target), tracking_uri=store_uri())
+        )
         return next(path.parent for path in folder.rglob("package.json"))
 
 
-def _new_version(client: Any, experiment_id: str, name: str, folder: Path, manifest: Mapping[str, Any]) -> str:
+def _new_version(
+    client: Any, experiment_id: str, name: str, folder: Path, manifest: Mapping[str, Any]
+) -> str:
     """Log the package as an MLflow model of a run of its own, and make a version of it."""
     from mlflow.entities import LoggedModelOutput
 
@@ -109,7 +129,9 @@ def _new_version(client: Any, experiment_id: str, name: str, folder: Path, manif
     for metric in ("false_alarm_share", "recall"):
         if point[metric] is not None:
             client.log_metric(run.info.run_id, f"operating_point/{metric}", point[metric])
-    model = client.create_logged_model(experiment_id, name=name, source_run_id=run.info.run_id, model_type="detector")
+    model = client.create_logged_model(
+        experiment_id, name=name, source_run_id=run.info.run_id, model_type="detector"
+    )
     with TemporaryDirectory() as temporary:
         write_served_model(Path(temporary), folder, manifest, run_id=run.info.run_id, model_id=model.model_id)
         client.log_model_artifacts(model.model_id, temporary)
@@ -117,18 +139,26 @@ def _new_version(client: Any, experiment_id: str, name: str, folder: Path, manif
     client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
     local = model.artifact_location.startswith("file:")  # see tracked_model.publish_model
     source = model.artifact_location if local else f"models:/{model.model_id}"
-    version = client.create_model_version(name, source=source, run_id=run.info.run_id, model_id=model.model_id, tags=tags)
+    version = client.create_model_version(
+        name, source=source, run_id=run.info.run_id, model_id=model.model_id, tags=tags
+    )
     client.set_terminated(run.info.run_id)
     return str(version.version)
 
 
-def write_served_model(target: Path, folder: Path, manifest: Mapping[str, Any], *, run_id: str, model_id: str) -> None:
-    """Write the folder that MLflow serves: the package, the code that reads it, and a signature with every feature by name."""
+def write_served_model(
+    target: Path, folder: Path, manifest: Mapping[str, Any], *, run_id: str, model_id: str
+) -> None:
+    """Write the folder that MLflow serves: the package, the code that reads it, and a signature with every
+    feature by name.
+    """
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, Schema
 
     numbers = ["attack_probability", "novelty", *(f"p_{c}" for c in manifest["classes"])]
-    outputs = Schema([*(ColSpec("string", n) for n in ("verdict", "class")), *(ColSpec("double", n) for n in numbers)])
+    outputs = Schema(
+        [*(ColSpec("string", n) for n in ("verdict", "class")), *(ColSpec("double", n) for n in numbers)]
+    )
     inputs = Schema([ColSpec("double", name) for name in manifest["features"]])
     shutil.copytree(folder, target / "package")
     for part in SERVED_PARTS:
@@ -139,9 +169,17 @@ def write_served_model(target: Path, folder: Path, manifest: Mapping[str, Any], 
         else:
             shutil.copyfile(source, copy)
     model = Model(run_id=run_id, model_id=model_id, signature=ModelSignature(inputs, outputs))
-    model.add_flavor("python_function", loader_module=LOADER, data="package", code="code", env={"virtualenv": "python_env.yaml"})
+    model.add_flavor(
+        "python_function",
+        loader_module=LOADER,
+        data="package",
+        code="code",
+        env={"virtualenv": "python_env.yaml"},
+    )
     model.save(str(target / "MLmodel"))
-    (target / "requirements.txt").write_text("mlflow\nnumpy\nonnxruntime\npandas\npyarrow\n", encoding="utf-8")
+    (target / "requirements.txt").write_text(
+        "mlflow\nnumpy\nonnxruntime\npandas\npyarrow\n", encoding="utf-8"
+    )
     (target / "python_env.yaml").write_text(
         f"python: {manifest['versions']['python']}\ndependencies:\n- -r requirements.txt\n", encoding="utf-8"
     )
@@ -154,7 +192,10 @@ def main(paths: list[str]) -> int:
         try:
             manifest = json.loads((Path(path) / "package.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
-            print(f"{path}: no package.json there; packages are written by `dvc repro final` to out/final/", file=sys.stderr)
+            print(
+                f"{path}: no package.json there; packages are written by `dvc repro final` to out/final/",
+                file=sys.stderr,
+            )
             return 1
         register(Path(path), manifest, alias=alias)
     return 0

@@ -1,7 +1,8 @@
 """The view with which MLflow's UI opens: which columns its run table has and which charts compare the runs.
 
 MLflow keeps such views as tags of the experiment; `?viewStateShareKey=compare` in the address opens this one.
-The names of its keys are MLflow's own (read off a view saved in the UI of 3.17); a UI that does not know them shows its default.
+The names of its keys are MLflow's own (read off a view saved in the UI of 3.17); a UI that does not know them
+shows its default.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ KEY = "compare"
 TAG = f"mlflow.sharedViewState.{KEY}"
 NAME_COLUMN = "attributes.`Run Name`"
 COLUMNS = {  # and their widths in pixels: MLflow's own cut names and scores off
-    "metrics.`test/accuracy_mean`": 135, "metrics.`test/f1_macro_mean`": 135, "metrics.`test/mcc_mean`": 125, "params.`task`": 95,
-    "params.`model`": 105, "params.`split.protocol`": 105,
-}  # fmt: skip
+    "metrics.`test/accuracy_mean`": 135,
+    "metrics.`test/f1_macro_mean`": 135,
+    "metrics.`test/mcc_mean`": 125,
+    "params.`task`": 95,
+    "params.`model`": 105,
+    "params.`split.protocol`": 105,
+}
 NAME_WIDTH = 270
 COMPARED = ("test/accuracy_mean", "test/f1_macro_mean", "test/mcc_mean")
 CURVES = ("val/loss", "val/accuracy", "train/loss", "train/accuracy")
@@ -33,27 +38,53 @@ def view_tag() -> str:
 def _state() -> dict[str, Any]:
     """Parents only, the columns worth a look, and two sections of charts: scores and curves."""
     return {
-        "searchFilter": "tags.level='cv'", "orderByKey": "attributes.start_time", "orderByAsc": False, "startTime": "ALL",
-        "lifecycleFilter": "Active", "datasetsFilter": [], "modelVersionFilter": "All Runs", "selectedColumns": list(COLUMNS),
-        "columnOrder": [NAME_COLUMN, *COLUMNS], "columnWidths": {NAME_COLUMN: NAME_WIDTH, **COLUMNS}, "runsHiddenMode": "FIRST_20_RUNS",
+        "searchFilter": "tags.level='cv'",
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": list(COLUMNS),
+        "columnOrder": [NAME_COLUMN, *COLUMNS],
+        "columnWidths": {NAME_COLUMN: NAME_WIDTH, **COLUMNS},
+        "runsHiddenMode": "FIRST_20_RUNS",
         "compareRunSections": [_section("scores"), _section("curves")],
         "compareRunCharts": [_parallel(), *map(_bar, COMPARED), *map(_line, CURVES)],
-        "viewMaximized": False, "runListHidden": False,
-        "isAccordionReordered": True, "useGroupedValuesInCharts": True, "hideEmptyCharts": True, "groupBy": None, "groupsExpanded": {},
+        "viewMaximized": False,
+        "runListHidden": False,
+        "isAccordionReordered": True,
+        "useGroupedValuesInCharts": True,
+        "hideEmptyCharts": True,
+        "groupBy": None,
+        "groupsExpanded": {},
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
-    }  # fmt: skip
+    }
 
 
 def _section(name: str) -> dict[str, Any]:
-    return {"uuid": name, "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False, "columns": 2}
+    return {
+        "uuid": name,
+        "name": name,
+        "display": True,
+        "isReordered": False,
+        "deleted": False,
+        "isGenerated": False,
+        "columns": 2,
+    }
 
 
 def _chart(kind: str, section: str, name: str) -> dict[str, Any]:
     """What every kind of chart has."""
     return {
-        "uuid": f"{section}-{name}", "type": kind, "runsCountToCompare": 20, "metricSectionId": section, "deleted": False,
-        "isGenerated": False, "displayName": name,
-    }  # fmt: skip
+        "uuid": f"{section}-{name}",
+        "type": kind,
+        "runsCountToCompare": 20,
+        "metricSectionId": section,
+        "deleted": False,
+        "isGenerated": False,
+        "displayName": name,
+    }
 
 
 def _bar(metric: str) -> dict[str, Any]:
@@ -68,8 +99,18 @@ def _parallel() -> dict[str, Any]:
 def _line(metric: str) -> dict[str, Any]:
     """Draw a curve over the epochs."""
     return {
-        **_chart("LINE", "curves", metric), "metricKey": metric, "selectedMetricKeys": [metric], "lineSmoothness": 0,
-        "xAxisScaleType": "linear", "scaleType": "linear", "range": {},
-        "xAxisKey": "step", "selectedXAxisMetricKey": "", "yAxisKey": "metric", "yAxisExpressions": [],
-        "ignoreOutliers": False, "useGlobalXaxisKey": True, "useGlobalLineSmoothing": True,
-    }  # fmt: skip
+        **_chart("LINE", "curves", metric),
+        "metricKey": metric,
+        "selectedMetricKeys": [metric],
+        "lineSmoothness": 0,
+        "xAxisScaleType": "linear",
+        "scaleType": "linear",
+        "range": {},
+        "xAxisKey": "step",
+        "selectedXAxisMetricKey": "",
+        "yAxisKey": "metric",
+        "yAxisExpressions": [],
+        "ignoreOutliers": False,
+        "useGlobalXaxisKey": True,
+        "useGlobalLineSmoothing": True,
+    }

@@ -1,1 +1,3 @@
-"""Where labels come from: packet filters, folders, device lists, Zeek logs, label tables, your own rules, other people's tables."""
+"""Where labels come from: packet filters, folders, device lists, Zeek logs, label tables, your own rules,
+other people's tables.
+"""

@@ -44,7 +44,9 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
         With the path and the command that makes it.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: not there. It is written by an earlier stage: run `dvc repro` (or `make`)")
+        raise FileNotFoundError(
+            f"{path}: not there. It is written by an earlier stage: run `dvc repro` (or `make`)"
+        )
     return pq.read_table(path, columns=columns)
 
 
@@ -55,7 +57,9 @@ def write_text(text: str, path: str | Path) -> None:
 
 
 def write_json(content: Any, path: str | Path) -> None:
-    """Write JSON with an indent of one space; keys keep their order; NaN and Infinity become null (strict JSON)."""
+    """Write JSON with an indent of one space; keys keep their order; NaN and Infinity become null (strict
+    JSON).
+    """
     write_text(json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 

@@ -38,7 +38,9 @@ class DiskFile:
             raise CannotWriteError(error.errno, error.strerror, str(self.path)) from error
 
     def promise(self, size: int) -> None:
-        """Have the disk keep so many bytes behind what is written, for a writer that cannot go back; or raise CannotWriteError."""
+        """Have the disk keep so many bytes behind what is written, for a writer that cannot go back; or raise
+        CannotWriteError.
+        """
         end = self.stream.tell()
         try:
             os.posix_fallocate(self.stream.fileno(), end, size)
@@ -65,7 +67,9 @@ class Standard:
             self.stream.write(data)
             self.stream.flush()
         except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())  # or Python complains once more when it ends
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), self.stream.fileno()
+            )  # or Python complains once more when it ends
             raise CannotWriteError(error.errno, error.strerror, "standard output") from error
 
     def promise(self, size: int) -> None:

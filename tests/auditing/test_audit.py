@@ -28,7 +28,9 @@ PARAMS = Params(sample_rows=1000, seed=7, significant_digits=3, near_constant_sh
 
 
 def dataset(folder: Path, n_rows: int = 200) -> pq.ParquetFile:
-    """Half of the rows benign from `home`, half attacks from `lab`; `syn_flags` is the class, the rest noise; ten rows come twice."""
+    """Half of the rows benign from `home`, half attacks from `lab`; `syn_flags` is the class, the rest noise;
+    ten rows come twice.
+    """
     generator = np.random.default_rng(3)
     columns: dict[str, object] = {}
     for field in DATASET_SCHEMA:
@@ -55,7 +57,10 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
 
 def split(n_rows: int = 200) -> dict[str, dict[str, np.ndarray]]:
     tested = np.arange(n_rows) >= n_rows - 10
-    folds = {"test_fold": np.where(tested, 0, -1).astype(np.int16), "train_folds": np.where(tested, 0, 1).astype(np.uint64)}
+    folds = {
+        "test_fold": np.where(tested, 0, -1).astype(np.int16),
+        "train_folds": np.where(tested, 0, 1).astype(np.uint64),
+    }
     return {"stratified": {"row": np.arange(n_rows), **folds}}
 
 
@@ -65,7 +70,10 @@ def test_flaws_put_into_a_dataset_are_found(findings: Findings) -> None:
     assert numbers["duplicates"]["exact"]["distinct"] == 190
     assert numbers["twins"]["stratified"]["exact"] == [{"fold": 0, "test_rows": 10, "twins": 10}]
     assert numbers["oracle"]["ours"]["multiclass_oracle"] == 1.0
-    assert (numbers["separability"][0]["feature"], numbers["separability"][0]["attack_auc"]) == ("syn_flags", 1.0)
+    assert (numbers["separability"][0]["feature"], numbers["separability"][0]["attack_auc"]) == (
+        "syn_flags",
+        1.0,
+    )
     assert numbers["source_probe"]["all classes"]["balanced_accuracy"]["1"] == 1.0
     assert numbers["source_probe"]["BENIGN"] is None
     assert numbers["no_flows"]["rows"] == 200
@@ -83,15 +91,26 @@ def test_same_dataset_gives_the_same_files(findings: Findings, tmp_path: Path) -
 
 def test_html_needs_no_other_file_and_has_every_section(findings: Findings) -> None:
     sections = write_sections(findings.numbers)
-    page = write_html("t", "l", sections, draw_figures(findings.numbers, findings.correlations, findings.durations_s))
+    page = write_html(
+        "t", "l", sections, draw_figures(findings.numbers, findings.correlations, findings.durations_s)
+    )
     assert not re.search(r"(src|href)=\"(?!data:|#)", page)
     for section in sections:
         assert f'id="{section.key}"' in page
         assert section.published
         assert section.conclusion
     assert [section.key for section in sections] == [
-        "counts", "duplicates", "twins", "oracle", "source_probe", "separability", "features", "ground_truth", "no_flows", "timeouts"
-    ]  # fmt: skip
+        "counts",
+        "duplicates",
+        "twins",
+        "oracle",
+        "source_probe",
+        "separability",
+        "features",
+        "ground_truth",
+        "no_flows",
+        "timeouts",
+    ]
 
 
 def test_without_splits_the_page_says_nothing_about_twins(tmp_path: Path) -> None:
@@ -116,8 +135,14 @@ def test_class_without_any_conversation_is_named(findings: Findings) -> None:
 
 def test_long_message_keeps_its_capture_and_its_end(tmp_path: Path) -> None:
     message = f"scan.pcap: rule `{'x' * 300}` gave DOS, rule `y` would have given SCANNING"
-    summary = {"home": {"notices": [{"name": "rules_disagree", "severity": "warning", "count": 1, "message": message}]}}
-    page = write_markdown("t", "l", write_sections(audit(dataset(tmp_path), DATA, PARAMS, {}, summary).numbers), {})
+    summary = {
+        "home": {
+            "notices": [{"name": "rules_disagree", "severity": "warning", "count": 1, "message": message}]
+        }
+    }
+    page = write_markdown(
+        "t", "l", write_sections(audit(dataset(tmp_path), DATA, PARAMS, {}, summary).numbers), {}
+    )
     assert "scan.pcap: rule `xxx" in page
     assert "xxx` gave DOS, rule `y` would have given SCANNING |" in page
     assert message not in page
@@ -146,5 +171,7 @@ def test_audit_starts_without_what_only_its_drawing_and_fitting_need() -> None:
 
 
 def test_cells_that_start_like_numbers_but_are_words_are_set_to_the_left() -> None:
-    section = Section("k", "t", "f", "p", "c", [Table("c", ["n", "w"], [["1,234", "2 apples"], ["5.0 %", "1 pear"]])])
+    section = Section(
+        "k", "t", "f", "p", "c", [Table("c", ["n", "w"], [["1,234", "2 apples"], ["5.0 %", "1 pear"]])]
+    )
     assert "|---:|---|" in write_markdown("t", "l", [section], {})

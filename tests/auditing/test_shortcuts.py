@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from iotids.auditing.feature_quality import find_correlated, find_equal, find_impossible, find_near_constant, rank_correlations
+from iotids.auditing.feature_quality import (
+    find_correlated,
+    find_equal,
+    find_impossible,
+    find_near_constant,
+    rank_correlations,
+)
 from iotids.auditing.shortcuts import dataset_oracle, ranking_area, separability
 from iotids.auditing.source_probe import probe_sources
 from iotids.auditing.timeouts import timeout_effect
@@ -24,7 +30,9 @@ def test_oracle_on_the_papers_table_is_right_for_99_58_and_99_97_percent() -> No
 
 
 def test_oracle_without_a_link_between_source_and_class_is_the_majority() -> None:
-    scores = dataset_oracle({"a": {"BENIGN": 60, "DOS": 40}, "b": {"BENIGN": 6, "DOS": 4}}, ["BENIGN", "DOS"], "BENIGN")
+    scores = dataset_oracle(
+        {"a": {"BENIGN": 60, "DOS": 40}, "b": {"BENIGN": 6, "DOS": 4}}, ["BENIGN", "DOS"], "BENIGN"
+    )
     assert scores["multiclass_oracle"] == scores["multiclass_majority"] == 0.6
 
 
@@ -61,7 +69,11 @@ def test_probe_finds_a_source_that_marks_its_flows_and_not_one_that_does_not() -
     sources = RNG.integers(0, 2, 4_000)
     groups = sources * 10 + RNG.integers(0, 10, 4_000)
     marked = probe_sources(
-        {"ttl": sources + 0.1 * RNG.normal(size=4_000), "noise": RNG.normal(size=4_000)}, sources, ["a", "b"], groups, seed=1
+        {"ttl": sources + 0.1 * RNG.normal(size=4_000), "noise": RNG.normal(size=4_000)},
+        sources,
+        ["a", "b"],
+        groups,
+        seed=1,
     )
     blind = probe_sources({"noise": RNG.normal(size=4_000)}, sources, ["a", "b"], groups, seed=1)
     assert marked is not None and blind is not None
@@ -99,7 +111,11 @@ def test_near_constant_equal_and_correlated_features_are_named() -> None:
 
 def test_impossible_values_are_counted() -> None:
     found = find_impossible(
-        {"idle_max_us": np.array([0.0, 1.5e15]), "flow_iat_min_us": np.array([-5.0, 1.0]), "fwd_bytes": np.array([1e15])}
+        {
+            "idle_max_us": np.array([0.0, 1.5e15]),
+            "flow_iat_min_us": np.array([-5.0, 1.0]),
+            "fwd_bytes": np.array([1e15]),
+        }
     )
     assert found["idle_max_us"]["absolute_time"] == 1
     assert found["flow_iat_min_us"]["negative"] == 1
@@ -108,9 +124,13 @@ def test_impossible_values_are_counted() -> None:
 
 def test_timeout_effect_counts_connections_cut_into_rows() -> None:
     (effect,) = timeout_effect(
-        sources=np.zeros(4, int), names=["a"], connections=np.array([7, 7, 7, 8]), starts_us=np.array([0, 120_500_000, 500_000_000, 0]),
-        durations_us=np.array([120_000_000, 10, 0, 0]), packets=np.array([5, 2, 1, 1]),
-    )  # fmt: skip
+        sources=np.zeros(4, int),
+        names=["a"],
+        connections=np.array([7, 7, 7, 8]),
+        starts_us=np.array([0, 120_500_000, 500_000_000, 0]),
+        durations_us=np.array([120_000_000, 10, 0, 0]),
+        packets=np.array([5, 2, 1, 1]),
+    )
     assert (effect["flows"], effect["connections"]) == (4, 2)
     assert effect["continued_share"] == 0.5
     assert effect["continued_within_1s_share"] == 0.25

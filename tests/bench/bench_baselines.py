@@ -2,8 +2,9 @@
 
     python -m tests.bench.bench_baselines [--rows 200000]
 
-Generated flows, one core, compilation not counted. Rates on a machine with other work are ratios, not speeds. The last column is what these
-rates mean for the paper's flows under one split protocol: both tasks, five folds, and every order of the rows where the model depends on it.
+Generated flows, one core, compilation not counted. Rates on a machine with other work are ratios, not speeds.
+The last column is what these rates mean for the paper's flows under one split protocol: both tasks, five
+folds, and every order of the rows where the model depends on it.
 """
 
 import argparse

@@ -1,4 +1,5 @@
-"""How fast detect is: inference on one core, end to end beside the flow meter, and from the start to the first verdict.
+"""How fast detect is: inference on one core, end to end beside the flow meter, and from the start to the
+first verdict.
 
 python -m tests.bench.bench_detect [PACKAGE]      (default: out/final/multiclass-4)
 """
@@ -79,22 +80,39 @@ def bench(package: Package, folder: Path) -> list[tuple[str, float, str]]:
         ("detect, end to end", packets / detect_s, "packets/s: verdicts with reasons in Parquet"),
         ("detect over meter", meter_s / detect_s, "of its speed with rows in memory only"),
         ("detect over meter, file", own_s / detect_s, "of its speed to Parquet"),
-        ("start to first verdict", first_verdict_s(package, capture), "s of processor time, until 1,000 packets are judged and written"),
+        (
+            "start to first verdict",
+            first_verdict_s(package, capture),
+            "s of processor time, until 1,000 packets are judged and written",
+        ),
     ]
 
 
 def first_verdict_s(package: Package, capture: Path) -> float:
-    """Processor seconds of a whole run of the command on a small capture, bytecode and kernels compiled before."""
+    """Processor seconds of a whole run of the command on a small capture, bytecode and kernels compiled
+    before.
+    """
     small = capture.with_name("small.pcap")
     write_capture(small, flows=150)
-    command = [sys.executable, "-m", "iotids.commands.detect", str(small), "-o", str(small.with_suffix(".jsonl")), "--model", str(package.folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "iotids.commands.detect",
+        str(small),
+        "-o",
+        str(small.with_suffix(".jsonl")),
+        "--model",
+        str(package.folder),
+    ]
     seconds = []
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(ROUNDS):
         before = os.times()
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=environment)
         after = os.times()
-        seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
+        seconds.append(
+            after.children_user + after.children_system - before.children_user - before.children_system
+        )
     return min(seconds)
 
 
@@ -103,11 +121,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("package", nargs="?", default="out/final/multiclass-4")
     package = open_package(parser.parse_args().package)
-    pa.set_memory_pool(pa.system_memory_pool())  # as the command does; the meter alone is measured with it too
+    pa.set_memory_pool(
+        pa.system_memory_pool()
+    )  # as the command does; the meter alone is measured with it too
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         for what, figure, unit in bench(package, Path(folder)):
-            print(f"{what:24} {figure:>12,.2f} {unit}" if figure < 100 else f"{what:24} {figure:>12,.0f} {unit}")
+            print(
+                f"{what:24} {figure:>12,.2f} {unit}" if figure < 100 else f"{what:24} {figure:>12,.0f} {unit}"
+            )
 
 
 if __name__ == "__main__":

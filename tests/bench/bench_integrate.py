@@ -2,8 +2,9 @@
 
     python tests/bench/bench_integrate.py out/labelled/D1.parquet out/labelled/D2.parquet …
 
-The flows are drawn with replacement from the given labelled tables and written as four sources of the sizes of the paper's Table II;
-one continuous feature is shifted a little per row, so that the copies of a flow are not all one vector. Limits: 90 s and 4 GB on 2 cores.
+The flows are drawn with replacement from the given labelled tables and written as four sources of the sizes
+of the paper's Table II; one continuous feature is shifted a little per row, so that the copies of a flow are
+not all one vector. Limits: 90 s and 4 GB on 2 cores.
 """
 
 from __future__ import annotations
@@ -68,7 +69,13 @@ def main() -> None:
         for part in ("labelled", "splits"):
             (folder / part).mkdir()
         classes = write_sources(paths, folder)
-        data = {"name": "bench", "root": ".", "classes": classes, "benign": "BENIGN", "sources": {source: {} for source in SIZES}}
+        data = {
+            "name": "bench",
+            "root": ".",
+            "classes": classes,
+            "benign": "BENIGN",
+            "sources": {source: {} for source in SIZES},
+        }
         audit = yaml.safe_load(Path("conf/audit/default.yaml").read_text(encoding="utf-8"))
         params = {"data": data, "integrate": {"keep": {}, "seed": 7}, "audit": audit}
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
@@ -81,8 +88,14 @@ def main() -> None:
         shape = pq.ParquetFile(folder / flows).metadata
         write_split(folder, shape.num_rows)
         figures["audit"] = measure(stages["audit"], folder)
-        print(f"{shape.num_rows:,} flows x {shape.num_columns} columns, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-        figures["both"] = (sum(f[0] for f in figures.values()), sum(f[1] for f in figures.values()), max(f[2] for f in figures.values()))
+        print(
+            f"{shape.num_rows:,} flows x {shape.num_columns} columns, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        )
+        figures["both"] = (
+            sum(f[0] for f in figures.values()),
+            sum(f[1] for f in figures.values()),
+            max(f[2] for f in figures.values()),
+        )
         for stage, (seconds, processor_s, gigabytes) in figures.items():
             print(f"{stage:10} {seconds:6.1f} s  {processor_s:6.1f} processor s  {gigabytes:.2f} GB")
 

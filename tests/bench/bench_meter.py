@@ -1,8 +1,10 @@
-"""Speed and memory of the flow meter beside its peers and what it must reach, all measured in one run: python -m tests.bench.bench_meter
+"""Speed and memory of the flow meter beside its peers and what it must reach, all measured in one run: python
+-m tests.bench.bench_meter
 
-Writes its own captures (1.4 million packets in 200,000 flows, and ten times as long) and prints one table. Every measurement is
-a process of its own, tied to the cores named; starting, compiling and reading the capture into the page cache are over before the clock starts.
-NFStream is measured when an interpreter that has it is given: --nfstream-python venv/bin/python (or NFSTREAM_PYTHON).
+Writes its own captures (1.4 million packets in 200,000 flows, and ten times as long) and prints one table.
+Every measurement is a process of its own, tied to the cores named; starting, compiling and reading the
+capture into the page cache are over before the clock starts. NFStream is measured when an interpreter that
+has it is given: --nfstream-python venv/bin/python (or NFSTREAM_PYTHON).
 """
 
 from __future__ import annotations
@@ -64,7 +66,13 @@ def first_cores(n: int) -> list[int]:
 
 def started(command: list[str], cores: list[int]) -> subprocess.Popen[str]:
     """Start a measurement in a process tied to some cores."""
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
 
 
 def result_of(process: subprocess.Popen[str]) -> Measured:
@@ -80,10 +88,19 @@ def measure(what: str, function: Callable[[], tuple[int, float]]) -> Measured:
     start, cpu = time.perf_counter(), time.process_time()
     packets, kernel_seconds = function()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    return Measured(what, packets, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, kernel_seconds, cpu)
+    return Measured(
+        what,
+        packets,
+        seconds,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        kernel_seconds,
+        cpu,
+    )
 
 
-def run_meter(path: Path, profile: str, out: Path, *, kernels_apart: bool = False, for_keeping: bool = False) -> tuple[int, float]:
+def run_meter(
+    path: Path, profile: str, out: Path, *, kernels_apart: bool = False, for_keeping: bool = False
+) -> tuple[int, float]:
     """Capture to finished Parquet file with this meter."""
     from iotids.flowmeter import flows, table
     from iotids.flowmeter.captures import NamedCapture, Options, meter_captures
@@ -131,7 +148,12 @@ def child_main(what: str, path: Path, warm: Path) -> None:
         profile, *how = what.split("+")
         run_meter(warm, profile, out)
         out.unlink()  # nor is it part of what is timed below: giving the disk's space back is the user's time, not the meter's
-        result = measure("", lambda: run_meter(path, profile, out, kernels_apart="kernels" in how, for_keeping="keeping" in how))
+        result = measure(
+            "",
+            lambda: run_meter(
+                path, profile, out, kernels_apart="kernels" in how, for_keeping="keeping" in how
+            ),
+        )
         out.unlink()
     print(json.dumps(vars(result)))
 
@@ -149,7 +171,9 @@ def run_tcpdump(path: Path, packets: int) -> Measured:
 
 
 def measure_start(warm: Path, folder: Path) -> tuple[float, float]:
-    """Seconds from the shell to a metered tiny capture: the fastest later start, and one with an empty compile cache."""
+    """Seconds from the shell to a metered tiny capture: the fastest later start, and one with an empty
+    compile cache.
+    """
     seconds = []
     for cache in (None, None, None, tempfile.mkdtemp(dir=folder)):
         environment = {**os.environ, **({"NUMBA_CACHE_DIR": cache} if cache else {})}
@@ -179,11 +203,20 @@ class Bench:
 
     def meter(self, what: str, kind: str, path: Path, *, cores: int = 1, repeats: int = 1) -> Measured:
         """The fastest of some runs of a child of this script."""
-        return self.show(what, min((result_of(self.child(kind, path, first_cores(cores))) for _ in range(repeats)), key=lambda found: found.seconds))
+        return self.show(
+            what,
+            min(
+                (result_of(self.child(kind, path, first_cores(cores))) for _ in range(repeats)),
+                key=lambda found: found.seconds,
+            ),
+        )
 
     def child(self, kind: str, path: Path, cores: list[int]) -> subprocess.Popen[str]:
         """Start a child of this script."""
-        return started([sys.executable, "-m", "tests.bench.bench_meter", "--child", kind, str(path), str(self.warm)], cores)
+        return started(
+            [sys.executable, "-m", "tests.bench.bench_meter", "--child", kind, str(path), str(self.warm)],
+            cores,
+        )
 
     def side_by_side(self, what: str, kind: str, path: Path, *, repeats: int = 1) -> Measured:
         """Two children at once, each tied to a core of its own: what two cores could do at best, together."""
@@ -191,7 +224,9 @@ class Bench:
         for _ in range(repeats):
             pair = [result_of(child) for child in [self.child(kind, path, [core]) for core in first_cores(2)]]
             slower = max(pair, key=lambda one: one.seconds)
-            found.append(replace(slower, packets=2 * slower.packets, cpu_seconds=sum(one.cpu_seconds for one in pair)))
+            found.append(
+                replace(slower, packets=2 * slower.packets, cpu_seconds=sum(one.cpu_seconds for one in pair))
+            )
         return self.show(what, min(found, key=lambda one: one.seconds))
 
     def tcpdump(self, what: str, path: Path, packets: int, repeats: int) -> Measured | None:
@@ -199,9 +234,13 @@ class Bench:
         if not shutil.which("tcpdump"):
             print(f"{what}: not installed")
             return None
-        return self.show(what, min((run_tcpdump(path, packets) for _ in range(repeats)), key=lambda found: found.seconds))
+        return self.show(
+            what, min((run_tcpdump(path, packets) for _ in range(repeats)), key=lambda found: found.seconds)
+        )
 
-    def one_capture(self, name: str, path: Path, *, repeats: int, profiles: tuple[str, ...]) -> dict[str, Measured]:
+    def one_capture(
+        self, name: str, path: Path, *, repeats: int, profiles: tuple[str, ...]
+    ) -> dict[str, Measured]:
         """All measurements of our own on a capture, and tcpdump's; by a short name."""
         found = {"clean": self.meter(f"{name}: clean, 1 core, to Parquet", "clean", path, repeats=repeats)}
         packets = found["clean"].packets
@@ -211,21 +250,34 @@ class Bench:
         dump = self.tcpdump(f"{name}: tcpdump -r FILE -w /dev/null", path, packets, repeats)
         if dump:
             found["tcpdump"] = dump
-        found["two"] = self.meter(f"{name}: clean, 2 cores, to Parquet", "clean", path, cores=2, repeats=repeats)
-        found["pair"] = self.side_by_side(f"{name}: clean, 2 captures side by side, 1 core each", "clean", path, repeats=repeats)
+        found["two"] = self.meter(
+            f"{name}: clean, 2 cores, to Parquet", "clean", path, cores=2, repeats=repeats
+        )
+        found["pair"] = self.side_by_side(
+            f"{name}: clean, 2 captures side by side, 1 core each", "clean", path, repeats=repeats
+        )
         for profile in profiles:
-            found[profile] = self.meter(f"{name}: {profile}, 1 core, to Parquet", profile, path, repeats=repeats)
+            found[profile] = self.meter(
+                f"{name}: {profile}, 1 core, to Parquet", profile, path, repeats=repeats
+            )
         return found
 
 
 def nfstream(bench: Bench, name: str, python: str, path: Path, repeats: int) -> Measured | None:
-    """NFStream with statistical features and without deep inspection, all cores, the fastest run; None where there is none."""
-    if not python or subprocess.run([python, "-c", "import nfstream"], capture_output=True, check=False).returncode:
+    """NFStream with statistical features and without deep inspection, all cores, the fastest run; None where
+    there is none.
+    """
+    if (
+        not python
+        or subprocess.run([python, "-c", "import nfstream"], capture_output=True, check=False).returncode
+    ):
         print("NFStream: no interpreter given that has it (--nfstream-python), so it is not in the table")
         return None
     every_core = sorted(os.sched_getaffinity(0))
     found = [result_of(started([python, "-c", NFSTREAM, str(path)], every_core)) for _ in range(repeats)]
-    return bench.show(f"{name}: NFStream, 1 meter, statistics, no dissection", min(found, key=lambda one: one.seconds))
+    return bench.show(
+        f"{name}: NFStream, 1 meter, statistics, no dissection", min(found, key=lambda one: one.seconds)
+    )
 
 
 def verdict(what: str, value: float, wanted: float, *, at_most: bool = False) -> str:
@@ -241,19 +293,42 @@ def verdicts(starts: tuple[float, float], once: dict[str, Measured], ten: dict[s
     lines = [
         verdict("clean, 1 core, to Parquet, million packets/s", long["clean"].rate, 2.5),
         verdict("kernels alone, million packets/s", long["kernels"].rate, 5),
-        *(verdict(f"{name}, 1 core, million packets/s", long[name].rate, 1.25) for name in ("original", "corrected")),
-        verdict(f"two cores over one core (two captures side by side: {at_best:.2f})", long["two"].rate / long["clean"].rate, 1.6),
+        *(
+            verdict(f"{name}, 1 core, million packets/s", long[name].rate, 1.25)
+            for name in ("original", "corrected")
+        ),
+        verdict(
+            f"two cores over one core (two captures side by side: {at_best:.2f})",
+            long["two"].rate / long["clean"].rate,
+            1.6,
+        ),
         verdict("second start, s", starts[0], 1.5, at_most=True),
-        *(verdict(f"peak memory, {name}, MB", once[name].peak_mb, 400, at_most=True) for name in ("clean", "two", "original", "corrected")),
+        *(
+            verdict(f"peak memory, {name}, MB", once[name].peak_mb, 400, at_most=True)
+            for name in ("clean", "two", "original", "corrected")
+        ),
     ]
     if "tcpdump" in long:
-        lines.append(verdict("time over tcpdump's", long["clean"].seconds / long["tcpdump"].seconds, 2.5, at_most=True))
+        lines.append(
+            verdict("time over tcpdump's", long["clean"].seconds / long["tcpdump"].seconds, 2.5, at_most=True)
+        )
     for name in ("clean", "two", "original", "corrected") if ten else ():
-        lines.append(verdict(f"peak memory, {name}, ten-fold over once", ten[name].peak_mb / once[name].peak_mb, 1.1, at_most=True))
+        lines.append(
+            verdict(
+                f"peak memory, {name}, ten-fold over once",
+                ten[name].peak_mb / once[name].peak_mb,
+                1.1,
+                at_most=True,
+            )
+        )
     for name, found in (("once", once), ("ten-fold", ten)):
         if "nfstream" in found:
             for key, cores in (("clean", "1 core"), ("two", "2 cores")):
-                lines.append(verdict(f"{name}: {cores}, rate over NFStream's", found[key].rate / found["nfstream"].rate, 40))
+                lines.append(
+                    verdict(
+                        f"{name}: {cores}, rate over NFStream's", found[key].rate / found["nfstream"].rate, 40
+                    )
+                )
     return lines
 
 
@@ -270,12 +345,19 @@ def run_bench(folder: Path, *, tenfold: bool, nfstream_python: str) -> None:
     warm, path = prepare(folder, "warm.pcap", 500, 1), prepare(folder, "once.pcap", 200_000, 1)
     starts = measure_start(warm, folder)
     size = path.stat().st_size / 1e6
-    print(f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {size:.0f} MB capture")
-    print(f"start to end on a tiny capture: {starts[0]:.2f} s; with an empty compile cache: {starts[1]:.1f} s")
+    print(
+        f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {size:.0f} MB capture"
+    )
+    print(
+        f"start to end on a tiny capture: {starts[0]:.2f} s; with an empty compile cache: {starts[1]:.1f} s"
+    )
     bench = Bench(warm)
     once = bench.one_capture("once", path, repeats=REPEATS, profiles=("original", "paper", "corrected"))
     bench.meter("once: clean, 1 core, SHA-256 and all compressed", "clean+keeping", path, repeats=REPEATS)
-    bench.show("once: reading the file only", replace(result_of(bench.child("read", path, first_cores(1))), packets=once["clean"].packets))
+    bench.show(
+        "once: reading the file only",
+        replace(result_of(bench.child("read", path, first_cores(1))), packets=once["clean"].packets),
+    )
     ten: dict[str, Measured] = {}
     if other := nfstream(bench, "once", nfstream_python, path, 2):
         once["nfstream"] = other
@@ -289,10 +371,19 @@ def run_bench(folder: Path, *, tenfold: bool, nfstream_python: str) -> None:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, help="where the captures are kept between runs (default: a temporary folder)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="where the captures are kept between runs (default: a temporary folder)"
+    )
     parser.add_argument("--quick", action="store_true", help="leave out the capture ten times as long")
-    parser.add_argument("--nfstream-python", default=os.environ.get("NFSTREAM_PYTHON", ""), metavar="PYTHON", help="interpreter that has NFStream")
+    parser.add_argument(
+        "--nfstream-python",
+        default=os.environ.get("NFSTREAM_PYTHON", ""),
+        metavar="PYTHON",
+        help="interpreter that has NFStream",
+    )
     parser.add_argument("--child", nargs=3, metavar=("WHAT", "PATH", "WARM"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:

@@ -1,7 +1,10 @@
-"""How long it takes to publish a run to MLflow, and how fast the commands start that people type all day: python -m tests.bench.bench_tracking
+"""How long it takes to publish a run to MLflow, and how fast the commands start that people type all day:
+python -m tests.bench.bench_tracking
 
-Each line is a process of its own, best of three; a run is 5 folds x 50 epochs with all scores, published to an SQLite store.
-Wall-clock seconds mean something on an idle machine only; CPU seconds (user + system of the process) stand beside them.
+Each line is a process of its own, best of three; a run is 5 folds x 50 epochs with all scores, published to
+an SQLite store.
+Wall-clock seconds mean something on an idle machine only; CPU seconds (user + system of the process) stand
+beside them.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ REPEATS = 3
 LIMITS_S = {"publish, store there": 5.0, "import": 1.5, "dvc status": 10.0, "make, nothing to do": 10.0}
 
 
-def measure(command: list[str], environment: dict[str, str], prepare: Callable[[], None] = lambda: None) -> tuple[float, float]:
+def measure(
+    command: list[str], environment: dict[str, str], prepare: Callable[[], None] = lambda: None
+) -> tuple[float, float]:
     """Best wall-clock and CPU seconds of a command."""
     found = []
     for _ in range(REPEATS):
@@ -43,15 +48,28 @@ def publishing(folder: Path, environment: dict[str, str]) -> dict[str, tuple[flo
     command = [sys.executable, "-m", "iotids.tracking.publishing", str(folder / "out")]
     widths = iter(range(1000))
     fresh = lambda: (folder / "mlflow.db").unlink(missing_ok=True)  # noqa: E731
-    times = {"publish, store must be made": measure(command, environment, lambda: (fresh(), write_run_folder(folder))[0])}
-    times["publish, store there"] = measure(command, environment, lambda: write_run_folder(folder, width=next(widths)) and None)
+    times = {
+        "publish, store must be made": measure(
+            command, environment, lambda: (fresh(), write_run_folder(folder))[0]
+        )
+    }
+    times["publish, store there"] = measure(
+        command, environment, lambda: write_run_folder(folder, width=next(widths)) and None
+    )
     return times
 
 
 def commands(environment: dict[str, str]) -> dict[str, tuple[float, float]]:
     """Start-up of stages and of DVC in this checkout; nothing is run or changed."""
-    times = {f"import stages.{name}": measure([sys.executable, "-c", f"import stages.{name}"], environment) for name in light_stages()}
-    times["dvc status"] = measure(["dvc", "status", "--quiet"], environment) if _up_to_date(environment) else (float("nan"), float("nan"))
+    times = {
+        f"import stages.{name}": measure([sys.executable, "-c", f"import stages.{name}"], environment)
+        for name in light_stages()
+    }
+    times["dvc status"] = (
+        measure(["dvc", "status", "--quiet"], environment)
+        if _up_to_date(environment)
+        else (float("nan"), float("nan"))
+    )
     if _up_to_date(environment):
         times["make, nothing to do"] = measure(["make"], environment)
     return times
@@ -61,12 +79,18 @@ def light_stages() -> list[str]:
     """Stages of dvc.yaml but the two that train networks."""
     import yaml
 
-    return [name for name in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"] if name not in ("network", "final")]
+    return [
+        name
+        for name in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+        if name not in ("network", "final")
+    ]
 
 
 def _up_to_date(environment: dict[str, str]) -> bool:
     """Whether `dvc status` finds nothing to do."""
-    return subprocess.run(["dvc", "status", "--quiet"], cwd=ROOT, env=environment, check=False).returncode == 0
+    return (
+        subprocess.run(["dvc", "status", "--quiet"], cwd=ROOT, env=environment, check=False).returncode == 0
+    )
 
 
 def main() -> None:
@@ -75,10 +99,14 @@ def main() -> None:
     environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with tempfile.TemporaryDirectory() as temporary:
         times = publishing(Path(temporary), {**environment, "DVC_ROOT": temporary}) | commands(environment)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
+    )
     print(f"{'what':<40}{'wall s':>9}{'CPU s':>9}{'limit s':>9}")
     for what, (wall_s, cpu_s) in times.items():
-        print(f"{what:<40}{wall_s:>9.2f}{cpu_s:>9.2f}{LIMITS_S.get(what, LIMITS_S.get(what.split()[0], float('nan'))):>9.1f}")
+        print(
+            f"{what:<40}{wall_s:>9.2f}{cpu_s:>9.2f}{LIMITS_S.get(what, LIMITS_S.get(what.split()[0], float('nan'))):>9.1f}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Measures stacked training against plain Keras, and against what the machine can do at best. Prints one table.
+"""Measures stacked training against plain Keras, and against what the machine can do at best. Prints one
+table.
 
-    python -m tests.bench.bench_training                 # ratios: stacked against keras.fit, share of the matmul rate
-    python -m tests.bench.bench_training --paper-scale   # 1.8 million rows: one epoch of each depth, memory, the whole grid's estimate
+    python -m tests.bench.bench_training                 # ratios: stacked against keras.fit, share of the
+    matmul rate
+    python -m tests.bench.bench_training --paper-scale   # 1.8 million rows: one epoch of each depth, memory,
+    the whole grid's estimate
 
-Rates are the best of several interleaved repeats: neighbours on the machine slow single repeats down, ratios within one run stay
-meaningful. Compilation is told apart.
+Rates are the best of several interleaved repeats: neighbours on the machine slow single repeats down, ratios
+within one run stay meaningful. Compilation is told apart.
 """
 
 from __future__ import annotations
@@ -44,7 +47,9 @@ def matmul_flops(n: int = 2048) -> float:
 
 
 def network_flops_per_row(depth: int, width: int) -> int:
-    """Multiplications and additions of one training row: forward, and backward to weights and to inputs (not to the features)."""
+    """Multiplications and additions of one training row: forward, and backward to weights and to inputs (not
+    to the features).
+    """
     weights = N_FEATURES * width + (depth - 1) * width * width + width * N_CLASSES
     return 6 * weights - 2 * N_FEATURES * width
 
@@ -54,15 +59,23 @@ def problem(n_rows: int) -> tuple[np.ndarray, np.ndarray, list[Fold]]:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, N_CLASSES, n_rows).astype(np.int32)
     features = rng.standard_normal((n_rows, N_FEATURES), np.float32)
-    for j, step in enumerate(rng.standard_normal(N_FEATURES, np.float32)):  # one column at a time: memory is measured here
+    for j, step in enumerate(
+        rng.standard_normal(N_FEATURES, np.float32)
+    ):  # one column at a time: memory is measured here
         features[:, j] += truth * step
     fold = rng.permutation(n_rows) % N_FOLDS
-    return features, truth, [Fold(f, np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(N_FOLDS)]
+    return (
+        features,
+        truth,
+        [Fold(f, np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(N_FOLDS)],
+    )
 
 
 def stacked(folds, *, depth: int, width: int, batch_size: int) -> StackedNetworks:  # type: ignore[no-untyped-def]
     """Started networks."""
-    networks = StackedNetworks(NetworkShape(N_FEATURES, N_CLASSES, depth, width, 0.2, batch_size=batch_size, **LEARNING), len(folds))
+    networks = StackedNetworks(
+        NetworkShape(N_FEATURES, N_CLASSES, depth, width, 0.2, batch_size=batch_size, **LEARNING), len(folds)
+    )
     networks.start(seed=0, folds=[fold.number for fold in folds])
     return networks
 
@@ -74,12 +87,16 @@ def stacked_epoch(features, truth, folds, **shape: int) -> tuple[Callable[[], ob
     return lambda: networks.train_epoch(X, y, batches), int((batches >= 0).sum())
 
 
-def keras_epoch(features, truth, folds, *, depth: int, width: int, batch_size: int) -> tuple[Callable[[], object], int]:  # type: ignore[no-untyped-def]
+def keras_epoch(
+    features, truth, folds, *, depth: int, width: int, batch_size: int
+) -> tuple[Callable[[], object], int]:  # type: ignore[no-untyped-def]
     """A function that trains one epoch of every fold with `fit`, fold after fold, and the rows in it."""
     one_hot = np.eye(N_CLASSES, dtype=np.float32)[truth]
     models = []
     for fold in folds:
-        model = build_network(n_features=N_FEATURES, n_classes=N_CLASSES, depth=depth, width=width, dropout=0.2)
+        model = build_network(
+            n_features=N_FEATURES, n_classes=N_CLASSES, depth=depth, width=width, dropout=0.2
+        )
         compile_as_paper(model, **LEARNING)
         models.append((model, features[fold.train_rows], one_hot[fold.train_rows]))
 
@@ -97,7 +114,10 @@ def ratios(*, depth: int = 6, width: int = 128, n_rows: int = 40_000, repeats: i
     print(" batch  keras.fit rows/s  stacked rows/s  ratio  GFLOP/s  matmul GFLOP/s  share  compile s")
     for batch_size in (256, 1024):
         kinds = {"keras": keras_epoch, "stacked": stacked_epoch}
-        runs = {name: kind(features, truth, folds, depth=depth, width=width, batch_size=batch_size) for name, kind in kinds.items()}
+        runs = {
+            name: kind(features, truth, folds, depth=depth, width=width, batch_size=batch_size)
+            for name, kind in kinds.items()
+        }
         first_s = {name: _seconds(run, repeats=1) for name, (run, _) in runs.items()}
         seconds, peak = dict.fromkeys(runs, np.inf), 0.0
         for _ in range(repeats):
@@ -126,9 +146,13 @@ def paper_scale(*, width: int, batch_size: int, n_rows: int = PAPER_ROWS) -> Non
         seconds = _seconds(partial(networks.train_epoch, X, y, batches), repeats=1)
         n, total_s = int((batches >= 0).sum()), total_s + seconds
         print(f"{depth:>6} {seconds:>21.1f} {n / seconds:>10,.0f} {compile_s:>10.1f}", flush=True)
-    print(f"largest memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+    print(
+        f"largest memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB"
+    )
     hours = total_s * PAPER_EPOCHS * TASKS / 3600
-    print(f"the grid of one split protocol (4 depths x 2 tasks x 5 folds x {PAPER_EPOCHS} epochs): {hours:.1f} h, test rows not counted")
+    print(
+        f"the grid of one split protocol (4 depths x 2 tasks x 5 folds x {PAPER_EPOCHS} epochs): {hours:.1f} h, test rows not counted"
+    )
 
 
 def _seconds(run: Callable[[], object], repeats: int = 3) -> float:
@@ -144,7 +168,9 @@ def _seconds(run: Callable[[], object], repeats: int = 3) -> float:
 def main() -> None:
     """Parse and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--paper-scale", action="store_true", help="1.8 million rows, one epoch of each depth")
+    parser.add_argument(
+        "--paper-scale", action="store_true", help="1.8 million rows, one epoch of each depth"
+    )
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=256)
     arguments = parser.parse_args()

@@ -1,4 +1,6 @@
-"""Write the benchmark's capture: many flows live at once, packet sizes as in mixed IoT traffic; the same bytes for the same seed."""
+"""Write the benchmark's capture: many flows live at once, packet sizes as in mixed IoT traffic; the same
+bytes for the same seed.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ TCP_SHARE = 0.75
 def write_capture(path: Path, *, flows: int = 200_000, parts: int = 1, seed: int = 7) -> int:
     """Write `parts` times `flows` new flows; returns the number of packets.
 
-    Every flow starts within its part's time span and lives for an exponential time of 30 s on average. Three of four are TCP
-    with handshake and, two of three, a proper close; the rest is UDP.
+    Every flow starts within its part's time span and lives for an exponential time of 30 s on average. Three
+    of four are TCP with handshake and, two of three, a proper close; the rest is UDP.
     """
     packets = 0
     with path.open("wb") as file:
@@ -53,7 +55,9 @@ def _write_part(file: IO[bytes], flows: int, part: int, rng: np.random.Generator
     tcp = is_tcp[flow]
     backward = np.where(position < 3, position == 1, rng.random(n) < 0.5)
     payload = rng.choice([0, 1, 2], n, p=[0.45, 0.35, 0.2])
-    payload = np.where(payload == 0, 0, np.where(payload == 1, rng.integers(20, 400, n), rng.integers(900, 1449, n)))
+    payload = np.where(
+        payload == 0, 0, np.where(payload == 1, rng.integers(20, 400, n), rng.integers(900, 1449, n))
+    )
     flags = np.where(position == 0, 2, np.where(position == 1, 18, np.where(payload > 0, 24, 16)))
     ending = closes[flow] & (counts[flow] > 5)
     flags = np.where(ending & ((left == 2) | (left == 3)), 17, flags)
@@ -67,37 +71,62 @@ def _write_part(file: IO[bytes], flows: int, part: int, rng: np.random.Generator
 def _endpoints(flow: np.ndarray, flows: int, part: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """Client and server address and port of each packet."""
     client = 0x0A000000 + rng.integers(0, 2_000, flows)
-    server = np.where(rng.random(flows) < 0.5, 0xC0A80000 + rng.integers(0, 50, flows), 0x5D000000 + rng.integers(0, 1 << 22, flows))
+    server = np.where(
+        rng.random(flows) < 0.5,
+        0xC0A80000 + rng.integers(0, 50, flows),
+        0x5D000000 + rng.integers(0, 1 << 22, flows),
+    )
     client_port = 1024 + (np.arange(flows) * 7 + part * 13) % 64_000
     server_port = rng.choice([80, 443, 1883, 8883, 53, 5683, 23, 123], flows)
     return tuple(values[flow] for values in (client, server, client_port, server_port))
 
 
 def _write_records(
-    file: IO[bytes], time: np.ndarray, tcp: np.ndarray, backward: np.ndarray, payload: np.ndarray, flags: np.ndarray,
-    ends: tuple[np.ndarray, ...], rng: np.random.Generator,
-) -> None:  # fmt: skip
+    file: IO[bytes],
+    time: np.ndarray,
+    tcp: np.ndarray,
+    backward: np.ndarray,
+    payload: np.ndarray,
+    flags: np.ndarray,
+    ends: tuple[np.ndarray, ...],
+    rng: np.random.Generator,
+) -> None:
     """Lay the packets out as bytes, 100,000 at a time."""
     client, server, client_port, server_port = ends
     for at in range(0, len(time), 100_000):
         cut = slice(at, at + 100_000)
         back = backward[cut]
-        ports = (np.where(back, server_port[cut], client_port[cut]), np.where(back, client_port[cut], server_port[cut]))
+        ports = (
+            np.where(back, server_port[cut], client_port[cut]),
+            np.where(back, client_port[cut], server_port[cut]),
+        )
         addresses = (np.where(back, server[cut], client[cut]), np.where(back, client[cut], server[cut]))
         file.write(_bytes_of(time[cut], tcp[cut], payload[cut], flags[cut], addresses, ports, rng))
 
 
 def _bytes_of(
-    time: np.ndarray, tcp: np.ndarray, payload: np.ndarray, flags: np.ndarray, addresses: tuple[np.ndarray, np.ndarray],
-    ports: tuple[np.ndarray, np.ndarray], rng: np.random.Generator,
-) -> bytes:  # fmt: skip
+    time: np.ndarray,
+    tcp: np.ndarray,
+    payload: np.ndarray,
+    flags: np.ndarray,
+    addresses: tuple[np.ndarray, np.ndarray],
+    ports: tuple[np.ndarray, np.ndarray],
+    rng: np.random.Generator,
+) -> bytes:
     """Records of some packets."""
     transport = np.where(tcp, 20, 8)
     frame = 34 + transport + payload
     start = np.cumsum(16 + frame) - (16 + frame)
     data = np.zeros(int((16 + frame).sum()), np.uint8)
 
-    def put(offset: np.ndarray | int, values: np.ndarray, size: int, *, big: bool = True, where: np.ndarray | None = None) -> None:
+    def put(
+        offset: np.ndarray | int,
+        values: np.ndarray,
+        size: int,
+        *,
+        big: bool = True,
+        where: np.ndarray | None = None,
+    ) -> None:
         at = start + offset
         if where is not None:
             at, values = at[where], values[where]

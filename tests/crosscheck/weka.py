@@ -1,10 +1,14 @@
-"""Run Weka's own HoeffdingTree and NaiveBayes on the same rows in the same order, and compare them with ours row by row.
+"""Run Weka's own HoeffdingTree and NaiveBayes on the same rows in the same order, and compare them with ours
+row by row.
 
-    python -m tests.crosscheck.weka --jar weka.jar [--dataset out/dataset/flows.parquet] [--rows 20000] [--out table.md]
+    python -m tests.crosscheck.weka --jar weka.jar [--dataset out/dataset/flows.parquet] [--rows 20000] [--out
+    table.md]
 
 weka.jar (3.9) lies in the source package of python-weka-wrapper3 on PyPI:
-`pip download --no-binary :all: --no-deps python-weka-wrapper3`, then unpack `lib/weka.jar`. It needs Java 11 or later.
-Without --dataset, generated rows are used. Exit code 0 also where Java or the jar is missing: then it says so and stops.
+`pip download --no-binary :all: --no-deps python-weka-wrapper3`, then unpack `lib/weka.jar`. It needs Java 11
+or later.
+Without --dataset, generated rows are used. Exit code 0 also where Java or the jar is missing: then it says so
+and stops.
 """
 
 from __future__ import annotations
@@ -58,19 +62,23 @@ def weka_scores(jar: Path, weka_class: str, train: Rows, test: Rows, n_classes: 
             write_arff(path, X, y, n_classes)
         out = Path(folder, "scores.csv")
         printer = f"weka.classifiers.evaluation.output.prediction.CSV -distribution -decimals 9 -file {out}"
-        run_weka(jar, [weka_class, "-t", str(paths[0]), "-T", str(paths[1]), "-classifications", printer], folder)
+        run_weka(
+            jar, [weka_class, "-t", str(paths[0]), "-T", str(paths[1]), "-classifications", printer], folder
+        )
         with out.open() as file:
             rows = [row for row in csv.reader(file) if row][1:]
     return np.array([[float(value.strip("*")) for value in row[-n_classes:]] for row in rows])
 
 
-def weka_cross_validation(jar: Path, weka_class: str, rows: Rows, n_classes: int, *, folds: int = 5, seed: int = 1) -> float:
+def weka_cross_validation(
+    jar: Path, weka_class: str, rows: Rows, n_classes: int, *, folds: int = 5, seed: int = 1
+) -> float:
     """Accuracy of Weka's own cross-validation (-x folds -s seed)."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "all.arff")
         write_arff(path, *rows, n_classes)
         text = run_weka(jar, [weka_class, "-t", str(path), "-x", str(folds), "-s", str(seed), "-o"], folder)
-    part = text[text.index("cross-validation"):]
+    part = text[text.index("cross-validation") :]
     line = next(line for line in part.splitlines() if line.startswith("Correctly Classified"))
     return float(line.split()[4]) / 100.0
 
@@ -78,7 +86,9 @@ def weka_cross_validation(jar: Path, weka_class: str, rows: Rows, n_classes: int
 def run_weka(jar: Path, arguments: list[str], home: str) -> str:
     """Run one Weka class and give what it printed."""
     command = ["java", *JAVA_OPTIONS, "-cp", str(jar), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "WEKA_HOME": home}, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "WEKA_HOME": home}, check=False
+    )
     if done.returncode or "exception" in done.stderr.lower():
         raise RuntimeError(f"Weka failed with code {done.returncode}: {done.stderr.strip()[-800:]}")
     return done.stdout
@@ -112,16 +122,23 @@ def compare(jar: Path, model: str, task: str, train: Rows, test: Rows, n_classes
     ours = our_scores(model, train, test[0], n_classes)
     gap = np.abs(ours - theirs).max(axis=1)
     return Comparison(
-        model, task, float((theirs.argmax(axis=1) == test[1]).mean()), float((ours.argmax(axis=1) == test[1]).mean()),
+        model,
+        task,
+        float((theirs.argmax(axis=1) == test[1]).mean()),
+        float((ours.argmax(axis=1) == test[1]).mean()),
         float((theirs.argmax(axis=1) == ours.argmax(axis=1)).mean()),
-        float(np.median(gap)), float(np.quantile(gap, 0.99)), float(gap.max()),
-    )  # fmt: skip
+        float(np.median(gap)),
+        float(np.quantile(gap, 0.99)),
+        float(gap.max()),
+    )
 
 
 def our_scores(model: str, train: Rows, X: np.ndarray, n_classes: int) -> np.ndarray:
     """Our scores after learning the rows in their order, as Weka does."""
     ours, (rows, classes), seed = find_model(model).make(), train, 0
-    if find_model(model).by_order:  # shuffles by seed before it learns: dealt out the other way round, the rows come in their order again
+    if (
+        find_model(model).by_order
+    ):  # shuffles by seed before it learns: dealt out the other way round, the rows come in their order again
         shuffle = np.random.default_rng(seed).permutation(classes.size)
         dealt = np.empty_like(rows), np.empty_like(classes)
         dealt[0][shuffle], dealt[1][shuffle] = rows, classes
@@ -158,7 +175,9 @@ def dataset_rows(path: Path, n: int, task: str) -> tuple[np.ndarray, np.ndarray,
 
 def main() -> None:
     """Compare all models on both tasks and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--jar", type=Path, default=os.environ.get("WEKA_JAR"))
     parser.add_argument("--dataset", type=Path)
     parser.add_argument("--rows", type=int, default=20_000)
@@ -169,7 +188,11 @@ def main() -> None:
         return
     lines = [HEAD, "|" + "---|" * 11]
     for task in ("binary", "multiclass"):
-        X, y, k = dataset_rows(arguments.dataset, arguments.rows, task) if arguments.dataset else generated(arguments.rows, task)
+        X, y, k = (
+            dataset_rows(arguments.dataset, arguments.rows, task)
+            if arguments.dataset
+            else generated(arguments.rows, task)
+        )
         for model in WEKA:
             lines.append(table_line(arguments.jar, model, task, (X, y), k))
             print(lines[-1], flush=True)
@@ -184,7 +207,10 @@ def table_line(jar: Path, model: str, task: str, rows: Rows, n_classes: int) -> 
     X, y = rows
     cut = y.size * 4 // 5
     c = compare(jar, model, task, (X[:cut], y[:cut]), (X[cut:], y[cut:]), n_classes)
-    weka_cv, our_cv = weka_cross_validation(jar, WEKA[model], rows, n_classes), our_cross_validation(model, X, y, n_classes)
+    weka_cv, our_cv = (
+        weka_cross_validation(jar, WEKA[model], rows, n_classes),
+        our_cross_validation(model, X, y, n_classes),
+    )
     return (
         f"| {model} | {task} | {y.size} | {c.weka_accuracy:.4f} | {c.accuracy:.4f} | {c.same_class_share:.4%} "
         f"| {c.score_gap_median:.1e} | {c.score_gap_p99:.1e} | {c.score_gap_max:.1e} | {weka_cv:.4f} "
@@ -192,7 +218,9 @@ def table_line(jar: Path, model: str, task: str, rows: Rows, n_classes: int) -> 
     )
 
 
-def our_cross_validation(model: str, X: np.ndarray, y: np.ndarray, n_classes: int, *, folds: int = 5, orders: int = 3) -> list[float]:
+def our_cross_validation(
+    model: str, X: np.ndarray, y: np.ndarray, n_classes: int, *, folds: int = 5, orders: int = 3
+) -> list[float]:
     """Accuracy of our 5-fold cross-validation, pooled, for several seeds of folds and order."""
     from iotids.learning.splits.shuffled_folds import stratified_folds
 
@@ -203,7 +231,9 @@ def our_cross_validation(model: str, X: np.ndarray, y: np.ndarray, n_classes: in
         for fold in range(folds):
             ours = find_model(model).make()
             ours.fit(X[test_fold != fold], y[test_fold != fold], n_classes=n_classes, seed=seed)
-            hits += int((ours.predict_scores(X[test_fold == fold]).argmax(axis=1) == y[test_fold == fold]).sum())
+            hits += int(
+                (ours.predict_scores(X[test_fold == fold]).argmax(axis=1) == y[test_fold == fold]).sum()
+            )
         result.append(hits / y.size)
     return result
 

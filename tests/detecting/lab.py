@@ -1,4 +1,6 @@
-"""A small network for the detector's tests: benign, flood and scan captures, and a package trained on them in a second."""
+"""A small network for the detector's tests: benign, flood and scan captures, and a package trained on them in
+a second.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
 
 CLASSES = ("BENIGN", "DOS", "SCANNING")
-METER = {"profile": "clean", "flow_timeout_s": 120.0, "activity_timeout_s": 5.0, "idle_timeout_s": 120.0, "tunnels": "inner"}
+METER = {
+    "profile": "clean",
+    "flow_timeout_s": 120.0,
+    "activity_timeout_s": 5.0,
+    "idle_timeout_s": 120.0,
+    "tunnels": "inner",
+}
 START_US = 1_700_000_000_000_000
 DAY_US = 86_400_000_000
 
@@ -32,7 +40,11 @@ def benign_records(*, flows, seed, start_us=START_US, span_us=DAY_US):
     """TCP conversations with a server and name look-ups, spread over the span."""
     random, records = np.random.default_rng(seed), []
     for i in range(flows):
-        t, host, port = start_us + int(random.integers(span_us)), f"10.0.0.{random.integers(2, 12)}", 20_000 + i % 40_000
+        t, host, port = (
+            start_us + int(random.integers(span_us)),
+            f"10.0.0.{random.integers(2, 12)}",
+            20_000 + i % 40_000,
+        )
         gap = lambda: int(random.integers(2_000, 60_000))  # noqa: E731
         if random.random() < 0.4:
             size = int(random.integers(24, 60))
@@ -43,12 +55,24 @@ def benign_records(*, flows, seed, start_us=START_US, span_us=DAY_US):
             continue
         steps = [(True, SYN, 0), (False, SYN | ACK, 0), (True, ACK, 0)]
         for _ in range(int(random.integers(1, 6))):
-            steps += [(True, PSH | ACK, int(random.integers(60, 400))), (False, PSH | ACK, int(random.integers(200, 1400)))]
+            steps += [
+                (True, PSH | ACK, int(random.integers(60, 400))),
+                (False, PSH | ACK, int(random.integers(200, 1400))),
+            ]
         steps += [(True, FIN | ACK, 0), (False, FIN | ACK, 0), (True, ACK, 0)]
         for forward, flags, size in steps:
             ends = (host, "10.0.0.200") if forward else ("10.0.0.200", host)
             ports = (port, 443) if forward else (443, port)
-            records.append(Record(t, frame(*ends, 6, tcp(*ports, flags=flags, window=29_200 if forward else 65_535, payload=b"x" * size))))
+            records.append(
+                Record(
+                    t,
+                    frame(
+                        *ends,
+                        6,
+                        tcp(*ports, flags=flags, window=29_200 if forward else 65_535, payload=b"x" * size),
+                    ),
+                )
+            )
             t += gap()
     return sorted(records, key=lambda record: record.time_us)
 
@@ -58,7 +82,8 @@ def flood_records(*, flows, seed, start_us=START_US):
     random = np.random.default_rng(seed)
     times = start_us + np.cumsum(random.integers(20, 400, flows))
     return [
-        Record(int(t), frame("10.0.0.66", "10.0.0.200", 6, tcp(1024 + i % 60_000, 80, flags=SYN, window=512))) for i, t in enumerate(times)
+        Record(int(t), frame("10.0.0.66", "10.0.0.200", 6, tcp(1024 + i % 60_000, 80, flags=SYN, window=512)))
+        for i, t in enumerate(times)
     ]
 
 
@@ -67,7 +92,9 @@ def scan_records(*, flows, seed, start_us=START_US):
     random, records, t = np.random.default_rng(seed), [], start_us
     for port in range(1, flows + 1):
         t += int(random.integers(500, 3000))
-        records.append(Record(t, frame("10.0.0.77", "10.0.0.200", 6, tcp(40_000, port % 65_000, flags=SYN, window=1024))))
+        records.append(
+            Record(t, frame("10.0.0.77", "10.0.0.200", 6, tcp(40_000, port % 65_000, flags=SYN, window=1024)))
+        )
         records.append(
             Record(
                 t + int(random.integers(50, 500)),
@@ -83,7 +110,9 @@ def training_flows(folder: Path):
     X, truth, group = [], [], []
     for label, maker in enumerate(makers):
         for g in range(3):
-            path = write_pcap(folder / f"train-{label}-{g}.pcap", maker(flows=(400, 300, 250)[label], seed=100 * label + g))
+            path = write_pcap(
+                folder / f"train-{label}-{g}.pcap", maker(flows=(400, 300, 250)[label], seed=100 * label + g)
+            )
             mine = matrix_of(flows_from_capture(path, "clean"), MODEL_FEATURE_NAMES)
             X.append(mine)
             truth.append(np.full(len(mine), label))
@@ -94,7 +123,9 @@ def training_flows(folder: Path):
 def fit_chain(X, truth, seed=0) -> DenseChain:
     """A really trained small network, without TensorFlow: scikit-learn's, with its scaling in front."""
     mean, spread = X.mean(axis=0), np.maximum(X.std(axis=0), 1e-3)
-    network = MLPClassifier((24, 16), max_iter=60, random_state=seed, alpha=1e-3).fit((X - mean) / spread, truth)
+    network = MLPClassifier((24, 16), max_iter=60, random_state=seed, alpha=1e-3).fit(
+        (X - mean) / spread, truth
+    )
     return DenseChain(
         mean,
         1.0 / spread,
@@ -129,14 +160,40 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> 
     logits = np.empty((len(X), len(CLASSES)))
     for g in range(3):
         logits[group == g] = chain_logits(fit_chain(X[group != g], truth[group != g]), X[group == g])
-    predictions = OutOfFold("grouped", np.arange(len(X)), group.astype(np.int16), truth.astype(np.int8), log_scores(softmax(logits)))
+    predictions = OutOfFold(
+        "grouped",
+        np.arange(len(X)),
+        group.astype(np.int16),
+        truth.astype(np.int8),
+        log_scores(softmax(logits)),
+    )
     counts = {name: int((truth == c).sum()) for c, name in enumerate(CLASSES)}
     identity = {
-        "name": "lab", "task": "multiclass", "classes": list(CLASSES), "benign": "BENIGN", "features": list(features), "data": "lab",
-        "meter": dict(meter), "network": {"depth": 2}, "cross_validation": {"grouped": {"folds": 3, "accuracy": {"mean": 0.9, "std": 0.1}}},
-    }  # fmt: skip
-    facts = {"flows": len(X), "sha256": "0" * 64, "flows_per_class": counts, "flows_per_source": {"lab": len(X)}}
-    wishes = Wishes("grouped", false_alarm_share=0.01, novelty_quantile=0.995, prototypes=48, exports=(), agreement=0.999, seed=7)
+        "name": "lab",
+        "task": "multiclass",
+        "classes": list(CLASSES),
+        "benign": "BENIGN",
+        "features": list(features),
+        "data": "lab",
+        "meter": dict(meter),
+        "network": {"depth": 2},
+        "cross_validation": {"grouped": {"folds": 3, "accuracy": {"mean": 0.9, "std": 0.1}}},
+    }
+    facts = {
+        "flows": len(X),
+        "sha256": "0" * 64,
+        "flows_per_class": counts,
+        "flows_per_source": {"lab": len(X)},
+    }
+    wishes = Wishes(
+        "grouped",
+        false_alarm_share=0.01,
+        novelty_quantile=0.995,
+        prototypes=48,
+        exports=(),
+        agreement=0.999,
+        seed=7,
+    )
     manifest, reference = describe(chain, Training(X, truth, facts), predictions, identity, wishes)
     write_graphs(folder, chain, manifest, reference)
     seal_package(folder, {**manifest, "exports": {}})

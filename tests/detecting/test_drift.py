@@ -24,7 +24,11 @@ def test_only_the_feature_that_moved_is_said_to_have_moved():
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((20_000, 3)), rng.standard_normal((20_000, 3))
     Y[:, 1] += 2.0
-    assert {name: d.reading for name, d in counted(X, Y).items()} == {"f0": "alike", "f1": "moved", "f2": "alike"}
+    assert {name: d.reading for name, d in counted(X, Y).items()} == {
+        "f0": "alike",
+        "f1": "moved",
+        "f2": "alike",
+    }
 
 
 def test_a_constant_feature_that_takes_a_new_value_has_moved():
@@ -35,7 +39,9 @@ def test_a_constant_feature_that_takes_a_new_value_has_moved():
 
 
 def test_psi_of_two_bins_by_hand():
-    assert psi(np.array([0.6, 0.4]), np.array([0.5, 0.5])) == pytest.approx(0.1 * np.log(1.2) + -0.1 * np.log(0.8))
+    assert psi(np.array([0.6, 0.4]), np.array([0.5, 0.5])) == pytest.approx(
+        0.1 * np.log(1.2) + -0.1 * np.log(0.8)
+    )
 
 
 def test_nothing_seen_is_no_drift_table():

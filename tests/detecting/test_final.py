@@ -1,4 +1,6 @@
-"""The stage final packs a trained network, publishes only exports that agree, and registers what can be served."""
+"""The stage final packs a trained network, publishes only exports that agree, and registers what can be
+served.
+"""
 
 import json
 import os
@@ -28,9 +30,17 @@ from tests.learning.generated_flows import CLASSES, dataset_table
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = {
-    "width": 32, "batch_size": 128, "epochs": 6, "learning_rate": 0.1, "momentum": 0.09, "decay": 1e-6,
-    "nesterov": True, "dropout": 0.2, "patience": 0, "seed": 7,
-}  # fmt: skip
+    "width": 32,
+    "batch_size": 128,
+    "epochs": 6,
+    "learning_rate": 0.1,
+    "momentum": 0.09,
+    "decay": 1e-6,
+    "nesterov": True,
+    "dropout": 0.2,
+    "patience": 0,
+    "seed": 7,
+}
 METER = {
     "profile": "paper",
     "flow_timeout_s": 120.0,
@@ -40,10 +50,23 @@ METER = {
     "keep_going": False,
 }
 FINAL = {
-    "configurations": ["multiclass-2"], "protocol": "grouped", "false_alarm_share": 0.01, "novelty_quantile": 0.99, "prototypes": 32,
-    "exports": ["onnx_int8_weights", "onnx_int8", "litert", "litert_dynamic", "litert_int8", "litert_int16x8"],
-    "agreement": 0.999, "alias": "current", "seed": 7,
-}  # fmt: skip
+    "configurations": ["multiclass-2"],
+    "protocol": "grouped",
+    "false_alarm_share": 0.01,
+    "novelty_quantile": 0.99,
+    "prototypes": 32,
+    "exports": [
+        "onnx_int8_weights",
+        "onnx_int8",
+        "litert",
+        "litert_dynamic",
+        "litert_int8",
+        "litert_int16x8",
+    ],
+    "agreement": 0.999,
+    "alias": "current",
+    "seed": 7,
+}
 
 pytestmark = pytest.mark.slow
 
@@ -53,11 +76,16 @@ def run_folder(folder, dataset):
     from iotids.detecting.packing.final_fit import train_on_all
     from iotids.learning.networks.network import network_from_weights
 
-    X, truth = feature_matrix(dataset), np.array([CLASSES.index(label) for label in dataset.column("label").to_pylist()], np.int8)
+    X, truth = (
+        feature_matrix(dataset),
+        np.array([CLASSES.index(label) for label in dataset.column("label").to_pylist()], np.int8),
+    )
     fold = np.arange(truth.size) % 2
     results = []
     for f in range(2):
-        weights = train_on_all(X[fold != f].astype(np.float32), truth[fold != f], len(CLASSES), {**NETWORK, "depth": 2})
+        weights = train_on_all(
+            X[fold != f].astype(np.float32), truth[fold != f], len(CLASSES), {**NETWORK, "depth": 2}
+        )
         rows = np.flatnonzero(fold == f)
         scores = network_from_weights(weights, dropout=0.2).predict(X[rows].astype(np.float32), verbose=0)
         record = {
@@ -68,7 +96,9 @@ def run_folder(folder, dataset):
         }
         results.append(FoldResult("grouped", f, rows, truth[rows], scores, record))
     folder.mkdir(parents=True)
-    document = run_document(results, "multiclass", "dl2", CLASSES, n_features=70, params={**NETWORK, "depth": 2})
+    document = run_document(
+        results, "multiclass", "dl2", CLASSES, n_features=70, params={**NETWORK, "depth": 2}
+    )
     (folder / "folds.json").write_text(json.dumps(document))
     pq.write_table(predictions_table(results, CLASSES), folder / "predictions.parquet")
 
@@ -77,9 +107,17 @@ def run_folder(folder, dataset):
 def workspace(tmp_path_factory):
     """A folder in which the stage has run once, with its own MLflow store."""
     folder = tmp_path_factory.mktemp("final")
-    data = {"name": "generated", "root": str(folder), "classes": list(CLASSES), "benign": "BENIGN", "sources": {}}
+    data = {
+        "name": "generated",
+        "root": str(folder),
+        "classes": list(CLASSES),
+        "benign": "BENIGN",
+        "sources": {},
+    }
     (folder / "params.yaml").write_text(yaml.safe_dump({"data": data, "meter": METER, "final": FINAL}))
-    dataset = dataset_table(counts={"BENIGN": 900, "DOS": 500, "MIRAI": 500, "MITM": 200, "SCANNING": 500}, seed=3)
+    dataset = dataset_table(
+        counts={"BENIGN": 900, "DOS": 500, "MIRAI": 500, "MITM": 200, "SCANNING": 500}, seed=3
+    )
     pq.write_table(dataset, folder / "flows.parquet")
     run_folder(folder / "run", dataset)
     done = final(folder)
@@ -100,13 +138,31 @@ def environment(folder):
 
 
 def final(folder, out="final/multiclass-2", **changed):
-    command = [sys.executable, "-m", "stages.final", "--dataset", "flows.parquet", "--run", "run", "--out", out]
-    return subprocess.run(command, cwd=folder, env={**environment(folder), **changed}, capture_output=True, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "stages.final",
+        "--dataset",
+        "flows.parquet",
+        "--run",
+        "run",
+        "--out",
+        out,
+    ]
+    return subprocess.run(
+        command, cwd=folder, env={**environment(folder), **changed}, capture_output=True, text=True
+    )
 
 
 def test_the_package_names_its_training_data_and_what_cross_validation_says(workspace):
     manifest = open_package(workspace[0] / "final" / "multiclass-2", profile="paper").manifest
-    assert manifest["training"]["flows_per_class"] == {"BENIGN": 900, "DOS": 500, "MIRAI": 500, "MITM": 200, "SCANNING": 500}
+    assert manifest["training"]["flows_per_class"] == {
+        "BENIGN": 900,
+        "DOS": 500,
+        "MIRAI": 500,
+        "MITM": 200,
+        "SCANNING": 500,
+    }
     assert set(manifest["cross_validation"]) == {"grouped"}
     assert manifest["operating_point"]["measured"]["false_alarm_share"] <= 0.02
     recalls = [choice["recall"] for choice in manifest["operating_point"]["choices"]]
@@ -124,16 +180,24 @@ def test_every_export_is_either_published_with_its_figures_or_refused_and_gone(w
     package = open_package(folder / "final" / "multiclass-2")
     assert set(package.manifest["exports"]) == {"onnx", *FINAL["exports"]}
     for kind, export in package.manifest["exports"].items():
-        assert export["published"] == (export["agreement"] >= 0.999) == (package.folder / export["file"]).is_file()
+        assert (
+            export["published"]
+            == (export["agreement"] >= 0.999)
+            == (package.folder / export["file"]).is_file()
+        )
         assert export["bytes"] > 0
         assert f"{kind}: " in done.stdout
 
 
 def test_an_export_that_disagrees_is_refused_by_name(workspace):
-    """Eight-bit inputs of microseconds: LiteRT's full integer variant without float scaling in front would be at chance."""
+    """Eight-bit inputs of microseconds: LiteRT's full integer variant without float scaling in front would be
+    at chance.
+    """
     folder, _ = workspace
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    (folder / "params.yaml").write_text(yaml.safe_dump({**params, "final": {**FINAL, "exports": ["onnx_int8"], "agreement": 1.0 + 1e-9}}))
+    (folder / "params.yaml").write_text(
+        yaml.safe_dump({**params, "final": {**FINAL, "exports": ["onnx_int8"], "agreement": 1.0 + 1e-9}})
+    )
     done = final(folder, out="refused/multiclass-2")
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     assert done.returncode == 1
@@ -167,7 +231,10 @@ def test_the_registered_package_is_found_by_its_alias_and_is_the_same(workspace,
     for reference in ("current", "multiclass-2@current", "models:/detector-multiclass-2@current"):
         target = tmp_path / reference.replace("/", "-")
         target.mkdir()
-        assert open_package(fetch(reference, target)).identity == open_package(folder / "final" / "multiclass-2").identity
+        assert (
+            open_package(fetch(reference, target)).identity
+            == open_package(folder / "final" / "multiclass-2").identity
+        )
     with pytest.raises(NoSuchModelError, match="there are: detector-multiclass-2@current"):
         fetch("yesterday", tmp_path)
 
@@ -175,7 +242,9 @@ def test_the_registered_package_is_found_by_its_alias_and_is_the_same(workspace,
 def test_a_protocol_without_predictions_is_refused_with_those_that_exist(workspace):
     folder, _ = workspace
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    (folder / "params.yaml").write_text(yaml.safe_dump({**params, "final": {**FINAL, "protocol": "temporal"}}))
+    (folder / "params.yaml").write_text(
+        yaml.safe_dump({**params, "final": {**FINAL, "protocol": "temporal"}})
+    )
     done = final(folder, out="none/multiclass-2")
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     assert done.returncode == 1
@@ -222,16 +291,23 @@ def test_mlflow_serves_the_documented_request_with_the_verdicts_of_detect(worksp
     )
     try:
         X = feature_matrix(pq.read_table(folder / "flows.parquet"))[::400]
-        body = json.dumps({"dataframe_split": {"columns": list(MODEL_FEATURE_NAMES), "data": X.tolist()}}).encode()
+        body = json.dumps(
+            {"dataframe_split": {"columns": list(MODEL_FEATURE_NAMES), "data": X.tolist()}}
+        ).encode()
         answer = ask(f"http://127.0.0.1:{port}/invocations", body, server)
         package = open_package(folder / "final" / "multiclass-2")
         decisions = Judge(package, Network(package), package_point(package)).decide(X)
-        assert [row["verdict"] for row in answer["predictions"]] == [VERDICTS[code] for code in decisions.code]
+        assert [row["verdict"] for row in answer["predictions"]] == [
+            VERDICTS[code] for code in decisions.code
+        ]
         assert np.allclose([row["p_DOS"] for row in answer["predictions"]], decisions.shares[:, 1])
         incomplete = json.dumps({"dataframe_split": {"columns": ["fwd_packets"], "data": [[1.0]]}}).encode()
         with pytest.raises(urllib.error.HTTPError, match="400"):
             urllib.request.urlopen(
-                urllib.request.Request(f"http://127.0.0.1:{port}/invocations", incomplete, {"Content-Type": "application/json"}), timeout=60
+                urllib.request.Request(
+                    f"http://127.0.0.1:{port}/invocations", incomplete, {"Content-Type": "application/json"}
+                ),
+                timeout=60,
             )
     finally:
         os.killpg(server.pid, signal.SIGTERM)

@@ -23,7 +23,10 @@ def clusters(n=3000, seed=0):
 
 def test_nearest_equals_the_search_by_hand():
     rng = np.random.default_rng(1)
-    points, prototypes = rng.standard_normal((500, 5)).astype(np.float32), rng.standard_normal((9, 5)).astype(np.float32)
+    points, prototypes = (
+        rng.standard_normal((500, 5)).astype(np.float32),
+        rng.standard_normal((9, 5)).astype(np.float32),
+    )
     by_hand = np.sqrt(((points[:, None] - prototypes) ** 2).mean(axis=2))
     distance, number = nearest(points, prototypes)
     assert np.array_equal(number, by_hand.argmin(axis=1))

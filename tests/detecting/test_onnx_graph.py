@@ -36,7 +36,13 @@ def test_logits_equal_the_layers_by_hand(tmp_path):
 
 def test_a_large_mean_does_not_swallow_small_differences(tmp_path):
     """Absolute times of 1e15 µs that differ by 100: float32 would see no difference."""
-    chain = DenseChain(np.array([1e15]), np.array([1e-2]), np.zeros(1), (np.eye(1, 2, dtype=np.float32),), (np.zeros(2, np.float32),))
+    chain = DenseChain(
+        np.array([1e15]),
+        np.array([1e-2]),
+        np.zeros(1),
+        (np.eye(1, 2, dtype=np.float32),),
+        (np.zeros(2, np.float32),),
+    )
     X = np.array([[1e15], [1e15 + 100.0]])
     found = run_in_batches(opened(logits_graph(chain, {}), tmp_path), {"features": X}, "logits", (2,))
     assert found[:, 0].tolist() == [0.0, 1.0]
@@ -47,7 +53,10 @@ def test_gradient_equals_finite_differences(tmp_path):
     chain, X = random_chain(rng), rng.standard_normal((40, 9)) * 1e6
     direction = rng.standard_normal((40, 3)).astype(np.float32)
     found = run_in_batches(
-        opened(gradient_graph(chain, {}), tmp_path), {"normalised": chain.normalise(X), "direction": direction}, "gradient", (9,)
+        opened(gradient_graph(chain, {}), tmp_path),
+        {"normalised": chain.normalise(X), "direction": direction},
+        "gradient",
+        (9,),
     )
     step = 1e-4
     for j in range(9):
@@ -59,7 +68,12 @@ def test_gradient_equals_finite_differences(tmp_path):
 
 def test_batch_normalisation_is_folded_as_keras_computes_it():
     rng = np.random.default_rng(3)
-    gamma, beta, mean, variance = rng.uniform(0.5, 2, 4), rng.standard_normal(4), rng.standard_normal(4), rng.uniform(0.1, 3, 4)
+    gamma, beta, mean, variance = (
+        rng.uniform(0.5, 2, 4),
+        rng.standard_normal(4),
+        rng.standard_normal(4),
+        rng.uniform(0.1, 3, 4),
+    )
     chain = chain_from_weights([gamma, beta, mean, variance, np.ones((4, 2)), np.zeros(2)])
     X = rng.standard_normal((10, 4))
     assert np.allclose(chain.normalise(X), gamma * (X - mean) / np.sqrt(variance + 1e-3) + beta, atol=1e-6)
@@ -68,5 +82,7 @@ def test_batch_normalisation_is_folded_as_keras_computes_it():
 @pytest.mark.parametrize("rows", [0, 1, 4096, 4097])
 def test_any_number_of_rows_is_answered(tmp_path, rows):
     chain = random_chain(np.random.default_rng(4))
-    found = run_in_batches(opened(logits_graph(chain, {}), tmp_path), {"features": np.zeros((rows, 9))}, "logits", (3,))
+    found = run_in_batches(
+        opened(logits_graph(chain, {}), tmp_path), {"features": np.zeros((rows, 9))}, "logits", (3,)
+    )
     assert found.shape == (rows, 3)

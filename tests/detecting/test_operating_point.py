@@ -39,7 +39,9 @@ def test_the_fitted_temperature_has_the_least_log_loss_of_its_neighbours():
 
 def test_calibration_error_falls():
     logits, truth = overconfident()
-    before, after = (calibration_error(truth, probabilities(logits, t)) for t in (1.0, fit_temperature(logits, truth)))
+    before, after = (
+        calibration_error(truth, probabilities(logits, t)) for t in (1.0, fit_temperature(logits, truth))
+    )
     assert after < 0.02 < before
 
 
@@ -89,4 +91,9 @@ def test_below_the_threshold_everything_is_benign():
 def test_the_cost_of_a_threshold_is_counted_per_class():
     odds, truth = np.array([0.0, 2.0, 3.0, 1.0, 5.0]), np.array([0, 0, 1, 1, 2])
     cost = recall_at(odds, truth, ["B", "X", "Y"], 0, 2.0)
-    assert cost == {"false_alarm_share": 0.5, "benign_flows": 2, "recall": pytest.approx(2 / 3), "recall_per_class": {"X": 0.5, "Y": 1.0}}
+    assert cost == {
+        "false_alarm_share": 0.5,
+        "benign_flows": 2,
+        "recall": pytest.approx(2 / 3),
+        "recall_per_class": {"X": 0.5, "Y": 1.0},
+    }

@@ -19,7 +19,9 @@ from tests.packets import write_pcap
 @pytest.fixture(scope="module")
 def benign(trained, tmp_path_factory):
     """Features and log-odds of ten days of benign flows, and the judge that gave them."""
-    path = write_pcap(tmp_path_factory.mktemp("own") / "own.pcap", benign_records(flows=2000, seed=50, span_us=10 * DAY_US))
+    path = write_pcap(
+        tmp_path_factory.mktemp("own") / "own.pcap", benign_records(flows=2000, seed=50, span_us=10 * DAY_US)
+    )
     judge = Judge(trained, Network(trained), package_point(trained))
     X = matrix_of(flows_from_capture(path, "clean"), trained.features)
     return X, judge.decide(X).log_odds, judge
@@ -52,7 +54,10 @@ def test_alarms_on_the_calibration_flows_stay_within_the_wish(trained, benign, p
 
 def test_fewer_alarms_never_cost_less_recall(trained, benign):
     X, log_odds, _ = benign
-    recalls = [calibrate(trained, collected((X, log_odds)), max_alarms_per_day=n)["recall"]["DOS"] for n in (0, 5, 50, 200)]
+    recalls = [
+        calibrate(trained, collected((X, log_odds)), max_alarms_per_day=n)["recall"]["DOS"]
+        for n in (0, 5, 50, 200)
+    ]
     assert recalls == sorted(recalls)
 
 
@@ -72,7 +77,9 @@ def test_benign_flows_unlike_training_become_familiar(trained, benign):
     strange[:, trained.features.index("idle_mean_us")] += 1e9
     assert (judge.decide(strange).code == UNKNOWN).mean() > 0.9
     point = calibrate(trained, collected((strange, judge.decide(strange).log_odds)), max_alarms_per_day=5)
-    assert (Judge(trained, Network(trained), point_of(point, trained)).decide(strange).code == UNKNOWN).mean() < 0.05
+    assert (
+        Judge(trained, Network(trained), point_of(point, trained)).decide(strange).code == UNKNOWN
+    ).mean() < 0.05
 
 
 def test_a_stream_longer_than_memory_is_thinned_evenly():
@@ -131,14 +138,18 @@ def test_recordings_that_differ_are_doubted_with_the_rate_that_left_out_ones_hav
     assert any("recordings that were left out raise" in doubt for doubt in point["doubts"])
 
 
-def test_a_threshold_below_the_packages_own_is_taken_only_where_left_out_recordings_bear_it_out(trained, benign):
+def test_a_threshold_below_the_packages_own_is_taken_only_where_left_out_recordings_bear_it_out(
+    trained, benign
+):
     X, _, judge = benign
     X, own = familiar(judge, X), trained.manifest["operating_point"]["log_odds"]
     alike = np.random.default_rng(0).uniform(own - 20, own - 10, len(X))
     assert calibrate(trained, collected((X, alike), (X, alike[::-1])), max_alarms_per_day=1)["log_odds"] < own
     higher = alike + 5.0  # below the package's threshold, above all of the other recording
     assert calibrate(trained, collected((X, alike), (X, higher)), max_alarms_per_day=1)["log_odds"] == own
-    assert calibrate(trained, collected((X, alike), days=0.01), max_alarms_per_day=1)["log_odds"] == own  # too short to show anything
+    assert (
+        calibrate(trained, collected((X, alike), days=0.01), max_alarms_per_day=1)["log_odds"] == own
+    )  # too short to show anything
 
 
 @pytest.mark.parametrize("per_day", [0, 1, 100])

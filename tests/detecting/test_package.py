@@ -61,7 +61,9 @@ def test_a_manifest_that_is_not_json_is_refused(package_copy):
 
 def test_a_folder_without_a_manifest_is_no_package(tmp_path):
     (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n")
-    with pytest.raises(PackageError, match=r"not a detector package: it has no package.json \(there: model.pkl\)"):
+    with pytest.raises(
+        PackageError, match=r"not a detector package: it has no package.json \(there: model.pkl\)"
+    ):
         open_package(tmp_path)
 
 

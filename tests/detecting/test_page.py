@@ -1,4 +1,6 @@
-"""The report is one page without outside resources that says what happened; totals stay small whatever the traffic."""
+"""The report is one page without outside resources that says what happened; totals stay small whatever the
+traffic.
+"""
 
 import json
 import re
@@ -40,7 +42,14 @@ def session(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def summary(session, trained):
     status = {"complete": True, "why": ""}
-    return summarise(session.tally, session.drift.result(), trained, ledgers=session.ledgers, status=status, point=origin_of(None, trained))
+    return summarise(
+        session.tally,
+        session.drift.result(),
+        trained,
+        ledgers=session.ledgers,
+        status=status,
+        point=origin_of(None, trained),
+    )
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_runs_no_script(summary):
@@ -67,19 +76,31 @@ def test_the_attackers_lead_the_list_with_their_class_and_reasons(summary):
 def test_counts_of_the_parts_add_up_to_the_flows(summary):
     assert sum(summary["verdicts"].values()) == sum(summary["classes"].values()) == summary["flows"]
     assert sum(h["flows"] for h in summary["hosts"]) == summary["flows"]
-    assert sum(bar.get(v, 0) for bar in summary["timeline"]["bars"] for v in ("attack", "unknown", "benign")) == summary["flows"]
+    assert (
+        sum(bar.get(v, 0) for bar in summary["timeline"]["bars"] for v in ("attack", "unknown", "benign"))
+        == summary["flows"]
+    )
 
 
 def test_an_incomplete_run_and_doubts_stand_at_the_top(summary, trained):
     point = {**origin_of(None, trained), "doubts": ["the captures hold attacks"]}
-    page = report_page({**summary, "status": {"complete": False, "why": "x.pcap: cut off"}, "operating_point": point})
+    page = report_page(
+        {**summary, "status": {"complete": False, "why": "x.pcap: cut off"}, "operating_point": point}
+    )
     assert page.index("x.pcap: cut off") < page.index("<h2>When")
     assert page.index("the captures hold attacks") < page.index("<h2>When")
 
 
 def test_a_page_without_flows_says_so(trained):
     drift = DriftCounter(trained.features, trained.reference["drift"])
-    empty = summarise(Tally(), drift.result(), trained, ledgers=[], status={"complete": True}, point=origin_of(None, trained))
+    empty = summarise(
+        Tally(),
+        drift.result(),
+        trained,
+        ledgers=[],
+        status={"complete": True},
+        point=origin_of(None, trained),
+    )
     assert "no flow that can be judged" in report_page(empty)
 
 
@@ -88,12 +109,19 @@ def test_chromium_shows_the_page_offline_in_light_and_dark(summary, tmp_path):
     (tmp_path / "page.html").write_text(report_page(summary))
     with browser_page(1200, 1600) as page:
         for scheme, paper in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(13, 17, 23)")):
-            page._call("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+            page._call(
+                "Emulation.setEmulatedMedia",
+                {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+            )
             page.open(f"file://{tmp_path}/page.html")
-            page.wait_for_text("Traffic report", "Most suspicious", "10.0.0.66", "Drift", "Known limits", "DOS")
+            page.wait_for_text(
+                "Traffic report", "Most suspicious", "10.0.0.66", "Drift", "Known limits", "DOS"
+            )
             page.wait_for(f"getComputedStyle(document.body).backgroundColor == '{paper}'")
             assert page.evaluate("document.querySelectorAll('svg rect').length") > 3
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than the window"
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+                "wider than the window"
+            )
             page.screenshot(pictures() / f"traffic-report-{scheme}.png")
             page.resize(390, 800)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than a phone"
@@ -108,8 +136,13 @@ def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatc
     monkeypatch.setattr("iotids.detecting.summary.tally.MAX_HOSTS", 80)
     monkeypatch.setattr("iotids.detecting.summary.incidents.MAX_INCIDENTS", 80)
     tally, records = Tally(), flood_records(flows=600, seed=1)
-    forged = [r.__class__(r.time_us, r.data[:26] + (0x0B000000 + i).to_bytes(4, "big") + r.data[30:]) for i, r in enumerate(records)]
-    verdicts = session.judge.judge(flows_from_capture(write_pcap(tmp_path / "forged.pcap", forged), "clean"))[0]
+    forged = [
+        r.__class__(r.time_us, r.data[:26] + (0x0B000000 + i).to_bytes(4, "big") + r.data[30:])
+        for i, r in enumerate(records)
+    ]
+    verdicts = session.judge.judge(flows_from_capture(write_pcap(tmp_path / "forged.pcap", forged), "clean"))[
+        0
+    ]
     for start in range(0, 600, 100):
         tally.add(verdicts.slice(start, 100))
     assert tally.flows == 600
@@ -120,7 +153,9 @@ def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatc
 def test_the_years_between_two_captures_are_no_days_of_traffic(session, tmp_path):
     tally = Tally()
     for name, start_us in (("old", START_US), ("new", START_US + 10 * 365 * DAY_US)):
-        path = write_pcap(tmp_path / f"{name}.pcap", benign_records(flows=50, seed=4, start_us=start_us, span_us=DAY_US))
+        path = write_pcap(
+            tmp_path / f"{name}.pcap", benign_records(flows=50, seed=4, start_us=start_us, span_us=DAY_US)
+        )
         tally.add(session.judge.judge(flows_from_capture(path, "clean"))[0])
     assert 1.5 < tally.days < 2.0
 
@@ -138,9 +173,13 @@ TCP = {"src_ip": "10.0.0.1", "dst_ip": "10.0.0.2", "src_port": 5, "dst_port": 80
 ICMP6 = {"src_ip": "fe80::1", "dst_ip": "fe80::2", "src_port": 0, "dst_port": 0, "protocol": 58}
 
 
-@pytest.mark.parametrize(("flow", "wanted"), [
-    (TCP, "ip.addr == 10.0.0.1 && ip.addr == 10.0.0.2 && tcp.port == 5 && tcp.port == 80"), (ICMP6, "ipv6.addr == fe80::1 && ipv6.addr == fe80::2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flow", "wanted"),
+    [
+        (TCP, "ip.addr == 10.0.0.1 && ip.addr == 10.0.0.2 && tcp.port == 5 && tcp.port == 80"),
+        (ICMP6, "ipv6.addr == fe80::1 && ipv6.addr == fe80::2"),
+    ],
+)
 def test_the_wireshark_filter_names_addresses_ports_and_frames(flow, wanted):
     told = wireshark_filter({**flow, "first_packet": 7, "last_packet": 9})
     assert told == f"{wanted} && frame.number >= 7 && frame.number <= 9"

@@ -7,7 +7,9 @@ from iotids.detecting.packing.rounding import STEPS, rounded_chain, rounded_kern
 
 
 def inputs_that_go_together(rng, n=4000, d=40):
-    return np.maximum(rng.standard_normal((n, 6)) @ rng.standard_normal((6, d)) + 0.1 * rng.standard_normal((n, d)), 0.0)
+    return np.maximum(
+        rng.standard_normal((n, 6)) @ rng.standard_normal((6, d)) + 0.1 * rng.standard_normal((n, d)), 0.0
+    )
 
 
 def to_the_nearest_step(kernel):
@@ -27,7 +29,10 @@ def test_every_weight_is_on_its_neurons_grid_and_the_largest_stays():
 def test_outputs_change_less_than_with_every_weight_at_its_nearest_step():
     rng = np.random.default_rng(1)
     kernel, shown, fresh = rng.standard_normal((40, 8)), *np.split(inputs_that_go_together(rng, 8000), 2)
-    errors = [np.square(fresh @ (k - kernel)).mean() for k in (rounded_kernel(kernel, shown), to_the_nearest_step(kernel))]
+    errors = [
+        np.square(fresh @ (k - kernel)).mean()
+        for k in (rounded_kernel(kernel, shown), to_the_nearest_step(kernel))
+    ]
     assert errors[0] < 0.5 * errors[1]
 
 
@@ -43,8 +48,15 @@ def test_the_integer_graph_finds_the_rounded_weights_again():
 
     rng = np.random.default_rng(3)
     kernels = tuple(rng.standard_normal(shape).astype(np.float32) for shape in ((9, 12), (12, 3)))
-    chain = DenseChain(np.zeros(9), np.ones(9), np.zeros(9), kernels, (np.zeros(12, np.float32), np.zeros(3, np.float32)))
+    chain = DenseChain(
+        np.zeros(9), np.ones(9), np.zeros(9), kernels, (np.zeros(12, np.float32), np.zeros(3, np.float32))
+    )
     rounded = rounded_chain(chain, rng.standard_normal((500, 9)))
-    values = {value.name: numpy_helper.to_array(value) for value in int8_weights_graph(rounded, {}).graph.initializer}
+    values = {
+        value.name: numpy_helper.to_array(value)
+        for value in int8_weights_graph(rounded, {}).graph.initializer
+    }
     for i, kernel in enumerate(rounded.kernels):
-        assert np.allclose(values[f"kernel_{i}_int8"] * values[f"kernel_{i}_scale"], kernel, rtol=1e-5, atol=1e-7)
+        assert np.allclose(
+            values[f"kernel_{i}_int8"] * values[f"kernel_{i}_scale"], kernel, rtol=1e-5, atol=1e-7
+        )

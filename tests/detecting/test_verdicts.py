@@ -27,7 +27,8 @@ def flows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("captures")
     makers = {"benign": benign_records, "flood": flood_records, "scan": scan_records}
     return {
-        name: flows_from_capture(write_pcap(folder / f"{name}.pcap", maker(flows=200, seed=999)), "clean") for name, maker in makers.items()
+        name: flows_from_capture(write_pcap(folder / f"{name}.pcap", maker(flows=200, seed=999)), "clean")
+        for name, maker in makers.items()
     }
 
 
@@ -56,7 +57,9 @@ def test_probabilities_of_the_classes_add_up_to_one(judge, flows):
 
 def test_every_alarm_has_reasons_and_benign_flows_have_none(judge, flows):
     for table in (judge.judge(flows[name])[0] for name in flows):
-        for verdict, reasons in zip(table.column("verdict").to_pylist(), table.column("reasons").to_pylist(), strict=True):
+        for verdict, reasons in zip(
+            table.column("verdict").to_pylist(), table.column("reasons").to_pylist(), strict=True
+        ):
             assert bool(reasons) == (verdict != "benign")
 
 
@@ -65,7 +68,9 @@ def test_a_flow_unlike_training_is_unknown_and_says_which_features_are_strange(j
     strange = flows["benign"]
     for name in ("idle_max_us", "idle_mean_us", "idle_std_us", "active_max_us", "urg_flags", "fwd_bytes"):
         strange = strange.set_column(
-            strange.column_names.index(name), name, pa.array(np.full(strange.num_rows, 10**13), strange.schema.field(name).type)
+            strange.column_names.index(name),
+            name,
+            pa.array(np.full(strange.num_rows, 10**13), strange.schema.field(name).type),
         )
     table = judge.judge(strange)[0]
     assert index >= 0
@@ -85,7 +90,9 @@ def test_a_flow_unlike_training_is_unknown_and_says_which_features_are_strange(j
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_feature_that_is_no_number_makes_the_flow_unknown_not_benign(judge, flows, value):
     column = flows["flood"].column_names.index("flow_bytes_per_s")
-    broken = flows["flood"].set_column(column, "flow_bytes_per_s", pa.array(np.full(flows["flood"].num_rows, value)))
+    broken = flows["flood"].set_column(
+        column, "flow_bytes_per_s", pa.array(np.full(flows["flood"].num_rows, value))
+    )
     table = judge.judge(broken)[0]
     assert share(table, "unknown_because", "a feature is not a finite number") == 1.0
     assert table.column("reasons").to_pylist()[0][0]["feature"] == "flow_bytes_per_s"
@@ -97,14 +104,18 @@ def test_a_lower_threshold_never_loses_an_alarm(trained, judge, flows):
     point = package_point(trained)
     alarms = [
         judge_at.decide(X).code == 1
-        for judge_at in (Judge(trained, Network(trained), OperatingPoint(t, point.novelty)) for t in (5.0, 0.0, -5.0))
+        for judge_at in (
+            Judge(trained, Network(trained), OperatingPoint(t, point.novelty)) for t in (5.0, 0.0, -5.0)
+        )
     ]
     assert all((stricter <= laxer).all() for stricter, laxer in pairwise(alarms))
 
 
 def test_batches_of_any_size_give_the_same_verdicts(judge, flows):
     whole = judge.judge(flows["scan"])[0]
-    parts = pa.concat_tables([judge.judge(flows["scan"].slice(start, 7))[0] for start in range(0, flows["scan"].num_rows, 7)])
+    parts = pa.concat_tables(
+        [judge.judge(flows["scan"].slice(start, 7))[0] for start in range(0, flows["scan"].num_rows, 7)]
+    )
     assert parts.column("class").to_pylist() == whole.column("class").to_pylist()
     assert np.allclose(parts.column("attack_log_odds"), whole.column("attack_log_odds"), atol=1e-4)
 
@@ -114,7 +125,9 @@ def test_contributions_add_up_to_the_difference_in_score(trained, judge, flows):
     direction = np.tile(np.array([-1.0, 0.0, 1.0], np.float32), (50, 1))
     network = Network(trained)
     parts = contributions(network, judge.normalise(X), judge.normalise(judge.usual), direction)
-    difference = (network.logits(X) * direction).sum(axis=1) - (network.logits(judge.usual[None]) * direction[:1]).sum()
+    difference = (network.logits(X) * direction).sum(axis=1) - (
+        network.logits(judge.usual[None]) * direction[:1]
+    ).sum()
     assert np.abs(parts.sum(axis=1) - difference).max() < 0.15 * np.abs(difference).max()
 
 
@@ -165,12 +178,16 @@ def test_an_incomplete_file_keeps_incomplete_in_its_name(judge, flows, tmp_path)
 
 def test_json_lines_are_strict_json_also_with_infinite_features(judge, flows):
     column = flows["flood"].column_names.index("flow_bytes_per_s")
-    broken = flows["flood"].set_column(column, "flow_bytes_per_s", pa.array(np.full(flows["flood"].num_rows, np.inf)))
+    broken = flows["flood"].set_column(
+        column, "flow_bytes_per_s", pa.array(np.full(flows["flood"].num_rows, np.inf))
+    )
 
     def refuse(text):
         raise AssertionError(text)
 
-    rows = [json.loads(line, parse_constant=refuse) for line in json_lines(judge.judge(broken)[0]).splitlines()]
+    rows = [
+        json.loads(line, parse_constant=refuse) for line in json_lines(judge.judge(broken)[0]).splitlines()
+    ]
     assert len(rows) == broken.num_rows
 
 

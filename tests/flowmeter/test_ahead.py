@@ -94,4 +94,6 @@ def test_only_threads_that_shall_give_way_do() -> None:
 
     before = os.sched_getscheduler(0)
     assert list(Ahead(policy(), depth=1)) == [before]
-    assert list(Ahead(policy(), depth=1, gives_way=True)) == [os.SCHED_BATCH if before == os.SCHED_OTHER else before]
+    assert list(Ahead(policy(), depth=1, gives_way=True)) == [
+        os.SCHED_BATCH if before == os.SCHED_OTHER else before
+    ]

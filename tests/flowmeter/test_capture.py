@@ -35,7 +35,7 @@ from tests.packets import (
     udp,
     vlan,
     write_pcap,
-)  # fmt: skip
+)
 
 T0 = 1_600_000_000_123_456
 ROOT = Path(__file__).parents[2]
@@ -54,18 +54,33 @@ def one_flow(path: Path, profile: str = "clean", **options: object) -> dict[str,
 
 def assert_dialogue(row: dict[str, object]) -> None:
     """The row of DIALOGUE."""
-    assert (row["src_ip"], row["src_port"], row["dst_ip"], row["dst_port"], row["protocol"]) == ("10.0.0.1", 1000, "10.0.0.2", 53, 17)
-    assert (row["start_us"], row["flow_duration_us"], row["fwd_bytes"], row["bwd_bytes"]) == (T0, 250_000, 8.0, 15.0)
+    assert (row["src_ip"], row["src_port"], row["dst_ip"], row["dst_port"], row["protocol"]) == (
+        "10.0.0.1",
+        1000,
+        "10.0.0.2",
+        53,
+        17,
+    )
+    assert (row["start_us"], row["flow_duration_us"], row["fwd_bytes"], row["bwd_bytes"]) == (
+        T0,
+        250_000,
+        8.0,
+        15.0,
+    )
     assert (row["first_packet"], row["last_packet"]) == (1, 2)
 
 
 @pytest.mark.parametrize("nanoseconds", [False, True])
 @pytest.mark.parametrize("big", [False, True])
-def test_pcap_of_both_byte_orders_and_resolutions_reads_the_same(tmp_path: Path, big: bool, nanoseconds: bool) -> None:
+def test_pcap_of_both_byte_orders_and_resolutions_reads_the_same(
+    tmp_path: Path, big: bool, nanoseconds: bool
+) -> None:
     assert_dialogue(one_flow(write_pcap(tmp_path / "c.pcap", DIALOGUE, big=big, nanoseconds=nanoseconds)))
 
 
-@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress), (".zst", zstandard.compress)])
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress), (".zst", zstandard.compress)]
+)
 def test_compressed_captures_read_the_same(tmp_path: Path, suffix: str, pack: object) -> None:
     path = tmp_path / f"c.pcap{suffix}"
     path.write_bytes(pack(pcap_bytes(DIALOGUE)))  # type: ignore[operator]
@@ -81,10 +96,18 @@ def test_compressed_capture_in_several_members_reads_to_the_end(tmp_path: Path) 
 
 @pytest.mark.parametrize("big", [False, True])
 def test_pcapng_with_two_sections_and_time_options_reads_the_same(tmp_path: Path, big: bool) -> None:
-    first = ng_section(big=big) + ng_interface(113, big=big) + ng_interface(1, resolution=9, offset_s=1_000_000_000, big=big)
+    first = (
+        ng_section(big=big)
+        + ng_interface(113, big=big)
+        + ng_interface(1, resolution=9, offset_s=1_000_000_000, big=big)
+    )
     first += ng_packet(ethernet(PING), (T0 - 10**15) * 1000 + 999, interface=1, big=big)
     ticks = ((T0 + 250_000) * 2**20 + 10**6 - 1) // 10**6
-    second = ng_section(big=not big) + ng_interface(1, resolution=0x80 | 20, big=not big) + ng_packet(ethernet(PONG), ticks, big=not big)
+    second = (
+        ng_section(big=not big)
+        + ng_interface(1, resolution=0x80 | 20, big=not big)
+        + ng_packet(ethernet(PONG), ticks, big=not big)
+    )
     path = tmp_path / "c.pcapng"
     path.write_bytes(first + ng_block(0xBAD, b"unknown", big=big) + second)
     assert_dialogue(one_flow(path))
@@ -93,7 +116,9 @@ def test_pcapng_with_two_sections_and_time_options_reads_the_same(tmp_path: Path
 def test_simple_packet_block_takes_the_snap_length_of_its_interface(tmp_path: Path) -> None:
     frame = ethernet(PING)
     path = tmp_path / "c.pcapng"
-    path.write_bytes(ng_section() + ng_interface(1, snap=46) + ng_block(3, struct.pack("<I", len(frame)) + frame[:46]))
+    path.write_bytes(
+        ng_section() + ng_interface(1, snap=46) + ng_block(3, struct.pack("<I", len(frame)) + frame[:46])
+    )
     assert one_flow(path)["fwd_bytes"] == 8.0
 
 
@@ -120,7 +145,10 @@ LINKS = {
     "mpls": (1, ethernet(bytes.fromhex("0001004000020140") + PING, 0x8847)),
     "pseudo-wire": (1, ethernet(bytes.fromhex("00010140") + bytes(4) + ethernet(PING), 0x8847)),
     "gre": (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 47, bytes.fromhex("00000800") + PING))),
-    "ethernet in gre": (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 47, bytes.fromhex("200065580000000f") + ethernet(PING)))),
+    "ethernet in gre": (
+        1,
+        ethernet(ipv4("1.1.1.1", "2.2.2.2", 47, bytes.fromhex("200065580000000f") + ethernet(PING))),
+    ),
     "4in6": (1, ethernet(ipv6("fe80::1", "fe80::2", 4, PING), 0x86DD)),
     "snap": (1, ethernet(bytes.fromhex("aaaa030000000800") + PING, 100)),
 }
@@ -130,7 +158,13 @@ LINKS = {
 def test_clean_finds_the_datagram_behind_every_link_type_and_encapsulation(tmp_path: Path, name: str) -> None:
     link, frame = LINKS[name]
     row = one_flow(write_pcap(tmp_path / "c.pcap", [Record(T0, frame)], link=link))
-    assert (row["src_ip"], row["dst_ip"], row["src_port"], row["dst_port"], row["fwd_bytes"]) == ("10.0.0.1", "10.0.0.2", 1000, 53, 8.0)
+    assert (row["src_ip"], row["dst_ip"], row["src_port"], row["dst_port"], row["fwd_bytes"]) == (
+        "10.0.0.1",
+        "10.0.0.2",
+        1000,
+        53,
+        8.0,
+    )
 
 
 LONG = ipv4("10.0.0.1", "10.0.0.2", 17, udp(1000, 53, bytes(60)))
@@ -150,9 +184,13 @@ AS_ETHERNET = {  # link type, frame, and the flow that the three CICFlowMeter pr
 
 @pytest.mark.parametrize("profile", ["original", "paper", "corrected"])
 @pytest.mark.parametrize("name", AS_ETHERNET)
-def test_cicflowmeter_s_profiles_take_every_link_type_for_ethernet(tmp_path: Path, name: str, profile: str) -> None:
+def test_cicflowmeter_s_profiles_take_every_link_type_for_ethernet(
+    tmp_path: Path, name: str, profile: str
+) -> None:
     link, frame, flow_id = AS_ETHERNET[name]
-    meter = Meter(write_pcap(tmp_path / "c.pcap", [Record(T0, frame), Record(T0 + 1000, frame)], link=link), profile)
+    meter = Meter(
+        write_pcap(tmp_path / "c.pcap", [Record(T0, frame), Record(T0 + 1000, frame)], link=link), profile
+    )
     rows = [row["flow_id"] for batch in meter.batches() for row in batch.to_pylist()]
     assert rows == ([flow_id] if flow_id else [])
     assert meter.ledger.set_aside == ({} if flow_id else {"no_ipv4": 2})
@@ -161,13 +199,21 @@ def test_cicflowmeter_s_profiles_take_every_link_type_for_ethernet(tmp_path: Pat
 @pytest.mark.parametrize("name", ["ethernet", "sll", "radiotap"])
 def test_sender_has_the_mac_address_of_the_link_layer(tmp_path: Path, name: str) -> None:
     link, frame = LINKS[name]
-    assert one_flow(write_pcap(tmp_path / "c.pcap", [Record(T0, frame)], link=link))["src_mac"] == "02:00:00:00:00:01"
+    assert (
+        one_flow(write_pcap(tmp_path / "c.pcap", [Record(T0, frame)], link=link))["src_mac"]
+        == "02:00:00:00:00:01"
+    )
 
 
 def test_ipv6_extension_headers_are_stepped_over(tmp_path: Path) -> None:
     datagram = udp(1000, 53, b"question")
     options = struct.pack("!BB6x", 60, 0) + struct.pack("!BB14x", 51, 1) + struct.pack("!BB10x", 17, 1)
-    row = one_flow(write_pcap(tmp_path / "c.pcap", [Record(T0, ethernet(ipv6("2001:db8::1", "2001:db8::2", 0, options + datagram), 0x86DD))]))
+    row = one_flow(
+        write_pcap(
+            tmp_path / "c.pcap",
+            [Record(T0, ethernet(ipv6("2001:db8::1", "2001:db8::2", 0, options + datagram), 0x86DD))],
+        )
+    )
     assert (row["flow_id"], row["fwd_bytes"]) == ("2001:db8::1-2001:db8::2-1000-53-17", 8.0)
 
 
@@ -181,7 +227,8 @@ def test_fragments_follow_their_first_one(tmp_path: Path) -> None:
     datagram = udp(1000, 53, bytes(3000))
     parts = [datagram[:1480], datagram[1480:2960], datagram[2960:]]
     records = [
-        Record(T0 + i, ethernet(ipv4("10.0.0.1", "10.0.0.2", 17, part, offset=i * 185, more=i < 2, ident=9))) for i, part in enumerate(parts)
+        Record(T0 + i, ethernet(ipv4("10.0.0.1", "10.0.0.2", 17, part, offset=i * 185, more=i < 2, ident=9)))
+        for i, part in enumerate(parts)
     ]
     row = one_flow(write_pcap(tmp_path / "c.pcap", records))
     assert (row["fwd_packets"], row["fwd_bytes"], row["fwd_header_bytes"]) == (3, 3000.0, 8)
@@ -206,7 +253,13 @@ def test_ethernet_padding_is_no_payload_even_behind_a_vlan_tag(tmp_path: Path) -
 
 def test_mixed_link_types_of_one_capture_are_each_decoded(tmp_path: Path) -> None:
     path = tmp_path / "c.pcapng"
-    path.write_bytes(ng_section() + ng_interface(101) + ng_interface(1) + ng_packet(PING, T0) + ng_packet(ethernet(PONG), T0 + 250_000, interface=1))
+    path.write_bytes(
+        ng_section()
+        + ng_interface(101)
+        + ng_interface(1)
+        + ng_packet(PING, T0)
+        + ng_packet(ethernet(PONG), T0 + 250_000, interface=1)
+    )
     assert_dialogue(one_flow(path))
 
 
@@ -234,20 +287,50 @@ FAULTS = {
     "cut-off record header": (SOUND[: SECOND + 7], 2, SECOND, "7 bytes into a record header"),
     "cut-off record": (SOUND[:-5], 2, SECOND, "cut off"),
     "impossible length": (patched(SOUND, SECOND + 8, b"\xff\xff\xff\x7f"), 2, SECOND, "2147483647 exceeds"),
-    "impossible fraction of a second": (patched(SOUND, SECOND + 4, b"\xff\xff\xff\x7f"), 2, SECOND + 16, "time stamp"),
-    "pcapng block length not a multiple of four": (patched(NG, NG_SECOND + 4, b"\x21"), 2, NG_SECOND, "block length 33"),
+    "impossible fraction of a second": (
+        patched(SOUND, SECOND + 4, b"\xff\xff\xff\x7f"),
+        2,
+        SECOND + 16,
+        "time stamp",
+    ),
+    "pcapng block length not a multiple of four": (
+        patched(NG, NG_SECOND + 4, b"\x21"),
+        2,
+        NG_SECOND,
+        "block length 33",
+    ),
     "pcapng block lengths that differ": (patched(NG, len(NG) - 4, b"\x20"), 2, NG_SECOND, "differs"),
-    "pcapng captured length beyond the block": (patched(NG, NG_SECOND + 20, b"\xff\xff"), 2, NG_SECOND, "does not fit"),
-    "pcapng interface that is not described": (patched(NG, NG_SECOND + 8, b"\x07"), 2, NG_SECOND, "not described"),
+    "pcapng captured length beyond the block": (
+        patched(NG, NG_SECOND + 20, b"\xff\xff"),
+        2,
+        NG_SECOND,
+        "does not fit",
+    ),
+    "pcapng interface that is not described": (
+        patched(NG, NG_SECOND + 8, b"\x07"),
+        2,
+        NG_SECOND,
+        "not described",
+    ),
     "pcapng cut-off block": (NG[:-9], 2, NG_SECOND, "cut off"),
     "pcapng of ten bytes": (NG[:4] + b"\x08\0\0\0\0\0", 1, 0, "10 bytes into"),
     "pcapng cut within a block header": (NG[: NG_SECOND + 10], 2, NG_SECOND, "10 bytes into"),
     "pcapng byte-order mark": (patched(NG, 8, b"\x00"), 1, 0, "byte-order mark"),
-    "pcapng time stamp of the far future": (patched(NG, NG_SECOND + 12, b"\xff\xff\xff\x7f"), 2, NG_SECOND + 28, "time stamp"),
+    "pcapng time stamp of the far future": (
+        patched(NG, NG_SECOND + 12, b"\xff\xff\xff\x7f"),
+        2,
+        NG_SECOND + 28,
+        "time stamp",
+    ),
     "gzip cut in the middle": (gzip.compress(SOUND, mtime=0)[:60], None, None, "stops in the middle"),
     "xz cut in the middle": (lzma.compress(SOUND)[:-20], None, None, "stops in the middle"),
     "zstd cut in the middle": (zstandard.compress(SOUND * 50)[:90], None, None, "stops in the middle"),
-    "damaged gzip": (patched(gzip.compress(SOUND + bytes(5000), mtime=0), 40, b"\xff\xff\xff\xff"), None, None, "damaged"),
+    "damaged gzip": (
+        patched(gzip.compress(SOUND + bytes(5000), mtime=0), 40, b"\xff\xff\xff\xff"),
+        None,
+        None,
+        "damaged",
+    ),
 }
 
 
@@ -283,7 +366,9 @@ def test_impossible_times_are_set_aside_when_asked_to_keep_going(tmp_path: Path)
 def test_frames_that_cannot_be_metered_are_in_the_ledger_by_reason(tmp_path: Path) -> None:
     broken = patched(ethernet(PING), 14, b"\x55")
     sound = [ethernet(PING), ethernet(ipv4("1.1.1.1", "2.2.2.2", 1, icmp()))]
-    records = [Record(T0, frame) for frame in (b"", ethernet(PING)[:30], broken, ethernet(b"", 0x88CC), *sound)]
+    records = [
+        Record(T0, frame) for frame in (b"", ethernet(PING)[:30], broken, ethernet(b"", 0x88CC), *sound)
+    ]
     meter = Meter(write_pcap(tmp_path / "c.pcap", records))
     rows = sum(batch.num_rows for batch in meter.batches())
     assert (rows, meter.ledger.counts["metered"]) == (2, 2)
@@ -305,18 +390,28 @@ def test_full_disk_is_not_reported_as_a_capture_that_cannot_be_read(tmp_path: Pa
 
 
 def test_capture_that_cannot_be_opened_is_noted_in_its_ledger(tmp_path: Path) -> None:
-    captures = [NamedCapture(tmp_path / "missing.pcap", "missing.pcap"), NamedCapture(write_pcap(tmp_path / "c.pcap", DIALOGUE), "c.pcap")]
+    captures = [
+        NamedCapture(tmp_path / "missing.pcap", "missing.pcap"),
+        NamedCapture(write_pcap(tmp_path / "c.pcap", DIALOGUE), "c.pcap"),
+    ]
     missing, sound = meter_captures(captures, tmp_path / "f.parquet", OPTIONS)
     assert "cannot be read (No such file or directory)" in missing.fault
     assert (missing.complete, sound.complete, sound.flows) == (False, True, 1)
 
 
-# --------------------------------------------------------------------------------------------------------------- the tool
+# ---------------------------------------------------------------------------------------------------------------
+# the tool
 
 
 def run_tool(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     """Run the command line tool."""
-    return subprocess.run([sys.executable, "-m", "stages.meter", *map(str, arguments)], cwd=ROOT, input=stdin, capture_output=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "stages.meter", *map(str, arguments)],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
 
 
 def test_tool_reads_standard_input(tmp_path: Path) -> None:
@@ -336,14 +431,19 @@ def test_tool_keeps_the_flows_before_damage_marks_them_and_fails(tmp_path: Path)
     file = pq.ParquetFile(tmp_path / "f.parquet")
     assert file.metadata.num_rows == 1
     assert b"packet 2" in file.metadata.metadata[b"incomplete"]
-    done = run_tool(tmp_path / "cut.pcap", tmp_path / "good.pcap", "-o", tmp_path / "f.parquet", "--keep-going")
+    done = run_tool(
+        tmp_path / "cut.pcap", tmp_path / "good.pcap", "-o", tmp_path / "f.parquet", "--keep-going"
+    )
     assert done.returncode == 0
     assert pq.read_metadata(tmp_path / "f.parquet").num_rows == 2
 
 
 def test_tool_names_what_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "folder.pcap").mkdir()
-    for path, words in ((tmp_path / "missing.pcap", b"No such file"), (tmp_path / "folder.pcap", b"directory")):
+    for path, words in (
+        (tmp_path / "missing.pcap", b"No such file"),
+        (tmp_path / "folder.pcap", b"directory"),
+    ):
         done = run_tool(path, "-o", tmp_path / "f.csv")
         assert done.returncode == 1
         assert words in done.stderr

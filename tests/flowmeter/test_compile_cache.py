@@ -24,7 +24,9 @@ print(buckets.argmax(), sum(rehash_segments.stats.cache_hits.values()))
 def run(folder: Path) -> tuple[int, int]:
     """Bucket of a segment, and how many kernels came from the cache."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}
-    done = subprocess.run([sys.executable, "-c", RUN], cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
     bucket, hits = done.stdout.split()
     return int(bucket), int(hits)
 

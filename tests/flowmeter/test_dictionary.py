@@ -11,7 +11,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 
 
 def test_page_equals_the_schema() -> None:
-    assert PAGE.read_text(encoding="utf-8") == feature_dictionary(), "run: python -m iotids.flowmeter.dictionary > docs/features.md"
+    assert PAGE.read_text(encoding="utf-8") == feature_dictionary(), (
+        "run: python -m iotids.flowmeter.dictionary > docs/features.md"
+    )
 
 
 def test_every_column_has_its_row() -> None:

@@ -1,4 +1,6 @@
-"""The table of flows: whatever is entered is found, also after the table has grown and after others have gone."""
+"""The table of flows: whatever is entered is found, also after the table has grown and after others have
+gone.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,11 @@ def found(slots: np.ndarray) -> list[tuple[int, int]]:
 
 
 # tags near the ends of the table, so that runs of flows reach over the end
-TAGS = st.lists(st.one_of(st.integers(0, 2**31 - 1), st.integers(0, 40), st.integers(20, 34).map(lambda tag: 1024 - tag)), min_size=1, max_size=31)
+TAGS = st.lists(
+    st.one_of(st.integers(0, 2**31 - 1), st.integers(0, 40), st.integers(20, 34).map(lambda tag: 1024 - tag)),
+    min_size=1,
+    max_size=31,
+)
 
 
 @given(TAGS, st.sampled_from([2, 4, 16]))

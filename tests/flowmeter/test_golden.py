@@ -1,4 +1,6 @@
-"""The CICFlowMeter profiles equal the output of the real programs: every column, every row, the order of the rows."""
+"""The CICFlowMeter profiles equal the output of the real programs: every column, every row, the order of the
+rows.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 EXPECTED = {"original": "original.csv", "paper": "legacy-2020-02.csv", "corrected": "corrected.csv"}
 FOLDERS = sorted(folder for folder in GOLDEN.iterdir() if folder.is_dir()) if GOLDEN.is_dir() else []
 needs_golden = pytest.mark.skipif(not FOLDERS, reason=f"golden captures are not at {GOLDEN}")
-# jnetpcap's own text of numbers differs in the last printed digit before Java 19, so numbers are compared as doubles
+# jnetpcap's own text of numbers differs in the last printed digit before Java 19, so numbers are compared as
+# doubles
 TEXT = ("Flow ID", "Src IP", "Dst IP", "Timestamp", "Label")
 
 
@@ -47,8 +50,15 @@ def test_csv_equals_the_program_in_every_cell(folder: Path, profile: str, tmp_pa
     assert len(got) == len(want)
     for number, (wanted, found) in enumerate(zip(want[1:], got[1:], strict=True)):
         for name, a, b in zip(want[0], wanted, found, strict=True):
-            assert a == b if name in TEXT else same(a, b), f"row {number} ({wanted[0]}), {name}: the program has {a}, we have {b}"
+            assert a == b if name in TEXT else same(a, b), (
+                f"row {number} ({wanted[0]}), {name}: the program has {a}, we have {b}"
+            )
 
 
 def test_csv_of_the_programs_has_84_and_of_the_corrected_one_94_columns() -> None:
-    assert {name: len(csv_columns(profile)) + 1 for name, profile in PROFILES.items()} == {"original": 84, "paper": 84, "corrected": 94, "clean": 94}
+    assert {name: len(csv_columns(profile)) + 1 for name, profile in PROFILES.items()} == {
+        "original": 84,
+        "paper": 84,
+        "corrected": 94,
+        "clean": 94,
+    }

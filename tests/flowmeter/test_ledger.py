@@ -17,7 +17,11 @@ from iotids.flowmeter.reading.capture import is_capture_name
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
 CAPTURES = SHARED / "captures"
-FILES = sorted(p for p in CAPTURES.rglob("*") if p.is_file() and is_capture_name(p.name)) if CAPTURES.is_dir() else []
+FILES = (
+    sorted(p for p in CAPTURES.rglob("*") if p.is_file() and is_capture_name(p.name))
+    if CAPTURES.is_dir()
+    else []
+)
 needs_captures = pytest.mark.skipif(not FILES, reason=f"no captures at {CAPTURES}")
 
 
@@ -34,18 +38,38 @@ def test_every_packet_of_all_real_captures_is_accounted_for(profile: str) -> Non
                 if pa.types.is_floating(column.type):
                     assert np.isfinite(column.to_numpy()).all(), path
         ledger = meter.ledger  # closing it checks the sums; here they are checked from outside again
-        assert packets + ledger.packets_in_flows_not_written + sum(ledger.set_aside.values()) == ledger.packets, path
+        assert (
+            packets + ledger.packets_in_flows_not_written + sum(ledger.set_aside.values()) == ledger.packets
+        ), path
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("switch", ["NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"])
 def test_kernels_stay_within_bounds(switch: str, tmp_path: Path) -> None:
     """Compiled with bounds checks, and interpreted: NumPy then checks every index."""
-    environment = {**os.environ, switch: "1", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONWARNINGS": "ignore::RuntimeWarning"}
+    environment = {
+        **os.environ,
+        switch: "1",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTHONWARNINGS": "ignore::RuntimeWarning",
+    }
     tests = ["tests/flowmeter/test_capture.py", "tests/flowmeter/test_features.py"]
     if switch == "NUMBA_BOUNDSCHECK":
         tests.append("tests/flowmeter/test_twin.py")
     chosen = "not tool and not bomb and not 20_000 and not silent and not block_size"
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-k", chosen, *tests]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-m",
+        "not slow",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        chosen,
+        *tests,
+    ]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -82,5 +82,8 @@ def test_free_places_are_never_due_however_absurd_the_time(watermark_us: int) ->
     due = np.array([layout.NEVER, 5, layout.NEVER])
     bodies = np.zeros(3, layout.FLOW)
     found, numbers = np.empty(3, np.int64), np.empty(3, np.int64)
-    for n in (old_places(due, watermark_us, 10, found), silent_places(due, bodies, watermark_us, 10, found, numbers)):
+    for n in (
+        old_places(due, watermark_us, 10, found),
+        silent_places(due, bodies, watermark_us, 10, found, numbers),
+    ):
         assert set(found[:n].tolist()) <= {1}

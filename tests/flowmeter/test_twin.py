@@ -26,7 +26,22 @@ ADDRESSES_6 = st.sampled_from(["fe80::1", "2001:db8::2", "2001:db8:1:2:3:4:5:6",
 PORTS = st.sampled_from([80, 1000, 1701])
 FLAGS = st.one_of(st.sampled_from([2, 18, 16, 17, 24, 4, 20]), st.integers(0, 255))
 SIZES = st.sampled_from([0, 0, 1, 6, 100, 1400])
-GAPS = st.sampled_from([0, 1, 999, 400_000, 1_000_000, 1_000_001, 6_000_000, 50_000_000, 119_999_999, 121_000_000, -300, -2_000_000])
+GAPS = st.sampled_from(
+    [
+        0,
+        1,
+        999,
+        400_000,
+        1_000_000,
+        1_000_001,
+        6_000_000,
+        50_000_000,
+        119_999_999,
+        121_000_000,
+        -300,
+        -2_000_000,
+    ]
+)
 
 
 @st.composite
@@ -36,16 +51,33 @@ def transports(draw: st.DrawFn) -> tuple[int, bytes]:
     kind = draw(st.sampled_from(["tcp", "tcp", "tcp", "udp", "icmp", "sctp", "other", "l2tp"]))
     if kind == "tcp":
         options = bytes(4 * draw(st.sampled_from([0, 0, 3, 10])))
-        numbers = {"seq": draw(st.sampled_from([0, 1, 2**32 - 1, 5000])), "ack": draw(st.sampled_from([0, 7]))}
-        return 6, tcp(draw(PORTS), draw(PORTS), flags=draw(FLAGS), payload=payload, options=options, window=draw(st.sampled_from([0, 5, 65535])), **numbers)
+        numbers = {
+            "seq": draw(st.sampled_from([0, 1, 2**32 - 1, 5000])),
+            "ack": draw(st.sampled_from([0, 7])),
+        }
+        return 6, tcp(
+            draw(PORTS),
+            draw(PORTS),
+            flags=draw(FLAGS),
+            payload=payload,
+            options=options,
+            window=draw(st.sampled_from([0, 5, 65535])),
+            **numbers,
+        )
     if kind == "udp":
         return 17, udp(draw(PORTS), draw(PORTS), payload)
     if kind == "l2tp":
         inner = ipv4("1.1.1.1", "2.2.2.2", 6, tcp(5, 6, payload=payload))
         return 17, udp(1701, 1701, bytes.fromhex("000200010002ff030021") + inner)
     if kind == "icmp":
-        inner = ipv4("10.0.0.2", "10.0.0.1", 17, udp(draw(PORTS), draw(PORTS))) if draw(st.booleans()) else payload
-        return 1, icmp(draw(st.sampled_from([0, 3, 8, 12])), draw(st.sampled_from([0, 1, 3])), b"\0\0\0\0" + inner)
+        inner = (
+            ipv4("10.0.0.2", "10.0.0.1", 17, udp(draw(PORTS), draw(PORTS)))
+            if draw(st.booleans())
+            else payload
+        )
+        return 1, icmp(
+            draw(st.sampled_from([0, 3, 8, 12])), draw(st.sampled_from([0, 1, 3])), b"\0\0\0\0" + inner
+        )
     if kind == "sctp":
         return 132, sctp(draw(PORTS), draw(PORTS), payload)
     return draw(st.sampled_from([2, 4, 41, 47, 50, 89, 112])), payload
@@ -60,7 +92,16 @@ def frames(draw: st.DrawFn) -> bytes:
         return ethernet(inner, 0x86DD)
     fragment = draw(st.sampled_from([(0, False)] * 8 + [(0, True), (5, True), (100, False)]))
     total = draw(st.sampled_from([-1] * 12 + [0, 19, 60_000]))
-    packet = ipv4(draw(ADDRESSES), draw(ADDRESSES), protocol, payload, offset=fragment[0], more=fragment[1], ident=draw(st.integers(1, 2)), total=total)
+    packet = ipv4(
+        draw(ADDRESSES),
+        draw(ADDRESSES),
+        protocol,
+        payload,
+        offset=fragment[0],
+        more=fragment[1],
+        ident=draw(st.integers(1, 2)),
+        total=total,
+    )
     shape = draw(st.integers(0, 19))
     if shape == 0:
         return ethernet(arp(), 0x0806, dst=b"\xff" * 6, pad=draw(st.booleans()))
@@ -121,15 +162,27 @@ def compare(path: Path, records: list[Record], profile: str, **options: Any) -> 
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(records=streams())
 def test_meter_and_twin_agree_on_any_stream(tmp_path: Path, profile: str, records: list[Record]) -> None:
     compare(write_pcap(tmp_path / "c.pcap", records), records, profile)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(records=streams())
-def test_meter_and_twin_agree_without_idle_expiry_and_outside_tunnels(tmp_path: Path, records: list[Record]) -> None:
+def test_meter_and_twin_agree_without_idle_expiry_and_outside_tunnels(
+    tmp_path: Path, records: list[Record]
+) -> None:
     compare(write_pcap(tmp_path / "c.pcap", records), records, "clean", idle_timeout_s=0, tunnels="outer")
 
 
@@ -139,7 +192,13 @@ def records_of(path: Path) -> list[Record]:
     for block in Capture(path, with_digest=False).blocks():
         for frame in block.frames:
             at = int(frame["offset"])
-            records.append(Record(int(frame["time_us"]), bytes(block.data[at : at + int(frame["captured"])]), int(frame["wire"])))
+            records.append(
+                Record(
+                    int(frame["time_us"]),
+                    bytes(block.data[at : at + int(frame["captured"])]),
+                    int(frame["wire"]),
+                )
+            )
     return records
 
 

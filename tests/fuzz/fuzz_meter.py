@@ -1,10 +1,10 @@
 """Mutate captures of all formats and meter them: no crash, no hang, no read out of bounds, no runaway memory.
 
-python -m tests.fuzz.fuzz_meter --count 1000000       (a seed and a count; a failing capture is kept and named)
-NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(mktemp -d) python -m tests.fuzz.fuzz_meter   (the same with every array access checked)
-Captures are metered under one profile after the other, half of them with flows going to disk, 50,000 in a process of their own. Anything but
-a result or a CaptureFault is a finding: an exception, a signal (a crash in compiled code, or the system's when the time of one capture is up)
-or memory that grows.
+python -m tests.fuzz.fuzz_meter --count 1000000       (a seed and a count; a failing capture is kept and
+named) NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(mktemp -d) python -m tests.fuzz.fuzz_meter   (the same with every
+array access checked) Captures are metered under one profile after the other, half of them with flows going to
+disk, 50,000 in a process of their own. Anything but a result or a CaptureFault is a finding: an exception, a
+signal (a crash in compiled code, or the system's when the time of one capture is up) or memory that grows.
 """
 
 from __future__ import annotations
@@ -47,49 +47,124 @@ from tests.packets import (
     tcp,
     udp,
     vlan,
-)  # fmt: skip
+)
 
 HANG_S = 10  # of processor time; a capture takes less than a millisecond
 MEMORY_MB = 1_500  # resident; a process that asks for this much more address space than after warming up is refused it
 PER_PROCESS = 50_000
 T0 = 1_600_000_000_000_000
 WORDS = [0, 1, 20, 0x0800, 0x86DD, 0x8100, 0x8847, 0x8864, 0x6558, 0xFFFF]
-INTERESTING = [0, 1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 19, 20, 31, 32, 40, 44, 58, 63, 64, 100, 127, 128, 129, 200, 254, 255]
+INTERESTING = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    15,
+    16,
+    17,
+    19,
+    20,
+    31,
+    32,
+    40,
+    44,
+    58,
+    63,
+    64,
+    100,
+    127,
+    128,
+    129,
+    200,
+    254,
+    255,
+]
 
 
 def seed_frames() -> list[tuple[int, bytes]]:
     """Link type and bytes of frames that reach every part of the decoders."""
     inner = ipv4("10.0.0.1", "10.0.0.2", 17, udp(1000, 53, b"question"))
     segment = ipv4("10.0.0.1", "10.0.0.2", 6, tcp(options=bytes(12), payload=b"abc", flags=24))
-    long6 = struct.pack("!BB6x", 60, 0) + struct.pack("!BB14x", 51, 1) + struct.pack("!BB10x", 44, 1) + struct.pack("!BBHI", 17, 0, 1, 9) + udp(5, 6, b"x")
-    radiotap = bytes.fromhex("0000080000000000") + bytes.fromhex("8801") + bytes(2) + MAC_A * 3 + bytes(4) + bytes.fromhex("aaaa030000000800") + inner
+    long6 = (
+        struct.pack("!BB6x", 60, 0)
+        + struct.pack("!BB14x", 51, 1)
+        + struct.pack("!BB10x", 44, 1)
+        + struct.pack("!BBHI", 17, 0, 1, 9)
+        + udp(5, 6, b"x")
+    )
+    radiotap = (
+        bytes.fromhex("0000080000000000")
+        + bytes.fromhex("8801")
+        + bytes(2)
+        + MAC_A * 3
+        + bytes(4)
+        + bytes.fromhex("aaaa030000000800")
+        + inner
+    )
     l2tp = udp(1701, 1701, bytes.fromhex("ca0200010002000300040000ff030021") + segment)
     return [
-        (1, ethernet(segment)), (1, ethernet(inner)), (1, ethernet(arp(), 0x0806, dst=b"\xff" * 6)),
+        (1, ethernet(segment)),
+        (1, ethernet(inner)),
+        (1, ethernet(arp(), 0x0806, dst=b"\xff" * 6)),
         (1, ethernet(ipv6("fe80::1", "fe80::2", 0, long6), 0x86DD)),
-        (1, ethernet(vlan(vlan(segment), 0x8100), 0x88A8)), (1, ethernet(bytes.fromhex("0001004000020140") + inner, 0x8847)),
+        (1, ethernet(vlan(vlan(segment), 0x8100), 0x88A8)),
+        (1, ethernet(bytes.fromhex("0001004000020140") + inner, 0x8847)),
         (1, ethernet(bytes.fromhex("00010140") + bytes(4) + ethernet(inner), 0x8847)),
         (1, ethernet(struct.pack("!BBHHH", 0x11, 0, 1, len(inner) + 2, 0x0021) + inner, 0x8864)),
-        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 47, bytes.fromhex("b00065580000000000000001") + ethernet(inner)))),
-        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 47, bytes.fromhex("3081880b000000010000000200000003") + bytes.fromhex("ff030021") + inner))),
-        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 4, inner))), (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 41, ipv6("fe80::1", "fe80::2", 58, icmp())))),
-        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, l2tp))), (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 1, icmp(3, 1, bytes(4) + inner)))),
-        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 132, sctp()))), (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, udp(1, 2, bytes(16)), more=True, ident=3))),
-        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, bytes(16), offset=3, ident=3))), (1, ethernet(bytes.fromhex("aaaa030000000800") + inner, 60)),
+        (
+            1,
+            ethernet(
+                ipv4("1.1.1.1", "2.2.2.2", 47, bytes.fromhex("b00065580000000000000001") + ethernet(inner))
+            ),
+        ),
+        (
+            1,
+            ethernet(
+                ipv4(
+                    "1.1.1.1",
+                    "2.2.2.2",
+                    47,
+                    bytes.fromhex("3081880b000000010000000200000003") + bytes.fromhex("ff030021") + inner,
+                )
+            ),
+        ),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 4, inner))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 41, ipv6("fe80::1", "fe80::2", 58, icmp())))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, l2tp))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 1, icmp(3, 1, bytes(4) + inner)))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 132, sctp()))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, udp(1, 2, bytes(16)), more=True, ident=3))),
+        (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", 17, bytes(16), offset=3, ident=3))),
+        (1, ethernet(bytes.fromhex("aaaa030000000800") + inner, 60)),
         (113, struct.pack("!HHH8sH", 0, 1, 6, MAC_A + bytes(2), 0x0800) + inner),
         (276, struct.pack("!HHIHBB8s", 0x0800, 0, 2, 1, 0, 6, MAC_A + bytes(2)) + inner),
-        (101, inner), (0, struct.pack("<I", 2) + inner), (9, bytes.fromhex("ff030021") + inner), (127, radiotap), (105, radiotap[8:]),
-    ]  # fmt: skip
+        (101, inner),
+        (0, struct.pack("<I", 2) + inner),
+        (9, bytes.fromhex("ff030021") + inner),
+        (127, radiotap),
+        (105, radiotap[8:]),
+    ]
 
 
 def talk(start: int) -> list[Record]:
-    """Some connections side by side, with answers, repetitions and ends, over seconds: what metering has to follow."""
+    """Some connections side by side, with answers, repetitions and ends, over seconds: what metering has to
+    follow.
+    """
     records = []
     for step, flags in enumerate((2, 18, 16, 24, 24, 24, 17, 17, 4, 2)):
         for host in range(3):
             ends = ("10.0.0.1", f"10.0.1.{host}") if step % 3 else (f"10.0.1.{host}", "10.0.0.1")
             ports = (1000 + host, 80) if step % 3 else (80, 1000 + host)
-            transport = (17, udp(*ports, bytes(step))) if host == 2 else (6, tcp(*ports, flags=flags, seq=step // 2, payload=bytes(step % 4)))
+            transport = (
+                (17, udp(*ports, bytes(step)))
+                if host == 2
+                else (6, tcp(*ports, flags=flags, seq=step // 2, payload=bytes(step % 4)))
+            )
             records.append(Record(start + 250_000 * step + host, ethernet(ipv4(*ends, *transport))))
     return records
 
@@ -99,14 +174,28 @@ def seed_captures() -> list[bytes]:
     frames = seed_frames()
     seeds = [pcap_bytes(talk(T0 + 10_000_000 * i)) for i in range(16)]
     for link in sorted({link for link, _ in frames}):
-        records = [Record(T0 + 700_000 * i, data) for i, (kind, data) in enumerate(frames * 2) if kind == link]
+        records = [
+            Record(T0 + 700_000 * i, data) for i, (kind, data) in enumerate(frames * 2) if kind == link
+        ]
         for big, nanoseconds in ((False, False), (True, True)):
             seeds.append(pcap_bytes(records[:12], link=link, big=big, nanoseconds=nanoseconds))
             seeds.append(pcap_bytes(records[12:30], link=link, big=big, nanoseconds=nanoseconds))
     for big in (False, True):
-        blocks = [ng_section(big=big), ng_interface(1, resolution=9, offset_s=3, big=big), ng_interface(113, resolution=0x94, big=big)]
-        blocks += [ng_packet(data, T0 + i, interface=int(link == 113), big=big) for i, (link, data) in enumerate(frames) if link in (1, 113)]
-        blocks += [ng_block(3, struct.pack((">" if big else "<") + "I", 60) + frames[0][1][:60], big=big), ng_section(big=big), ng_interface(101, big=big)]
+        blocks = [
+            ng_section(big=big),
+            ng_interface(1, resolution=9, offset_s=3, big=big),
+            ng_interface(113, resolution=0x94, big=big),
+        ]
+        blocks += [
+            ng_packet(data, T0 + i, interface=int(link == 113), big=big)
+            for i, (link, data) in enumerate(frames)
+            if link in (1, 113)
+        ]
+        blocks += [
+            ng_block(3, struct.pack((">" if big else "<") + "I", 60) + frames[0][1][:60], big=big),
+            ng_section(big=big),
+            ng_interface(101, big=big),
+        ]
         seeds.append(b"".join(blocks))
     return seeds
 
@@ -124,7 +213,10 @@ def mutate(data: bytes, other: bytes, rng: random.Random) -> bytes:
         elif choice == 1:
             out[at] = rng.choice(INTERESTING)
         elif choice == 2:
-            out[at : at + 4] = struct.pack(rng.choice("<>") + "I", rng.choice([0, 1, 12, 16, 0x7FFFFFFF, 0xFFFFFFFF, len(out), rng.getrandbits(32)]))
+            out[at : at + 4] = struct.pack(
+                rng.choice("<>") + "I",
+                rng.choice([0, 1, 12, 16, 0x7FFFFFFF, 0xFFFFFFFF, len(out), rng.getrandbits(32)]),
+            )
         elif choice == 3:
             out[at : at + 2] = struct.pack(rng.choice("<>") + "H", rng.choice([*WORDS, rng.getrandbits(16)]))
         elif choice == 4:
@@ -151,7 +243,8 @@ PACKERS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
 def meter_one(path: Path, profile: str, *, keep_going: bool, in_small_steps: bool) -> None:
     """Meter a file; only a CaptureFault is an answer beside a result.
 
-    in_small_steps: look for flows that need no memory every two packets, and find many: they go to disk and come back.
+    in_small_steps: look for flows that need no memory every two packets, and find many: they go to disk and
+    come back.
     """
     timeouts = {"flow_timeout_s": 0.5, "idle_timeout_s": 0.0} if in_small_steps else {}
     meter = Meter(path, profile, keep_going=keep_going, threads=1, with_digest=False, **timeouts)
@@ -193,7 +286,8 @@ def fuzz(count: int, seed: int, path: Path) -> None:
     Raises
     ------
     BaseException
-        Whatever a capture causes. A hang ends the process: SIGPROF is not caught, because compiled code would not notice.
+        Whatever a capture causes. A hang ends the process: SIGPROF is not caught, because compiled code would
+        not notice.
     """
     warm_up(path)
     names = list(PROFILES)
@@ -209,7 +303,10 @@ def fuzz(count: int, seed: int, path: Path) -> None:
                 raise MemoryError(f"{peak} MB in use after {i} captures")
             if time.monotonic() - shown > 10:
                 shown = time.monotonic()
-                print(f"{i:,} captures of seed {seed}, {i / (shown - started):,.0f}/s, peak {peak} MB", flush=True)
+                print(
+                    f"{i:,} captures of seed {seed}, {i / (shown - started):,.0f}/s, peak {peak} MB",
+                    flush=True,
+                )
     path.unlink(missing_ok=True)
 
 
@@ -217,32 +314,55 @@ def finding_of(code: int) -> str:
     """What the end of a process means."""
     if code >= 0:
         return "an exception, see above"
-    return f"more than {HANG_S} s of processor time for one capture" if -code == signal.SIGPROF else f"a crash ({signal.Signals(-code).name})"
+    return (
+        f"more than {HANG_S} s of processor time for one capture"
+        if -code == signal.SIGPROF
+        else f"a crash ({signal.Signals(-code).name})"
+    )
 
 
 def fuzz_in_processes(count: int, seed: int, folder: Path) -> int:
-    """Meter `count` mutated captures, some thousands per process; returns how many findings there were, one per process at most."""
+    """Meter `count` mutated captures, some thousands per process; returns how many findings there were, one
+    per process at most.
+    """
     findings = 0
     started = time.monotonic()
     for part in range(-(-count // PER_PROCESS)):
         n = min(PER_PROCESS, count - part * PER_PROCESS)
         path = folder / f"fuzz-{os.getpid()}-{seed}-{part}.pcap"
-        command = [sys.executable, "-m", "tests.fuzz.fuzz_meter", "--count", str(n), "--seed", str(seed * 1000 + part), "--child", str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.fuzz.fuzz_meter",
+            "--count",
+            str(n),
+            "--seed",
+            str(seed * 1000 + part),
+            "--child",
+            str(path),
+        ]
         code = subprocess.run(command, check=False).returncode
         if code:
             findings += 1
             print(f"finding: {finding_of(code)}; the capture is {path}", file=sys.stderr)
     seconds = time.monotonic() - started
-    print(f"{count:,} mutated captures, seed {seed}, {seconds:.0f} s: {findings or 'no'} finding{'s' * (findings > 1)}", flush=True)
+    print(
+        f"{count:,} mutated captures, seed {seed}, {seconds:.0f} s: {findings or 'no'} finding{'s' * (findings > 1)}",
+        flush=True,
+    )
     return findings
 
 
 def main() -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", type=Path, default=Path("/dev/shm") if Path("/dev/shm").is_dir() else Path())
+    parser.add_argument(
+        "--folder", type=Path, default=Path("/dev/shm") if Path("/dev/shm").is_dir() else Path()
+    )
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:

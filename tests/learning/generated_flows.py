@@ -1,4 +1,6 @@
-"""Generated datasets for the tests of learning: a dataset table like integrate's, and problems with a known Bayes rate."""
+"""Generated datasets for the tests of learning: a dataset table like integrate's, and problems with a known
+Bayes rate.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,8 @@ CLASSES = ("BENIGN", "DOS", "MIRAI", "MITM", "SCANNING")
 
 
 def gaussian_problem(*, n, seed, n_features=6, distance=2.0, attack_share=0.5):
-    """Two classes, unit normals in every feature, centres `distance` apart along the first: X, y and the Bayes accuracy.
+    """Two classes, unit normals in every feature, centres `distance` apart along the first: X, y and the
+    Bayes accuracy.
 
     With equal shares the Bayes rule cuts half-way, so its accuracy is Phi(distance / 2).
     """
@@ -34,7 +37,9 @@ def flow_like_features(class_number, *, seed, separation=1.5):
 
 
 def dataset_table(*, counts, seed=0, groups_per_class=6, sources=None, copies=0.2):
-    """A table like out/dataset/flows.parquet with `counts` flows per class; a share `copies` repeats another flow of its class."""
+    """A table like out/dataset/flows.parquet with `counts` flows per class; a share `copies` repeats another
+    flow of its class.
+    """
     rng = np.random.default_rng(seed)
     names = list(counts)
     y = np.repeat(np.arange(len(names)), list(counts.values()))
@@ -43,18 +48,30 @@ def dataset_table(*, counts, seed=0, groups_per_class=6, sources=None, copies=0.
     for c in range(len(names)):
         rows = np.flatnonzero(y == c)
         n_copies = int(copies * rows.size)
-        X[rows[:n_copies]] = X[rng.choice(rows[n_copies:], n_copies)] if rows.size > n_copies else X[rows[:n_copies]]
-    n_groups = {name: groups_per_class if isinstance(groups_per_class, int) else groups_per_class[name] for name in names}
+        X[rows[:n_copies]] = (
+            X[rng.choice(rows[n_copies:], n_copies)] if rows.size > n_copies else X[rows[:n_copies]]
+        )
+    n_groups = {
+        name: groups_per_class if isinstance(groups_per_class, int) else groups_per_class[name]
+        for name in names
+    }
     group = np.array([f"{names[c].lower()}-{rng.integers(n_groups[names[c]])}" for c in y])
     start_us = 1_575_000_000_000_000 + rng.integers(0, 600_000_000, y.size)
     columns = {
-        "label": np.array(names)[y], "sublabel": np.array([f"{names[c].lower()}-{i % 2}" if c else "" for i, c in enumerate(y)]),
-        "group": group, "capture": np.char.add(group, ".pcap"), "start_us": start_us, "label_rule": np.full(y.size, "generated"),
+        "label": np.array(names)[y],
+        "sublabel": np.array([f"{names[c].lower()}-{i % 2}" if c else "" for i, c in enumerate(y)]),
+        "group": group,
+        "capture": np.char.add(group, ".pcap"),
+        "start_us": start_us,
+        "label_rule": np.full(y.size, "generated"),
         "source": np.array([(sources or {}).get(names[c], ["D1", "D2"][i % 2]) for i, c in enumerate(y)]),
-    }  # fmt: skip
+    }
     for column in (*IDENTITY, *TRUTH):
         if column.name not in columns:
             columns[column.name] = np.full(y.size, "") if column.dtype == "string" else np.arange(y.size)
-    table = {field.name: pa.array(columns[field.name].tolist(), field.type) for field in arrow_schema((*IDENTITY, *TRUTH))}
+    table = {
+        field.name: pa.array(columns[field.name].tolist(), field.type)
+        for field in arrow_schema((*IDENTITY, *TRUTH))
+    }
     table |= {name: pa.array(X[:, j]) for j, name in enumerate(MODEL_FEATURE_NAMES)}
     return pa.table(table)

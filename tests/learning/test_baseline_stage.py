@@ -16,10 +16,22 @@ from tests.learning.generated_flows import CLASSES, dataset_table
 COUNTS = {"BENIGN": 300, "DOS": 40, "MIRAI": 200, "MITM": 30, "SCANNING": 300}
 PARAMS = {
     "data": {"name": "generated", "root": ".", "sources": {}, "classes": list(CLASSES), "benign": "BENIGN"},
-    "split": {"protocols": ["stratified", "grouped", "attack"], "folds": 3, "seed": 7, "embargo_s": 1.0, "attack_column": "label"},
-    "baseline": {"models": ["vfdt"], "tasks": ["binary"], "protocols": ["stratified", "grouped", "attack"], "seed": 1, "order_seeds": 2,
-                 "settings": {}},
-}  # fmt: skip
+    "split": {
+        "protocols": ["stratified", "grouped", "attack"],
+        "folds": 3,
+        "seed": 7,
+        "embargo_s": 1.0,
+        "attack_column": "label",
+    },
+    "baseline": {
+        "models": ["vfdt"],
+        "tasks": ["binary"],
+        "protocols": ["stratified", "grouped", "attack"],
+        "seed": 1,
+        "order_seeds": 2,
+        "settings": {},
+    },
+}
 
 
 def run(folder, stage, **arguments):
@@ -28,7 +40,11 @@ def run(folder, stage, **arguments):
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         patch.setenv("DVC_ROOT", str(folder))
-        patch.setattr(sys, "argv", [stage.__name__, *(part for name, value in arguments.items() for part in (f"--{name}", value))])
+        patch.setattr(
+            sys,
+            "argv",
+            [stage.__name__, *(part for name, value in arguments.items() for part in (f"--{name}", value))],
+        )
         stage.main()
 
 
@@ -44,25 +60,37 @@ def workspace(tmp_path_factory):
 def run_model(folder, task, model):
     out = f"runs/{task}-{model}"
     run(folder, baseline, task=task, model=model, dataset="flows.parquet", splits="splits", out=out)
-    return json.loads((folder / out / "folds.json").read_text()), pq.read_table(folder / out / "predictions.parquet")
+    return json.loads((folder / out / "folds.json").read_text()), pq.read_table(
+        folder / out / "predictions.parquet"
+    )
 
 
 def test_splits_are_the_same_bytes_again(workspace):
     before = {path.name: path.read_bytes() for path in (workspace / "splits").iterdir()}
     run(workspace, split, dataset="flows.parquet", out="splits")
-    assert before == {path.name: path.read_bytes() for path in (workspace / "splits").iterdir()} and len(before) == 6
+    assert (
+        before == {path.name: path.read_bytes() for path in (workspace / "splits").iterdir()}
+        and len(before) == 6
+    )
 
 
 def test_a_run_folder_holds_what_its_predictions_say(workspace):
     document, predictions = run_model(workspace, "multiclass", "naive_bayes")
     assert document["classes"] == list(CLASSES) and document["features"] == 70
-    assert set(document["protocols"]) == {"stratified", "grouped"}  # leaving an attack out says nothing about naming it
+    assert set(document["protocols"]) == {
+        "stratified",
+        "grouped",
+    }  # leaving an attack out says nothing about naming it
     table = predictions.to_pandas()
     assert table[table.protocol == "stratified"]["row"].nunique() == sum(COUNTS.values())
     for fold in document["protocols"]["stratified"]["folds"]:
         part = table[(table.protocol == "stratified") & (table.fold == fold["fold"])]
-        again = score_predictions(part["truth"].to_numpy(), part[[f"score_{c}" for c in CLASSES]].to_numpy(), CLASSES)
-        assert fold["metrics"]["accuracy"] == pytest.approx(again["accuracy"]) and fold["test_rows"] == len(part)
+        again = score_predictions(
+            part["truth"].to_numpy(), part[[f"score_{c}" for c in CLASSES]].to_numpy(), CLASSES
+        )
+        assert fold["metrics"]["accuracy"] == pytest.approx(again["accuracy"]) and fold["test_rows"] == len(
+            part
+        )
         assert fold["metrics"]["f1_macro"] == pytest.approx(again["f1_macro"])
 
 
@@ -71,7 +99,9 @@ def test_a_streaming_model_is_run_in_several_orders(workspace):
     stratified = document["protocols"]["stratified"]
     assert stratified["orders"] == 2 and len(stratified["folds"][0]["orders"]) == 2
     assert stratified["order_means"][0]["accuracy"] == pytest.approx(stratified["mean"]["accuracy"])
-    assert [fold["metrics"]["rows"] for fold in document["protocols"]["attack"]["folds"]] and document["classes"] == ["BENIGN", "ATTACK"]
+    assert [fold["metrics"]["rows"] for fold in document["protocols"]["attack"]["folds"]] and document[
+        "classes"
+    ] == ["BENIGN", "ATTACK"]
 
 
 def test_the_same_command_gives_the_same_predictions(workspace):
@@ -95,7 +125,11 @@ def test_a_run_broken_off_keeps_its_finished_fits_and_goes_on_to_the_same_predic
         run_model(workspace, "multiclass", "decision_tree")
     assert len(list((workspace / "runs/.multiclass-decision_tree.unfinished").glob("*.npz"))) == 2
     again = []
-    monkeypatch.setattr(baseline_fits, "fit_and_test", lambda problem, job: again.append(job.name) or fit_and_test(problem, job))
+    monkeypatch.setattr(
+        baseline_fits,
+        "fit_and_test",
+        lambda problem, job: again.append(job.name) or fit_and_test(problem, job),
+    )
     document, predictions = run_model(workspace, "multiclass", "decision_tree")
     assert len(again) == 6 - 2 and not set(again) & set(done)
     assert predictions.equals(whole) and len(document["protocols"]["grouped"]["folds"]) == 3
@@ -103,9 +137,15 @@ def test_a_run_broken_off_keeps_its_finished_fits_and_goes_on_to_the_same_predic
 
 
 def test_a_class_that_a_fold_did_not_train_on_is_told_and_left_out_of_its_scores(tmp_path):
-    of_one_network = {**PARAMS, "split": {**PARAMS["split"], "protocols": ["environment"]}, "baseline": {**PARAMS["baseline"], "protocols": ["environment"]}}
+    of_one_network = {
+        **PARAMS,
+        "split": {**PARAMS["split"], "protocols": ["environment"]},
+        "baseline": {**PARAMS["baseline"], "protocols": ["environment"]},
+    }
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(of_one_network))
-    pq.write_table(dataset_table(counts=COUNTS, sources={"DOS": "D1", "MITM": "D1"}, seed=2), tmp_path / "flows.parquet")
+    pq.write_table(
+        dataset_table(counts=COUNTS, sources={"DOS": "D1", "MITM": "D1"}, seed=2), tmp_path / "flows.parquet"
+    )
     run(tmp_path, split, dataset="flows.parquet", out="splits")
     document, predictions = run_model(tmp_path, "multiclass", "naive_bayes")
     without_d1, without_d2 = document["protocols"]["environment"]["folds"]

@@ -1,4 +1,6 @@
-"""Labels dealt out at random leave nothing to learn: whatever the split lets through to the test rows would show here."""
+"""Labels dealt out at random leave nothing to learn: whatever the split lets through to the test rows would
+show here.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,11 @@ from iotids.learning.splits.makers import make_split
 from tests.learning.generated_flows import CLASSES, dataset_table
 
 PROTOCOLS = ("stratified", "dedup", "dup_grouped", "grouped", "temporal", "environment", "attack")
-QUICK = {"random_forest": {"n_estimators": 12}, "extra_trees": {"n_estimators": 12}, "hist_gradient_boosting": {"max_iter": 8}}
+QUICK = {
+    "random_forest": {"n_estimators": 12},
+    "extra_trees": {"n_estimators": 12},
+    "hist_gradient_boosting": {"max_iter": 8},
+}
 MARGIN = 0.1  # five standard deviations of the area under the ROC curve over some 800 tested flows
 
 
@@ -33,13 +39,18 @@ def shuffled():
 def test_shuffled_labels_score_like_chance_for_every_model_and_split(shuffled, model, protocol):
     table, splits = shuffled
     problem = read_problem(table, model, "binary", CLASSES, "BENIGN", {model: QUICK.get(model, {})})
-    results = [fit_and_test(problem, job) for job in jobs_of({protocol: splits[protocol]}, "binary", seed=1, n_orders=1)]
+    results = [
+        fit_and_test(problem, job)
+        for job in jobs_of({protocol: splits[protocol]}, "binary", seed=1, n_orders=1)
+    ]
     areas = [result.record["metrics"]["detection_roc_auc"] for result in results]
     assert len(areas) >= 2 and abs(np.mean(areas) - 0.5) < MARGIN
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_shuffled_labels_score_like_chance_for_a_network_and_every_split(shuffled, protocol, trainer, tmp_path):
+def test_shuffled_labels_score_like_chance_for_a_network_and_every_split(
+    shuffled, protocol, trainer, tmp_path
+):
     from iotids.learning.networks.network_inputs import Fold
     from iotids.learning.splits.folds import fold_rows
     from iotids.plumbing.unfinished import Unfinished
@@ -58,7 +69,18 @@ def trainer(shuffled):
     from iotids.learning.networks.network_runs import NetworkTrainer
 
     settings = SimpleNamespace(
-        width=16, batch_size=64, epochs=3, learning_rate=0.1, momentum=0.09, decay=1e-6, nesterov=True, dropout=0.2, patience=0, seed=3,
-    )  # fmt: skip
+        width=16,
+        batch_size=64,
+        epochs=3,
+        learning_rate=0.1,
+        momentum=0.09,
+        decay=1e-6,
+        nesterov=True,
+        dropout=0.2,
+        patience=0,
+        seed=3,
+    )
     problem = read_problem(shuffled[0], "majority", "binary", CLASSES, "BENIGN", {})
-    return NetworkTrainer(problem.X.astype(np.float32), problem.y, problem.classes, depth=2, settings=settings, benign="BENIGN")
+    return NetworkTrainer(
+        problem.X.astype(np.float32), problem.y, problem.classes, depth=2, settings=settings, benign="BENIGN"
+    )

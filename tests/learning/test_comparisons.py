@@ -23,10 +23,16 @@ def predictions(seed, n=900, k=3):
 
 def test_group_confusions_add_up_to_the_whole():
     truth, predicted, group = predictions(0)
-    assert np.array_equal(group_confusions(truth, predicted, group, 3).sum(axis=0), confusion_matrix(truth, predicted, 3))
+    assert np.array_equal(
+        group_confusions(truth, predicted, group, 3).sum(axis=0), confusion_matrix(truth, predicted, 3)
+    )
 
 
-FULL, CLASS_ABSENT, ONE_PREDICTED = [[5, 1, 0], [2, 4, 1], [0, 1, 7]], [[5, 1, 0], [0, 0, 0], [0, 1, 7]], [[4, 0, 0], [3, 0, 0], [0, 0, 0]]
+FULL, CLASS_ABSENT, ONE_PREDICTED = (
+    [[5, 1, 0], [2, 4, 1], [0, 1, 7]],
+    [[5, 1, 0], [0, 0, 0], [0, 1, 7]],
+    [[4, 0, 0], [3, 0, 0], [0, 0, 0]],
+)
 
 
 @pytest.mark.parametrize("confusion", [FULL, CLASS_ABSENT, ONE_PREDICTED])
@@ -46,13 +52,18 @@ def test_the_interval_holds_the_score_and_is_the_same_for_the_same_seed():
 def test_groups_that_succeed_or_fail_as_a_whole_give_a_wide_interval():
     truth, group = np.zeros(1000, int), np.repeat(np.arange(10), 100)
     by_group, by_flow = (group < 8).astype(int) ^ 1, (np.arange(1000) % 10 >= 8).astype(int)
-    wide, narrow = (bootstrap_interval(group_confusions(truth, p, group, 2), "accuracy", seed=0) for p in (by_group, by_flow))
+    wide, narrow = (
+        bootstrap_interval(group_confusions(truth, p, group, 2), "accuracy", seed=0)
+        for p in (by_group, by_flow)
+    )
     assert wide.value == narrow.value == 0.8
     assert wide.high - wide.low > 0.3 and narrow.high - narrow.low == 0.0
 
 
 def test_coverage_is_near_the_level():
-    """200 samples of 40 groups whose accuracy varies by group: the true mean lies inside about 95 % of the intervals."""
+    """200 samples of 40 groups whose accuracy varies by group: the true mean lies inside about 95 % of the
+    intervals.
+    """
     rng, inside = np.random.default_rng(2), 0
     for seed in range(200):
         hits = rng.binomial(50, rng.beta(8, 2, 40))
@@ -72,7 +83,9 @@ def test_a_model_does_not_differ_from_itself():
 def test_a_better_model_has_an_interval_above_zero():
     truth, predicted, group = predictions(3)
     better = np.where(np.random.default_rng(0).random(truth.size) < 0.5, truth, predicted)
-    found = bootstrap_difference(*(group_confusions(truth, p, group, 3) for p in (better, predicted)), "accuracy", seed=0)
+    found = bootstrap_difference(
+        *(group_confusions(truth, p, group, 3) for p in (better, predicted)), "accuracy", seed=0
+    )
     assert found.low > 0
 
 
@@ -80,17 +93,26 @@ def test_models_tested_on_other_flows_are_not_compared():
     truth, predicted, group = predictions(3)
     with pytest.raises(ValueError, match="tested on different flows"):
         bootstrap_difference(
-            group_confusions(truth, predicted, group, 3), group_confusions(truth[:-1], predicted[:-1], group[:-1], 3), "accuracy", seed=0
+            group_confusions(truth, predicted, group, 3),
+            group_confusions(truth[:-1], predicted[:-1], group[:-1], 3),
+            "accuracy",
+            seed=0,
         )
 
 
 def test_one_group_has_no_interval():
     truth, predicted, _ = predictions(0)
-    assert np.isnan(bootstrap_interval(group_confusions(truth, predicted, np.zeros(truth.size), 3), "accuracy", seed=0).low)
+    assert np.isnan(
+        bootstrap_interval(
+            group_confusions(truth, predicted, np.zeros(truth.size), 3), "accuracy", seed=0
+        ).low
+    )
 
 
 def test_five_folds_cannot_be_significant_by_wilcoxon():
-    assert wilcoxon_signed_rank([0.9, 0.91, 0.92, 0.93, 0.94], [0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(0.0625)
+    assert wilcoxon_signed_rank([0.9, 0.91, 0.92, 0.93, 0.94], [0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(
+        0.0625
+    )
     assert np.isnan(wilcoxon_signed_rank([0.9, 0.9], [0.9, 0.9]))
 
 

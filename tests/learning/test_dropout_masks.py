@@ -1,4 +1,6 @@
-"""Dropout masks: the right share, no pattern between folds, steps, layers and neurons, and the same mask whenever it is asked for."""
+"""Dropout masks: the right share, no pattern between folds, steps, layers and neurons, and the same mask
+whenever it is asked for.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Every split keeps its promise: nothing on both sides, everything reproducible, and what cannot be is said by name."""
+"""Every split keeps its promise: nothing on both sides, everything reproducible, and what cannot be is said
+by name.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -94,7 +96,9 @@ def test_a_class_in_one_group_is_cut_into_time_blocks_with_a_warning_that_names_
         assert not near.any(), fold
     others = ~mitm
     for _, trained, tested in fold_rows(split_table(split)):
-        assert not np.intersect1d(flows.group[trained[others[trained]]], flows.group[tested[others[tested]]]).size
+        assert not np.intersect1d(
+            flows.group[trained[others[trained]]], flows.group[tested[others[tested]]]
+        ).size
 
 
 def test_a_class_with_fewer_groups_than_folds_is_tested_in_as_many_folds_and_named():
@@ -109,7 +113,10 @@ def test_temporal_folds_train_on_the_past_only_and_keep_the_embargo(flows):
     split = make_split("temporal", flows, **SETTINGS)
     for _, trained, tested in fold_rows(split_table(split)):
         for capture in np.unique(flows.capture[tested]):
-            past, future = trained[flows.capture[trained] == capture], tested[flows.capture[tested] == capture]
+            past, future = (
+                trained[flows.capture[trained] == capture],
+                tested[flows.capture[tested] == capture],
+            )
             for source in np.unique(flows.source[future]):
                 p, f = past[flows.source[past] == source], future[flows.source[future] == source]
                 if p.size:
@@ -122,7 +129,9 @@ def test_environment_folds_leave_out_one_source_and_name_classes_that_live_in_on
     split = make_split("environment", flows, **SETTINGS)
     assert split.fold_names == ("D1", "D2")
     for fold, trained, tested in fold_rows(split_table(split)):
-        assert set(flows.source[tested]) == {split.fold_names[fold]} and split.fold_names[fold] not in set(flows.source[trained])
+        assert set(flows.source[tested]) == {split.fold_names[fold]} and split.fold_names[fold] not in set(
+            flows.source[trained]
+        )
     assert split.notes["classes_in_one_source_only"] == {"DOS": "D1", "MITM": "D1"}
     assert describe_split(split, flows)["folds"][0]["untestable_classes"] == ["DOS", "MITM"]
 
@@ -156,7 +165,13 @@ def test_one_source_cannot_be_left_out(flows):
 
 
 def test_a_split_with_a_flow_on_both_sides_is_refused():
-    table = pa.table({"row": [0, 1], "test_fold": pa.array([0, 0], pa.int16()), "train_folds": pa.array([1, 0], pa.uint64())})
+    table = pa.table(
+        {
+            "row": [0, 1],
+            "test_fold": pa.array([0, 0], pa.int16()),
+            "train_folds": pa.array([1, 0], pa.uint64()),
+        }
+    )
     with pytest.raises(ValueError, match="fold 0: row 0 is both"):
         list(fold_rows(table))
 

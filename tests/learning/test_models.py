@@ -10,7 +10,8 @@ from tests.learning.generated_flows import flow_like_features, gaussian_problem
 BY_FEATURES = [name for name, model in MODELS.items() if model.sees == "features"]
 KNOWS_NOTHING = ["majority"]
 LEARNS = [name for name in BY_FEATURES if name not in KNOWS_NOTHING]
-# how far below the Bayes accuracy a model may stay on 4,000 training rows of two normals 2 apart: see docs/evaluation.md
+# how far below the Bayes accuracy a model may stay on 4,000 training rows of two normals 2 apart: see
+# docs/evaluation.md
 DISTANCE = {"decision_tree": 0.10, "nearest_neighbour": 0.12, "extra_trees": 0.04, "random_forest": 0.04}
 USUAL_DISTANCE = 0.025
 
@@ -70,7 +71,9 @@ def test_shuffled_labels_score_like_chance(name):
     X, y, _ = gaussian_problem(n=3000, seed=3)
     X_test, y_test, _ = gaussian_problem(n=3000, seed=4)
     shuffled = np.random.default_rng(0).permutation(y)
-    got = score_predictions(y_test, fitted_scores(name, X, shuffled, X_test, n_classes=2), ("BENIGN", "ATTACK"))
+    got = score_predictions(
+        y_test, fitted_scores(name, X, shuffled, X_test, n_classes=2), ("BENIGN", "ATTACK")
+    )
     assert 0.38 < got["balanced_accuracy"] < 0.62 and 0.38 < got["roc_auc"] < 0.62
 
 
@@ -80,7 +83,8 @@ def test_a_class_missing_in_training_gets_next_to_no_score(name):
     X = features_for(name, X, y)
     known = y != 1
     scores = fitted_scores(name, X[known], y[known], X, n_classes=3)
-    # Weka's naive Bayes gives an unseen class its Laplace prior and a normal around 0, so it may win a row of zeros
+    # Weka's naive Bayes gives an unseen class its Laplace prior and a normal around 0, so it may win a row of
+    # zeros
     assert (scores.argmax(axis=1) == 1).mean() < 0.01
 
 
@@ -96,7 +100,10 @@ def test_one_class_only_is_learned_as_such(name):
 def test_constant_columns_do_no_harm(name):
     X, y, _ = gaussian_problem(n=2000, seed=5)
     constant = np.column_stack([X, np.full(2000, 7.0), np.zeros(2000), np.full(2000, 1e9)])
-    plain, padded = (fitted_scores(name, part[:1000], y[:1000], part[1000:], n_classes=2).argmax(axis=1) for part in (X, constant))
+    plain, padded = (
+        fitted_scores(name, part[:1000], y[:1000], part[1000:], n_classes=2).argmax(axis=1)
+        for part in (X, constant)
+    )
     assert (padded == y[1000:]).mean() > (plain == y[1000:]).mean() - 0.03
 
 

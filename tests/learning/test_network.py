@@ -6,7 +6,12 @@ import pytest
 import tensorflow as tf
 
 from iotids.learning.networks import network, stacked_step
-from iotids.learning.networks.network import build_network, compile_as_paper, network_from_weights, paper_optimizer
+from iotids.learning.networks.network import (
+    build_network,
+    compile_as_paper,
+    network_from_weights,
+    paper_optimizer,
+)
 
 PAPER = {"learning_rate": 0.1, "momentum": 0.09, "decay": 1e-6, "nesterov": True}
 
@@ -17,7 +22,9 @@ def test_layers_stand_in_the_papers_order(depth):
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["BatchNormalization"] + ["Dense", "Dropout"] * depth + ["Dense"]
     assert all(layer.rate == 0.2 for layer in model.layers if isinstance(layer, keras.layers.Dropout))
-    assert [layer.activation.__name__ for layer in model.layers if isinstance(layer, keras.layers.Dense)] == ["relu"] * depth + ["softmax"]
+    assert [layer.activation.__name__ for layer in model.layers if isinstance(layer, keras.layers.Dense)] == [
+        "relu"
+    ] * depth + ["softmax"]
 
 
 @pytest.mark.parametrize(("depth", "expected"), [(4, 59_549), (7, 109_085)])

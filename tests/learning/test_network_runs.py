@@ -1,4 +1,6 @@
-"""Whole protocols: known answers, chance on shuffled labels, unequal folds, broken runs that go on, the stage's run folder."""
+"""Whole protocols: known answers, chance on shuffled labels, unequal folds, broken runs that go on, the
+stage's run folder.
+"""
 
 import json
 from types import SimpleNamespace
@@ -19,8 +21,17 @@ from stages.split import split_flows
 from tests.learning.generated_flows import CLASSES, dataset_table, gaussian_problem
 
 SETTINGS = SimpleNamespace(
-    width=16, batch_size=64, epochs=4, learning_rate=0.1, momentum=0.09, decay=1e-6, nesterov=True, dropout=0.2, patience=0, seed=3,
-)  # fmt: skip
+    width=16,
+    batch_size=64,
+    epochs=4,
+    learning_rate=0.1,
+    momentum=0.09,
+    decay=1e-6,
+    nesterov=True,
+    dropout=0.2,
+    patience=0,
+    seed=3,
+)
 
 
 def settings(**changes):
@@ -51,8 +62,12 @@ def test_the_network_comes_close_to_the_bayes_rate_and_shuffled_labels_score_at_
 def test_a_run_broken_off_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     X, y, _ = gaussian_problem(n=600, seed=1)
     folds = {"stratified": k_folds(600), "grouped": k_folds(600, seed=1)}
-    networks = trainer(X, y)  # one for all, so that it compiles once; every run starts it anew or from a stored state
-    whole = {name: networks.run(name, mine, Unfinished(tmp_path / "whole", "1")) for name, mine in folds.items()}
+    networks = trainer(
+        X, y
+    )  # one for all, so that it compiles once; every run starts it anew or from a stored state
+    whole = {
+        name: networks.run(name, mine, Unfinished(tmp_path / "whole", "1")) for name, mine in folds.items()
+    }
     monkeypatch.setattr(network_runs, "SAVE_EVERY_S", 0.0)
     told = []
 
@@ -66,7 +81,10 @@ def test_a_run_broken_off_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         networks.run("grouped", folds["grouped"], store, press_ctrl_c_in_the_seventh_epoch)
     lines = []
-    again = {name: networks.run(name, mine, Unfinished(tmp_path / "broken", "1"), lines.append) for name, mine in folds.items()}
+    again = {
+        name: networks.run(name, mine, Unfinished(tmp_path / "broken", "1"), lines.append)
+        for name, mine in folds.items()
+    }
     assert len(lines) == 2  # of eight epochs, six were done
     for name in folds:
         assert again[name].history == whole[name].history
@@ -88,7 +106,9 @@ def test_folds_of_very_different_size_train_and_a_class_absent_from_training_is_
     y = y.copy()
     y[:40] = 2
     folds = [Fold(0, np.arange(40, 900), np.arange(40)), Fold(1, np.r_[0:40, 60:120], np.arange(120, 500))]
-    run = trainer(X, y, names=("BENIGN", "DOS", "MIRAI")).run("environment", folds, Unfinished(tmp_path / "run", "1"))
+    run = trainer(X, y, names=("BENIGN", "DOS", "MIRAI")).run(
+        "environment", folds, Unfinished(tmp_path / "run", "1")
+    )
     assert run.results[0].record["untrained_classes"] == ["MIRAI"]
     assert run.results[0].record["metrics"]["untestable_rows"] == 40
     assert run.results[1].scores.shape == (380, 3)
@@ -97,7 +117,9 @@ def test_folds_of_very_different_size_train_and_a_class_absent_from_training_is_
 
 def test_early_stopping_stops_folds_one_by_one(tmp_path):
     X, y, _ = gaussian_problem(n=600, seed=1)
-    run = trainer(X, y, settings(epochs=40, patience=1)).run("stratified", k_folds(600), Unfinished(tmp_path / "run", "1"))
+    run = trainer(X, y, settings(epochs=40, patience=1)).run(
+        "stratified", k_folds(600), Unfinished(tmp_path / "run", "1")
+    )
     last = [result.record["epochs"] for result in run.results]
     assert max(last) < 40 and len(set(last)) > 1
 
@@ -120,7 +142,18 @@ def workspace(tmp_path, monkeypatch):
 
 
 def run_stage(monkeypatch, *, task="multiclass", out="out/network/multiclass-2"):
-    arguments = ["--task", task, "--depth", "2", "--dataset", "out/dataset/flows.parquet", "--splits", "out/splits", "--out", out]
+    arguments = [
+        "--task",
+        task,
+        "--depth",
+        "2",
+        "--dataset",
+        "out/dataset/flows.parquet",
+        "--splits",
+        "out/splits",
+        "--out",
+        out,
+    ]
     monkeypatch.setattr("sys.argv", ["network", *arguments])
     network.main()
 
@@ -136,7 +169,13 @@ def test_the_stage_writes_the_run_folder(workspace, monkeypatch):
     assert document["params"]["depth"] == 2
     assert [fold["fold"] for fold in document["protocols"]["grouped"]["folds"]] == [0, 1, 2]
     predictions = pq.read_table(out / "predictions.parquet")
-    assert predictions.column_names == ["protocol", "row", "fold", "truth", *(f"score_{name}" for name in CLASSES)]
+    assert predictions.column_names == [
+        "protocol",
+        "row",
+        "fold",
+        "truth",
+        *(f"score_{name}" for name in CLASSES),
+    ]
     first = predictions.filter(np.array(predictions["protocol"].to_pylist()) == "stratified")
     assert np.sort(first["row"].to_numpy()).tolist() == list(range(400))
     assert pq.read_table(out / "history.parquet").num_rows == 2 * 3 * 2
@@ -147,7 +186,9 @@ def test_the_stage_writes_the_run_folder(workspace, monkeypatch):
 def test_the_same_seed_writes_the_same_predictions(workspace, monkeypatch):
     for out in ("out/network/a", "out/network/b"):
         run_stage(monkeypatch, task="binary", out=out)
-    a, b = (pq.read_table(workspace / out / "predictions.parquet") for out in ("out/network/a", "out/network/b"))
+    a, b = (
+        pq.read_table(workspace / out / "predictions.parquet") for out in ("out/network/a", "out/network/b")
+    )
     assert a.equals(b)
 
 

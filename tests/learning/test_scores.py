@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from iotids.learning.scores.scores import averages, confusion_matrix, mean_and_std, per_class, score_fold, score_predictions
+from iotids.learning.scores.scores import (
+    averages,
+    confusion_matrix,
+    mean_and_std,
+    per_class,
+    score_fold,
+    score_predictions,
+)
 
 CLASSES = ("BENIGN", "DOS", "SCAN")
 
@@ -37,7 +44,10 @@ def test_hand_checked_two_class_numbers():
 
 def test_one_vs_rest_accuracy_counts_true_negatives_of_every_class():
     confusion = np.array([[5, 1, 0], [2, 4, 0], [0, 1, 7]])
-    wanted = [(confusion.sum() - confusion[c].sum() - confusion[:, c].sum() + 2 * confusion[c, c]) / confusion.sum() for c in range(3)]
+    wanted = [
+        (confusion.sum() - confusion[c].sum() - confusion[:, c].sum() + 2 * confusion[c, c]) / confusion.sum()
+        for c in range(3)
+    ]
     assert averages(confusion)["accuracy_ovr"] == pytest.approx(np.mean(wanted))
 
 
@@ -48,10 +58,16 @@ def test_averages_agree_with_scikit_learn(seed):
     got = score_predictions(truth, scores, CLASSES)
     for average in ("micro", "macro", "weighted"):
         wanted = metrics.precision_recall_fscore_support(truth, predicted, average=average, zero_division=0)
-        assert [got[f"{name}_{average}"] for name in ("precision", "recall", "f1")] == pytest.approx(wanted[:3])
+        assert [got[f"{name}_{average}"] for name in ("precision", "recall", "f1")] == pytest.approx(
+            wanted[:3]
+        )
     assert got["mcc"] == pytest.approx(metrics.matthews_corrcoef(truth, predicted))
-    assert got["roc_auc"] == pytest.approx(np.mean([metrics.roc_auc_score(truth == c, scores[:, c]) for c in range(3)]))
-    assert got["pr_auc"] == pytest.approx(np.mean([metrics.average_precision_score(truth == c, scores[:, c]) for c in range(3)]))
+    assert got["roc_auc"] == pytest.approx(
+        np.mean([metrics.roc_auc_score(truth == c, scores[:, c]) for c in range(3)])
+    )
+    assert got["pr_auc"] == pytest.approx(
+        np.mean([metrics.average_precision_score(truth == c, scores[:, c]) for c in range(3)])
+    )
     fpr, recall, _ = metrics.roc_curve(truth != 0, -scores[:, 0], drop_intermediate=False)
     assert got["fpr_at_recall_95"] == pytest.approx(fpr[recall >= 0.95].min())
     assert got["recall_at_fpr_1e-2"] == pytest.approx(recall[fpr <= 0.01].max())
@@ -83,7 +99,11 @@ def test_a_present_class_that_is_never_predicted_has_precision_zero():
 
 def test_detection_scores_are_nan_without_attacks():
     got = score_predictions(np.zeros(4, int), np.full((4, 3), 1 / 3), CLASSES)
-    assert np.isnan(got["fpr_at_recall_90"]) and np.isnan(got["recall_at_fpr_1e-2"]) and np.isnan(got["detection_roc_auc"])
+    assert (
+        np.isnan(got["fpr_at_recall_90"])
+        and np.isnan(got["recall_at_fpr_1e-2"])
+        and np.isnan(got["detection_roc_auc"])
+    )
 
 
 def test_no_rows_give_nan_and_no_error():
@@ -94,13 +114,19 @@ def test_no_rows_give_nan_and_no_error():
 def test_order_of_rows_changes_no_score():
     truth, scores = random_predictions(3)
     order = np.random.default_rng(0).permutation(truth.size)
-    assert score_predictions(truth, scores, CLASSES) == pytest.approx(score_predictions(truth[order], scores[order], CLASSES))
+    assert score_predictions(truth, scores, CLASSES) == pytest.approx(
+        score_predictions(truth[order], scores[order], CLASSES)
+    )
 
 
 def test_the_benign_class_may_stand_anywhere():
     truth, scores = random_predictions(4)
-    moved = score_predictions((truth + 1) % 3, np.roll(scores, 1, axis=1), ("SCAN", "BENIGN", "DOS"), benign="BENIGN")
-    assert moved["detection_roc_auc"] == pytest.approx(score_predictions(truth, scores, CLASSES)["detection_roc_auc"])
+    moved = score_predictions(
+        (truth + 1) % 3, np.roll(scores, 1, axis=1), ("SCAN", "BENIGN", "DOS"), benign="BENIGN"
+    )
+    assert moved["detection_roc_auc"] == pytest.approx(
+        score_predictions(truth, scores, CLASSES)["detection_roc_auc"]
+    )
 
 
 def test_rows_of_a_class_that_was_not_trained_are_counted_but_not_scored():

@@ -1,4 +1,6 @@
-"""The stacked network against plain Keras and against itself: every fold ends where it would have ended alone."""
+"""The stacked network against plain Keras and against itself: every fold ends where it would have ended
+alone.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,29 @@ import pytest
 import tensorflow as tf
 
 from iotids.learning.networks.dropout_masks import keep_mask, layer_keys
-from iotids.learning.networks.network import build_network, compile_as_paper, network_from_weights, paper_optimizer
+from iotids.learning.networks.network import (
+    build_network,
+    compile_as_paper,
+    network_from_weights,
+    paper_optimizer,
+)
 from iotids.learning.networks.network_inputs import Fold
 from iotids.learning.networks.stacked import StackedNetworks
 from iotids.learning.networks.stacked_step import NetworkShape
 from iotids.learning.networks.training import TrainingPlan, epoch_batches, train_epochs
 
 SHAPE = NetworkShape(
-    n_features=7, n_classes=3, depth=2, width=16, dropout=0.0, learning_rate=0.1, momentum=0.09, decay=1e-6, nesterov=True, batch_size=32,
-)  # fmt: skip
+    n_features=7,
+    n_classes=3,
+    depth=2,
+    width=16,
+    dropout=0.0,
+    learning_rate=0.1,
+    momentum=0.09,
+    decay=1e-6,
+    nesterov=True,
+    batch_size=32,
+)
 PLAN = TrainingPlan(epochs=3, batch_size=32, seed=5, patience=0)
 
 
@@ -34,23 +50,34 @@ def folds_of(sizes: list[int], n: int = 300) -> list[Fold]:
     """Folds with training parts of the given sizes; tested on the other rows."""
     rng = np.random.default_rng(1)
     orders = [rng.permutation(n) for _ in sizes]
-    return [Fold(f, np.sort(order[:size]), np.sort(order[size:])) for f, (size, order) in enumerate(zip(sizes, orders, strict=True))]
+    return [
+        Fold(f, np.sort(order[:size]), np.sort(order[size:]))
+        for f, (size, order) in enumerate(zip(sizes, orders, strict=True))
+    ]
 
 
 def trained(problem, folds, shape=SHAPE, plan=PLAN):  # type: ignore[no-untyped-def]
     """Stacked networks and their history after training."""
     networks = StackedNetworks(shape, len(folds))
     networks.start(seed=plan.seed, folds=[fold.number for fold in folds])
-    history = [row for rows in train_epochs(networks, tf.constant(problem[0]), tf.constant(problem[1]), folds, plan) for row in rows]
+    history = [
+        row
+        for rows in train_epochs(networks, tf.constant(problem[0]), tf.constant(problem[1]), folds, plan)
+        for row in rows
+    ]
     return networks, history
 
 
 def keras_twin(problem, folds, fold, shape=SHAPE, plan=PLAN):  # type: ignore[no-untyped-def]
-    """The same fold trained by Keras' own layers, loss, gradient and optimiser, batch by batch; with the stack's dropout masks."""
+    """The same fold trained by Keras' own layers, loss, gradient and optimiser, batch by batch; with the
+    stack's dropout masks.
+    """
     networks = StackedNetworks(shape, len(folds))
     networks.start(seed=plan.seed, folds=[f.number for f in folds])
     model = network_from_weights(networks.weights_of(fold), dropout=shape.dropout)
-    optimizer = paper_optimizer(learning_rate=shape.learning_rate, momentum=shape.momentum, decay=shape.decay, nesterov=shape.nesterov)
+    optimizer = paper_optimizer(
+        learning_rate=shape.learning_rate, momentum=shape.momentum, decay=shape.decay, nesterov=shape.nesterov
+    )
     dense = [layer for layer in model.layers if layer.name.startswith("hidden")]
     iteration = 0
     for epoch in range(1, plan.epochs + 1):
@@ -67,18 +94,26 @@ def keras_twin(problem, folds, fold, shape=SHAPE, plan=PLAN):  # type: ignore[no
                 output = model.get_layer("class")(signal)
                 truth = tf.one_hot(problem[1][rows], shape.n_classes)
                 loss = tf.reduce_mean(tf.keras.losses.categorical_crossentropy(truth, output))
-            optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True))
+            optimizer.apply_gradients(
+                zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+            )
             iteration += 1
     return model
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
-def test_every_stacked_fold_ends_with_the_weights_of_keras_trained_on_its_batches(problem, dropout: float) -> None:
+def test_every_stacked_fold_ends_with_the_weights_of_keras_trained_on_its_batches(
+    problem, dropout: float
+) -> None:
     shape = dataclasses.replace(SHAPE, dropout=dropout)
-    folds = folds_of([200, 197, 90])  # remainders of 8, 5 and 26 rows; the last fold runs out of batches early
+    folds = folds_of(
+        [200, 197, 90]
+    )  # remainders of 8, 5 and 26 rows; the last fold runs out of batches early
     networks, _ = trained(problem, folds, shape)
     for fold in range(3):
-        for ours, theirs in zip(networks.weights_of(fold), keras_twin(problem, folds, fold, shape).get_weights(), strict=True):
+        for ours, theirs in zip(
+            networks.weights_of(fold), keras_twin(problem, folds, fold, shape).get_weights(), strict=True
+        ):
             np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-5)
 
 
@@ -93,12 +128,16 @@ def test_keras_fit_on_one_batch_per_epoch_gives_the_same_weights(problem) -> Non
     compile_as_paper(model, learning_rate=0.1, momentum=0.09, decay=1e-6, nesterov=True)
     X, one_hot = problem[0], np.eye(3, dtype=np.float32)[problem[1]]
     rows, test = folds[1].train_rows, folds[1].test_rows
-    told = model.fit(X[rows], one_hot[rows], batch_size=200, epochs=5, verbose=0, validation_data=(X[test], one_hot[test])).history
+    told = model.fit(
+        X[rows], one_hot[rows], batch_size=200, epochs=5, verbose=0, validation_data=(X[test], one_hot[test])
+    ).history
     for ours, theirs in zip(networks.weights_of(1), model.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-4)
     mine = [row for row in history if row.fold == 1]
     for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy"):
-        np.testing.assert_allclose([getattr(row, name) for row in mine], told[name.removeprefix("train_")], rtol=1e-3)
+        np.testing.assert_allclose(
+            [getattr(row, name) for row in mine], told[name.removeprefix("train_")], rtol=1e-3
+        )
 
 
 def test_a_fold_learns_the_same_alone_and_in_a_stack(problem) -> None:
@@ -116,7 +155,9 @@ def test_unstacked_keras_models_predict_what_the_stack_predicts(problem) -> None
     probabilities = networks.predict(tf.constant(problem[0]), [fold.test_rows for fold in folds])
     for k, fold in enumerate(folds):
         model = network_from_weights(networks.weights_of(k), dropout=0.0)
-        np.testing.assert_allclose(probabilities[k], model.predict(problem[0][fold.test_rows], verbose=0), atol=2e-6)
+        np.testing.assert_allclose(
+            probabilities[k], model.predict(problem[0][fold.test_rows], verbose=0), atol=2e-6
+        )
 
 
 def test_a_saved_model_opens_in_safe_mode_and_predicts_the_same(problem, tmp_path) -> None:
@@ -133,8 +174,12 @@ def test_same_seed_gives_bit_equal_predictions_and_another_seed_does_not(problem
     shape = dataclasses.replace(SHAPE, dropout=0.2)
     folds = folds_of([200, 193])
     rows = [fold.test_rows for fold in folds]
-    first, second = (trained(problem, folds, shape)[0].predict(tf.constant(problem[0]), rows) for _ in range(2))
-    other = trained(problem, folds, shape, dataclasses.replace(PLAN, seed=6))[0].predict(tf.constant(problem[0]), rows)
+    first, second = (
+        trained(problem, folds, shape)[0].predict(tf.constant(problem[0]), rows) for _ in range(2)
+    )
+    other = trained(problem, folds, shape, dataclasses.replace(PLAN, seed=6))[0].predict(
+        tf.constant(problem[0]), rows
+    )
     for a, b, c in zip(first, second, other, strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.array_equal(a, c)
@@ -165,7 +210,9 @@ def test_epoch_figures_are_means_over_rows_not_over_batches(problem) -> None:
 
 
 def test_hand_computed_nesterov_updates(problem) -> None:
-    """Two steps of v = m v - lr g; w += m v - lr g on the last bias, whose gradient is the mean of (probability - truth)."""
+    """Two steps of v = m v - lr g; w += m v - lr g on the last bias, whose gradient is the mean of
+    (probability - truth).
+    """
     shape = dataclasses.replace(SHAPE, momentum=0.9, decay=0.5, batch_size=300)
     fold = Fold(0, np.arange(300), np.arange(300))
     networks = StackedNetworks(shape, 1)
@@ -175,7 +222,9 @@ def test_hand_computed_nesterov_updates(problem) -> None:
     for update in range(2):
         rate = 0.1 / (1 + 0.5 * update)
         moving = [tf.constant(statistic[None]) for statistic in (problem[0].mean(0), problem[0].var(0))]
-        networks._state = networks._state._replace(moving=moving)  # prediction then normalises as training on the whole set does
+        networks._state = networks._state._replace(
+            moving=moving
+        )  # prediction then normalises as training on the whole set does
         gradient = (networks.predict(X, [fold.test_rows])[0] - np.eye(3)[problem[1]]).mean(0)
         velocity = 0.9 * velocity - rate * gradient
         bias = bias + 0.9 * velocity - rate * gradient
@@ -193,5 +242,6 @@ def test_fresh_weights_are_glorot_uniform() -> None:
     assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
     assert not np.array_equal(kernel, networks.weights_of(1)[4])
     assert [w.shape for w in networks.weights_of(0)] == [
-        w.shape for w in build_network(n_features=70, n_classes=3, depth=2, width=128, dropout=0.2).get_weights()
+        w.shape
+        for w in build_network(n_features=70, n_classes=3, depth=2, width=128, dropout=0.2).get_weights()
     ]

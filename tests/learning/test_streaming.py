@@ -25,11 +25,15 @@ def test_split_suggestions_are_those_of_rivers_gaussian_splitter():
         river = splitter.best_evaluated_split_suggestion(criterion, leaf.stats, j, False)
         assert (river.feature is None) == (j not in ours)
         if river.feature is not None:
-            assert ours[j].merit == pytest.approx(river.merit, abs=1e-9) and ours[j].split_info == pytest.approx(river.split_info)
+            assert ours[j].merit == pytest.approx(river.merit, abs=1e-9) and ours[
+                j
+            ].split_info == pytest.approx(river.split_info)
 
 
 def test_the_first_splits_are_rivers_own():
-    """Further down they part: sums of inherited fractions differ in the last bit, so an attempt comes a row sooner or later."""
+    """Further down they part: sums of inherited fractions differ in the last bit, so an attempt comes a row
+    sooner or later.
+    """
     y = np.random.default_rng(3).integers(0, 3, 6000)
     X = flow_like_features(y, seed=4, separation=4.0)[:, ::7]
     river, ours = HoeffdingTreeClassifier(max_share_to_split=1.0, tau=0.2), HoeffdingTree(tau=0.2)
@@ -38,7 +42,12 @@ def test_the_first_splits_are_rivers_own():
     ours.fit(X, y, n_classes=3, seed=0)
     pairs = [(ours.tree._root, river._root)]
     for _ in range(2):
-        pairs += [both for a, b in pairs for both in zip(a.children, b.children, strict=True) if hasattr(a, "threshold")][:2]
+        pairs += [
+            both
+            for a, b in pairs
+            for both in zip(a.children, b.children, strict=True)
+            if hasattr(a, "threshold")
+        ][:2]
     splits = [(a, b) for a, b in pairs if hasattr(a, "threshold")]
     assert len(splits) >= 3
     assert all(a.feature == b.feature and a.threshold == pytest.approx(b.threshold) for a, b in splits)

@@ -4,8 +4,22 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.learning.networks.network_inputs import Fold, bytes_needed, check_folds, check_memory, float32_matrix, folds_of_split
-from iotids.learning.networks.training import EpochFigures, TrainingPlan, best_epoch, check_loss, epoch_batches, stopped_folds
+from iotids.learning.networks.network_inputs import (
+    Fold,
+    bytes_needed,
+    check_folds,
+    check_memory,
+    float32_matrix,
+    folds_of_split,
+)
+from iotids.learning.networks.training import (
+    EpochFigures,
+    TrainingPlan,
+    best_epoch,
+    check_loss,
+    epoch_batches,
+    stopped_folds,
+)
 
 PLAN = TrainingPlan(epochs=2, batch_size=16, seed=1, patience=0)
 FOLDS = [Fold(0, np.arange(0, 50), np.arange(50, 60)), Fold(3, np.arange(20, 33), np.arange(0, 5))]
@@ -18,7 +32,10 @@ def rows_of(batches, k):
 
 def history(fold, losses, accuracies=None):
     accuracies = accuracies or [0.5] * len(losses)
-    return [EpochFigures(fold, i, loss, 0.5, 1.0, a) for i, (loss, a) in enumerate(zip(losses, accuracies, strict=True), start=1)]
+    return [
+        EpochFigures(fold, i, loss, 0.5, 1.0, a)
+        for i, (loss, a) in enumerate(zip(losses, accuracies, strict=True), start=1)
+    ]
 
 
 def test_every_fold_sees_each_of_its_rows_once_per_epoch():
@@ -64,7 +81,10 @@ def test_best_epoch_is_the_first_of_the_highest_test_accuracies():
 
 
 def test_a_loss_that_is_no_number_names_epoch_fold_and_what_to_change():
-    with pytest.raises(FloatingPointError, match=r"epoch 4: the loss of fold 3 \(nan\) is not finite. Lower network.learning_rate"):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"epoch 4: the loss of fold 3 \(nan\) is not finite. Lower network.learning_rate",
+    ):
         check_loss(FOLDS, 4, np.array([0.2, np.nan]))
     check_loss(FOLDS, 4, np.array([0.2, np.nan]), stopped=frozenset({3}))
 
@@ -77,7 +97,9 @@ def test_a_feature_value_no_network_can_use_is_named(value):
 
 
 def test_the_matrix_holds_the_columns_in_order_as_float32():
-    matrix = float32_matrix([("a", np.array([1.0, 2.0])), ("b", np.array([3.0, 1e15]))], n_rows=2, n_columns=2)
+    matrix = float32_matrix(
+        [("a", np.array([1.0, 2.0])), ("b", np.array([3.0, 1e15]))], n_rows=2, n_columns=2
+    )
     assert matrix.dtype == np.float32 and matrix.tolist() == [[1.0, 3.0], [2.0, float(np.float32(1e15))]]
 
 
@@ -92,13 +114,17 @@ def test_folds_without_rows_or_with_one_class_are_refused_by_number():
 
 
 def test_a_split_of_another_dataset_is_refused():
-    split = pa.table({"row": np.arange(4), "test_fold": np.zeros(4, np.int16), "train_folds": np.zeros(4, np.uint64)})
+    split = pa.table(
+        {"row": np.arange(4), "test_fold": np.zeros(4, np.int16), "train_folds": np.zeros(4, np.uint64)}
+    )
     with pytest.raises(ValueError, match="split grouped is of 4 flows, but the dataset has 5"):
         folds_of_split(split, np.zeros(5, int), ("BENIGN", "ATTACK"), "grouped")
 
 
 def test_too_little_memory_says_how_much_is_needed_and_what_to_lower():
-    with pytest.raises(MemoryError, match=r"needs about 2.0 GiB and 1.0 GiB are free. Lower network.batch_size"):
+    with pytest.raises(
+        MemoryError, match=r"needs about 2.0 GiB and 1.0 GiB are free. Lower network.batch_size"
+    ):
         check_memory(2 * 2**30, 2**30)
 
 

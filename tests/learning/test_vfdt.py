@@ -26,7 +26,12 @@ def shape(tree, node=0):
     if nodes.kind[node] != SPLIT:
         return None
     left, right = nodes.child[node]
-    return [int(nodes.feature[node]), pytest.approx(float(nodes.cut[node]), rel=1e-12), shape(tree, left), shape(tree, right)]
+    return [
+        int(nodes.feature[node]),
+        pytest.approx(float(nodes.cut[node]), rel=1e-12),
+        shape(tree, left),
+        shape(tree, right),
+    ]
 
 
 @pytest.mark.parametrize(("k", "seed"), [(2, 0), (2, 1), (3, 2), (5, 3)])
@@ -84,7 +89,9 @@ def test_an_unknown_leaf_is_refused():
 JAR = Path(os.environ["WEKA_JAR"]) if "WEKA_JAR" in os.environ else None
 
 
-@pytest.mark.skipif(bool(weka.available(JAR)), reason=f"Weka cannot be run: {weka.available(JAR)} (set WEKA_JAR)")
+@pytest.mark.skipif(
+    bool(weka.available(JAR)), reason=f"Weka cannot be run: {weka.available(JAR)} (set WEKA_JAR)"
+)
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 @pytest.mark.parametrize("model", ["vfdt", "naive_bayes"])
 def test_scores_are_wekas(model, task):
@@ -101,7 +108,9 @@ def test_the_normal_distribution_function_is_cephes():
 
 
 def test_values_as_large_as_absolute_times_are_told_apart_as_weka_does():
-    """Idle times of the paper's tool mix in absolute times of 1e15 µs: one step of 0.01 is lost in Phi's granularity there."""
+    """Idle times of the paper's tool mix in absolute times of 1e15 µs: one step of 0.01 is lost in Phi's
+    granularity there.
+    """
     rng = np.random.default_rng(1)
     y = rng.integers(0, 2, 1500)
     X = np.column_stack([1.4e15 + 1e14 * y + rng.normal(0, 3e14, 1500), rng.normal(0, 1, 1500) + y])

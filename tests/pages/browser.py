@@ -1,4 +1,6 @@
-"""A real browser for the tests: Debian's chromium without a window, spoken to over a pipe (DevTools protocol, no driver needed)."""
+"""A real browser for the tests: Debian's chromium without a window, spoken to over a pipe (DevTools protocol,
+no driver needed).
+"""
 
 from __future__ import annotations
 
@@ -21,17 +23,30 @@ import pytest
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)"
+)
 FLAGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-extensions", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--force-color-profile=srgb",
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-extensions",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--force-color-profile=srgb",
 ]
 COLOURS = 128  # of a picture: enough for tables and charts, a third of the bytes
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"  # every name but this machine fails to resolve
 
 
 def pictures() -> Path:
-    """Give the folder for screenshots: out/pictures/, or docs/images/ when KEEP_PICTURES=1 asks for new ones there."""
+    """Give the folder for screenshots: out/pictures/, or docs/images/ when KEEP_PICTURES=1 asks for new ones
+    there.
+    """
     root = Path(__file__).resolve().parents[2]
     return root / "docs" / "images" if os.environ.get("KEEP_PICTURES") else root / "out" / "pictures"
 
@@ -44,7 +59,9 @@ class Page:
         self.requests: list[str] = []
         self.complaints: list[str] = []
         target = self._call("Target.createTarget", {"url": "about:blank"}, session=None)["targetId"]
-        self._session = self._call("Target.attachToTarget", {"targetId": target, "flatten": True}, session=None)["sessionId"]
+        self._session = self._call(
+            "Target.attachToTarget", {"targetId": target, "flatten": True}, session=None
+        )["sessionId"]
         for domain in ("Page", "Runtime", "Network"):
             self._call(f"{domain}.enable")
 
@@ -54,7 +71,9 @@ class Page:
 
     def evaluate(self, expression: str) -> Any:
         """Give the value of a JavaScript expression."""
-        answer = self._call("Runtime.evaluate", {"expression": expression, "returnByValue": True, "awaitPromise": True})
+        answer = self._call(
+            "Runtime.evaluate", {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        )
         assert "exceptionDetails" not in answer, f"{expression}: {answer['exceptionDetails']}"
         return answer["result"].get("value")
 
@@ -63,28 +82,39 @@ class Page:
         return self.evaluate("document.body ? document.body.innerText : ''")
 
     def wait_for(self, condition: str, seconds: float = 60, *, needed: bool = True) -> None:
-        """Wait until a JavaScript condition holds; fails with the page's text and complaints, unless it is not `needed`."""
+        """Wait until a JavaScript condition holds; fails with the page's text and complaints, unless it is
+        not `needed`.
+        """
         end = time.monotonic() + seconds
         while not self.evaluate(f"Boolean({condition})"):
             if not needed and time.monotonic() > end:
                 return
-            assert time.monotonic() < end, f"never true: {condition}\ncomplaints: {self.complaints}\npage:\n{self.text()[:3000]}"
+            assert time.monotonic() < end, (
+                f"never true: {condition}\ncomplaints: {self.complaints}\npage:\n{self.text()[:3000]}"
+            )
             time.sleep(0.2)
 
     def wait_for_text(self, *texts: str, seconds: float = 60) -> None:
         """Wait until all texts can be read."""
-        self.wait_for(f"{json.dumps(texts)}.every(text => (document.body?.innerText ?? '').includes(text))", seconds)
+        self.wait_for(
+            f"{json.dumps(texts)}.every(text => (document.body?.innerText ?? '').includes(text))", seconds
+        )
 
     def resize(self, width_px: int, height_px: int) -> None:
         """Set the size of the window's inside."""
-        self._call("Emulation.setDeviceMetricsOverride", {"width": width_px, "height": height_px, "deviceScaleFactor": 1, "mobile": False})
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width_px, "height": height_px, "deviceScaleFactor": 1, "mobile": False},
+        )
 
     def screenshot(self, path: Path, *, whole_page: bool = False) -> None:
         """Save what the window (or the whole page) looks like as PNG."""
         answer = self._call("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": whole_page})
         path.parent.mkdir(parents=True, exist_ok=True)
         picture = Image.open(io.BytesIO(base64.b64decode(answer["data"]))).convert("RGB")
-        picture.quantize(COLOURS, Image.Quantize.FASTOCTREE).save(path, optimize=True)  # keeps the colours of thin lines and dots
+        picture.quantize(COLOURS, Image.Quantize.FASTOCTREE).save(
+            path, optimize=True
+        )  # keeps the colours of thin lines and dots
 
     def close(self) -> None:
         """End the browser."""
@@ -126,10 +156,14 @@ class Page:
 
 @contextmanager
 def browser_page(width_px: int = 1280, height_px: int = 800) -> Iterator[Page]:
-    """Start chromium with an empty profile and give its only tab; the browser and its children end with the block."""
+    """Start chromium with an empty profile and give its only tab; the browser and its children end with the
+    block.
+    """
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
-    ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_read, from_write)]  # out of the way of 3 and 4, where chromium looks
+    ends = [
+        fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_read, from_write)
+    ]  # out of the way of 3 and 4, where chromium looks
 
     def give_ends() -> None:
         os.dup2(ends[0], 3)
@@ -137,8 +171,19 @@ def browser_page(width_px: int = 1280, height_px: int = 800) -> Iterator[Page]:
 
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
-            [str(CHROMIUM), *FLAGS, NO_NETWORK, f"--user-data-dir={profile}", "--remote-debugging-pipe", "about:blank"],
-            preexec_fn=give_ends, pass_fds=(3, 4), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            [
+                str(CHROMIUM),
+                *FLAGS,
+                NO_NETWORK,
+                f"--user-data-dir={profile}",
+                "--remote-debugging-pipe",
+                "about:blank",
+            ],
+            preexec_fn=give_ends,
+            pass_fds=(3, 4),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         for end in (to_read, from_write, *ends):
             os.close(end)

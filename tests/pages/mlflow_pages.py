@@ -28,12 +28,23 @@ def page_address(base: str) -> str:
 
 @contextmanager
 def mlflow_ui(store_uri: str, log: Path) -> Iterator[str]:
-    """Serve a store by `make ui` on a free port of this machine; the server and its workers end with the block."""
+    """Serve a store by `make ui` on a free port of this machine; the server and its workers end with the
+    block.
+    """
     port = _free_port()
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": store_uri, "VENV": str(Path(sys.executable).parents[1])}
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": store_uri,
+        "VENV": str(Path(sys.executable).parents[1]),
+    }
     with log.open("w") as file:
         process = subprocess.Popen(
-            ["make", "ui", f"UI_PORT={port}"], stdout=file, stderr=subprocess.STDOUT, start_new_session=True, cwd=ROOT, env=environment
+            ["make", "ui", f"UI_PORT={port}"],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=ROOT,
+            env=environment,
         )
     try:
         base = f"http://127.0.0.1:{port}"
@@ -50,7 +61,9 @@ def mlflow_ui(store_uri: str, log: Path) -> Iterator[str]:
 
 
 def open_run_table(page: Page, base: str, names: set[str], *, only_these: bool = True) -> None:
-    """Open the run table: every name is a row (and no other is), scores and knobs have columns, folds are folded away."""
+    """Open the run table: every name is a row (and no other is), scores and knobs have columns, folds are
+    folded away.
+    """
     page.open(page_address(base).replace("&compareRunsMode=CHART", ""))
     page.wait_for_text(*names, seconds=120)
     close_assistant(page)
@@ -60,7 +73,9 @@ def open_run_table(page: Page, base: str, names: set[str], *, only_these: bool =
 
 
 def open_comparison(page: Page, base: str, names: set[str]) -> None:
-    """Open the charts: parallel coordinates, bars of the scores, curves over epochs, all drawn and with the runs' names."""
+    """Open the charts: parallel coordinates, bars of the scores, curves over epochs, all drawn and with the
+    runs' names.
+    """
     page.open("about:blank")
     page.open(page_address(base))
     page.wait_for_text("scores", "curves", *names, seconds=120)
@@ -73,13 +88,21 @@ def open_comparison(page: Page, base: str, names: set[str]) -> None:
 
 def close_assistant(page: Page) -> None:
     """Close the chat panel that MLflow opens at the first visit; it covers a quarter of the page."""
-    page.wait_for("document.querySelector('button[data-component-id=\"mlflow.assistant.chat_panel.close\"]')", seconds=5, needed=False)
-    page.evaluate("document.querySelector('button[data-component-id=\"mlflow.assistant.chat_panel.close\"]')?.click()")
+    page.wait_for(
+        "document.querySelector('button[data-component-id=\"mlflow.assistant.chat_panel.close\"]')",
+        seconds=5,
+        needed=False,
+    )
+    page.evaluate(
+        "document.querySelector('button[data-component-id=\"mlflow.assistant.chat_panel.close\"]')?.click()"
+    )
 
 
 def scroll_to_curves(page: Page) -> None:
     """Bring the section `curves` into view; its charts are drawn only then."""
-    page.evaluate("[...document.querySelectorAll('*')].filter(e => e.innerText?.trim().startsWith('curves')).at(-1).scrollIntoView()")
+    page.evaluate(
+        "[...document.querySelectorAll('*')].filter(e => e.innerText?.trim().startsWith('curves')).at(-1).scrollIntoView()"
+    )
     page.wait_for_text("val/loss", "val/accuracy", "train/loss", "train/accuracy")
     page.wait_for("document.querySelectorAll('.js-plotly-plot .scatterlayer .trace').length > 0")
 
@@ -94,7 +117,9 @@ def _wait_until_healthy(base: str, process: subprocess.Popen, log: Path, seconds
     """Wait for the server's first answer."""
     end = time.monotonic() + seconds
     while True:
-        assert process.poll() is None and time.monotonic() < end, f"mlflow ui did not start:\n{log.read_text()[-3000:]}"
+        assert process.poll() is None and time.monotonic() < end, (
+            f"mlflow ui did not start:\n{log.read_text()[-3000:]}"
+        )
         try:
             with urlopen(f"{base}/health", timeout=5):
                 return

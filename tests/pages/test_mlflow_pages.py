@@ -1,4 +1,6 @@
-"""What a person sees of a finished sweep in MLflow: a run table with scores and a comparison with curves, in a real browser."""
+"""What a person sees of a finished sweep in MLflow: a run table with scores and a comparison with curves, in
+a real browser.
+"""
 
 import subprocess
 import sys
@@ -22,7 +24,9 @@ def served_sweep(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(root))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        subprocess.run([sys.executable, "-m", "iotids.tracking.publishing", str(root / "out")], cwd=ROOT, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "iotids.tracking.publishing", str(root / "out")], cwd=ROOT, check=True
+        )
     with mlflow_ui(f"sqlite:///{root / 'mlflow.db'}", root / "ui.log") as base:
         yield base
 
@@ -33,7 +37,11 @@ def test_the_run_table_opens_with_scores_and_knobs_of_every_configuration(served
     with browser_page(1500, 760) as page:
         open_run_table(page, served_sweep, NAMES)
         page.screenshot(PICTURES / "mlflow-table.png")
-        assert [address for address in page.requests if not address.startswith((served_sweep, "data:", "blob:", "about:"))] == []
+        assert [
+            address
+            for address in page.requests
+            if not address.startswith((served_sweep, "data:", "blob:", "about:"))
+        ] == []
 
 
 @pytest.mark.slow

@@ -12,10 +12,26 @@ from iotids.plumbing import plots_page
 from tests.pages.browser import browser_page, needs_chromium, pictures
 from tests.project_copy import run
 
-PLOTS = {"plots": [
-    {"curves": {"x": "epoch", "y": {"curves.json": "val_loss"}, "template": "linear", "title": "validation loss"}},
-    {"confusion": {"x": "predicted", "y": {"confusion.json": "actual"}, "template": "confusion_normalized", "title": "confusion"}},
-]}
+PLOTS = {
+    "plots": [
+        {
+            "curves": {
+                "x": "epoch",
+                "y": {"curves.json": "val_loss"},
+                "template": "linear",
+                "title": "validation loss",
+            }
+        },
+        {
+            "confusion": {
+                "x": "predicted",
+                "y": {"confusion.json": "actual"},
+                "template": "confusion_normalized",
+                "title": "confusion",
+            }
+        },
+    ]
+}
 
 
 def dvc(*arguments):
@@ -24,13 +40,17 @@ def dvc(*arguments):
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A small DVC repository with a curve and a confusion matrix, and the page template in its local configuration."""
+    """A small DVC repository with a curve and a confusion matrix, and the page template in its local
+    configuration.
+    """
     pytest.importorskip("vl_convert")
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "-q"], check=True)
     dvc("init", "-q")
     Path("curves.json").write_text(json.dumps([{"epoch": e, "val_loss": 1 / e} for e in range(1, 11)]))
-    Path("confusion.json").write_text(json.dumps([{"actual": a, "predicted": p} for a, p in ("AA", "AB", "BB", "BB")]))
+    Path("confusion.json").write_text(
+        json.dumps([{"actual": a, "predicted": p} for a, p in ("AA", "AB", "BB", "BB")])
+    )
     Path("dvc.yaml").write_text(json.dumps(PLOTS))
     plots_page.main(tmp_path / "template.html")
     return tmp_path
@@ -43,7 +63,9 @@ def test_plots_are_drawn_without_asking_any_other_machine(repository):
         page.open((repository / "dvc_plots" / "index.html").as_uri())
         page.wait_for("document.querySelectorAll('main canvas, main svg.marks').length >= 2")
         page.screenshot(repository / "page.png", whole_page=True)
-        assert [address for address in page.requests if not address.startswith(("file:", "data:", "blob:"))] == []
+        assert [
+            address for address in page.requests if not address.startswith(("file:", "data:", "blob:"))
+        ] == []
         assert page.complaints == []
 
 
@@ -63,17 +85,43 @@ def test_dvc_is_told_of_the_template_for_this_machine_only(repository):
 @needs_chromium
 def test_all_plots_of_two_experiments_are_drawn_side_by_side(finished):
     run(finished, "python", "-m", "iotids.plumbing.plots_page", ".dvc/tmp/plots_page.html")
-    preset = "smoke" if yaml.safe_load((finished / "params.yaml").read_text())["network"]["depths"] == [4, 7] else "paper"
+    preset = (
+        "smoke"
+        if yaml.safe_load((finished / "params.yaml").read_text())["network"]["depths"] == [4, 7]
+        else "paper"
+    )
     for name, depth in (("depth-4", 4), ("depth-7", 7)):
-        figures = [word for task in ("binary", "multiclass") for word in ("-S", f"report.figure_depths.{task}={depth}")]
-        run(finished, "dvc", "exp", "run", "--temp", "--force", "--single-item", "-n", name, "-S", f"preset={preset}", *figures, "report")
+        figures = [
+            word
+            for task in ("binary", "multiclass")
+            for word in ("-S", f"report.figure_depths.{task}={depth}")
+        ]
+        run(
+            finished,
+            "dvc",
+            "exp",
+            "run",
+            "--temp",
+            "--force",
+            "--single-item",
+            "-n",
+            name,
+            "-S",
+            f"preset={preset}",
+            *figures,
+            "report",
+        )
     run(finished, "dvc", "plots", "diff", "depth-4", "depth-7")
-    run(finished, "dvc", "exp", "remove", "depth-4", "depth-7")  # the names of experiments in docs/experiments.md, tested in the same folder
+    run(
+        finished, "dvc", "exp", "remove", "depth-4", "depth-7"
+    )  # the names of experiments in docs/experiments.md, tested in the same folder
     wanted = len(yaml.safe_load((finished / "dvc.yaml").read_text())["plots"])
     with browser_page(1640, 1100) as page:
         page.open((finished / "dvc_plots" / "index.html").as_uri())
         page.wait_for(f"document.querySelectorAll('main canvas, main svg.marks').length >= {wanted}")
         page.wait_for_text("Plots")
         page.screenshot(pictures() / "dvc-plots.png", whole_page=True)
-        assert [address for address in page.requests if not address.startswith(("file:", "data:", "blob:"))] == []
+        assert [
+            address for address in page.requests if not address.startswith(("file:", "data:", "blob:"))
+        ] == []
         assert page.complaints == []

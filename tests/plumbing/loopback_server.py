@@ -29,11 +29,19 @@ def tracking_server(folder: Path) -> Iterator[str]:
     """Run the documented `mlflow server` command in a folder and give its address."""
     port = free_port()
     (block,) = [block for block in blocks() if block.when == "server"]
-    command = re.search(r"^mlflow (server .*) &$", block.text, re.MULTILINE)[1].replace("5055", str(port)).split()
+    command = (
+        re.search(r"^mlflow (server .*) &$", block.text, re.MULTILINE)[1].replace("5055", str(port)).split()
+    )
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "-m", "mlflow", *command, "--workers", "1"], cwd=folder, env=environment,
-                                   stdout=log, stderr=log, start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", *command, "--workers", "1"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
         _wait_until_it_answers(f"http://127.0.0.1:{port}/health", process, folder / "log")
         yield f"http://127.0.0.1:{port}"

@@ -13,11 +13,17 @@ from pathlib import Path
 ROWS, COLUMNS = 24, 120
 
 
-def on_terminal(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> tuple[int, str]:
-    """Run a command whose three streams are a terminal of 120 columns; gives exit code and everything it wrote, `\\r` included."""
+def on_terminal(
+    command: list[str], folder: Path, environment: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """Run a command whose three streams are a terminal of 120 columns; gives exit code and everything it
+    wrote, `\\r` included.
+    """
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=terminal, stdout=terminal, stderr=terminal)
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=terminal, stdout=terminal, stderr=terminal
+    )
     os.close(terminal)
     drawn = b"".join(iter(lambda: _read(controller), b""))
     os.close(controller)

@@ -5,7 +5,14 @@ import pytest
 from iotids.plumbing.errors import run_plainly
 
 
-@pytest.mark.parametrize("error", [ValueError("a.pcap, packet 3: cut off"), KeyError("unknown key `x.y`"), FileNotFoundError("a.pcap: not there")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("a.pcap, packet 3: cut off"),
+        KeyError("unknown key `x.y`"),
+        FileNotFoundError("a.pcap: not there"),
+    ],
+)
 def test_bad_input_ends_with_its_message(error):
     def main():
         raise error

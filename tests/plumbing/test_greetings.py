@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 GREETING = "I0000 00:00:1795424016.117287    4867 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used."
 ABSL = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR"
-TROUBLE = "E0000 00:00:1795424019.410902    4867 bfc_allocator.cc:512] ran out of memory trying to allocate 2.00GiB"
+TROUBLE = (
+    "E0000 00:00:1795424019.410902    4867 bfc_allocator.cc:512] ran out of memory trying to allocate 2.00GiB"
+)
 NO_DEVICE = "E0000 00:00:1.2    4867 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: {}"
 
 
@@ -49,17 +51,28 @@ def test_the_last_words_of_a_crash_come_through():
 
 
 def test_messages_of_python_and_the_exit_code_are_what_they_were():
-    done = start("print('note', file=sys.stderr)\nraise FileNotFoundError('a.pcap: not there')", capture_output=True, text=True)
+    done = start(
+        "print('note', file=sys.stderr)\nraise FileNotFoundError('a.pcap: not there')",
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stderr) == (1, "note\nerror: a.pcap: not there\n")
 
 
 def test_a_worker_s_greetings_are_dropped_too():
-    assert said(f"import subprocess\nsubprocess.run([sys.executable, '-c', {'import os; ' + from_c(GREETING, TROUBLE)!r}])") == TROUBLE + "\n"
+    assert (
+        said(
+            f"import subprocess\nsubprocess.run([sys.executable, '-c', {'import os; ' + from_c(GREETING, TROUBLE)!r}])"
+        )
+        == TROUBLE + "\n"
+    )
 
 
 def test_a_terminal_stays_a_terminal_for_python():
     controller, terminal = pty.openpty()
-    done = start("print(sys.stderr.isatty(), os.isatty(2))", stderr=terminal, stdout=subprocess.PIPE, text=True)
+    done = start(
+        "print(sys.stderr.isatty(), os.isatty(2))", stderr=terminal, stdout=subprocess.PIPE, text=True
+    )
     os.close(terminal)
     os.close(controller)
     assert done.stdout == "True False\n"

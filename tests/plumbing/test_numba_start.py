@@ -1,4 +1,6 @@
-"""numba starts without scipy's linear algebra, kernels run, and whoever wants that algebra afterwards gets it."""
+"""numba starts without scipy's linear algebra, kernels run, and whoever wants that algebra afterwards gets
+it.
+"""
 
 import subprocess
 import sys
@@ -17,6 +19,10 @@ print(scipy.linalg.det([[2.0, 0.0], [0.0, 3.0]]))
 
 
 def test_kernels_run_without_scipy_and_scipy_is_there_afterwards(tmp_path):
-    capture = write_pcap(tmp_path / "one.pcap", [Record(0, ethernet(ipv4("10.0.0.1", "10.0.0.2", 17, udp(payload=b"x"))))])
-    done = subprocess.run([sys.executable, "-c", RUN, str(capture)], capture_output=True, text=True, check=False)
+    capture = write_pcap(
+        tmp_path / "one.pcap", [Record(0, ethernet(ipv4("10.0.0.1", "10.0.0.2", 17, udp(payload=b"x"))))]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(capture)], capture_output=True, text=True, check=False
+    )
     assert done.stdout.split() == ["1", "False", "6.0"], done.stderr

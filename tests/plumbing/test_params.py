@@ -22,14 +22,19 @@ def write(tmp_path, text):
 
 
 def test_lists_become_tuples(tmp_path):
-    assert read_section("network", Params, write(tmp_path, "network: {width: 64, depths: [4, 5]}")) == Params(64, (4, 5))
+    assert read_section("network", Params, write(tmp_path, "network: {width: 64, depths: [4, 5]}")) == Params(
+        64, (4, 5)
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("network: {width: 64}", "missing key `network.depths`"),
-        ("network: {width: 64, depths: [4], wdith: 3}", "unknown key `network.wdith`; known are decay, depths, width"),
+        (
+            "network: {width: 64, depths: [4], wdith: 3}",
+            "unknown key `network.wdith`; known are decay, depths, width",
+        ),
         ("network: {width: '???', depths: [4]}", "`network.width` has no value"),
         ("meter: {}", "no section `network`"),
     ],
@@ -47,7 +52,10 @@ def test_a_wrong_section_is_named(tmp_path, text, message):
         ("{width: 6.5, depths: [4]}", "`network.width` is 6.5; wanted is a whole number"),
         ("{width: 64, depths: 4}", "`network.depths` is 4; wanted is a list, each of it a whole number"),
         ("{width: 64, depths: [4, five]}", "`network.depths` is [4, 'five']; wanted is a list"),
-        ("{width: 64, depths: [4], decay: 1e-6}", "`network.decay` is '1e-6'; wanted is a number, written as 0.1 or 1.0e-6"),
+        (
+            "{width: 64, depths: [4], decay: 1e-6}",
+            "`network.decay` is '1e-6'; wanted is a number, written as 0.1 or 1.0e-6",
+        ),
         ("{width: 64, depths: [4]", "no YAML"),
     ],
 )
@@ -57,7 +65,10 @@ def test_a_value_edited_by_hand_into_another_type_is_named_with_what_to_do(tmp_p
 
 
 def test_a_whole_number_is_a_number_too(tmp_path):
-    assert read_section("network", Params, write(tmp_path, "network: {width: 64, depths: [], decay: 1}")).decay == 1
+    assert (
+        read_section("network", Params, write(tmp_path, "network: {width: 64, depths: [], decay: 1}")).decay
+        == 1
+    )
 
 
 def test_a_missing_file_says_how_to_write_it(tmp_path):

@@ -25,7 +25,10 @@ if __name__ == "__main__":
 @pytest.fixture
 def metering(tmp_path):
     """The command that meters a small capture, and the folder to run it in."""
-    write_pcap(tmp_path / "a.pcap", [Record(number * 1000, ethernet(ipv4("10.0.0.1", "10.0.0.2", 6, tcp()))) for number in range(500)])
+    write_pcap(
+        tmp_path / "a.pcap",
+        [Record(number * 1000, ethernet(ipv4("10.0.0.1", "10.0.0.2", 6, tcp()))) for number in range(500)],
+    )
     return [sys.executable, "-m", "stages.meter", "a.pcap", "-o", "flows.parquet"], tmp_path
 
 

@@ -46,14 +46,26 @@ def runs(level, uri=None):
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=uri or tracking.store_uri())
-    return client, list(client.search_runs([client.get_experiment_by_name(tracking.EXPERIMENT).experiment_id], f"tags.level = '{level}'"))
+    return client, list(
+        client.search_runs(
+            [client.get_experiment_by_name(tracking.EXPERIMENT).experiment_id], f"tags.level = '{level}'"
+        )
+    )
 
 
 def publishing_process(folder, workspace, **environment):
     """Publish in a process of its own, as a stage does."""
     return subprocess.Popen(
-        [sys.executable, "-c", "import sys; from iotids.tracking.publishing import publish; publish(sys.argv[1])", str(folder)],
-        cwd=ROOT, env={**os.environ, "DVC_ROOT": str(workspace), **environment}, stderr=subprocess.PIPE, text=True,
+        [
+            sys.executable,
+            "-c",
+            "import sys; from iotids.tracking.publishing import publish; publish(sys.argv[1])",
+            str(folder),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DVC_ROOT": str(workspace), **environment},
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -61,9 +73,13 @@ def test_each_fold_is_a_child_of_one_parent_with_its_epoch_curve(store, run_fold
     tracking.publish_folder(run_folder)
     client, parents = runs("cv")
     _, folds = runs("fold")
-    assert [(p.data.params["network.depth"], round(p.data.metrics["test/accuracy_mean"], 6)) for p in parents] == [("4", 0.842)]
+    assert [
+        (p.data.params["network.depth"], round(p.data.metrics["test/accuracy_mean"], 6)) for p in parents
+    ] == [("4", 0.842)]
     assert {f.data.tags["mlflow.parentRunId"] for f in folds} == {parents[0].info.run_id}
-    assert sorted(round(f.data.metrics["test/accuracy"], 6) for f in folds) == [round(0.84 + f / 1000, 6) for f in range(N_FOLDS)]
+    assert sorted(round(f.data.metrics["test/accuracy"], 6) for f in folds) == [
+        round(0.84 + f / 1000, 6) for f in range(N_FOLDS)
+    ]
     curve = client.get_metric_history(folds[0].info.run_id, "train/loss")
     assert [m.step for m in curve] == list(range(1, N_EPOCHS + 1))
 
@@ -72,14 +88,19 @@ def test_a_parent_shows_the_mean_curve_of_its_folds(store, run_folder):
     tracking.publish_folder(run_folder)
     client, parents = runs("cv")
     curve = client.get_metric_history(parents[0].info.run_id, "val/loss")
-    assert [(m.step, round(m.value, 9)) for m in curve] == [(e, round(1.2 / e, 9)) for e in range(1, N_EPOCHS + 1)]
+    assert [(m.step, round(m.value, 9)) for m in curve] == [
+        (e, round(1.2 / e, 9)) for e in range(1, N_EPOCHS + 1)
+    ]
 
 
 def test_runs_are_named_by_task_model_protocol_and_experiment(store, run_folder, monkeypatch):
     tracking.publish_folder(run_folder)
     monkeypatch.setenv("DVC_EXP_NAME", "wide")
     tracking.publish_folder(write_run_folder(store, width=256))
-    assert {run.info.run_name for run in runs("cv")[1]} == {"binary dl4 stratified", "binary dl4 stratified (wide)"}
+    assert {run.info.run_name for run in runs("cv")[1]} == {
+        "binary dl4 stratified",
+        "binary dl4 stratified (wide)",
+    }
     assert "binary dl4 stratified fold 3" in {run.info.run_name for run in runs("fold")[1]}
 
 
@@ -87,7 +108,9 @@ def test_scores_to_compare_stand_apart_from_all_others(store, run_folder):
     tracking.publish_folder(run_folder)
     names = set(runs("cv")[1][0].data.metrics)
     assert {name for name in names if name.startswith("test/")} == {
-        f"test/{score}_{statistic}" for score in ("accuracy", "ece", "f1_macro", "mcc", "roc_auc") for statistic in ("mean", "std")
+        f"test/{score}_{statistic}"
+        for score in ("accuracy", "ece", "f1_macro", "mcc", "roc_auc")
+        for statistic in ("mean", "std")
     }
     assert "test_more/brier_mean" in names
 
@@ -119,16 +142,23 @@ def test_a_deleted_experiment_comes_back(store, run_folder):
 def test_four_processes_at_once_on_no_store_yet_lose_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folders = [write_run_folder(tmp_path, depth=depth, protocols=("stratified", "grouped"), n_epochs=5) for depth in (4, 5, 6, 7)]
+    folders = [
+        write_run_folder(tmp_path, depth=depth, protocols=("stratified", "grouped"), n_epochs=5)
+        for depth in (4, 5, 6, 7)
+    ]
     processes = [publishing_process(folder, tmp_path) for folder in folders]
     said = [process.communicate(timeout=300)[1] for process in processes]
     assert [text for text in said if "not published" in text] == []
-    wanted = {f"binary dl{depth} {protocol}" for depth in (4, 5, 6, 7) for protocol in ("stratified", "grouped")}
+    wanted = {
+        f"binary dl{depth} {protocol}" for depth in (4, 5, 6, 7) for protocol in ("stratified", "grouped")
+    }
     assert sorted(run.info.run_name for run in runs("cv")[1]) == sorted(wanted)
     assert len(runs("fold")[1]) == 4 * 2 * N_FOLDS
 
 
-def test_an_unreachable_server_gives_a_warning_with_the_command_that_publishes_later(store, run_folder, monkeypatch):
+def test_an_unreachable_server_gives_a_warning_with_the_command_that_publishes_later(
+    store, run_folder, monkeypatch
+):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.warns(UserWarning, match="python -m iotids.tracking.publishing"):
         tracking.publish(run_folder)
@@ -174,5 +204,7 @@ def test_the_command_names_a_folder_without_results(store, tmp_path, capsys):
 
 def test_no_stage_loads_mlflow_by_importing_the_mirror():
     code = "import sys, iotids.tracking.publishing; print(json.dumps([m for m in ('mlflow', 'keras', 'pandas') if m in sys.modules]))"
-    found = subprocess.run([sys.executable, "-c", f"import json; {code}"], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", f"import json; {code}"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert json.loads(found.stdout) == []

@@ -1,4 +1,6 @@
-"""A tracking server on loopback, started as docs/scaling-out.md says, takes runs, artifacts and models by MLFLOW_TRACKING_URI alone."""
+"""A tracking server on loopback, started as docs/scaling-out.md says, takes runs, artifacts and models by
+MLFLOW_TRACKING_URI alone.
+"""
 
 import os
 import subprocess
@@ -46,7 +48,10 @@ def client(published, monkeypatch):
 
 def test_parents_and_folds_of_both_processes_are_on_the_server(client):
     found = client.search_runs(["1"], max_results=100)
-    assert sorted(run.info.run_name for run in found if run.data.tags["level"] == "cv") == ["binary dl4 stratified", "binary dl5 stratified"]
+    assert sorted(run.info.run_name for run in found if run.data.tags["level"] == "cv") == [
+        "binary dl4 stratified",
+        "binary dl5 stratified",
+    ]
     assert sum(run.data.tags["level"] == "fold" for run in found) == 10
 
 

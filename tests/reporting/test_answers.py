@@ -9,7 +9,9 @@ from tests.reporting.made_results import made_result
 
 
 def test_corrected_t_test_by_hand():
-    """Differences 1, 2, 3: mean 2, variance 1; t = 2 / sqrt(1/3 + 1/4) = 2.6186; two-sided with 2 degrees: 1 - t / sqrt(t² + 2)."""
+    """Differences 1, 2, 3: mean 2, variance 1; t = 2 / sqrt(1/3 + 1/4) = 2.6186; two-sided with 2 degrees: 1
+    - t / sqrt(t² + 2).
+    """
     mean, p = corrected_t_test([2, 4, 6], [1, 2, 3], test_share=0.25)
     t = 2 / np.sqrt(1 / 3 + 1 / 4)
     assert mean == 2.0
@@ -18,7 +20,10 @@ def test_corrected_t_test_by_hand():
 
 def test_the_correction_makes_p_larger():
     first, second = [0.93, 0.94, 0.95, 0.93, 0.94], [0.92, 0.93, 0.93, 0.92, 0.92]
-    assert corrected_t_test(first, second, test_share=0.25)[1] > corrected_t_test(first, second, test_share=0.0)[1]
+    assert (
+        corrected_t_test(first, second, test_share=0.25)[1]
+        > corrected_t_test(first, second, test_share=0.0)[1]
+    )
 
 
 def test_equal_scores_are_no_difference_and_one_fold_has_no_p():
@@ -43,18 +48,30 @@ def test_holm_by_hand():
 
 def test_a_clear_difference_is_told_and_noise_is_not():
     results = {
-        ("binary", "dl4"): made_result("dl4", quality=0.95, seed=1), ("binary", "dl5"): made_result("dl5", quality=0.95, seed=2),
+        ("binary", "dl4"): made_result("dl4", quality=0.95, seed=1),
+        ("binary", "dl5"): made_result("dl5", quality=0.95, seed=2),
         ("binary", "naive_bayes"): made_result("naive_bayes", quality=0.7, seed=3),
-    }  # fmt: skip
-    told = {c.other: c.words for c in compare(results, task="binary", protocol="grouped", model="dl4", others=["dl5", "naive_bayes"])}
+    }
+    told = {
+        c.other: c.words
+        for c in compare(
+            results, task="binary", protocol="grouped", model="dl4", others=["dl5", "naive_bayes"]
+        )
+    }
     assert told == {"dl5": "not told apart from", "naive_bayes": "better than"}
-    page = answers_markdown(results, figure_models={"binary": "dl4"}, protocols={"binary": ["stratified", "grouped"]})
+    page = answers_markdown(
+        results, figure_models={"binary": "dl4"}, protocols={"binary": ["stratified", "grouped"]}
+    )
     assert "no depth is told apart from the best" in page
     assert "Not asked in this run: add `environment`" in page
 
 
 def test_unseen_networks_are_answered_where_they_were_asked():
     protocols = ("stratified", "environment")
-    results = {("binary", "dl4"): made_result("dl4", quality={"stratified": 0.95, "environment": 0.4}, protocols=protocols)}
+    results = {
+        ("binary", "dl4"): made_result(
+            "dl4", quality={"stratified": 0.95, "environment": 0.4}, protocols=protocols
+        )
+    }
     page = answers_markdown(results, figure_models={"binary": "dl4"}, protocols={"binary": protocols})
     assert "Unseen network split" in page and "it does not survive" in page and "left out, " in page

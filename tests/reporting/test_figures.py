@@ -26,7 +26,9 @@ def test_curves_are_mean_and_sample_spread_over_folds():
 
 def test_a_fold_that_stopped_early_leaves_the_mean_of_the_others():
     history = made_history(protocols=("stratified",), n_folds=2)
-    curves = curves_of(history.filter(~(np.array(history["fold"]) == 1) | (np.array(history["epoch"]) < 3)), "stratified")
+    curves = curves_of(
+        history.filter(~(np.array(history["fold"]) == 1) | (np.array(history["epoch"]) < 3)), "stratified"
+    )
     assert curves.mean["val_loss"].tolist() == [0.2625, 0.5125, 0.75]
     assert np.isnan(curves.std["val_loss"][-1])
 
@@ -35,7 +37,14 @@ def test_the_csv_has_one_line_per_epoch_and_the_columns_dvc_plots_name():
     told = [curves_of(made_history(), protocol) for protocol in ("stratified", "grouped")]
     rows = list(csv.DictReader(io.StringIO(curves_csv(told))))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
-    assert {"train_accuracy", "val_accuracy", "train_loss", "val_loss", "val_accuracy_std", "grouped_val_accuracy"} <= set(rows[0])
+    assert {
+        "train_accuracy",
+        "val_accuracy",
+        "train_loss",
+        "val_loss",
+        "val_accuracy_std",
+        "grouped_val_accuracy",
+    } <= set(rows[0])
 
 
 def test_an_unknown_split_has_no_curves():
@@ -47,7 +56,13 @@ def test_every_true_class_has_a_thousand_lines_shared_out_like_its_predictions()
     confusion = np.array([[995, 4, 1], [0, 2, 1], [0, 0, 0]])
     rows = list(csv.reader(io.StringIO(confusion_lines(confusion, ("a", "b", "c")))))
     assert rows[0] == ["actual", "predicted"]
-    assert Counter(map(tuple, rows[1:])) == {("a", "a"): 995, ("a", "b"): 4, ("a", "c"): 1, ("b", "b"): 667, ("b", "c"): 333}
+    assert Counter(map(tuple, rows[1:])) == {
+        ("a", "a"): 995,
+        ("a", "b"): 4,
+        ("a", "c"): 1,
+        ("b", "b"): 667,
+        ("b", "c"): 333,
+    }
 
 
 def test_the_same_figures_give_the_same_bytes(tmp_path):
@@ -57,14 +72,32 @@ def test_the_same_figures_give_the_same_bytes(tmp_path):
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         save_png(curves_figure(curves, "curves"), tmp_path / name / "curves.png")
-        save_png(confusion_figure(matrices, ("BENIGN", "ATTACK"), "confusion"), tmp_path / name / "confusion.png")
-        save_png(comparison_figure(results, ["stratified", "grouped"], "models", "f1_macro"), tmp_path / name / "models.png")
+        save_png(
+            confusion_figure(matrices, ("BENIGN", "ATTACK"), "confusion"), tmp_path / name / "confusion.png"
+        )
+        save_png(
+            comparison_figure(results, ["stratified", "grouped"], "models", "f1_macro"),
+            tmp_path / name / "models.png",
+        )
         difference, apart = matrix(["dl4", "naive_bayes"], pairs(results, "grouped"))
-        save_png(pairwise_figure([("grouped", difference, apart)], ["DL4", "NB"], "pairs"), tmp_path / name / "pairs.png")
+        save_png(
+            pairwise_figure([("grouped", difference, apart)], ["DL4", "NB"], "pairs"),
+            tmp_path / name / "pairs.png",
+        )
         reliable = [(r.model, [(p, r.protocols[p].reliability) for p in r.protocols]) for r in results]
         save_png(reliability_figure(reliable, "reliability"), tmp_path / name / "reliability.png")
-        save_png(unseen_figure(*unseen_matrix(results, "grouped")[:1], ["DL4", "NB"], list("abcde"), "unseen"), tmp_path / name / "unseen.png")
-    for picture in ("curves.png", "confusion.png", "models.png", "pairs.png", "reliability.png", "unseen.png"):
+        save_png(
+            unseen_figure(*unseen_matrix(results, "grouped")[:1], ["DL4", "NB"], list("abcde"), "unseen"),
+            tmp_path / name / "unseen.png",
+        )
+    for picture in (
+        "curves.png",
+        "confusion.png",
+        "models.png",
+        "pairs.png",
+        "reliability.png",
+        "unseen.png",
+    ):
         first, second = ((tmp_path / name / picture).read_bytes() for name in ("first", "second"))
         assert first == second and first.startswith(b"\x89PNG") and len(first) > 10_000
 

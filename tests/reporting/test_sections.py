@@ -25,7 +25,10 @@ QUALITY = {"dl4": 0.95, "naive_bayes": 0.7, "majority": 0.55}
 
 @pytest.fixture(scope="module")
 def results():
-    return {("binary", model): made_result(model, quality=q, protocols=PROTOCOLS, seed=i) for i, (model, q) in enumerate(QUALITY.items())}
+    return {
+        ("binary", model): made_result(model, quality=q, protocols=PROTOCOLS, seed=i)
+        for i, (model, q) in enumerate(QUALITY.items())
+    }
 
 
 def lines(text):
@@ -33,22 +36,34 @@ def lines(text):
 
 
 def cells(markdown):
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.strip().splitlines() if "---" not in line]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in markdown.strip().splitlines()
+        if "---" not in line
+    ]
 
 
 def test_pooled_scores_are_those_of_all_predictions_together(results):
     _, predictions = run_folder_content("dl4", quality=0.95, protocols=PROTOCOLS, seed=0)
     part = predictions.to_pandas().query("protocol == 'grouped'")
-    by_hand = score_predictions(part["truth"].to_numpy(), part[["score_BENIGN", "score_ATTACK"]].to_numpy(), BINARY, benign="BENIGN")
+    by_hand = score_predictions(
+        part["truth"].to_numpy(), part[["score_BENIGN", "score_ATTACK"]].to_numpy(), BINARY, benign="BENIGN"
+    )
     scored = results["binary", "dl4"].protocols["grouped"]
     assert {name: scored.pooled[name] for name in by_hand} == pytest.approx(by_hand)
-    assert scored.by_group.shape == (20, 2, 2) and np.array_equal(scored.by_group.sum(axis=0), scored.confusion)
+    assert scored.by_group.shape == (20, 2, 2) and np.array_equal(
+        scored.by_group.sum(axis=0), scored.confusion
+    )
 
 
 def test_intervals_hold_the_pooled_score_and_widen_when_recordings_differ(results):
     scored = results["binary", "dl4"].protocols["grouped"]
     sure = interval(scored, "f1_macro")
-    assert sure.value == pytest.approx(scored.pooled["f1_macro"]) and sure.low < sure.value < sure.high and sure.groups == 20
+    assert (
+        sure.value == pytest.approx(scored.pooled["f1_macro"])
+        and sure.low < sure.value < sure.high
+        and sure.groups == 20
+    )
     one_recording_is_all_wrong = scored.by_group.copy()
     one_recording_is_all_wrong[:4] = one_recording_is_all_wrong[:4, :, ::-1]
     unequal = interval(replace(scored, by_group=one_recording_is_all_wrong), "f1_macro")
@@ -65,7 +80,11 @@ def test_the_headline_names_every_model_best_first_and_gives_no_mean_over_unseen
 
 def test_every_pair_is_tested_once_and_holm_counts_the_pairs(results):
     found = pairs(list(results.values()), "grouped")
-    assert [(pair.model, pair.other) for pair in found] == [("dl4", "naive_bayes"), ("dl4", "majority"), ("naive_bayes", "majority")]
+    assert [(pair.model, pair.other) for pair in found] == [
+        ("dl4", "naive_bayes"),
+        ("dl4", "majority"),
+        ("naive_bayes", "majority"),
+    ]
     first, second = (results["binary", model].protocols["grouped"] for model in ("dl4", "naive_bayes"))
     folds = [[fold["f1_macro"] for fold in scored.folds] for scored in (first, second)]
     difference, p = corrected_t_test(*folds, test_share=0.25)
@@ -73,7 +92,9 @@ def test_every_pair_is_tested_once_and_holm_counts_the_pairs(results):
     smallest = min(found, key=lambda pair: pair.t_p)
     assert smallest.t_p_holm == pytest.approx(3 * smallest.t_p)
     assert found[0].told_apart and found[0].low > 0
-    assert {pair.wilcoxon_p for pair in found} == {0.0625} and min(pair.wilcoxon_p_holm for pair in found) > 0.05  # the least five folds can give
+    assert {pair.wilcoxon_p for pair in found} == {0.0625} and min(
+        pair.wilcoxon_p_holm for pair in found
+    ) > 0.05  # the least five folds can give
     assert len(lines(pairwise_csv({("binary", "grouped"): found}))) == 3
 
 
@@ -81,7 +102,9 @@ def test_the_matrix_of_pairs_is_antisymmetric_and_standings_count_all_others(res
     found = pairs(list(results.values()), "grouped")
     models = [model for _, model in results]
     difference, apart = matrix(models, found)
-    assert np.isnan(np.diag(difference)).all() and np.allclose(np.triu(difference, 1), -np.tril(difference, -1).T)
+    assert np.isnan(np.diag(difference)).all() and np.allclose(
+        np.triu(difference, 1), -np.tril(difference, -1).T
+    )
     assert np.array_equal(apart, apart.T)
     rows = cells(standings_markdown(models, {"grouped": found}, {"grouped": "grouped"}))[1:]
     assert [sum(map(int, row[1:])) for row in rows] == [2, 2, 2]
@@ -96,24 +119,39 @@ def test_models_tested_on_different_flows_are_not_compared(results):
 
 def test_false_alarms_follow_from_rate_base_rate_and_traffic(results):
     fpr = results["binary", "naive_bayes"].protocols["grouped"].mean["fpr_at_recall_95"]
-    found = [row for row in lines(false_alarms_csv(results)) if (row["model"], row["split"], row["recall"]) == ("naive_bayes", "grouped", "0.95")]
+    found = [
+        row
+        for row in lines(false_alarms_csv(results))
+        if (row["model"], row["split"], row["recall"]) == ("naive_bayes", "grouped", "0.95")
+    ]
     one = next(row for row in found if row["base_rate"] == "0.001")
     assert float(one["false_alarms_per_day"]) == pytest.approx(0.999 * fpr * 100_000)
     assert float(one["precision"]) == pytest.approx(0.001 * 0.95 / (0.001 * 0.95 + 0.999 * fpr))
     header, *rows = cells(false_alarms_markdown(results, task="binary", protocol="grouped"))
     assert header[1:4] == [f"FPR at recall {level}" for level in ("0.90", "0.95", "0.99")]
     assert header[4:7] == [f"recall at FPR {level}" for level in ("0.01", "0.001", "0.0001")]
-    assert [row[0] for row in rows] == sorted((row[0] for row in rows), key=lambda name: float(next(r[2] for r in rows if r[0] == name)))
+    assert [row[0] for row in rows] == sorted(
+        (row[0] for row in rows), key=lambda name: float(next(r[2] for r in rows if r[0] == name))
+    )
     assert f"{0.999 * fpr * 100_000:,.0f}" in {row[7] for row in rows}
 
 
 def test_the_points_of_the_reliability_plot_add_up_to_the_calibration_error(results):
-    rows = [row for row in lines(reliability_csv(results)) if (row["model"], row["split"]) == ("naive_bayes", "grouped")]
+    rows = [
+        row
+        for row in lines(reliability_csv(results))
+        if (row["model"], row["split"]) == ("naive_bayes", "grouped")
+    ]
     flows = np.array([int(row["flows"]) for row in rows])
     gap = np.array([abs(float(row["accuracy"]) - float(row["confidence_mean"])) for row in rows])
     assert flows.sum() == 1000
-    assert (gap * flows).sum() / 1000 == pytest.approx(results["binary", "naive_bayes"].protocols["grouped"].pooled["ece"])
-    assert cells(calibration_markdown(results, task="binary", protocols=["stratified", "grouped"]))[1][0] == "DL4"
+    assert (gap * flows).sum() / 1000 == pytest.approx(
+        results["binary", "naive_bayes"].protocols["grouped"].pooled["ece"]
+    )
+    assert (
+        cells(calibration_markdown(results, task="binary", protocols=["stratified", "grouped"]))[1][0]
+        == "DL4"
+    )
 
 
 def test_costs_are_means_over_folds_and_flows(results):
@@ -128,14 +166,25 @@ def test_streaming_models_show_their_orders_and_keep_the_run_in_time_apart(resul
     spread = replace(scored, order_std={"accuracy": 0.0123, "f1_macro": 0.0456})
     run = {"metrics": scored.pooled, "window_accuracy": [0.5] * 5 + [0.8] * 40 + [1.0] * 5}
     tree = replace(results["binary", "dl4"], model="vfdt", protocols={"grouped": spread}, prequential=run)
-    orders, in_time = orders_markdown({("binary", "vfdt"): tree}), prequential_markdown({("binary", "vfdt"): tree})
+    orders, in_time = (
+        orders_markdown({("binary", "vfdt"): tree}),
+        prequential_markdown({("binary", "vfdt"): tree}),
+    )
     assert "0.0123" in orders and "0.0456" in orders and "Weka's HT" in orders
-    assert cells(in_time.split("\n\n")[1])[1][-2:] == ["0.5000", "1.0000"] and "must not be compared" in in_time
+    assert (
+        cells(in_time.split("\n\n")[1])[1][-2:] == ["0.5000", "1.0000"] and "must not be compared" in in_time
+    )
 
 
 def test_each_network_left_out_has_a_row_and_all_flows_together_follow(results):
     header, *rows = cells(unseen_markdown(list(results.values()), "environment"))
-    assert header[2:] == ["DL4", "NB", "majority class"] and [row[0] for row in rows[:5]] == ["N0", "N1", "N2", "N3", "N4"]
+    assert header[2:] == ["DL4", "NB", "majority class"] and [row[0] for row in rows[:5]] == [
+        "N0",
+        "N1",
+        "N2",
+        "N3",
+        "N4",
+    ]
     scored = results["binary", "dl4"].protocols["environment"]
     assert rows[1][2] == f"{scored.folds[1]['accuracy']:.4f}"
     assert {row[0]: row[2] for row in rows[5:]}["all: macro F"] == f"{scored.pooled['f1_macro']:.4f}"
@@ -146,10 +195,16 @@ def test_flows_that_nobody_can_name_are_counted_and_stay_out_of_the_pooled_score
 
     document, predictions = run_folder_content("dl4", quality=0.9, protocols=("environment",))
     document["protocols"]["environment"]["folds"][0]["untrained_classes"] = ["ATTACK"]
-    result = score_run(document, predictions, protocols=["environment"], benign="BENIGN", flows=made_flows(document))
+    result = score_run(
+        document, predictions, protocols=["environment"], benign="BENIGN", flows=made_flows(document)
+    )
     scored = result.protocols["environment"]
     lost = int(scored.folds[0]["untestable_rows"])
-    assert 0 < lost < 200 and scored.pooled["rows"] == 1000 - lost == scored.by_group.sum() and scored.confusion.sum() == 1000
+    assert (
+        0 < lost < 200
+        and scored.pooled["rows"] == 1000 - lost == scored.by_group.sum()
+        and scored.confusion.sum() == 1000
+    )
     assert cells(unseen_markdown([result], "environment"))[1][1] == f"{200 - lost} + {lost}"
 
 
@@ -165,5 +220,9 @@ def test_long_tables_hold_every_score_of_every_fold(results):
     mine = [row for row in folds if (row["model"], row["split"]) == ("dl4", "grouped")]
     assert [row["fold"] for row in mine] == [f"N{i}" for i in range(5)]
     assert [float(row["mcc"]) for row in mine] == pytest.approx([fold["mcc"] for fold in scored.folds])
-    one = next(row for row in scores if (row["model"], row["split"], row["score"]) == ("dl4", "grouped", "mcc"))
-    assert [float(one[name]) for name in ("mean", "std", "pooled")] == pytest.approx([scored.mean["mcc"], scored.std["mcc"], scored.pooled["mcc"]])
+    one = next(
+        row for row in scores if (row["model"], row["split"], row["score"]) == ("dl4", "grouped", "mcc")
+    )
+    assert [float(one[name]) for name in ("mean", "std", "pooled")] == pytest.approx(
+        [scored.mean["mcc"], scored.std["mcc"], scored.pooled["mcc"]]
+    )

@@ -1,4 +1,6 @@
-"""Table III and what stands beside it: every cell from stored predictions, the paper's figure in every row it has."""
+"""Table III and what stands beside it: every cell from stored predictions, the paper's figure in every row it
+has.
+"""
 
 import csv
 import io
@@ -8,7 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iotids.reporting.expected import check_classes, check_complete, confusion_models, figure_depth, run_folders
+from iotids.reporting.expected import (
+    check_classes,
+    check_complete,
+    confusion_models,
+    figure_depth,
+    run_folders,
+)
 from iotids.reporting.page import FILES, headline, readme_tables, report_page, shared_protocols
 from iotids.reporting.results import score_run
 from iotids.reporting.sections.epochs import best_epoch_markdown
@@ -25,13 +33,26 @@ PAPER = json.loads((Path(__file__).parents[2] / "iotids/reporting/paper_table3.j
 
 @pytest.fixture(scope="module")
 def results():
-    made = {"dl4": 0.97, "dl7": 0.96, "hoeffding_tree": 0.9, "naive_bayes": 0.7, "hist_gradient_boosting": 0.99}
+    made = {
+        "dl4": 0.97,
+        "dl7": 0.96,
+        "hoeffding_tree": 0.9,
+        "naive_bayes": 0.7,
+        "hist_gradient_boosting": 0.99,
+    }
     qualities = {model: {"stratified": q, "grouped": q - 0.1} for model, q in made.items()}
-    return {("binary", model): made_result(model, quality=q, seed=i) for i, (model, q) in enumerate(qualities.items())}
+    return {
+        ("binary", model): made_result(model, quality=q, seed=i)
+        for i, (model, q) in enumerate(qualities.items())
+    }
 
 
 def cells(markdown):
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.strip().splitlines() if "---" not in line]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in markdown.strip().splitlines()
+        if "---" not in line
+    ]
 
 
 def test_every_row_of_the_papers_table_is_kept():
@@ -75,14 +96,25 @@ def test_the_csv_has_the_papers_figure_only_beside_the_average_it_is_shown_with(
     rows = list(csv.DictReader(io.StringIO(table3_csv(results, PAPER))))
     shown = [row for row in rows if row["model"] == "dl7" and row["split"] == "stratified" and row["paper"]]
     assert {row["score"]: row["paper"] for row in shown} == {
-        "accuracy": "0.9975", "precision_weighted": "0.9937", "recall_weighted": "0.9937", "f1_weighted": "0.9937",
-    }  # fmt: skip
+        "accuracy": "0.9975",
+        "precision_weighted": "0.9937",
+        "recall_weighted": "0.9937",
+        "f1_weighted": "0.9937",
+    }
 
 
 def test_predictions_that_lack_rows_are_refused_by_fold():
     document, predictions = run_folder_content("dl4", quality=0.9)
-    with pytest.raises(ValueError, match="binary-dl4, split grouped, fold 4: 199 predictions for 200 test rows"):
-        score_run(document, predictions.slice(0, predictions.num_rows - 1), protocols=["grouped"], benign="BENIGN", flows=made_flows(document))
+    with pytest.raises(
+        ValueError, match="binary-dl4, split grouped, fold 4: 199 predictions for 200 test rows"
+    ):
+        score_run(
+            document,
+            predictions.slice(0, predictions.num_rows - 1),
+            protocols=["grouped"],
+            benign="BENIGN",
+            flows=made_flows(document),
+        )
     with pytest.raises(ValueError, match="binary-dl4 has no results for the split temporal"):
         score_run(document, predictions, protocols=["temporal"], benign="BENIGN", flows=made_flows(document))
 
@@ -91,24 +123,37 @@ def test_rows_of_classes_no_model_could_learn_are_left_out_of_the_scores():
     document, predictions = run_folder_content("dl4", quality=0.9)
     for fold in document["protocols"]["grouped"]["folds"]:
         fold["untrained_classes"] = ["ATTACK"]
-    scored = score_run(document, predictions, protocols=["grouped"], benign="BENIGN", flows=made_flows(document)).protocols["grouped"]
+    scored = score_run(
+        document, predictions, protocols=["grouped"], benign="BENIGN", flows=made_flows(document)
+    ).protocols["grouped"]
     assert all(fold["untestable_rows"] > 0 and fold["classes_scored"] == 1 for fold in scored.folds)
 
 
 def test_a_missing_run_is_named_with_the_command_that_makes_it(tmp_path):
-    runs = run_folders(("binary",), (4, 5), ("naive_bayes",), network=tmp_path / "network", baseline=tmp_path / "baseline")
+    runs = run_folders(
+        ("binary",), (4, 5), ("naive_bayes",), network=tmp_path / "network", baseline=tmp_path / "baseline"
+    )
     assert list(runs) == [("binary", "dl4"), ("binary", "dl5"), ("binary", "naive_bayes")]
-    with pytest.raises(FileNotFoundError, match=r"no results \(folds.json\) in .*network/binary-5: run `dvc repro`"):
-        check_complete(runs, {("binary", "dl4"): True, ("binary", "dl5"): False, ("binary", "naive_bayes"): True})
+    with pytest.raises(
+        FileNotFoundError, match=r"no results \(folds.json\) in .*network/binary-5: run `dvc repro`"
+    ):
+        check_complete(
+            runs, {("binary", "dl4"): True, ("binary", "dl5"): False, ("binary", "naive_bayes"): True}
+        )
 
 
 def test_a_run_of_other_classes_is_refused_by_name():
     check_classes("out/network/multiclass-4", ["BENIGN", "DOS"], ("BENIGN", "DOS"))
-    with pytest.raises(ValueError, match=r"out/network/multiclass-4 was trained on the classes BENIGN, DOS, but data.classes ask for BENIGN, MITM"):
+    with pytest.raises(
+        ValueError,
+        match=r"out/network/multiclass-4 was trained on the classes BENIGN, DOS, but data.classes ask for BENIGN, MITM",
+    ):
         check_classes("out/network/multiclass-4", ["BENIGN", "DOS"], ("BENIGN", "MITM"))
 
 
-@pytest.mark.parametrize(("depths", "wanted", "chosen"), [((4, 5, 6, 7), 6, 6), ((4, 5), 7, 5), ((6, 8), 7, 8)])
+@pytest.mark.parametrize(
+    ("depths", "wanted", "chosen"), [((4, 5, 6, 7), 6, 6), ((4, 5), 7, 5), ((6, 8), 7, 8)]
+)
 def test_the_figure_shows_the_papers_depth_or_the_nearest(depths, wanted, chosen):
     assert figure_depth(depths, wanted) == chosen
 
@@ -120,13 +165,22 @@ def test_accuracy_from_precision_and_recall_agrees_with_a_counted_example():
     assert predicted_accuracy("benign class", **known) == pytest.approx(0.98)
     assert predicted_accuracy("weighted or micro", **known | {"recall": 0.98}) == 0.98
     five = {"precision": 0.98, "recall": 0.98, "n_classes": 5, "benign_share": 0.24}
-    assert predicted_accuracy("one-vs-rest", **five) == predicted_accuracy("threshold 0.5", **five) == pytest.approx(1 - 40 / 5000)
+    assert (
+        predicted_accuracy("one-vs-rest", **five)
+        == predicted_accuracy("threshold 0.5", **five)
+        == pytest.approx(1 - 40 / 5000)
+    )
 
 
 def test_which_average_the_paper_printed():
-    told = {(row["task"], row["model"]): row["nearest"] if row["explained"] else None for row in explain_rows(PAPER)}
+    told = {
+        (row["task"], row["model"]): row["nearest"] if row["explained"] else None
+        for row in explain_rows(PAPER)
+    }
     assert {told["binary", m] for m in ("dl4", "dl5", "dl6")} == {"benign class"}
-    assert {told[task, m] for task in ("binary", "multiclass") for m in ("hoeffding_tree", "naive_bayes")} == {"weighted or micro"}
+    assert {
+        told[task, m] for task in ("binary", "multiclass") for m in ("hoeffding_tree", "naive_bayes")
+    } == {"weighted or micro"}
     assert told["multiclass", "dl4"] == "one-vs-rest"
     assert told["binary", "dl7"] is told["multiclass", "dl6"] is None
 
@@ -148,28 +202,51 @@ def test_metrics_are_few_and_have_the_same_names_whatever_depth_was_run(results)
 def test_the_page_answers_the_questions_and_names_the_data(results):
     protocols = {"binary": ["stratified", "grouped"]}
     compared = {("binary", p): pairs(list(results.values()), p) for p in protocols["binary"]}
-    page = report_page(results, PAPER, compared, data_name="generated", protocols=protocols, figure_models={"binary": "dl7"})
-    for asked in ("Does depth matter?", "Does the network beat HT and NB?", "Does it beat trees?", "Does it survive another split?"):
+    page = report_page(
+        results, PAPER, compared, data_name="generated", protocols=protocols, figure_models={"binary": "dl7"}
+    )
+    for asked in (
+        "Does depth matter?",
+        "Does the network beat HT and NB?",
+        "Does it beat trees?",
+        "Does it survive another split?",
+    ):
         assert asked in page
     assert "data set `generated`" in page
     assert "better than HT" in page and "worse than gradient boosting" in page
     assert "macro F falls by" in page
     assert "nan" not in page
-    asked = ("How many false alarms?", "Do the scores mean what they say?", "What does it cost?", "Does it work on a network that it has not seen?")
+    asked = (
+        "How many false alarms?",
+        "Do the scores mean what they say?",
+        "What does it cost?",
+        "Does it work on a network that it has not seen?",
+    )
     assert all(f"## {question}" in page for question in asked)
-    assert page.index("## Headline") < page.index("## In plain words") < page.index("## Table III") < page.index("## How many false alarms?")
+    assert (
+        page.index("## Headline")
+        < page.index("## In plain words")
+        < page.index("## Table III")
+        < page.index("## How many false alarms?")
+    )
     for name in FILES:
         assert f"({name})" in page
 
 
 def test_best_epoch_stands_beside_the_last(results):
-    rows = cells(best_epoch_markdown({("binary", "dl4"): results["binary", "dl4"]}, protocols=["stratified"]).split("\n\n")[1])
+    rows = cells(
+        best_epoch_markdown({("binary", "dl4"): results["binary", "dl4"]}, protocols=["stratified"]).split(
+            "\n\n"
+        )[1]
+    )
     mean = results["binary", "dl4"].protocols["stratified"].mean["accuracy"]
     assert rows[1] == ["binary", "DL4", "stratified", "3", f"{mean:.4f}", "2", f"{mean + 0.001:.4f}"]
 
 
 def test_the_readme_block_holds_table3_and_every_model(results):
-    block = readme_tables(results, PAPER, data_name="generated", protocols={"binary": ["stratified", "grouped"]})
+    block = readme_tables(
+        results, PAPER, data_name="generated", protocols={"binary": ["stratified", "grouped"]}
+    )
     assert "**DL7**" in block and "gradient boosting" in block
 
 
@@ -181,10 +258,11 @@ def test_tables_of_all_tasks_show_the_splits_that_all_tasks_have():
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [
-        (["stratified", "dedup", "grouped"], ["stratified", "grouped"]), (["stratified", "temporal", "environment"], ["stratified", "temporal"]),
+        (["stratified", "dedup", "grouped"], ["stratified", "grouped"]),
+        (["stratified", "temporal", "environment"], ["stratified", "temporal"]),
         (["stratified"], ["stratified"]),
     ],
-)  # fmt: skip
+)
 def test_pictures_and_readme_show_the_papers_split_and_the_grouped_one(asked, shown):
     assert headline(asked) == shown
 

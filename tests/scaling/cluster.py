@@ -21,7 +21,9 @@ def dask_cluster(folder: Path, *, n_workers: int = 2, code: Path = ROOT) -> Iter
     """Start the cluster and give the scheduler's address; `code` is the checkout its workers run."""
     with ExitStack() as stack:
         log = folder / "scheduler.log"
-        stack.enter_context(_process(["-m", "distributed.cli.dask_scheduler", *HERE, "--port", "0"], log, code))
+        stack.enter_context(
+            _process(["-m", "distributed.cli.dask_scheduler", *HERE, "--port", "0"], log, code)
+        )
         address = _wait_for(r"Scheduler at:\s+(tcp://127\.0\.0\.1:\d+)", log)
         for number in range(n_workers):
             log = folder / f"worker-{number}.log"
@@ -38,7 +40,12 @@ def _process(arguments: list[str], log: Path, code: Path) -> Iterator[None]:
     environment.pop("DASK_SCHEDULER_ADDRESS", None)
     with log.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=log.parent, env=environment, stdout=file, stderr=file, start_new_session=True
+            [sys.executable, *arguments],
+            cwd=log.parent,
+            env=environment,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
         )
     try:
         yield

@@ -1,4 +1,6 @@
-"""A real piece of work for the cluster: a random forest on every fold of two protocols of a generated dataset."""
+"""A real piece of work for the cluster: a random forest on every fold of two protocols of a generated
+dataset.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from iotids.writing.tables import write_table
 
 
 def predictions_bytes(path: Path) -> bytes:
-    """Fit all folds by `parallel_map`, write predictions.parquet as stages/baseline.py does, and give its bytes."""
+    """Fit all folds by `parallel_map`, write predictions.parquet as stages/baseline.py does, and give its
+    bytes.
+    """
     from iotids.learning.baselines.fits import fit_and_test
     from iotids.learning.runs.run_folder import predictions_table
 
@@ -36,4 +40,6 @@ def _problem_and_jobs():  # type: ignore[no-untyped-def]
     dataset = dataset_table(counts=dict.fromkeys(CLASSES, 120), seed=3)
     problem = read_problem(dataset, "random_forest", "multiclass", CLASSES, CLASSES[0], {})
     fold = np.arange(dataset.num_rows) % 5
-    return problem, [Job("stratified", f, np.flatnonzero(fold != f), np.flatnonzero(fold == f), 7 + f) for f in range(5)]
+    return problem, [
+        Job("stratified", f, np.flatnonzero(fold != f), np.flatnonzero(fold == f), 7 + f) for f in range(5)
+    ]

@@ -57,7 +57,9 @@ def test_relative_paths_mean_the_callers_folder_on_a_worker(on_dask, monkeypatch
 @pytest.mark.slow
 def test_workers_with_other_code_are_refused(monkeypatch, tmp_path):
     for folder in ("stages", "iotids"):
-        shutil.copytree(ROOT / folder, tmp_path / "other" / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / folder, tmp_path / "other" / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
     with (tmp_path / "other" / "stages" / "meter.py").open("a") as file:
         file.write("\n# another version\n")
     with dask_cluster(tmp_path, n_workers=1, code=tmp_path / "other") as address:

@@ -34,7 +34,13 @@ class Seen(NamedTuple):
     payload: bytes
 
 
-def scene(*, seed: int = 1, loss: float = 0.0, disorder: float = 0.0, hosts: tuple[Host, ...] = (DEVICE, NEIGHBOUR, ATTACKER)) -> Scene:
+def scene(
+    *,
+    seed: int = 1,
+    loss: float = 0.0,
+    disorder: float = 0.0,
+    hosts: tuple[Host, ...] = (DEVICE, NEIGHBOUR, ATTACKER),
+) -> Scene:
     """Return a fresh scene with its own tape."""
     rng = Random(seed)
     return Scene(Lan(GATEWAY, hosts, Tape(), rng), rng, loss=loss, disorder=disorder)
@@ -52,5 +58,19 @@ def segments(stage: Scene) -> list[Seen]:
         src, dst = struct.unpack_from("!II", frame, 26)
         src_port, dst_port, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", frame, 34)
         start, end = 34 + (offset >> 4) * 4, 14 + int.from_bytes(frame[16:18], "big")
-        found.append(Seen(time_us, src, dst, src_port, dst_port, seq, ack, flags, window, frame[54:start], frame[start:end]))
+        found.append(
+            Seen(
+                time_us,
+                src,
+                dst,
+                src_port,
+                dst_port,
+                seq,
+                ack,
+                flags,
+                window,
+                frame[54:start],
+                frame[start:end],
+            )
+        )
     return found

@@ -21,7 +21,8 @@ def conversation(src: int, src_port: int, dst: int, dst_port: int, protocol: int
 def conversations_of(frame: bytes) -> list[Conversation]:
     """Name the conversation of a frame; ICMP has the names that flow meters have for it.
 
-    Old ones call it protocol 0, or count a complaint as a packet of the UDP or TCP it quotes; newer ones know protocol 1.
+    Old ones call it protocol 0, or count a complaint as a packet of the UDP or TCP it quotes; newer ones know
+    protocol 1.
     """
     if int.from_bytes(frame[12:14], "big") != ETHERTYPE_IPV4:
         return []

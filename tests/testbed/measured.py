@@ -26,12 +26,14 @@ SOURCES = {
     "D3": {"kind": "mac_list", "folder": "D3", "devices": "D3/List_Of_Devices.txt"},
     "D4": {"kind": "zeek", "folder": "D4", "background": "BENIGN"},
 }
-ARP_AS_ADDRESSES = {"8.6.0.1", "8.0.6.4"}      # what old flow meters read out of a broadcast ARP frame
+ARP_AS_ADDRESSES = {"8.6.0.1", "8.0.6.4"}  # what old flow meters read out of a broadcast ARP frame
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Flows of all sources with the label of the truth files; `known` is the maker's label, None for flows that are no IP at all."""
+    """Flows of all sources with the label of the truth files; `known` is the maker's label, None for flows
+    that are no IP at all.
+    """
 
     folder: Path
     flows: pa.Table
@@ -57,7 +59,9 @@ def metered_sample(folder: Path, *, seed: int, scale: float, profile: str = "pap
             part = truth.label(name, flows, partial(packet_batches, path, profile))
             labelled, apart = join_labels(flows, [(np.arange(flows.num_rows), part)])
             if apart.num_rows:
-                raise ValueError(f"{source}/{name}: the truth files leave {apart.num_rows} flows without a class")
+                raise ValueError(
+                    f"{source}/{name}: the truth files leave {apart.num_rows} flows without a class"
+                )
             tables.append(labelled)
             known += maker_labels(labelled, capture)
     return Sample(folder, pa.concat_tables(tables), known)
@@ -68,5 +72,9 @@ def maker_labels(flows: pa.Table, capture: Capture) -> list[Label | None]:
     truth = kept_truth(capture.packets)
     columns = flows.select(["src_ip", "src_port", "dst_ip", "dst_port", "protocol"]).to_pydict()
     rows = zip(*columns.values(), strict=True)
-    return [None if src in ARP_AS_ADDRESSES else truth[conversation(ip(src), src_port, ip(dst), dst_port, protocol)]
-            for src, src_port, dst, dst_port, protocol in rows]
+    return [
+        None
+        if src in ARP_AS_ADDRESSES
+        else truth[conversation(ip(src), src_port, ip(dst), dst_port, protocol)]
+        for src, src_port, dst, dst_port, protocol in rows
+    ]

@@ -19,7 +19,9 @@ from tests.testbed.test_wire import folded_sum
 def relayed_scene(*, fooled, missed_share=0.0, lowers_ttl=True) -> Scene:
     plain = scene()
     relay = arpspoof.Relay(ATTACKER, fooled, missed_share=missed_share, lowers_ttl=lowers_ttl)
-    return Scene(arpspoof.SpoofedLan(plain.lan, relay), plain.rng, plain.labelled("MITM", "ARP Spoofing").label)
+    return Scene(
+        arpspoof.SpoofedLan(plain.lan, relay), plain.rng, plain.labelled("MITM", "ARP Spoofing").label
+    )
 
 
 def test_mirai_scan_has_the_destination_as_sequence_number_and_no_options():
@@ -67,7 +69,9 @@ def test_flood_sources_lie_in_the_forged_network_and_come_from_the_attacker():
     floods.syn_flood(stage, DEVICE, 554, source, at_us=0, syns=60, answered=6, pause_us=2000)
     syns = [packet for packet in stage.lan.tape.packets if packet.frame[47] == SYN]
     assert len(syns) >= 60
-    assert {packet.frame[26] for packet in syns} == {222} and {packet.frame[6:12] for packet in syns} == {ATTACKER.hardware}
+    assert {packet.frame[26] for packet in syns} == {222} and {packet.frame[6:12] for packet in syns} == {
+        ATTACKER.hardware
+    }
 
 
 def test_flood_leaves_more_than_the_syn_for_as_many_sources_as_asked():

@@ -16,7 +16,13 @@ def test_draws_of_a_named_stream_are_these_numbers_on_every_python():
 
 
 def test_streams_of_different_parts_are_different():
-    assert len({stream(7, "D1", number).getrandbits(64) for number in range(50)} | {stream(8, "D1", 0).getrandbits(64)}) == 51
+    assert (
+        len(
+            {stream(7, "D1", number).getrandbits(64) for number in range(50)}
+            | {stream(8, "D1", 0).getrandbits(64)}
+        )
+        == 51
+    )
 
 
 def test_draws_around_a_value_stay_within_the_share_and_centre_on_it():

@@ -18,8 +18,11 @@ from tests.testbed.measured import SMALL_SCALE, Sample, metered_sample
 def disagreements(sample: Sample) -> Counter:
     """Count flows by (source, label of the files, label of the maker) where the two differ."""
     sources, labels = (sample.flows.column(name).to_pylist() for name in ("source", "label"))
-    return Counter((source, label, known.category) for source, label, known in zip(sources, labels, sample.known, strict=True)
-                   if known is not None and known.category != label)
+    return Counter(
+        (source, label, known.category)
+        for source, label, known in zip(sources, labels, sample.known, strict=True)
+        if known is not None and known.category != label
+    )
 
 
 def test_files_and_maker_agree_on_every_flow_of_the_small_sample(small_sample):
@@ -41,8 +44,15 @@ def test_files_and_maker_agree_on_every_flow_of_the_full_sample(full_sample):
 
 def test_zeek_log_and_maker_agree_on_the_activity_of_every_malicious_flow(small_sample):
     table = small_sample.flows
-    pairs = zip(table.column("source").to_pylist(), table.column("sublabel").to_pylist(), small_sample.known, strict=True)
-    seen = Counter(sublabel == known.activity for source, sublabel, known in pairs if source == "D4" and is_attack(known))
+    pairs = zip(
+        table.column("source").to_pylist(),
+        table.column("sublabel").to_pylist(),
+        small_sample.known,
+        strict=True,
+    )
+    seen = Counter(
+        sublabel == known.activity for source, sublabel, known in pairs if source == "D4" and is_attack(known)
+    )
     assert seen[True] > 300 and seen[False] == 0
 
 
@@ -83,7 +93,8 @@ def test_rules_have_the_words_of_the_published_rules(small_folder):
     ours = rules_in(small_folder / "D1/dataset_description.csv")
     assert list(ours[0]) == list(published[0])
     assert [(rule["No"], rule["File Name"], rule["Category"], rule["Sub-category"]) for rule in ours] == [
-        (rule["No"], rule["File Name"], rule["Category"], rule["Sub-category"]) for rule in published]
+        (rule["No"], rule["File Name"], rule["Category"], rule["Sub-category"]) for rule in published
+    ]
     for mine, theirs in zip(ours, published, strict=True):
         assert shape(mine["Rule"]) == shape(theirs["Rule"]), mine["File Name"]
 

@@ -37,7 +37,9 @@ def test_ntp_time_counts_from_1900():
 
 def test_dhcp_message_carries_hardware_address_and_magic_cookie():
     message = dhcp.message(dhcp.DISCOVER, 5, DEVICE, GATEWAY)
-    assert message[28:34] == DEVICE.hardware and message[236:240] == b"\x63\x82\x53\x63" and len(message) >= 300
+    assert (
+        message[28:34] == DEVICE.hardware and message[236:240] == b"\x63\x82\x53\x63" and len(message) >= 300
+    )
 
 
 def test_coap_message_has_type_code_token_and_path():
@@ -54,7 +56,7 @@ def test_long_tls_content_is_cut_into_records():
     data = tls.record(tls.DATA, b"x" * 40_000)
     lengths, at = [], 0
     while at < len(data):
-        lengths.append(int.from_bytes(data[at + 3:at + 5], "big"))
+        lengths.append(int.from_bytes(data[at + 3 : at + 5], "big"))
         at += 5 + lengths[-1]
     assert lengths == [16_384, 16_384, 7232]
 

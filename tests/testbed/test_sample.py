@@ -26,8 +26,23 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_two_runs_and_two_hash_seeds_give_the_same_bytes(tmp_path):
     write_sample(tmp_path / "here", seed=3, scale=TINY_SCALE)
-    command = [sys.executable, "-m", "iotids.testbed", str(tmp_path / "there"), "--seed", "3", "--scale", str(TINY_SCALE)]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "12345", "TZ": "Asia/Tokyo"}, check=True, capture_output=True)
+    command = [
+        sys.executable,
+        "-m",
+        "iotids.testbed",
+        str(tmp_path / "there"),
+        "--seed",
+        "3",
+        "--scale",
+        str(TINY_SCALE),
+    ]
+    subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "12345", "TZ": "Asia/Tokyo"},
+        check=True,
+        capture_output=True,
+    )
     here = digests(tmp_path / "here")
     assert here == digests(tmp_path / "there")
     assert len(here) == 42 + 1 + 10 + 1 + 8 + 1 + 6 * 2
@@ -56,19 +71,32 @@ def test_scale_of_zero_is_refused(tmp_path, capsys):
 
 def counts(sample) -> Counter:
     """Count the flows of each source and class; what the old flow meter makes of ARP broadcasts is left out."""
-    rows = zip(sample.flows.column("source").to_pylist(), sample.flows.column("label").to_pylist(), sample.known, strict=True)
+    rows = zip(
+        sample.flows.column("source").to_pylist(),
+        sample.flows.column("label").to_pylist(),
+        sample.known,
+        strict=True,
+    )
     return Counter((source, label) for source, label, known in rows if known is not None)
 
 
 @pytest.mark.slow
 def test_full_sample_is_small_enough_for_the_repository(full_sample):
-    assert sum(path.stat().st_size for path in full_sample.folder.rglob("*") if path.is_file()) < LARGEST_SAMPLE_BYTES
+    assert (
+        sum(path.stat().st_size for path in full_sample.folder.rglob("*") if path.is_file())
+        < LARGEST_SAMPLE_BYTES
+    )
 
 
 # Table II of the paper divided by 50; classes that would have fewer than 60 flows then have 60 or a few more.
 TABLE_2_SHARE = {
-    ("D1", "DOS"): 65, ("D1", "MITM"): 62, ("D1", "MIRAI"): 372, ("D1", "SCANNING"): 76,
-    ("D2", "SCANNING"): 15_895, ("D3", "BENIGN"): 8_746, ("D4", "MIRAI"): 10_934,
+    ("D1", "DOS"): 65,
+    ("D1", "MITM"): 62,
+    ("D1", "MIRAI"): 372,
+    ("D1", "SCANNING"): 76,
+    ("D2", "SCANNING"): 15_895,
+    ("D3", "BENIGN"): 8_746,
+    ("D4", "MIRAI"): 10_934,
 }
 
 

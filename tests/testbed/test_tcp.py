@@ -46,10 +46,16 @@ def test_long_message_is_cut_at_the_segment_size_and_pushed_at_its_end():
 
 def test_every_byte_is_acknowledged_in_the_end():
     stage = scene()
-    talk_in(stage).connect().say(CLIENT, b"x" * 5000).say(SERVER_SIDE, b"y" * 300).pause(1_000_000).close(CLIENT)
+    talk_in(stage).connect().say(CLIENT, b"x" * 5000).say(SERVER_SIDE, b"y" * 300).pause(1_000_000).close(
+        CLIENT
+    )
     seen = segments(stage)
     for address in (DEVICE.address, SERVER.address):
-        sent = max((s.seq + len(s.payload) + bool(s.flags & (SYN | FIN))) & 0xFFFFFFFF for s in seen if s.src == address)
+        sent = max(
+            (s.seq + len(s.payload) + bool(s.flags & (SYN | FIN))) & 0xFFFFFFFF
+            for s in seen
+            if s.src == address
+        )
         assert max(s.ack for s in seen if s.dst == address) == sent
 
 
@@ -74,14 +80,18 @@ def test_refused_attempt_ends_with_a_reset_that_acknowledges_the_syn():
     stage = scene()
     talk_in(stage).attempt(retries=0, refused=True)
     syn, reset = segments(stage)
-    assert reset.flags == RST | ACK and reset.ack == syn.seq + 1 and reset.window == 0 and reset.options == b""
+    assert (
+        reset.flags == RST | ACK and reset.ack == syn.seq + 1 and reset.window == 0 and reset.options == b""
+    )
 
 
 def test_half_open_connection_repeats_the_same_syn_ack():
     stage = scene()
     talk_in(stage).attempt(retries=0).unanswered_syn_acks(3)
     answers = segments(stage)[1:]
-    assert {s.flags for s in answers} == {SYN | ACK} and len({s.seq for s in answers}) == 1 and len(answers) == 3
+    assert (
+        {s.flags for s in answers} == {SYN | ACK} and len({s.seq for s in answers}) == 1 and len(answers) == 3
+    )
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ def test_header_and_checksum_together_sum_to_all_ones():
 
 def test_tcp_checksum_covers_addresses_options_and_payload():
     src, dst = ip("10.1.2.3"), ip("192.0.2.1")
-    segment = tcp_segment(src, dst, 1, 2, seq=3, ack=0, flags=SYN, window=9, options=b"\x02\x04\x05\xb4", payload=b"odd")
+    segment = tcp_segment(
+        src, dst, 1, 2, seq=3, ack=0, flags=SYN, window=9, options=b"\x02\x04\x05\xb4", payload=b"odd"
+    )
     assert folded_sum(struct.pack("!IIBBH", src, dst, 0, 6, len(segment)) + segment) == 0xFFFF
     assert segment[12] >> 4 == 6
 

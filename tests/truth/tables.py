@@ -71,13 +71,32 @@ def ethernet(src: str = "02:00:00:00:00:01", dst: str = "02:00:00:00:00:02", **m
     return {"eth_src": mac(src), "eth_dst": mac(dst), "eth_type": 0x0800, **more}
 
 
-def tcp(src: str, dst: str, sport: int, dport: int, flags: int = ACK, window: int = 512, **more: int) -> dict[str, int]:
+def tcp(
+    src: str, dst: str, sport: int, dport: int, flags: int = ACK, window: int = 512, **more: int
+) -> dict[str, int]:
     ports = {"src_port": sport, "dst_port": dport}
-    return {**ethernet(), "ip_src": ip(src), "ip_dst": ip(dst), "ip_protocol": 6, **ports, "tcp_flags": flags, "tcp_window": window, **more}
+    return {
+        **ethernet(),
+        "ip_src": ip(src),
+        "ip_dst": ip(dst),
+        "ip_protocol": 6,
+        **ports,
+        "tcp_flags": flags,
+        "tcp_window": window,
+        **more,
+    }
 
 
 def udp(src: str, dst: str, sport: int, dport: int, **more: int) -> dict[str, int]:
-    return {**ethernet(), "ip_src": ip(src), "ip_dst": ip(dst), "ip_protocol": 17, "src_port": sport, "dst_port": dport, **more}
+    return {
+        **ethernet(),
+        "ip_src": ip(src),
+        "ip_dst": ip(dst),
+        "ip_protocol": 17,
+        "src_port": sport,
+        "dst_port": dport,
+        **more,
+    }
 
 
 def icmp(src: str, dst: str, kind: int = 8, **more: int) -> dict[str, int]:
@@ -85,10 +104,29 @@ def icmp(src: str, dst: str, kind: int = 8, **more: int) -> dict[str, int]:
 
 
 def arp(
-    src_mac: str, dst_mac: str, src_ip: str, dst_ip: str, opcode: int = 1, eth_dst: str = "ff:ff:ff:ff:ff:ff", **more: int
+    src_mac: str,
+    dst_mac: str,
+    src_ip: str,
+    dst_ip: str,
+    opcode: int = 1,
+    eth_dst: str = "ff:ff:ff:ff:ff:ff",
+    **more: int,
 ) -> dict[str, int]:
-    claims = {"arp_src_mac": mac(src_mac), "arp_dst_mac": mac(dst_mac), "arp_src_ip": ip(src_ip), "arp_dst_ip": ip(dst_ip)}
-    return {"eth_src": mac(src_mac), "eth_dst": mac(eth_dst), "eth_type": 0x0806, "arp_opcode": opcode, **claims, "flow_number": -1, **more}
+    claims = {
+        "arp_src_mac": mac(src_mac),
+        "arp_dst_mac": mac(dst_mac),
+        "arp_src_ip": ip(src_ip),
+        "arp_dst_ip": ip(dst_ip),
+    }
+    return {
+        "eth_src": mac(src_mac),
+        "eth_dst": mac(eth_dst),
+        "eth_type": 0x0806,
+        "arp_opcode": opcode,
+        **claims,
+        "flow_number": -1,
+        **more,
+    }
 
 
 def packets(*rows: dict[str, int]) -> pa.RecordBatch:
@@ -105,7 +143,14 @@ def flows(*rows: dict[str, object]) -> pa.Table:
 
 
 def flow(
-    src: str, sport: int, dst: str, dport: int, protocol: int = 6, start_us: int = 0, duration_us: int = 0, **more: object
+    src: str,
+    sport: int,
+    dst: str,
+    dport: int,
+    protocol: int = 6,
+    start_us: int = 0,
+    duration_us: int = 0,
+    **more: object,
 ) -> dict[str, object]:
     ends = {"src_ip": src, "src_port": sport, "dst_ip": dst, "dst_port": dport, "protocol": protocol}
     return {**ends, "start_us": start_us, "flow_duration_us": duration_us, **more}

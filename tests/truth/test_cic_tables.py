@@ -20,21 +20,86 @@ from tests.shared import SHARED, needs_shared
 HOW = How("elsewhere", table_labels())
 V4 = [column.cic_name for column in (*IDENTITY, *FEATURES) if column.cic_name] + ["Label"]
 V3 = [
-    " Destination Port", " Flow Duration", " Total Fwd Packets", " Total Backward Packets", "Total Length of Fwd Packets",
-    " Total Length of Bwd Packets", " Fwd Packet Length Max", " Fwd Packet Length Min", " Fwd Packet Length Mean",
-    " Fwd Packet Length Std", "Bwd Packet Length Max", " Bwd Packet Length Min", " Bwd Packet Length Mean", " Bwd Packet Length Std",
-    "Flow Bytes/s", " Flow Packets/s", " Flow IAT Mean", " Flow IAT Std", " Flow IAT Max", " Flow IAT Min", "Fwd IAT Total",
-    " Fwd IAT Mean", " Fwd IAT Std", " Fwd IAT Max", " Fwd IAT Min", "Bwd IAT Total", " Bwd IAT Mean", " Bwd IAT Std", " Bwd IAT Max",
-    " Bwd IAT Min", "Fwd PSH Flags", " Bwd PSH Flags", " Fwd URG Flags", " Bwd URG Flags", " Fwd Header Length", " Bwd Header Length",
-    "Fwd Packets/s", " Bwd Packets/s", " Min Packet Length", " Max Packet Length", " Packet Length Mean", " Packet Length Std",
-    " Packet Length Variance", "FIN Flag Count", " SYN Flag Count", " RST Flag Count", " PSH Flag Count", " ACK Flag Count",
-    " URG Flag Count", " CWE Flag Count", " ECE Flag Count", " Down/Up Ratio", " Average Packet Size", " Avg Fwd Segment Size",
-    " Avg Bwd Segment Size", " Fwd Header Length", "Fwd Avg Bytes/Bulk", " Fwd Avg Packets/Bulk", " Fwd Avg Bulk Rate",
-    " Bwd Avg Bytes/Bulk", " Bwd Avg Packets/Bulk", "Bwd Avg Bulk Rate", "Subflow Fwd Packets", " Subflow Fwd Bytes",
-    " Subflow Bwd Packets", " Subflow Bwd Bytes", "Init_Win_bytes_forward", " Init_Win_bytes_backward", " act_data_pkt_fwd",
-    " min_seg_size_forward", "Active Mean", " Active Std", " Active Max", " Active Min", "Idle Mean", " Idle Std", " Idle Max",
-    " Idle Min", " Label",
-]  # fmt: skip
+    " Destination Port",
+    " Flow Duration",
+    " Total Fwd Packets",
+    " Total Backward Packets",
+    "Total Length of Fwd Packets",
+    " Total Length of Bwd Packets",
+    " Fwd Packet Length Max",
+    " Fwd Packet Length Min",
+    " Fwd Packet Length Mean",
+    " Fwd Packet Length Std",
+    "Bwd Packet Length Max",
+    " Bwd Packet Length Min",
+    " Bwd Packet Length Mean",
+    " Bwd Packet Length Std",
+    "Flow Bytes/s",
+    " Flow Packets/s",
+    " Flow IAT Mean",
+    " Flow IAT Std",
+    " Flow IAT Max",
+    " Flow IAT Min",
+    "Fwd IAT Total",
+    " Fwd IAT Mean",
+    " Fwd IAT Std",
+    " Fwd IAT Max",
+    " Fwd IAT Min",
+    "Bwd IAT Total",
+    " Bwd IAT Mean",
+    " Bwd IAT Std",
+    " Bwd IAT Max",
+    " Bwd IAT Min",
+    "Fwd PSH Flags",
+    " Bwd PSH Flags",
+    " Fwd URG Flags",
+    " Bwd URG Flags",
+    " Fwd Header Length",
+    " Bwd Header Length",
+    "Fwd Packets/s",
+    " Bwd Packets/s",
+    " Min Packet Length",
+    " Max Packet Length",
+    " Packet Length Mean",
+    " Packet Length Std",
+    " Packet Length Variance",
+    "FIN Flag Count",
+    " SYN Flag Count",
+    " RST Flag Count",
+    " PSH Flag Count",
+    " ACK Flag Count",
+    " URG Flag Count",
+    " CWE Flag Count",
+    " ECE Flag Count",
+    " Down/Up Ratio",
+    " Average Packet Size",
+    " Avg Fwd Segment Size",
+    " Avg Bwd Segment Size",
+    " Fwd Header Length",
+    "Fwd Avg Bytes/Bulk",
+    " Fwd Avg Packets/Bulk",
+    " Fwd Avg Bulk Rate",
+    " Bwd Avg Bytes/Bulk",
+    " Bwd Avg Packets/Bulk",
+    "Bwd Avg Bulk Rate",
+    "Subflow Fwd Packets",
+    " Subflow Fwd Bytes",
+    " Subflow Bwd Packets",
+    " Subflow Bwd Bytes",
+    "Init_Win_bytes_forward",
+    " Init_Win_bytes_backward",
+    " act_data_pkt_fwd",
+    " min_seg_size_forward",
+    "Active Mean",
+    " Active Std",
+    " Active Max",
+    " Active Min",
+    "Idle Mean",
+    " Idle Std",
+    " Idle Max",
+    " Idle Min",
+    " Label",
+]
 
 
 def row(**values: object) -> dict[str, object]:
@@ -53,7 +118,9 @@ def row(**values: object) -> dict[str, object]:
     return plain | values
 
 
-def table(folder: Path, *rows: dict[str, object], header: list[str] | None = None, encoding: str = "utf-8") -> Path:
+def table(
+    folder: Path, *rows: dict[str, object], header: list[str] | None = None, encoding: str = "utf-8"
+) -> Path:
     path = folder / "flows.csv"
     header = header or V4
     lines = [",".join(header), *(",".join(str(one.get(name, 0)) for name in header) for one in rows)]
@@ -81,16 +148,24 @@ def test_v3_header_of_79_columns_is_understood_up_to_its_duplicate() -> None:
 @pytest.mark.parametrize(
     ("spelling", "name"),
     [
-        ("TotLen_Fwd_Pkts", "fwd_bytes"), ("totlen_bwd_pkts", "bwd_bytes"), ("Tot Bwd Pkts", "bwd_packets"),
+        ("TotLen_Fwd_Pkts", "fwd_bytes"),
+        ("totlen_bwd_pkts", "bwd_bytes"),
+        ("Tot Bwd Pkts", "bwd_packets"),
         ("Pkt Len Var", "packet_variance_bytes2"),
-        ("flow_byts_s", "flow_bytes_per_s"), ("Fwd Byts/b Avg", "fwd_bulk_bytes"), ("fwd_blk_rate_avg", "fwd_bulk_bytes_per_s"),
-        ("min_seg_size_forward", "fwd_header_min_bytes"), ("Init Bwd Win Byts", "bwd_init_window_bytes"),
+        ("flow_byts_s", "flow_bytes_per_s"),
+        ("Fwd Byts/b Avg", "fwd_bulk_bytes"),
+        ("fwd_blk_rate_avg", "fwd_bulk_bytes_per_s"),
+        ("min_seg_size_forward", "fwd_header_min_bytes"),
+        ("Init Bwd Win Byts", "bwd_init_window_bytes"),
         ("act_data_pkt_fwd", "fwd_data_packets"),
-        ("CWE Flag Count", "cwr_flags"), ("cwr_flag_count", "cwr_flags"),
-        (" Source IP", "src_ip"), ("Fwd Header Length.1", "fwd_header_bytes"),
-        ("Pkt_Size_Avg", "packet_average_bytes"), ("Total Connection Flow Time", "connection_duration_us"),
+        ("CWE Flag Count", "cwr_flags"),
+        ("cwr_flag_count", "cwr_flags"),
+        (" Source IP", "src_ip"),
+        ("Fwd Header Length.1", "fwd_header_bytes"),
+        ("Pkt_Size_Avg", "packet_average_bytes"),
+        ("Total Connection Flow Time", "connection_duration_us"),
     ],
-)  # fmt: skip
+)
 def test_spelling_is_understood(spelling: str, name: str) -> None:
     assert list(match_header([spelling]).columns) == [name]
 
@@ -109,14 +184,22 @@ def test_order_of_columns_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_seconds_become_microseconds_when_the_rates_say_so(tmp_path: Path) -> None:
-    imported = import_table(table(tmp_path, row(**{"Flow Duration": 0.1, "Flow IAT Max": 0.1, "Idle Max": 7.0})), HOW)
+    imported = import_table(
+        table(tmp_path, row(**{"Flow Duration": 0.1, "Flow IAT Max": 0.1, "Idle Max": 7.0})), HOW
+    )
     (only,) = imported.flows.to_pylist()
-    assert (only["flow_duration_us"], only["flow_iat_max_us"], only["idle_max_us"]) == (100_000, 100_000.0, 7e6)
+    assert (only["flow_duration_us"], only["flow_iat_max_us"], only["idle_max_us"]) == (
+        100_000,
+        100_000.0,
+        7e6,
+    )
     assert names(imported)["unit_converted"] == "info"
 
 
 def test_milliseconds_are_recognised_too(tmp_path: Path) -> None:
-    assert import_table(table(tmp_path, row(**{"Flow Duration": 100})), HOW).flows["flow_duration_us"].to_pylist() == [100_000]
+    assert import_table(table(tmp_path, row(**{"Flow Duration": 100})), HOW).flows[
+        "flow_duration_us"
+    ].to_pylist() == [100_000]
 
 
 def test_mixed_units_are_refused_with_counts(tmp_path: Path) -> None:
@@ -126,38 +209,55 @@ def test_mixed_units_are_refused_with_counts(tmp_path: Path) -> None:
 
 def test_local_time_is_shifted_to_utc(tmp_path: Path) -> None:
     path = table(tmp_path, row())
-    here, there = import_table(path, HOW).flows, import_table(path, How("x", table_labels(), utc_offset_h=9)).flows
+    here, there = (
+        import_table(path, HOW).flows,
+        import_table(path, How("x", table_labels(), utc_offset_h=9)).flows,
+    )
     assert here["start_us"][0].as_py() - there["start_us"][0].as_py() == 9 * 3_600_000_000
 
 
 @pytest.mark.parametrize(
     ("text", "time_us"),
     [
-        ("03/07/2017 08:55:58", 1_499_072_158_000_000), ("7/7/2017 3:30", 1_499_398_200_000_000),
+        ("03/07/2017 08:55:58", 1_499_072_158_000_000),
+        ("7/7/2017 3:30", 1_499_398_200_000_000),
         ("2022-02-17 14:30:40.233170", 1_645_108_240_233_170),
-        ("2022-02-17 14:30:40.233", 1_645_108_240_233_000), ("17/02/2022 02:30:40 PM", 1_645_108_240_000_000),
+        ("2022-02-17 14:30:40.233", 1_645_108_240_233_000),
+        ("17/02/2022 02:30:40 PM", 1_645_108_240_000_000),
     ],
-)  # fmt: skip
+)
 def test_time_in_every_layout_is_read(tmp_path: Path, text: str, time_us: int) -> None:
     assert import_table(table(tmp_path, row(Timestamp=text)), HOW).flows["start_us"].to_pylist() == [time_us]
 
 
 def test_nan_and_infinity_are_numbers_and_stay_for_the_cleaning(tmp_path: Path) -> None:
-    flows = import_table(table(tmp_path, row(), row(**{"Flow Bytes/s": "Infinity"}), row(**{"Flow Bytes/s": "NaN"})), HOW).flows
+    flows = import_table(
+        table(tmp_path, row(), row(**{"Flow Bytes/s": "Infinity"}), row(**{"Flow Bytes/s": "NaN"})), HOW
+    ).flows
     assert flows["flow_bytes_per_s"].to_pylist()[1] == math.inf
     assert math.isnan(flows["flow_bytes_per_s"].to_pylist()[2])
 
 
 def test_broken_rows_are_kept_apart_with_their_reason(tmp_path: Path) -> None:
     header_again = dict(zip(V4, V4, strict=True))
-    path = table(tmp_path, row(), row(**{"Flow IAT Min": "many"}), row(Timestamp="noon"), header_again, row(**{"SYN Flag Count": 1.5}))
+    path = table(
+        tmp_path,
+        row(),
+        row(**{"Flow IAT Min": "many"}),
+        row(Timestamp="noon"),
+        header_again,
+        row(**{"SYN Flag Count": 1.5}),
+    )
     path.write_text(path.read_text() + "1,2,3\n")
     imported = import_table(path, HOW)
     assert imported.flows.num_rows == 1
     assert sorted(imported.broken["reason"].to_pylist()) == [
-        "Flow IAT Min: no number", "SYN Flag Count: no number", "Src Port: no number", "Timestamp: no time", "not as many fields "
-        "as the header"
-    ]  # fmt: skip
+        "Flow IAT Min: no number",
+        "SYN Flag Count: no number",
+        "Src Port: no number",
+        "Timestamp: no time",
+        "not as many fields as the header",
+    ]
     assert "1,2,3" in imported.broken["line"].to_pylist()
     assert names(imported)["broken_rows"] == "warning"
 
@@ -187,12 +287,16 @@ def test_misspelt_label_column_is_kept_apart_and_suggested(tmp_path: Path) -> No
     imported = import_table(table(tmp_path, row(Labelb="Benign"), header=[*V4[:-1], "Labelb"]), HOW)
     assert "label" not in imported.flows.column_names
     assert imported.unknown.column_names == ["row", f"Labelb [{len(V4)}]"]
-    assert next(notice.message for notice in imported.notices if notice.name == "no_label").startswith("flows.csv: no column of labels; is it 'Labelb'?")
+    assert next(notice.message for notice in imported.notices if notice.name == "no_label").startswith(
+        "flows.csv: no column of labels; is it 'Labelb'?"
+    )
 
 
 def test_missing_feature_can_be_taken_as_nan(tmp_path: Path) -> None:
     header = [name for name in V4 if name not in {"Bwd IAT Std", "SYN Flag Count"}]
-    flows = import_table(table(tmp_path, row(), header=header), How("x", table_labels(), fill_missing=True)).flows
+    flows = import_table(
+        table(tmp_path, row(), header=header), How("x", table_labels(), fill_missing=True)
+    ).flows
     assert math.isnan(flows["bwd_iat_std_us"][0].as_py())
     assert math.isnan(flows["syn_flags"][0].as_py())
 
@@ -240,9 +344,21 @@ def test_files_with_and_without_labels_are_not_joined(tmp_path: Path) -> None:
 @needs_shared
 @pytest.mark.parametrize(
     ("name", "n_found", "n_rows", "noticed"),
-    [("IoT_2020_b_0.01_fs", 25, 4_168, {"missing_features", "missing_identity", "no_times", "unit_assumed"}),
-     ("cic_0.01km", 19, 18_868, {"missing_features", "missing_identity", "unknown_columns", "no_label", "unit_assumed"})],
-)  # fmt: skip
+    [
+        (
+            "IoT_2020_b_0.01_fs",
+            25,
+            4_168,
+            {"missing_features", "missing_identity", "no_times", "unit_assumed"},
+        ),
+        (
+            "cic_0.01km",
+            19,
+            18_868,
+            {"missing_features", "missing_identity", "unknown_columns", "no_label", "unit_assumed"},
+        ),
+    ],
+)
 def test_published_tables_with_a_choice_of_features_are_refused_or_taken_with_every_gap_named(
     name: str, n_found: int, n_rows: int, noticed: set[str]
 ) -> None:
@@ -257,8 +373,9 @@ def test_published_tables_with_a_choice_of_features_are_refused_or_taken_with_ev
 def test_published_iotid20_rows_arrive() -> None:
     imported = import_table(SHARED / "captures/tables/IoTID20_sample_5rows_86cols.csv", HOW)
     assert imported.flows.select(["label", "sublabel"]).to_pylist()[:2] == [
-        {"label": "MIRAI", "sublabel": "Mirai-Ackflooding"}, {"label": "DOS", "sublabel": "DoS-Synflooding"}
-    ]  # fmt: skip
+        {"label": "MIRAI", "sublabel": "Mirai-Ackflooding"},
+        {"label": "DOS", "sublabel": "DoS-Synflooding"},
+    ]
     assert imported.flows["flow_duration_us"].to_pylist() == [75, 5310, 141, 151, 153]
     assert imported.unknown.column_names == ["row", "Label [84]"]
 
@@ -278,7 +395,9 @@ def test_golden_tables_arrive_value_by_value(generation: str) -> None:
         places = match_header(header).columns
         for name in (column.name for column in FEATURES):
             wanted = np.array([float(line[places[name]].replace("Infinity", "inf")) for line in rows])
-            np.testing.assert_array_equal(imported.flows[name].to_numpy().astype(np.float64), wanted, err_msg=f"{path} {name}")
+            np.testing.assert_array_equal(
+                imported.flows[name].to_numpy().astype(np.float64), wanted, err_msg=f"{path} {name}"
+            )
         n_files += 1
     assert n_files > 25
 
@@ -289,7 +408,15 @@ def test_python_ports_seconds_become_microseconds_in_all_86_tables() -> None:
     imported = [import_table(path, HOW) for path in paths]
     flows = pa.concat_tables([part.flows for part in imported if part.flows.num_rows])
     seconds = np.concatenate(
-        [np.array([float(line["flow_duration"]) for line in csv.DictReader(path.open(encoding="utf-8", newline=""))]) for path in paths]
+        [
+            np.array(
+                [
+                    float(line["flow_duration"])
+                    for line in csv.DictReader(path.open(encoding="utf-8", newline=""))
+                ]
+            )
+            for path in paths
+        ]
     )
     np.testing.assert_array_equal(flows["flow_duration_us"].to_numpy(), np.rint(seconds * 1e6))
     assert not any(part.broken.num_rows for part in imported)

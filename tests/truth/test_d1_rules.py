@@ -1,4 +1,6 @@
-"""The 58 published packet filters of D1: each matches packets written for it and none of those written beside it."""
+"""The 58 published packet filters of D1: each matches packets written for it and none of those written beside
+it.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,16 @@ from tests.shared import SHARED, needs_shared
 from tests.truth.tables import ACK, PSH, RST, SYN, arp, icmp, mac, packets, tcp, udp
 
 TABLE = SHARED / "captures/label_rules/IoT_NID-dataset_description.csv"
-CATEGORIES = yaml.safe_load(Path("iotids/truth/labelling/categories.yaml").read_text(encoding="utf-8"))["packet_filters"]
-CAMERA, SPEAKER, ATTACKER, HOST, FLOODED = "192.168.0.13", "192.168.0.24", "192.168.0.15", "192.168.0.16", "210.89.164.90"
+CATEGORIES = yaml.safe_load(Path("iotids/truth/labelling/categories.yaml").read_text(encoding="utf-8"))[
+    "packet_filters"
+]
+CAMERA, SPEAKER, ATTACKER, HOST, FLOODED = (
+    "192.168.0.13",
+    "192.168.0.24",
+    "192.168.0.15",
+    "192.168.0.16",
+    "210.89.164.90",
+)
 EVIL, CAMERA_MAC, SPEAKER_MAC, HOST_MAC, ROUTER_MAC = (
     "f0:18:98:5e:ff:9f",
     "bc:1c:81:4b:ae:ba",
@@ -79,7 +89,10 @@ def discovery(number: int) -> tuple[Rows, Rows]:
         {**probe, "packet_number": end},
         {**arp(EVIL, CAMERA_MAC, ATTACKER, CAMERA, 2, eth_dst=CAMERA_MAC), "packet_number": 2},
         {**arp(HOST_MAC, "00:00:00:00:00:00", HOST, CAMERA), "packet_number": 2},
-        {**udp(ATTACKER, "255.255.255.255", 1, 2, eth_src=mac(EVIL), eth_dst=mac("ff:ff:ff:ff:ff:ff")), "packet_number": 2},
+        {
+            **udp(ATTACKER, "255.255.255.255", 1, 2, eth_src=mac(EVIL), eth_dst=mac("ff:ff:ff:ff:ff:ff")),
+            "packet_number": 2,
+        },
     ]
     return hits, misses
 
@@ -110,12 +123,21 @@ def os_detection(number: int) -> tuple[Rows, Rows]:
         tcp(ATTACKER, victim, 50000, 554, SYN, 1),
         udp(ATTACKER, victim, 50000, 40000),
     ]
-    misses = [*scan_hits, icmp(ATTACKER, victim), tcp(victim, ATTACKER, 554, 50000, ACK), tcp(ATTACKER, other, 50000, 554, ACK)]
+    misses = [
+        *scan_hits,
+        icmp(ATTACKER, victim),
+        tcp(victim, ATTACKER, 554, 50000, ACK),
+        tcp(ATTACKER, other, 50000, 554, ACK),
+    ]
     return hits, misses
 
 
 def flood(number: int) -> tuple[Rows, Rows]:
-    hits = [udp(CAMERA, FLOODED, 10000, 10101), tcp(SPEAKER, FLOODED, 2000, 80, ACK), tcp(SPEAKER, FLOODED, 2000, 80, PSH | ACK)]
+    hits = [
+        udp(CAMERA, FLOODED, 10000, 10101),
+        tcp(SPEAKER, FLOODED, 2000, 80, ACK),
+        tcp(SPEAKER, FLOODED, 2000, 80, PSH | ACK),
+    ]
     return hits, [
         tcp(FLOODED, SPEAKER, 80, 2000, ACK),
         udp(CAMERA, "210.89.164.91", 10000, 10101),
@@ -124,8 +146,13 @@ def flood(number: int) -> tuple[Rows, Rows]:
 
 
 def mirai_discovery(number: int) -> tuple[Rows, Rows]:
-    device, device_mac, other = (CAMERA, CAMERA_MAC, SPEAKER) if number % 2 else (SPEAKER, SPEAKER_MAC, CAMERA)
-    hits = [arp(device_mac, "00:00:00:00:00:00", device, "192.168.0.200"), arp(EVIL, "00:00:00:00:00:00", device, "192.168.0.1")]
+    device, device_mac, other = (
+        (CAMERA, CAMERA_MAC, SPEAKER) if number % 2 else (SPEAKER, SPEAKER_MAC, CAMERA)
+    )
+    hits = [
+        arp(device_mac, "00:00:00:00:00:00", device, "192.168.0.200"),
+        arp(EVIL, "00:00:00:00:00:00", device, "192.168.0.1"),
+    ]
     misses = [
         arp(device_mac, "00:00:00:00:00:00", device, "192.168.1.200"),
         arp(device_mac, "00:00:00:00:00:00", other, "192.168.0.200"),
@@ -172,7 +199,9 @@ def test_all_58_rules_are_read() -> None:
     assert len({rule.captures for rule in RULES}) == 41
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.captures.removesuffix('-dec.pcap')} {rule.sublabel}")
+@pytest.mark.parametrize(
+    "rule", RULES, ids=lambda rule: f"{rule.captures.removesuffix('-dec.pcap')} {rule.sublabel}"
+)
 def test_rule_matches_packets_written_for_it_and_no_others(rule: Rule) -> None:
     hits, misses = cases_of(rule)
     assert rule.packets is not None
@@ -182,7 +211,9 @@ def test_rule_matches_packets_written_for_it_and_no_others(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name.partition(":")[0])
 def test_rule_means_the_same_whether_and_or_or_binds_more_tightly(rule: Rule) -> None:
-    """Wireshark changed the precedence in version 4, after these rules were published; they never mix the two without parentheses."""
+    """Wireshark changed the precedence in version 4, after these rules were published; they never mix the two
+    without parentheses.
+    """
     text = rule.name.partition(":")[2]
     while "(" in text:
         text, n_replaced = re.subn(r"\(([^()]*)\)", lambda inner: check_one_level(inner.group(1)), text)

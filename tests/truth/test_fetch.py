@@ -55,7 +55,13 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(206 if start else 200, content[start:], start)
 
     def content(self) -> bytes:
-        return CONTENT[::-1] if "/wrong" in self.path else archive() if self.path.endswith(".tar.gz") else CONTENT
+        return (
+            CONTENT[::-1]
+            if "/wrong" in self.path
+            else archive()
+            if self.path.endswith(".tar.gz")
+            else CONTENT
+        )
 
     def answer(self, status: int, body: bytes, start: int) -> None:
         self.send_response(status)
@@ -117,7 +123,11 @@ def test_what_is_there_is_not_fetched_again(server, tmp_path: Path) -> None:
 def test_broken_connection_goes_on_where_it_stopped(server, tmp_path: Path) -> None:
     get(one(f"{server[0]}/breaks"), tmp_path)
     assert (tmp_path / "a.pcap").read_bytes() == CONTENT
-    assert [asked for method, _, asked in server[1] if method == "GET"] == ["", "bytes=100000-", "bytes=200000-"]
+    assert [asked for method, _, asked in server[1] if method == "GET"] == [
+        "",
+        "bytes=100000-",
+        "bytes=200000-",
+    ]
 
 
 def test_server_that_announces_more_than_it_sends_is_asked_for_the_rest(server, tmp_path: Path) -> None:
@@ -144,7 +154,9 @@ def test_part_longer_than_the_file_is_thrown_away(server, tmp_path: Path) -> Non
     assert (tmp_path / "a.pcap").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize(("sha256", "complaint"), [(SHA256, SHA256), (None, "1,000 bytes came of the 300,000")])
+@pytest.mark.parametrize(
+    ("sha256", "complaint"), [(SHA256, SHA256), (None, "1,000 bytes came of the 300,000")]
+)
 def test_server_that_announces_and_sends_too_little_is_found_out_with_and_without_a_published_hash(
     server, tmp_path: Path, sha256: str | None, complaint: str
 ) -> None:
@@ -166,17 +178,34 @@ def test_busy_server_is_asked_again_and_given_up_after_the_last_attempt(server, 
 
 
 @pytest.mark.parametrize("mischief", ["a", "breaks", "norange"])
-def test_progress_ends_at_the_size_of_the_file_whatever_happens_on_the_way(server, tmp_path: Path, mischief: str) -> None:
+def test_progress_ends_at_the_size_of_the_file_whatever_happens_on_the_way(
+    server, tmp_path: Path, mischief: str
+) -> None:
     part, steps = tmp_path / ".part", []
     part.write_bytes(CONTENT[:5_000])
-    ResumingDownloader(part, attempts=3, pause_s=0.0, progress=steps.append)(f"{server[0]}/{mischief}", str(tmp_path / "a"), None)
+    ResumingDownloader(part, attempts=3, pause_s=0.0, progress=steps.append)(
+        f"{server[0]}/{mischief}", str(tmp_path / "a"), None
+    )
     assert sum(steps) == len(CONTENT)
     assert steps[0] == 5_000
 
 
-def test_command_fetches_what_is_missing_and_ends_in_dvc_add_or_in_one_line_of_what_failed(server, tmp_path: Path) -> None:
+def test_command_fetches_what_is_missing_and_ends_in_dvc_add_or_in_one_line_of_what_failed(
+    server, tmp_path: Path
+) -> None:
     def run(dataset: str, base: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "iotids.commands.fetch", dataset, "--parts", "16-09-23", "--to", str(tmp_path / "datasets"), "--base", base]
+        command = [
+            sys.executable,
+            "-m",
+            "iotids.commands.fetch",
+            dataset,
+            "--parts",
+            "16-09-23",
+            "--to",
+            str(tmp_path / "datasets"),
+            "--base",
+            base,
+        ]
         return subprocess.run(command, capture_output=True, text=True)
 
     done = run("d3", server[0])
@@ -219,7 +248,9 @@ def test_missing_file_and_dead_port_are_named(server, tmp_path: Path) -> None:
         get(one("http://127.0.0.1:9/a"), tmp_path)
 
 
-def test_sizes_are_shown_and_too_little_space_stops_before_the_first_byte(server, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_sizes_are_shown_and_too_little_space_stops_before_the_first_byte(
+    server, tmp_path: Path, monkeypatch, capsys
+) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     with pytest.raises(OSError, match="needed"):
@@ -238,7 +269,12 @@ def test_archive_gives_its_captures_and_nothing_outside_the_folder(server, tmp_p
     catalogue = one(f"{server[0]}/16-09-23.tar.gz", None, "16-09-23.tar.gz", unpack=True)
     get(catalogue, folder)
     assert (folder / "16-09-23.pcap").read_bytes() == CONTENT
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["16-09-23.pcap", "16-09-23.tar.gz", "D3", "SHA256SUMS"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "16-09-23.pcap",
+        "16-09-23.tar.gz",
+        "D3",
+        "SHA256SUMS",
+    ]
     (folder / "16-09-23.tar.gz").unlink()
     get(catalogue, folder)
     assert len([method for method, _, _ in server[1] if method == "GET"]) == 1

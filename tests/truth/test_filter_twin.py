@@ -7,12 +7,28 @@ import operator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iotids.truth.filters.display_filter import Both, Compare, Either, Member, Not, Present, Tree, parse_filter
+from iotids.truth.filters.display_filter import (
+    Both,
+    Compare,
+    Either,
+    Member,
+    Not,
+    Present,
+    Tree,
+    parse_filter,
+)
 from iotids.truth.filters.fields import FIELDS
 from iotids.truth.filters.matching import match_packets
 from tests.truth.tables import ABSENT, ACK, SYN, arp, icmp, packets, tcp, udp
 
-RELATIONS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
+RELATIONS = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
 PACKETS = [
     tcp("10.0.0.1", "10.0.0.2", 80, 1000, SYN, window=1024),
     tcp("10.0.0.2", "10.0.0.1", 1000, 80, SYN | ACK),
@@ -52,7 +68,9 @@ TESTS = [
 TREES = st.recursive(
     st.sampled_from(TESTS),
     lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(["and", "||"]), inner).map(lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"),
+        st.tuples(inner, st.sampled_from(["and", "||"]), inner).map(
+            lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"
+        ),
         inner.map(lambda text: f"not ({text})"),
     ),
     max_leaves=8,
@@ -98,7 +116,9 @@ def matches(tree: Tree, packet: dict[str, int]) -> bool:
                 return bool(numbers) and all(not first <= number <= last for number in numbers)
             if relation == "==":
                 return any(first <= number <= last for number in numbers)
-            return any(RELATIONS[relation](number, last if relation in {">", "<="} else first) for number in numbers)
+            return any(
+                RELATIONS[relation](number, last if relation in {">", "<="} else first) for number in numbers
+            )
 
 
 @settings(max_examples=300, deadline=None)

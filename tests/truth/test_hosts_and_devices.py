@@ -32,7 +32,12 @@ def scan(capture: str, background: str = "") -> CaptureLabels:
         flow("192.168.100.3", 1, "8.8.8.8", 53, 17),
     )
     return label_by_endpoint(
-        capture, table, attackers=["192.168.100.147"], targets=["192.168.100.3"], categories={"Scan": "SCANNING"}, background=background
+        capture,
+        table,
+        attackers=["192.168.100.147"],
+        targets=["192.168.100.3"],
+        categories={"Scan": "SCANNING"},
+        background=background,
     )
 
 
@@ -51,13 +56,23 @@ def test_folders_without_a_class_are_kept_apart() -> None:
 
 def test_capture_without_any_attacker_is_named() -> None:
     labels = label_by_endpoint(
-        SCAN, flows(flow("1.1.1.1", 1, "2.2.2.2", 2)), attackers=["9.9.9.9"], targets=[], categories={"Scan": "S"}, background=""
+        SCAN,
+        flows(flow("1.1.1.1", 1, "2.2.2.2", 2)),
+        attackers=["9.9.9.9"],
+        targets=[],
+        categories={"Scan": "S"},
+        background="",
     )
-    assert [(notice.name, notice.severity) for notice in labels.notices] == [("rule_matches_nothing", "warning")]
+    assert [(notice.name, notice.severity) for notice in labels.notices] == [
+        ("rule_matches_nothing", "warning")
+    ]
 
 
 def test_hosts_are_read_and_checked() -> None:
-    assert read_hosts("attackers: [192.168.100.147]\ntargets: [192.168.100.3]", "hosts.yaml") == (["192.168.100.147"], ["192.168.100.3"])
+    assert read_hosts("attackers: [192.168.100.147]\ntargets: [192.168.100.3]", "hosts.yaml") == (
+        ["192.168.100.147"],
+        ["192.168.100.3"],
+    )
     for text in ("", "targets: [1.2.3.4]", "attackers: [kali]"):
         with pytest.raises(ValueError, match=r"hosts\.yaml"):
             read_hosts(text, "hosts.yaml")
@@ -71,7 +86,9 @@ def devices(iot_only: bool) -> CaptureLabels:
         {"src_mac": "aa:aa:aa:aa:aa:aa", "dst_mac": "ff:ff:ff:ff:ff:ff"},
         {"src_mac": "f4:5c:89:93:cc:85", "dst_mac": "44:65:0d:56:cc:d3"},
     )
-    return label_by_device("16-09-23.pcap", table, read_devices(LIST, WORDS, "list"), benign="BENIGN", iot_only=iot_only)
+    return label_by_device(
+        "16-09-23.pcap", table, read_devices(LIST, WORDS, "list"), benign="BENIGN", iot_only=iot_only
+    )
 
 
 def test_everything_is_benign_and_the_device_is_the_sublabel() -> None:
@@ -102,8 +119,12 @@ def test_list_without_addresses_or_with_one_twice_is_refused() -> None:
 def test_published_list_has_31_machines_of_which_8_are_no_iot_devices() -> None:
     import yaml
 
-    words = yaml.safe_load(Path("iotids/truth/labelling/categories.yaml").read_text(encoding="utf-8"))["non_iot_devices"]
-    found = read_devices((SHARED / "captures/label_rules/UNSW_List_Of_Devices.txt").read_text(encoding="utf-8"), words, "list")
+    words = yaml.safe_load(Path("iotids/truth/labelling/categories.yaml").read_text(encoding="utf-8"))[
+        "non_iot_devices"
+    ]
+    found = read_devices(
+        (SHARED / "captures/label_rules/UNSW_List_Of_Devices.txt").read_text(encoding="utf-8"), words, "list"
+    )
     assert len(found) == 31
     assert sorted(device.name for device in found if not device.is_iot) == [
         "Android Phone",

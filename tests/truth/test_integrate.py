@@ -29,9 +29,15 @@ ALL = Params(keep={}, seed=7)
 def labelled(source: str, classes: list[str], **columns: list[float]) -> pa.Table:
     table = flows(*[flow("10.0.0.1", number, "10.0.0.2", 80) for number in range(len(classes))])
     for name, values in columns.items():
-        table = table.set_column(table.column_names.index(name), table.schema.field(name), pa.array(values, table.schema.field(name).type))
+        table = table.set_column(
+            table.column_names.index(name),
+            table.schema.field(name),
+            pa.array(values, table.schema.field(name).type),
+        )
     verdicts = tuple(Verdict(name, "", "test") for name in dict.fromkeys(classes))
-    codes = np.array([[verdict.label for verdict in verdicts].index(name) for name in classes], dtype=np.int32)
+    codes = np.array(
+        [[verdict.label for verdict in verdicts].index(name) for name in classes], dtype=np.int32
+    )
     truth = truth_columns(source, CaptureLabels("a.pcap", "a", verdicts, codes))
     for name in TRUTH_NAMES:
         table = table.append_column(truth.schema.field(name), truth.column(name))
@@ -70,7 +76,10 @@ def test_constant_columns_are_reported_and_stay() -> None:
 
 
 def test_column_is_constant_only_when_it_is_so_across_sources() -> None:
-    parts = [("D1", labelled("D1", ["BENIGN", "DOS"], syn_flags=[3, 3])), ("D2", labelled("D2", ["DOS"], syn_flags=[4]))]
+    parts = [
+        ("D1", labelled("D1", ["BENIGN", "DOS"], syn_flags=[3, 3])),
+        ("D2", labelled("D2", ["DOS"], syn_flags=[4])),
+    ]
     assert "syn_flags" not in integrate(parts, CLASSES, ALL)[1]["constant_columns"]["columns"]
 
 
@@ -93,7 +102,9 @@ def test_sample_depends_on_the_seed_and_not_on_the_other_sources() -> None:
 def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     digests = set()
     for name in ("a", "b"):
-        dataset, _ = integrate([("D1", labelled("D1", ["BENIGN"] + ["DOS"] * 99))], CLASSES, Params(keep={"D1/DOS": 0.5}, seed=3))
+        dataset, _ = integrate(
+            [("D1", labelled("D1", ["BENIGN"] + ["DOS"] * 99))], CLASSES, Params(keep={"D1/DOS": 0.5}, seed=3)
+        )
         write_table(dataset, tmp_path / name)
         digests.add(hashlib.md5((tmp_path / name).read_bytes()).hexdigest())
     assert len(digests) == 1
@@ -104,13 +115,23 @@ def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     [
         ([("D1", labelled("D1", ["BENIGN", "WORM"]))], ALL, "unknown class 'WORM'"),
         ([("D1", labelled("D1", ["DOS"]))], ALL, "no flow of class BENIGN is left"),
-        ([("D1", labelled("D1", ["BENIGN", "DOS"]).drop_columns(["syn_flags"]))], ALL, "missing column syn_flags"),
-        ([("D1", labelled("D1", ["BENIGN", "DOS"]))], Params(keep={"D9": 0.5}, seed=7), "integrate.keep names D9"),
+        (
+            [("D1", labelled("D1", ["BENIGN", "DOS"]).drop_columns(["syn_flags"]))],
+            ALL,
+            "missing column syn_flags",
+        ),
+        (
+            [("D1", labelled("D1", ["BENIGN", "DOS"]))],
+            Params(keep={"D9": 0.5}, seed=7),
+            "integrate.keep names D9",
+        ),
         ([("D1", labelled("D1", ["BENIGN", "DOS"]))], Params(keep={"D1": 5.0}, seed=7), "wanted a share"),
         ([("D1", labelled("D1", ["BENIGN", "DOS"]))], Params(keep={"D1": "many"}, seed=7), "wanted a share"),  # type: ignore[dict-item]
     ],
 )
-def test_what_cannot_be_integrated_is_refused(parts: list[tuple[str, pa.Table]], params: Params, complaint: str) -> None:
+def test_what_cannot_be_integrated_is_refused(
+    parts: list[tuple[str, pa.Table]], params: Params, complaint: str
+) -> None:
     with pytest.raises(ValueError, match=complaint.replace(".", r"\.")):
         integrate(parts, CLASSES, params)
 
@@ -140,29 +161,62 @@ def test_table_shows_the_papers_figures_beside_ours() -> None:
 
 def test_table_of_other_sources_does_not_mention_the_paper() -> None:
     text = table2_markdown({"home": {"BENIGN": 5, "DOS": 6}}, CLASSES)
-    assert text == "| Dataset | Flows | BENIGN | DOS |\n|---|---:|---:|---:|\n| home | 11 | 5 | 6 |\n| **Sum** | 11 | 5 | 6 |\n"
+    assert (
+        text
+        == "| Dataset | Flows | BENIGN | DOS |\n|---|---:|---:|---:|\n| home | 11 | 5 | 6 |\n| **Sum** | 11 | 5 | 6 |\n"
+    )
 
 
-def test_only_sources_of_the_parameters_are_read_whatever_an_earlier_choice_of_data_left_in_the_folder(tmp_path: Path) -> None:
+def test_only_sources_of_the_parameters_are_read_whatever_an_earlier_choice_of_data_left_in_the_folder(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "out/labelled").mkdir(parents=True)
     for source in ("home", "stale"):
         pq.write_table(labelled(source, ["BENIGN", "DOS"]), tmp_path / f"out/labelled/{source}.parquet")
     pq.write_table(pa.table({"not": ["ours"]}), tmp_path / "out/labelled/stale.apart.parquet")
-    data = {"name": "t", "root": ".", "classes": list(CLASSES), "benign": "BENIGN", "sources": {"home": {"kind": "rules"}}}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"data": data, "integrate": {"keep": {}, "seed": 7}}), encoding="utf-8")
+    data = {
+        "name": "t",
+        "root": ".",
+        "classes": list(CLASSES),
+        "benign": "BENIGN",
+        "sources": {"home": {"kind": "rules"}},
+    }
+    (tmp_path / "params.yaml").write_text(
+        yaml.safe_dump({"data": data, "integrate": {"keep": {}, "seed": 7}}), encoding="utf-8"
+    )
     command = [sys.executable, "-m", "stages.integrate", "--labelled", "out/labelled", "--out", "out/dataset"]
-    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path.cwd())}, capture_output=True, text=True)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
-    assert count_flows(pq.read_table(tmp_path / "out/dataset/flows.parquet")) == {"home": {"BENIGN": 1, "DOS": 1}}
+    assert count_flows(pq.read_table(tmp_path / "out/dataset/flows.parquet")) == {
+        "home": {"BENIGN": 1, "DOS": 1}
+    }
     (tmp_path / "out/labelled/home.parquet").unlink()
-    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path.cwd())}, capture_output=True, text=True)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, "home.parquet" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
 
 
-@pytest.mark.parametrize("script", ["stages.integrate", "iotids.commands.fetch", "iotids.commands.import_table"])
+@pytest.mark.parametrize(
+    "script", ["stages.integrate", "iotids.commands.fetch", "iotids.commands.import_table"]
+)
 def test_stages_without_models_or_pictures_start_without_their_libraries(script: str) -> None:
     heavy = {"matplotlib", "sklearn", "scipy", "pandas", "tensorflow", "numba", "mlflow"}
-    done = subprocess.run([sys.executable, "-c", f"import sys, {script}; print(*{heavy} & set(sys.modules))"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, {script}; print(*{heavy} & set(sys.modules))"],
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
@@ -172,7 +226,8 @@ def test_table_from_elsewhere_joins_a_dataset(tmp_path: Path) -> None:
     from tests.truth.test_cic_tables import table as cic_table
 
     imported = import_table(
-        cic_table(tmp_path, cic_row(), cic_row(Label="DoS")), How("elsewhere", {"benign": "BENIGN", "dos": "DOS"})
+        cic_table(tmp_path, cic_row(), cic_row(Label="DoS")),
+        How("elsewhere", {"benign": "BENIGN", "dos": "DOS"}),
     ).flows
     dataset, _ = integrate([("D1", labelled("D1", ["BENIGN", "DOS"])), ("elsewhere", imported)], CLASSES, ALL)
     assert count_flows(dataset) == {"D1": {"BENIGN": 1, "DOS": 1}, "elsewhere": {"BENIGN": 1, "DOS": 1}}

@@ -40,16 +40,33 @@ D1_TABLE = (
     "2,dos-1-dec.pcap,Denial of Service (DoS),SYN Flooding,tcp.flags.syn == 1 and tcp.dstport == 554\n"
 )
 PACKETS = {
-    "dos-1-dec.pcap.zst": [packets(tcp("1.1.1.1", "2.2.2.2", 5, 554, SYN, flow_number=0), udp("1.1.1.1", "2.2.2.2", 5, 53, flow_number=1))],
+    "dos-1-dec.pcap.zst": [
+        packets(
+            tcp("1.1.1.1", "2.2.2.2", 5, 554, SYN, flow_number=0),
+            udp("1.1.1.1", "2.2.2.2", 5, 53, flow_number=1),
+        )
+    ],
     "benign-dec.pcap": [
-        packets(tcp("1.1.1.1", "2.2.2.2", 5, 554, SYN, flow_number=0), tcp("1.1.1.1", "2.2.2.2", 5, 555, ACK, flow_number=1))
+        packets(
+            tcp("1.1.1.1", "2.2.2.2", 5, 554, SYN, flow_number=0),
+            tcp("1.1.1.1", "2.2.2.2", 5, 555, ACK, flow_number=1),
+        )
     ],
 }
 
 
 def two_flows(*captures: str) -> pa.Table:
-    ends = [flow("1.1.1.1", 5, "2.2.2.2", 554, start_us=10_000_000), flow("1.1.1.1", 5, "2.2.2.2", 53, 17, start_us=10_000_000)]
-    return flows(*[{**one, "capture": capture, "flow_number": number} for capture in captures for number, one in enumerate(ends)])
+    ends = [
+        flow("1.1.1.1", 5, "2.2.2.2", 554, start_us=10_000_000),
+        flow("1.1.1.1", 5, "2.2.2.2", 53, 17, start_us=10_000_000),
+    ]
+    return flows(
+        *[
+            {**one, "capture": capture, "flow_number": number}
+            for capture in captures
+            for number, one in enumerate(ends)
+        ]
+    )
 
 
 def packets_of(path: Path) -> Iterable[pa.RecordBatch]:
@@ -62,7 +79,9 @@ def write(root: Path, files: dict[str, str]) -> None:
         (root / name).write_text(content, encoding="utf-8")
 
 
-def label(root: Path, options: dict[str, object], table: pa.Table, params: Params = STRICT) -> tuple[list[str], pa.Table, dict]:
+def label(
+    root: Path, options: dict[str, object], table: pa.Table, params: Params = STRICT
+) -> tuple[list[str], pa.Table, dict]:
     data = Data("test", root, {"X": {"folder": ".", **options}}, CLASSES, "BENIGN")
     labelled, apart, summary = label_source("X", table, data, params, packets_of)
     assert labelled.num_rows + apart.num_rows == table.num_rows
@@ -92,31 +111,45 @@ def test_unlabelled_flows_can_be_kept_apart_with_a_warning(tmp_path: Path) -> No
     labels, apart, summary = label(tmp_path, D1, two_flows("dso-1-dec.pcap"), LENIENT)
     assert labels == []
     assert apart.num_rows == summary["unlabelled"] == 2
-    assert [(notice["name"], notice["severity"]) for notice in summary["notices"]] == [("unlabelled", "warning")]
+    assert [(notice["name"], notice["severity"]) for notice in summary["notices"]] == [
+        ("unlabelled", "warning")
+    ]
 
 
 def test_truth_that_names_a_capture_that_is_not_there_is_refused_or_noted(tmp_path: Path) -> None:
     write(tmp_path, {"rules.csv": D1_TABLE, "benign-dec.pcap": ""})
     with pytest.raises(FileNotFoundError, match="names dos-1-dec.pcap, not found"):
         label(tmp_path, D1, two_flows("benign-dec.pcap"))
-    assert label(tmp_path, D1, two_flows("benign-dec.pcap"), LENIENT)[2]["notices"][0]["name"] == "missing_capture"
+    assert (
+        label(tmp_path, D1, two_flows("benign-dec.pcap"), LENIENT)[2]["notices"][0]["name"]
+        == "missing_capture"
+    )
 
 
 def test_folders_keep_the_background_apart_or_call_it_benign(tmp_path: Path) -> None:
     write(tmp_path, {"hosts.yaml": "attackers: [1.1.1.1]\ntargets: [2.2.2.2]"})
     table = pa.concat_tables(
-        [two_flows("Scan/OS/a.pcap"), flows(flow("3.3.3.3", 1, "2.2.2.2", 2, capture="Scan/OS/a.pcap", flow_number=2))]
+        [
+            two_flows("Scan/OS/a.pcap"),
+            flows(flow("3.3.3.3", 1, "2.2.2.2", 2, capture="Scan/OS/a.pcap", flow_number=2)),
+        ]
     )
     options = {"kind": "folders", "hosts": "hosts.yaml"}
     labels, apart, _ = label(tmp_path, options, table)
     assert labels == ["SCANNING", "SCANNING"]
     assert apart["label_rule"].to_pylist() == ["background: no attacker at either end"]
-    assert label(tmp_path, {**options, "background": "BENIGN"}, table)[0] == ["SCANNING", "SCANNING", "BENIGN"]
+    assert label(tmp_path, {**options, "background": "BENIGN"}, table)[0] == [
+        "SCANNING",
+        "SCANNING",
+        "BENIGN",
+    ]
 
 
 def test_device_list_is_benign(tmp_path: Path) -> None:
     write(tmp_path, {"list.txt": "Echo\t44:65:0d:56:cc:d3\tWireless\n"})
-    table = flows(flow("1.1.1.1", 5, "2.2.2.2", 554, src_mac="44:65:0d:56:cc:d3"), flow("1.1.1.3", 5, "2.2.2.2", 554))
+    table = flows(
+        flow("1.1.1.1", 5, "2.2.2.2", 554, src_mac="44:65:0d:56:cc:d3"), flow("1.1.1.3", 5, "2.2.2.2", 554)
+    )
     labels, _, summary = label(tmp_path, {"kind": "mac_list", "devices": "list.txt"}, table)
     assert labels == ["BENIGN", "BENIGN"]
     assert summary["sublabels"] == {"BENIGN/Echo": 1, "BENIGN/unlisted": 1}
@@ -125,15 +158,28 @@ def test_device_list_is_benign(tmp_path: Path) -> None:
 ZEEK = ZEEK_HEADER + zeek_row("10.0", "1.1.1.1", 5, "2.2.2.2", 554, label="Malicious", detail="DDoS") + "\n"
 
 
-@pytest.mark.parametrize("place", ["conn.log.labeled", "bro/conn.log.labeled", "x.pcap-zeek-conn-log.labeled"])
-def test_connection_log_is_found_beside_the_capture_and_families_are_chosen(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize(
+    "place", ["conn.log.labeled", "bro/conn.log.labeled", "x.pcap-zeek-conn-log.labeled"]
+)
+def test_connection_log_is_found_beside_the_capture_and_families_are_chosen(
+    tmp_path: Path, place: str
+) -> None:
     scenario = "CTU-IoT-Malware-Capture-34-1"
-    write(tmp_path, {f"{scenario}/{place}": ZEEK + zeek_row("10.0", "1.1.1.1", 5, "2.2.2.2", 53, proto="udp") + "\n"})
+    write(
+        tmp_path,
+        {f"{scenario}/{place}": ZEEK + zeek_row("10.0", "1.1.1.1", 5, "2.2.2.2", 53, proto="udp") + "\n"},
+    )
     table = two_flows(f"{scenario}/x.pcap", "CTU-IoT-Malware-Capture-8-1/y.pcap")
     labels, apart, summary = label(tmp_path, {"kind": "zeek"}, table)
     assert labels == ["MIRAI"]
-    assert summary["kept_apart"] == {"background: benign in the connection log": 1, "scenario of Hakai, not chosen by `families`": 2}
-    assert sorted(set(apart["group"].to_pylist())) == ["CTU-IoT-Malware-Capture-34-1", "CTU-IoT-Malware-Capture-8-1"]
+    assert summary["kept_apart"] == {
+        "background: benign in the connection log": 1,
+        "scenario of Hakai, not chosen by `families`": 2,
+    }
+    assert sorted(set(apart["group"].to_pylist())) == [
+        "CTU-IoT-Malware-Capture-34-1",
+        "CTU-IoT-Malware-Capture-8-1",
+    ]
 
 
 def test_flow_that_the_log_does_not_hold_is_unlabelled(tmp_path: Path) -> None:
@@ -150,7 +196,9 @@ def test_flow_that_the_log_does_not_hold_is_unlabelled(tmp_path: Path) -> None:
         ("x.pcap", {"families": ["Mirrai"]}, "no scenario has 'Mirrai'"),
     ],
 )
-def test_scenario_without_table_entry_log_or_family_is_refused(tmp_path: Path, capture: str, options: dict, complaint: str) -> None:
+def test_scenario_without_table_entry_log_or_family_is_refused(
+    tmp_path: Path, capture: str, options: dict, complaint: str
+) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=complaint):
         label(tmp_path, {"kind": "zeek", **options}, two_flows(capture))
 
@@ -171,7 +219,9 @@ def test_label_table_gives_network_group_and_class_and_rules_for_mixed_captures(
     )
     options = {"kind": "label_table", "table": "labels.csv", "rules": str(tmp_path / "own.yaml")}
     data = Data("test", tmp_path, {"X": options}, CLASSES, "BENIGN")
-    labelled, _, _ = label_source("X", two_flows("dos-1-dec.pcap.zst", "benign-dec.pcap"), data, STRICT, packets_of)
+    labelled, _, _ = label_source(
+        "X", two_flows("dos-1-dec.pcap.zst", "benign-dec.pcap"), data, STRICT, packets_of
+    )
     assert labelled.select(["source", "group", "label", "sublabel"]).to_pylist() == [
         {"source": "lab", "group": "lab/one", "label": "DOS", "sublabel": ""},
         {"source": "lab", "group": "lab/one", "label": "BENIGN", "sublabel": "background"},
@@ -181,8 +231,16 @@ def test_label_table_gives_network_group_and_class_and_rules_for_mixed_captures(
 
 
 def test_label_table_takes_a_display_filter_as_rule(tmp_path: Path) -> None:
-    write(tmp_path, {"labels.csv": TABLE + "dos-1-dec.pcap,lab,one,DOS,flood,tcp.dstport == 554\n", "dos-1-dec.pcap.zst": ""})
-    assert label(tmp_path, {"kind": "label_table", "table": "labels.csv"}, two_flows("dos-1-dec.pcap.zst"))[0] == ["DOS", "BENIGN"]
+    write(
+        tmp_path,
+        {
+            "labels.csv": TABLE + "dos-1-dec.pcap,lab,one,DOS,flood,tcp.dstport == 554\n",
+            "dos-1-dec.pcap.zst": "",
+        },
+    )
+    assert label(tmp_path, {"kind": "label_table", "table": "labels.csv"}, two_flows("dos-1-dec.pcap.zst"))[
+        0
+    ] == ["DOS", "BENIGN"]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +248,10 @@ def test_label_table_takes_a_display_filter_as_rule(tmp_path: Path) -> None:
     [
         ("dos-1-dec.pcap,lab,one,DOS,flood,see README\n", "is no display filter, and no rules file says"),
         ("dos-1-dec.pcap,lab,one,,flood,\n", "line 2: class is empty"),
-        ("dos-1-dec.pcap,lab,one,DOS,a,\ndos-1-dec.pcap.zst,lab,one,DOS,a,\n", "line 3: dos-1-dec.pcap.zst comes twice"),
+        (
+            "dos-1-dec.pcap,lab,one,DOS,a,\ndos-1-dec.pcap.zst,lab,one,DOS,a,\n",
+            "line 3: dos-1-dec.pcap.zst comes twice",
+        ),
         ("dos-1-dec.pcap,lab,one,WORM,a,\n", "gives the class WORM, but data.classes are"),
     ],
 )
@@ -214,7 +275,9 @@ def test_label_table_without_its_columns_is_refused(tmp_path: Path) -> None:
         ({"kind": "mac_list", "devices": "t"}, "Echo\t44:65:0d:56:cc:d3\tWireless\n"),
     ],
 )
-def test_truth_of_another_network_meets_nothing_and_is_refused(tmp_path: Path, options: dict, content: str) -> None:
+def test_truth_of_another_network_meets_nothing_and_is_refused(
+    tmp_path: Path, options: dict, content: str
+) -> None:
     write(tmp_path, {"t": content})
     PACKETS["a.pcap"] = PACKETS["benign-dec.pcap"]
     with pytest.raises(ValueError, match="meets nothing in any capture"):
@@ -223,7 +286,11 @@ def test_truth_of_another_network_meets_nothing_and_is_refused(tmp_path: Path, o
 
 def test_own_rules_are_a_source_like_the_others(tmp_path: Path) -> None:
     write(tmp_path, {"rules.yaml": "default: BENIGN\nrules:\n  - {label: DOS, port: 554}\n"})
-    labels, _, summary = label(tmp_path, {"kind": "rules", "rules": "rules.yaml", "group_by": "folder"}, two_flows("dos-1-dec.pcap.zst"))
+    labels, _, summary = label(
+        tmp_path,
+        {"kind": "rules", "rules": "rules.yaml", "group_by": "folder"},
+        two_flows("dos-1-dec.pcap.zst"),
+    )
     assert labels == ["DOS", "BENIGN"]
     assert summary["rules"] == {"no rule matches": 1, "port 554": 1}
 
@@ -246,7 +313,9 @@ def test_source_entry_that_is_wrong_is_refused_by_name(tmp_path: Path, options: 
 def test_truth_file_that_is_missing_or_not_utf8_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="this truth file is not there"):
         open_truth("X", D1, tmp_path, "BENIGN")
-    (tmp_path / "rules.csv").write_bytes("No,File Name,Category,Sub-category,Rule\n2,a,Schl\xe4fer,b,c\n".encode("latin-1"))
+    (tmp_path / "rules.csv").write_bytes(
+        "No,File Name,Category,Sub-category,Rule\n2,a,Schl\xe4fer,b,c\n".encode("latin-1")
+    )
     with pytest.raises(ValueError, match="not UTF-8 text"):
         open_truth("X", D1, tmp_path, "BENIGN")
 
@@ -286,7 +355,11 @@ def test_stage_writes_its_files_and_says_errors_in_one_line(tmp_path: Path) -> N
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     assert run("X").returncode == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["X.apart.parquet", "X.json", "X.parquet"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "X.apart.parquet",
+        "X.json",
+        "X.parquet",
+    ]
     assert json.loads((tmp_path / "out/X.json").read_text(encoding="utf-8"))["flows"] == 0
     wrong = run("Y")
     assert wrong.returncode == 1
@@ -302,17 +375,27 @@ SCENARIO_8_1 = "CTU-IoT-Malware-Capture-8-1_2018-07-31-15-15-09-192.168.100.113.
 def test_scenario_8_1_is_labelled_in_full_and_agrees_with_its_endpoint_rule(profile: str) -> None:
     table = flows_from_capture(IOT23 / SCENARIO_8_1, profile)
     connections = read_connections(IOT23 / "zeek_labeled/CTU-Malware-Capture-8-1-labeled.csv")
-    by_log = label_by_connections(SCENARIO_8_1, "8-1", table, connections, malicious="BOTNET", background="BENIGN", tolerance_us=0)
+    by_log = label_by_connections(
+        SCENARIO_8_1, "8-1", table, connections, malicious="BOTNET", background="BENIGN", tolerance_us=0
+    )
     rules = [
         rule
         for rule in read_rules(Path("conf/data/real_rules.yaml").read_text(encoding="utf-8"), "real.yaml")[0]
         if rule.applies_to(SCENARIO_8_1)
     ]
     bookings = book_packets(rules, packet_batches(IOT23 / SCENARIO_8_1, profile))
-    by_rule = label_by_rules(SCENARIO_8_1, "8-1", table["flow_number"].to_numpy(), rules, bookings, default=Verdict("BENIGN", "", "rest"))
+    by_rule = label_by_rules(
+        SCENARIO_8_1,
+        "8-1",
+        table["flow_number"].to_numpy(),
+        rules,
+        bookings,
+        default=Verdict("BENIGN", "", "rest"),
+    )
     has_ports = np.isin(table["protocol"].to_numpy(), [6, 17])
     classes = [
-        np.array([labels.verdicts[code].label if code >= 0 else "?" for code in labels.codes])[has_ports] for labels in (by_log, by_rule)
+        np.array([labels.verdicts[code].label if code >= 0 else "?" for code in labels.codes])[has_ports]
+        for labels in (by_log, by_rule)
     ]
     assert has_ports.sum() > 3_500
     assert "?" not in classes[0]

@@ -12,7 +12,10 @@ from tests.truth.tables import ACK, SYN, arp, mac, packets, tcp, udp
 
 BENIGN = Verdict("BENIGN", "", "no rule matches")
 TWO_BATCHES = [
-    packets(tcp("10.0.0.9", "10.0.0.2", 5000, 80, SYN, flow_number=0), tcp("10.0.0.2", "10.0.0.9", 80, 5000, ACK, flow_number=0)),
+    packets(
+        tcp("10.0.0.9", "10.0.0.2", 5000, 80, SYN, flow_number=0),
+        tcp("10.0.0.2", "10.0.0.9", 80, 5000, ACK, flow_number=0),
+    ),
     packets(
         udp("10.0.0.9", "10.0.0.2", 5000, 53, flow_number=2, time_us=1_500_000),
         tcp("10.0.0.9", "10.0.0.2", 5001, 80, SYN, flow_number=3),
@@ -24,7 +27,9 @@ TWO_BATCHES = [
 
 def label(yaml_text: str, default: Verdict | None = BENIGN) -> CaptureLabels:
     rules, _ = read_rules(yaml_text, "rules.yaml")
-    return label_by_rules("a.pcap", "a.pcap", np.arange(4), rules, book_packets(rules, TWO_BATCHES), default=default)
+    return label_by_rules(
+        "a.pcap", "a.pcap", np.arange(4), rules, book_packets(rules, TWO_BATCHES), default=default
+    )
 
 
 def classes(labels: CaptureLabels) -> list[str]:
@@ -32,7 +37,12 @@ def classes(labels: CaptureLabels) -> list[str]:
 
 
 def test_one_matching_packet_makes_the_whole_flow_an_attack() -> None:
-    assert classes(label("rules: [{label: DOS, filter: tcp.flags == 0x02}]")) == ["DOS", "BENIGN", "BENIGN", "DOS"]
+    assert classes(label("rules: [{label: DOS, filter: tcp.flags == 0x02}]")) == [
+        "DOS",
+        "BENIGN",
+        "BENIGN",
+        "DOS",
+    ]
 
 
 def test_match_every_wants_all_packets_of_the_flow() -> None:
@@ -48,19 +58,27 @@ def test_first_rule_wins_and_the_disagreement_is_counted() -> None:
 
 
 def test_rules_that_differ_in_the_sublabel_only_are_an_overlap() -> None:
-    labels = label("rules: [{label: DOS, sublabel: a, host: 10.0.0.9}, {label: DOS, sublabel: b, protocol: udp}]")
-    assert [(notice.name, notice.severity, notice.count) for notice in labels.notices] == [("rules_overlap", "info", 1)]
+    labels = label(
+        "rules: [{label: DOS, sublabel: a, host: 10.0.0.9}, {label: DOS, sublabel: b, protocol: udp}]"
+    )
+    assert [(notice.name, notice.severity, notice.count) for notice in labels.notices] == [
+        ("rules_overlap", "info", 1)
+    ]
 
 
 def test_rule_that_matches_nothing_is_named() -> None:
     labels = label("rules: [{label: DOS, host: 10.0.0.77}]")
-    assert [(notice.name, notice.severity) for notice in labels.notices] == [("rule_matches_nothing", "warning")]
+    assert [(notice.name, notice.severity) for notice in labels.notices] == [
+        ("rule_matches_nothing", "warning")
+    ]
 
 
 def test_rule_that_matches_arp_only_labels_no_flow_and_says_so() -> None:
     labels = label("rules: [{label: SCANNING, filter: arp}]")
     assert classes(labels) == ["BENIGN"] * 4
-    assert [(notice.name, notice.severity, notice.count) for notice in labels.notices] == [("rule_matches_no_flow", "info", 1)]
+    assert [(notice.name, notice.severity, notice.count) for notice in labels.notices] == [
+        ("rule_matches_no_flow", "info", 1)
+    ]
     assert labels.rule_packets == {"filter arp": 1}
 
 
@@ -106,7 +124,9 @@ def test_condition_of_a_rule_chooses_these_flows(condition: str, wanted: list[in
     assert np.flatnonzero(labels.codes == 0).tolist() == wanted
 
 
-@pytest.mark.parametrize(("pattern", "fits"), [("a.pcap", True), ("b*.pcap", False), ("day1/*.pcap", True), ("day2/a.pcap", False)])
+@pytest.mark.parametrize(
+    ("pattern", "fits"), [("a.pcap", True), ("b*.pcap", False), ("day1/*.pcap", True), ("day2/a.pcap", False)]
+)
 def test_rule_is_for_captures_of_its_name_or_path(pattern: str, fits: bool) -> None:
     rules, _ = read_rules(f"rules: [{{label: DOS, port: 80, captures: '{pattern}'}}]", "rules.yaml")
     assert rules[0].applies_to("day1/a.pcap.zst") is fits
@@ -114,7 +134,9 @@ def test_rule_is_for_captures_of_its_name_or_path(pattern: str, fits: bool) -> N
 
 def test_csv_rules_say_the_same_as_yaml_rules() -> None:
     from_csv, _ = read_rules("label,host,filter,match\nDOS,10.0.0.9,tcp.flags == 0x02,every\n", "rules.csv")
-    from_yaml, _ = read_rules("rules: [{label: DOS, host: 10.0.0.9, filter: tcp.flags == 0x02, match: every}]", "rules.yaml")
+    from_yaml, _ = read_rules(
+        "rules: [{label: DOS, host: 10.0.0.9, filter: tcp.flags == 0x02, match: every}]", "rules.yaml"
+    )
     assert from_csv == from_yaml
 
 

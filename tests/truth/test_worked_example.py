@@ -59,9 +59,16 @@ def test_worked_example_labels_what_it_says(tmp_path: Path) -> None:
     ]
     data = Data(config["name"], tmp_path, config["sources"], tuple(config["classes"]), config["benign"])
     labelled, apart, summary = label_source(
-        "home", pa.concat_tables(tables), data, Params("error", "error"), partial(packet_batches, profile="clean")
+        "home",
+        pa.concat_tables(tables),
+        data,
+        Params("error", "error"),
+        partial(packet_batches, profile="clean"),
     )
-    found = {(row["capture"], row["start_us"], row["src_port"]): (row["label"], row["sublabel"]) for row in labelled.to_pylist()}
+    found = {
+        (row["capture"], row["start_us"], row["src_port"]): (row["label"], row["sublabel"])
+        for row in labelled.to_pylist()
+    }
     assert found == {
         ("evening.pcap", at("19:59:00"), 5000): ("BENIGN", ""),
         ("evening.pcap", at("20:05:00"), 40000): ("SCANNING", "port scan"),
@@ -76,7 +83,12 @@ def test_worked_example_labels_what_it_says(tmp_path: Path) -> None:
 
 def test_keys_of_the_documentation_are_those_that_rules_know() -> None:
     section = DOC.split("## What a rule can say")[1].split("The same columns")[0]
-    documented = set(re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))))
+    documented = set(
+        re.findall(
+            r"`(\w+)`",
+            " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `")),
+        )
+    )
     with pytest.raises(ValueError, match="known are") as caught:
         read_rules("rules: [{label: A, nonsense: 1}]", "rules.yaml")
     assert documented == set(str(caught.value).split("known are ")[1].split(", "))
@@ -86,5 +98,7 @@ def test_csv_rule_without_conditions_is_the_default(tmp_path: Path) -> None:
     (tmp_path / "rules.csv").write_text("label,port\nDOS,554\nBENIGN,\n", encoding="utf-8")
     table = flows_from_capture(write_pcap(tmp_path / "evening.pcap", EVENING), "clean")
     data = Data("t", tmp_path, {"home": {"kind": "rules", "rules": "rules.csv"}}, ("BENIGN", "DOS"), "BENIGN")
-    labelled, _, _ = label_source("home", table, data, Params("error", "error"), partial(packet_batches, profile="clean"))
+    labelled, _, _ = label_source(
+        "home", table, data, Params("error", "error"), partial(packet_batches, profile="clean")
+    )
     assert sorted(labelled["label"].to_pylist()) == ["BENIGN"] * 3 + ["DOS"] * 2

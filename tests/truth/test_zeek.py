@@ -17,8 +17,26 @@ from tests.shared import SHARED, needs_shared
 from tests.truth.tables import flow, flows
 
 FIELDS = [
-    "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration", "orig_bytes", "resp_bytes",
-    "conn_state", "local_orig", "local_resp", "missed_bytes", "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes",
+    "ts",
+    "uid",
+    "id.orig_h",
+    "id.orig_p",
+    "id.resp_h",
+    "id.resp_p",
+    "proto",
+    "service",
+    "duration",
+    "orig_bytes",
+    "resp_bytes",
+    "conn_state",
+    "local_orig",
+    "local_resp",
+    "missed_bytes",
+    "history",
+    "orig_pkts",
+    "orig_ip_bytes",
+    "resp_pkts",
+    "resp_ip_bytes",
 ]
 HEADER = (
     "#separator \\x09\n#set_separator\t,\n#path\tconn\n#fields\t"
@@ -28,7 +46,15 @@ HEADER = (
 
 
 def row(
-    ts: str, src: str, sport: int, dst: str, dport: int, proto: str = "tcp", duration: str = "-", label: str = "Benign", detail: str = "-"
+    ts: str,
+    src: str,
+    sport: int,
+    dst: str,
+    dport: int,
+    proto: str = "tcp",
+    duration: str = "-",
+    label: str = "Benign",
+    detail: str = "-",
 ) -> str:
     middle = ["-", duration, "0", "0", "S0", "-", "-", "0", "S", "1", "60", "0", "0"]
     return "\t".join([ts, "Cx", src, str(sport), dst, str(dport), proto, *middle, f"-   {label}   {detail}"])
@@ -45,21 +71,51 @@ def connections(tmp_path: Path, *rows: str) -> Connections:
 
 
 def label(flow_table, truth: Connections, background: str = "BENIGN", tolerance_us: int = 0) -> CaptureLabels:
-    return label_by_connections("a.pcap", "34-1", flow_table, truth, malicious="MIRAI", background=background, tolerance_us=tolerance_us)
+    return label_by_connections(
+        "a.pcap",
+        "34-1",
+        flow_table,
+        truth,
+        malicious="MIRAI",
+        background=background,
+        tolerance_us=tolerance_us,
+    )
 
 
 def verdicts(labels: CaptureLabels) -> list[tuple[str, str]]:
-    return [(labels.verdicts[code].label, labels.verdicts[code].sublabel) if code >= 0 else ("?", "") for code in labels.codes]
+    return [
+        (labels.verdicts[code].label, labels.verdicts[code].sublabel) if code >= 0 else ("?", "")
+        for code in labels.codes
+    ]
 
 
 def test_mixed_layout_is_read_to_the_microsecond(tmp_path: Path) -> None:
     rows = connections(
-        tmp_path, row("1545403816.962094", "10.0.0.1", 41040, "10.0.0.2", 80, duration="3.139211", label="Malicious", detail="C&C")
+        tmp_path,
+        row(
+            "1545403816.962094",
+            "10.0.0.1",
+            41040,
+            "10.0.0.2",
+            80,
+            duration="3.139211",
+            label="Malicious",
+            detail="C&C",
+        ),
     ).rows.to_pylist()
     assert rows == [
-        {"orig_ip": "10.0.0.1", "orig_port": 41040, "resp_ip": "10.0.0.2", "resp_port": 80, "protocol": "tcp", "first_us": 1545403816962094,
-         "last_us": 1545403820101305, "malicious": True, "detail": "C&C"}
-    ]  # fmt: skip
+        {
+            "orig_ip": "10.0.0.1",
+            "orig_port": 41040,
+            "resp_ip": "10.0.0.2",
+            "resp_port": 80,
+            "protocol": "tcp",
+            "first_us": 1545403816962094,
+            "last_us": 1545403820101305,
+            "malicious": True,
+            "detail": "C&C",
+        }
+    ]
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n#close\t2019-03-15-14-50-49\n", "\r\n"])
@@ -83,7 +139,11 @@ def test_csv_copy_reads_like_the_log(tmp_path: Path) -> None:
     path = tmp_path / "x-labeled.csv"
     path.write_text(",".join(names) + "\r\n" + ",".join(values.values()) + "\r\n", encoding="utf-8")
     (only,) = read_connections(path).rows.to_pylist()
-    assert (only["first_us"], only["last_us"], only["malicious"]) == (1545403816962094, 1545403816962094, False)
+    assert (only["first_us"], only["last_us"], only["malicious"]) == (
+        1545403816962094,
+        1545403816962094,
+        False,
+    )
 
 
 def test_lines_that_cannot_be_used_are_handed_back(tmp_path: Path) -> None:
@@ -118,8 +178,14 @@ def test_what_is_no_labelled_log_is_refused(tmp_path: Path, content: bytes, comp
 
 
 def test_flow_meets_its_connection_from_either_side(tmp_path: Path) -> None:
-    truth = connections(tmp_path, row("10.0", "10.0.0.1", 1000, "10.0.0.2", 80, duration="5", label="Malicious", detail="DDoS"))
-    table = flows(flow("10.0.0.1", 1000, "10.0.0.2", 80, start_us=10_000_000), flow("10.0.0.2", 80, "10.0.0.1", 1000, start_us=14_000_000))
+    truth = connections(
+        tmp_path,
+        row("10.0", "10.0.0.1", 1000, "10.0.0.2", 80, duration="5", label="Malicious", detail="DDoS"),
+    )
+    table = flows(
+        flow("10.0.0.1", 1000, "10.0.0.2", 80, start_us=10_000_000),
+        flow("10.0.0.2", 80, "10.0.0.1", 1000, start_us=14_000_000),
+    )
     assert verdicts(label(table, truth)) == [("MIRAI", "DDoS"), ("MIRAI", "DDoS")]
 
 
@@ -137,21 +203,31 @@ def test_other_port_protocol_or_host_does_not_meet(tmp_path: Path) -> None:
 
 def test_malicious_wins_over_any_number_of_benign_connections(tmp_path: Path) -> None:
     benign = [row(f"{10 + number}.0", "10.0.0.1", 1000, "10.0.0.2", 80) for number in range(5)]
-    truth = connections(tmp_path, *benign, row("16.0", "10.0.0.1", 1000, "10.0.0.2", 80, label="Malicious", detail="C&C"))
-    labels = label(flows(flow("10.0.0.1", 1000, "10.0.0.2", 80, start_us=10_000_000, duration_us=9_000_000)), truth)
+    truth = connections(
+        tmp_path, *benign, row("16.0", "10.0.0.1", 1000, "10.0.0.2", 80, label="Malicious", detail="C&C")
+    )
+    labels = label(
+        flows(flow("10.0.0.1", 1000, "10.0.0.2", 80, start_us=10_000_000, duration_us=9_000_000)), truth
+    )
     assert verdicts(labels) == [("MIRAI", "C&C")]
-    assert {notice.name: notice.count for notice in labels.notices} == {"flow_meets_several_connections": 1, "truth_disagrees": 1}
+    assert {notice.name: notice.count for notice in labels.notices} == {
+        "flow_meets_several_connections": 1,
+        "truth_disagrees": 1,
+    }
 
 
 def test_detail_with_most_connections_becomes_the_sublabel(tmp_path: Path) -> None:
     details = ["DDoS", "C&C", "C&C"]
     truth = connections(
         tmp_path,
-        *[row(f"1{number}.0", "10.0.0.1", 1, "10.0.0.2", 2, label="Malicious", detail=detail) for number, detail in enumerate(details)],
+        *[
+            row(f"1{number}.0", "10.0.0.1", 1, "10.0.0.2", 2, label="Malicious", detail=detail)
+            for number, detail in enumerate(details)
+        ],
     )
-    assert verdicts(label(flows(flow("10.0.0.1", 1, "10.0.0.2", 2, start_us=9_000_000, duration_us=9_000_000)), truth)) == [
-        ("MIRAI", "C&C")
-    ]
+    assert verdicts(
+        label(flows(flow("10.0.0.1", 1, "10.0.0.2", 2, start_us=9_000_000, duration_us=9_000_000)), truth)
+    ) == [("MIRAI", "C&C")]
 
 
 def test_time_decides_between_connections_of_one_endpoint_pair(tmp_path: Path) -> None:
@@ -167,9 +243,14 @@ def test_time_decides_between_connections_of_one_endpoint_pair(tmp_path: Path) -
 
 def test_flow_between_connections_takes_the_nearest_and_is_counted(tmp_path: Path) -> None:
     truth = connections(
-        tmp_path, row("10.0", "10.0.0.1", 1, "10.0.0.2", 2), row("20.0", "10.0.0.1", 1, "10.0.0.2", 2, label="Malicious", detail="C&C")
+        tmp_path,
+        row("10.0", "10.0.0.1", 1, "10.0.0.2", 2),
+        row("20.0", "10.0.0.1", 1, "10.0.0.2", 2, label="Malicious", detail="C&C"),
     )
-    table = flows(flow("10.0.0.1", 1, "10.0.0.2", 2, start_us=10_000_000), flow("10.0.0.1", 1, "10.0.0.2", 2, start_us=17_000_000))
+    table = flows(
+        flow("10.0.0.1", 1, "10.0.0.2", 2, start_us=10_000_000),
+        flow("10.0.0.1", 1, "10.0.0.2", 2, start_us=17_000_000),
+    )
     labels = label(table, truth)
     assert verdicts(labels) == [("BENIGN", "background"), ("MIRAI", "C&C")]
     assert [(notice.name, notice.count) for notice in labels.notices] == [("met_by_endpoints_only", 1)]
@@ -187,7 +268,10 @@ def test_icmp_meets_by_addresses_and_unknown_protocols_are_kept_apart(tmp_path: 
         row("10.0", "10.0.0.1", 8, "10.0.0.2", 0, proto="icmp", label="Malicious", detail="DDoS"),
         row("10.0", "10.0.0.5", 8, "10.0.0.6", 0),
     )
-    table = flows(flow("10.0.0.1", 0, "10.0.0.2", 0, 0, start_us=10_000_000), flow("10.0.0.1", 0, "224.0.0.1", 0, 0, start_us=10_000_000))
+    table = flows(
+        flow("10.0.0.1", 0, "10.0.0.2", 0, 0, start_us=10_000_000),
+        flow("10.0.0.1", 0, "224.0.0.1", 0, 0, start_us=10_000_000),
+    )
     assert verdicts(label(table, truth)) == [("MIRAI", "DDoS"), ("", "")]
 
 
@@ -205,7 +289,9 @@ def test_benign_flows_can_be_kept_apart(tmp_path: Path) -> None:
 
 def test_log_of_another_day_is_refused_as_a_matter_of_clocks(tmp_path: Path) -> None:
     truth = connections(tmp_path, row("10.0", "10.0.0.1", 1, "10.0.0.2", 2))
-    with pytest.raises(ValueError, match=r"log starts -86,400 s after the flows: clocks or time zones differ"):
+    with pytest.raises(
+        ValueError, match=r"log starts -86,400 s after the flows: clocks or time zones differ"
+    ):
         label(flows(flow("10.0.0.1", 1, "10.0.0.2", 2, start_us=86_410_000_000)), truth)
 
 
@@ -226,17 +312,24 @@ SPANS = st.tuples(ENDS, st.integers(0, 30), st.integers(0, 8))
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(SPANS, max_size=12), st.lists(st.tuples(SPANS, st.booleans()), min_size=1, max_size=12), st.integers(0, 2))
+@given(
+    st.lists(SPANS, max_size=12),
+    st.lists(st.tuples(SPANS, st.booleans()), min_size=1, max_size=12),
+    st.integers(0, 2),
+)
 def test_counting_by_sorting_equals_looking_at_every_pair(spans: list, logged: list, tolerance: int) -> None:
     table = flows(*[flow(*ends, start_us=start, duration_us=length) for ends, start, length in spans])
     rows = pa.table(
         {
-            "orig_ip": [ends[0] for (ends, _, _), _ in logged], "orig_port": pa.array([ends[1] for (ends, _, _), _ in logged], pa.int32()),
-            "resp_ip": [ends[2] for (ends, _, _), _ in logged], "resp_port": pa.array([ends[3] for (ends, _, _), _ in logged], pa.int32()),
-            "protocol": ["tcp"] * len(logged), "first_us": [start for (_, start, _), _ in logged],
+            "orig_ip": [ends[0] for (ends, _, _), _ in logged],
+            "orig_port": pa.array([ends[1] for (ends, _, _), _ in logged], pa.int32()),
+            "resp_ip": [ends[2] for (ends, _, _), _ in logged],
+            "resp_port": pa.array([ends[3] for (ends, _, _), _ in logged], pa.int32()),
+            "protocol": ["tcp"] * len(logged),
+            "first_us": [start for (_, start, _), _ in logged],
             "last_us": [start + length for (_, start, length), _ in logged],
         }
-    )  # fmt: skip
+    )
     codes = np.array([int(malicious) for _, malicious in logged])
     found = meet(table, rows, codes, 2, tolerance).met
     for number, (ends, start, length) in enumerate(spans):
@@ -258,4 +351,8 @@ def test_published_log_and_its_csv_copy_agree() -> None:
     assert original.num_rows == 23_145
     assert original.equals(copy)
     malicious = original.filter(original["malicious"]).column("detail").value_counts().to_pylist()
-    assert {entry["values"]: entry["counts"] for entry in malicious} == {"DDoS": 14_394, "C&C": 6_706, "PartOfAHorizontalPortScan": 122}
+    assert {entry["values"]: entry["counts"] for entry in malicious} == {
+        "DDoS": 14_394,
+        "C&C": 6_706,
+        "PartOfAHorizontalPortScan": 122,
+    }

@@ -1,4 +1,6 @@
-"""Sections about the rows: where they come from, which repeat, how sure their labels are, what the meter made of connections."""
+"""Sections about the rows: where they come from, which repeat, how sure their labels are, what the meter made
+of connections.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,13 @@ def write_counts(audit: Mapping[str, Any]) -> Section:
     """Flows per source and class, and how many recordings stand behind them."""
     counts, groups, classes = audit["counts"], audit["groups"], audit["classes"]
     rows = [
-        [source, *(f"{counts[source][name]:,} ({groups[source][name]})" if counts[source].get(name) else "–" for name in classes)]
+        [
+            source,
+            *(
+                f"{counts[source][name]:,} ({groups[source][name]})" if counts[source].get(name) else "–"
+                for name in classes
+            ),
+        ]
         for source in counts
     ]
     thin = [name for name in classes if sum(groups[source].get(name, 0) for source in counts) < 5]
@@ -21,8 +29,16 @@ def write_counts(audit: Mapping[str, Any]) -> Section:
         "counts",
         "What is in it",
         f"{sum(sum(row.values()) for row in counts.values()):,} flows of {len(counts)} sources. "
-        + (f"Only one source has flows of {', '.join(lonely)}. " if lonely else "Every class comes from two sources or more. ")
-        + (f"Fewer than five recordings stand behind {', '.join(thin)}." if thin else "Every class has five recordings or more."),
+        + (
+            f"Only one source has flows of {', '.join(lonely)}. "
+            if lonely
+            else "Every class comes from two sources or more. "
+        )
+        + (
+            f"Fewer than five recordings stand behind {', '.join(thin)}."
+            if thin
+            else "Every class has five recordings or more."
+        ),
         "Table II of the paper has DoS and MITM from D1 only, 99.89 % of the benign flows from D3, 99.56 % of the scans from D2 and 96.71 % "
         "of Mirai from D4. Flood et al. (EuroS&P 2024) list poor diversity among their design smells.",
         "A class that one network or one recording stands for cannot be told from that network or recording. What a model scores on it is "
@@ -36,11 +52,18 @@ def write_duplicates(audit: Mapping[str, Any]) -> Section:
     """Copies and contradictions."""
     exact, rounded = audit["duplicates"]["exact"], audit["duplicates"]["rounded"]
     rows = [
-        [name, percent(exact["copies_share_per_class"][name]), percent(rounded["copies_share_per_class"][name])]
+        [
+            name,
+            percent(exact["copies_share_per_class"][name]),
+            percent(rounded["copies_share_per_class"][name]),
+        ]
         for name in audit["classes"]
     ]
     rows.append(["all", percent(exact["copies_share"]), percent(rounded["copies_share"])])
-    conflicts = [[pair, f"{n:,}"] for pair, n in sorted(exact["conflicting_rows_per_pair"].items(), key=lambda item: -item[1])]
+    conflicts = [
+        [pair, f"{n:,}"]
+        for pair, n in sorted(exact["conflicting_rows_per_pair"].items(), key=lambda item: -item[1])
+    ]
     tables = [
         Table(
             f"Share of rows that copy another (rounded: to {audit['significant_digits']} significant digits)",
@@ -77,7 +100,9 @@ def write_twins(audit: Mapping[str, Any]) -> Section | None:
         for kind, folds in kinds.items():
             tested, twins = sum(fold["test_rows"] for fold in folds), sum(fold["twins"] for fold in folds)
             shares[kind] = twins / tested if tested else float("nan")
-        rows.append([protocol, str(len(kinds["exact"])), percent(shares["exact"]), percent(shares["rounded"])])
+        rows.append(
+            [protocol, str(len(kinds["exact"])), percent(shares["exact"]), percent(shares["rounded"])]
+        )
     worst = max(rows, key=lambda row: row[2] != "–" and float(row[2].split()[0]))
     return Section(
         "twins",
@@ -87,7 +112,13 @@ def write_twins(audit: Mapping[str, Any]) -> Section | None:
         "2406.07578) show for IoT traffic that packets of one burst on both sides of a random split inflate scores.",
         "The score on a twin measures memory. Read the score of the stratified split beside those of `dup_grouped` and `grouped`; the "
         "difference is what memory contributes.",
-        [Table("Share of test rows with a twin in training, over all folds", ["split", "folds", "exact", "rounded"], rows)],
+        [
+            Table(
+                "Share of test rows with a twin in training, over all folds",
+                ["split", "folds", "exact", "rounded"],
+                rows,
+            )
+        ],
         ["twins"],
     )
 
@@ -100,10 +131,25 @@ def write_truth(audit: Mapping[str, Any]) -> Section | None:
         for source, counts in truth["rules"].items()
         for rule, n in sorted(counts.items(), key=lambda item: -item[1])[:6]
     ]
-    notices = [[row["source"], row["severity"], row["name"], f"{row['count']:,}", _shorten(row["message"])] for row in truth["notices"]]
-    tables = [Table("Where the labels come from (the six commonest rules per source)", ["source", "rule", "flows"], rules)] if rules else []
+    notices = [
+        [row["source"], row["severity"], row["name"], f"{row['count']:,}", _shorten(row["message"])]
+        for row in truth["notices"]
+    ]
+    tables = (
+        [
+            Table(
+                "Where the labels come from (the six commonest rules per source)",
+                ["source", "rule", "flows"],
+                rules,
+            )
+        ]
+        if rules
+        else []
+    )
     if notices:
-        tables.append(Table("What labelling had to say", ["source", "severity", "notice", "count", "message"], notices))
+        tables.append(
+            Table("What labelling had to say", ["source", "severity", "notice", "count", "message"], notices)
+        )
     return Section(
         "ground_truth",
         "How sure the labels are",
@@ -129,15 +175,27 @@ def write_no_flows(audit: Mapping[str, Any]) -> Section | None:
     if not found["rows"]:
         return None
     rows = [
-        [source, *(percent(found["counts"][source][name] / counts[source][name]) if counts[source][name] else "–" for name in classes)]
+        [
+            source,
+            *(
+                percent(found["counts"][source][name] / counts[source][name]) if counts[source][name] else "–"
+                for name in classes
+            ),
+        ]
         for source in counts
     ]
-    whole = [f"{name} of `{source}`" for source in counts for name in classes if 0 < counts[source][name] == found["counts"][source][name]]
+    whole = [
+        f"{name} of `{source}`"
+        for source in counts
+        for name in classes
+        if 0 < counts[source][name] == found["counts"][source][name]
+    ]
     return Section(
         "no_flows",
         "Rows that are no conversations",
         f"{found['rows']:,} rows ({percent(found['rows'] / audit['rows'])}) are neither TCP nor UDP; {found['arp']:,} of them are "
-        "broadcast ARP that the flow meter read as IPv4 from 8.6.0.1 to 8.0.6.4." + (f" Made of nothing else: {', '.join(whole)}." if whole else ""),
+        "broadcast ARP that the flow meter read as IPv4 from 8.6.0.1 to 8.0.6.4."
+        + (f" Made of nothing else: {', '.join(whole)}." if whole else ""),
         "CICFlowMeter up to V4 books ICMP, fragments and whatever else has no ports under one key per address pair, and decodes frames that "
         "are no IPv4 as if they were; the flow `8.0.6.4-8.6.0.1-0-0-0` in published CIC datasets comes from there. Engelen, Rimmer and "
         "Joosen (SPW 2021) and Liu et al. (CNS 2022) correct much of this.",
@@ -166,7 +224,18 @@ def write_timeouts(audit: Mapping[str, Any]) -> Section:
         for row in audit["timeouts"]
     ]
     most = max(audit["timeouts"], key=lambda row: row["continued_share"])
-    header = ["source", "flows", "connections", "continued", "within 1 s", "one packet", "no duration", "median s", "99 % s", "longest s"]
+    header = [
+        "source",
+        "flows",
+        "connections",
+        "continued",
+        "within 1 s",
+        "one packet",
+        "no duration",
+        "median s",
+        "99 % s",
+        "longest s",
+    ]
     return Section(
         "timeouts",
         "What the flow timeout did",

@@ -1,4 +1,6 @@
-"""Sections about ways to the class that need no understanding of attacks: the source, one feature, features that tell too much."""
+"""Sections about ways to the class that need no understanding of attacks: the source, one feature, features
+that tell too much.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,11 @@ def write_oracle(audit: Mapping[str, Any]) -> Section:
     """The dataset oracle."""
     ours, paper = audit["oracle"]["ours"], audit["oracle"]["paper"]
     titles = {
-        "multiclass_oracle": "oracle, all classes", "binary_oracle": "oracle, benign or attack", "multiclass_majority": "commonest "
-        "class, all classes",
+        "multiclass_oracle": "oracle, all classes",
+        "binary_oracle": "oracle, benign or attack",
+        "multiclass_majority": "commonest class, all classes",
         "binary_majority": "commonest class, benign or attack",
-    }  # fmt: skip
+    }
     rows = [[title, percent(ours[key]), percent(paper[key])] for key, title in titles.items()]
     return Section(
         "oracle",
@@ -70,7 +73,10 @@ def write_probe(audit: Mapping[str, Any]) -> Section | None:
 def write_separability(audit: Mapping[str, Any]) -> Section:
     """One feature alone."""
     ranked = audit["separability"]
-    rows = [[row["feature"], percent(row["classes"]), f"{row['attack_auc']:.3f}", percent(row["sources"])] for row in ranked[:15]]
+    rows = [
+        [row["feature"], percent(row["classes"]), f"{row['attack_auc']:.3f}", percent(row["sources"])]
+        for row in ranked[:15]
+    ]
     strong = [row for row in ranked if row["attack_auc"] >= 0.9]
     return Section(
         "separability",
@@ -96,23 +102,45 @@ def write_separability(audit: Mapping[str, Any]) -> Section:
 def write_features(audit: Mapping[str, Any]) -> Section:
     """Near-constant, equal, correlated and impossible."""
     smells = audit["features"]
-    near = [[name, f"{row['value']:g}", percent(row["share"])] for name, row in smells["near_constant"].items()]
+    near = [
+        [name, f"{row['value']:g}", percent(row["share"])] for name, row in smells["near_constant"].items()
+    ]
     impossible = [
-        [name, f"{row['negative']:,}", f"{row['absolute_time']:,}", f"{row['smallest']:g}", f"{row['largest']:g}"]
+        [
+            name,
+            f"{row['negative']:,}",
+            f"{row['absolute_time']:,}",
+            f"{row['smallest']:g}",
+            f"{row['largest']:g}",
+        ]
         for name, row in smells["impossible"].items()
     ]
     groups = [[", ".join(group)] for group in smells["correlated"]]
     tables = (
-        [Table(f"One value in at least {percent(audit['near_constant_share'])} of the rows", ["feature", "value", "share"], near)]
+        [
+            Table(
+                f"One value in at least {percent(audit['near_constant_share'])} of the rows",
+                ["feature", "value", "share"],
+                near,
+            )
+        ]
         if near
         else []
     )
     if smells["equal"]:
-        tables.append(Table("Equal in every row", ["features"], [[", ".join(group)] for group in smells["equal"]]))
+        tables.append(
+            Table("Equal in every row", ["features"], [[", ".join(group)] for group in smells["equal"]])
+        )
     if groups:
         tables.append(Table(f"Rank correlation of {audit['correlation']} or more", ["features"], groups))
     if impossible:
-        tables.append(Table("Values that cannot be", ["feature", "negative", "absolute times", "smallest", "largest"], impossible))
+        tables.append(
+            Table(
+                "Values that cannot be",
+                ["feature", "negative", "absolute times", "smallest", "largest"],
+                impossible,
+            )
+        )
     dated = [name for name, row in smells["impossible"].items() if row["absolute_time"]]
     n_correlated = sum(len(group) for group in smells["correlated"])
     return Section(
@@ -120,7 +148,11 @@ def write_features(audit: Mapping[str, Any]) -> Section:
         "Features that say nothing, or the same thing",
         f"{len(near)} features are constant or nearly so, {sum(len(group) - 1 for group in smells['equal'])} repeat another "
         f"exactly, {n_correlated} stand in {len(groups)} highly correlated groups, and {len(impossible)} hold values that cannot be."
-        + (f" {', '.join(dated)} hold absolute times: they carry the date of the recording into the model." if dated else ""),
+        + (
+            f" {', '.join(dated)} hold absolute times: they carry the date of the recording into the model."
+            if dated
+            else ""
+        ),
         "Flood et al. (EuroS&P 2024) list highly dependent features among the smells. Ten of IoTID20's columns are constant. Versions of "
         "CICFlowMeter before mid-2020 mix absolute times of 1.5e15 µs into the idle columns, and captures out of order give negative times; "
         "Engelen, Rimmer and Joosen (SPW 2021) and Liu et al. (CNS 2022) list such errors of the tool.",

@@ -8,7 +8,9 @@ KEPT_FLOWS = 200_000  # more are thinned evenly; alarms are counted per kept flo
 
 
 class BenignFlows:
-    """Collects features, log-odds and recording of benign flows; keeps a share of them that shrinks as they become many."""
+    """Collects features, log-odds and recording of benign flows; keeps a share of them that shrinks as they
+    become many.
+    """
 
     def __init__(self, seed: int = 0) -> None:
         self._random = np.random.default_rng(seed)
@@ -26,7 +28,9 @@ class BenignFlows:
         self.days[-1] = days
 
     def add(self, X: np.ndarray, log_odds: np.ndarray) -> None:
-        """Take some flows of the recording, in time order; those with features that are no numbers do not count."""
+        """Take some flows of the recording, in time order; those with features that are no numbers do not
+        count.
+        """
         finite = np.isfinite(X).all(axis=1)
         chosen = finite & (self._random.random(len(X)) < self._share)
         self._seen += int(finite.sum())

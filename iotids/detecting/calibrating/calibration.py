@@ -1,8 +1,10 @@
-"""An operating point for somebody's own network, from benign traffic of it: so many false alarms a day and no more.
+"""An operating point for somebody's own network, from benign traffic of it: so many false alarms a day and no
+more.
 
-The threshold is put where the recorded flows raise as many alarms as the user can stand, and flows that only training finds strange become
-ordinary. What that gives on traffic that was not recorded is measured: every recording is judged at the point that the others give.
-A threshold below the package's own is taken only where that measurement bears it out, so a calibration can hardly make things worse.
+The threshold is put where the recorded flows raise as many alarms as the user can stand, and flows that only
+training finds strange become ordinary. What that gives on traffic that was not recorded is measured: every
+recording is judged at the point that the others give. A threshold below the package's own is taken only where
+that measurement bears it out, so a calibration can hardly make things worse.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from iotids.detecting.package.package import Package
 
 FORMAT = 2
 LEFT_OUT_GROUPS = 5
-SUSPICIOUS_SHARE = 0.01  # of benign flows called attack before calibration: either false alarms or attacks in the capture
+SUSPICIOUS_SHARE = (
+    0.01  # of benign flows called attack before calibration: either false alarms or attacks in the capture
+)
 EVIDENCE = 3.0  # alarms to be expected for a rate to be measurable; below, the rule of three gives the bound
 CHANCE = 2.0  # standard deviations above the wish that left-out recordings may have by chance
 
@@ -33,7 +37,8 @@ CHANCE = 2.0  # standard deviations above the wish that left-out recordings may 
 class Seen:
     """Benign flows as the operating point sees them, and how many days each part of them stands for.
 
-    log_odds, familiarity, scaled : as in verdicts.Decisions, (n,), (n,), (n, d). group : (n,) int64 part left out together.
+    log_odds, familiarity, scaled : as in verdicts.Decisions, (n,), (n,), (n, d). group : (n,) int64 part left
+        out together.
     days : (g,) float64 per group, thinned like the flows.
     """
 
@@ -48,7 +53,9 @@ class Seen:
         return self.log_odds[chosen], self.familiarity[chosen], self.scaled[chosen]
 
 
-def calibrate(package: Package, flows: BenignFlows, *, max_alarms_per_day: float, seed: int = 0) -> dict[str, Any]:
+def calibrate(
+    package: Package, flows: BenignFlows, *, max_alarms_per_day: float, seed: int = 0
+) -> dict[str, Any]:
     """The operating point that a network's benign flows give.
 
     Parameters
@@ -61,7 +68,8 @@ def calibrate(package: Package, flows: BenignFlows, *, max_alarms_per_day: float
     Returns
     -------
     dict
-        For `own_network.write_point`: log_odds, own flows, alarms before and after and on recordings left out, recall, and doubts.
+        For `own_network.write_point`: log_odds, own flows, alarms before and after and on recordings left
+        out, recall, and doubts.
 
     Raises
     ------
@@ -88,18 +96,31 @@ def calibrate(package: Package, flows: BenignFlows, *, max_alarms_per_day: float
     before, after = (_rates(p.call(*seen.part(everything))[0], float(seen.days.sum())) for p in (own, point))
     quantiles = package.reference["log_odds_quantiles"]
     return {
-        "format": FORMAT, "package_sha256": package.identity, "package": package.manifest["name"],
-        "log_odds": point.log_odds, "attack_probability": float(probability_of(point.log_odds)), "own_flows": own_flows_to_plain(own_flows),
-        "benign_flows": len(X), "share_of_flows_kept": flows.share, "recordings": len(flows.days), "days": days,
-        "max_alarms_per_day": max_alarms_per_day, "before": before, "after": after, "left_out": left_out,
-        "recall": recall_at_threshold(quantiles, point.log_odds), "recall_before": recall_at_threshold(quantiles, own.log_odds),
+        "format": FORMAT,
+        "package_sha256": package.identity,
+        "package": package.manifest["name"],
+        "log_odds": point.log_odds,
+        "attack_probability": float(probability_of(point.log_odds)),
+        "own_flows": own_flows_to_plain(own_flows),
+        "benign_flows": len(X),
+        "share_of_flows_kept": flows.share,
+        "recordings": len(flows.days),
+        "days": days,
+        "max_alarms_per_day": max_alarms_per_day,
+        "before": before,
+        "after": after,
+        "left_out": left_out,
+        "recall": recall_at_threshold(quantiles, point.log_odds),
+        "recall_before": recall_at_threshold(quantiles, own.log_odds),
         "doubts": _doubts(float((log_odds >= own.log_odds).mean()), days, max_alarms_per_day, left_out),
-    }  # fmt: skip
+    }
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Alarms a day that can be stood, share of own strange flows that count as ordinary, seed of the prototypes."""
+    """Alarms a day that can be stood, share of own strange flows that count as ordinary, seed of the
+    prototypes.
+    """
 
     max_alarms_per_day: float
     quantile: float
@@ -107,29 +128,39 @@ class Wish:
 
 
 def left_out_groups(recording: np.ndarray, days: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) which of at most five groups each flow is left out with, and (g,) their days: whole recordings, or pieces of a single one."""
+    """(n,) which of at most five groups each flow is left out with, and (g,) their days: whole recordings, or
+    pieces of a single one.
+    """
     present, number = np.unique(recording, return_inverse=True)
     if present.size == 1:
         pieces = np.minimum(LEFT_OUT_GROUPS, recording.size)
-        return np.arange(recording.size) * pieces // recording.size, np.full(pieces, days[int(present[0])] / pieces)
+        return np.arange(recording.size) * pieces // recording.size, np.full(
+            pieces, days[int(present[0])] / pieces
+        )
     dealt = np.empty(present.size, np.int64)  # the largest first, in turn: groups of about the same size
     dealt[np.argsort(-np.bincount(number), kind="stable")] = np.arange(present.size) % LEFT_OUT_GROUPS
     return dealt[number], np.bincount(dealt, np.array(days)[present])
 
 
-def point_from(seen: Seen, chosen: np.ndarray, own: OperatingPoint, wish: Wish, lowest: float) -> tuple[OperatingPoint, OwnFlows]:
+def point_from(
+    seen: Seen, chosen: np.ndarray, own: OperatingPoint, wish: Wish, lowest: float
+) -> tuple[OperatingPoint, OwnFlows]:
     """The operating point that some of the flows give, and its own flows; its threshold is `lowest` at least."""
     log_odds, familiarity, scaled = seen.part(chosen)
     days = float(seen.days[np.unique(seen.group[chosen])].sum())
     strange = familiarity > 1.0
     allowed = int(np.floor(wish.max_alarms_per_day * days))
     threshold = threshold_for_alarms(log_odds[~strange], allowed) if (~strange).any() else own.log_odds
-    learned = learn_own_flows(scaled[strange], log_odds[strange], own.novelty, quantile=wish.quantile, seed=wish.seed)
+    learned = learn_own_flows(
+        scaled[strange], log_odds[strange], own.novelty, quantile=wish.quantile, seed=wish.seed
+    )
     return OperatingPoint(max(threshold, lowest), own.novelty, learned), learned
 
 
 def judge_left_out(seen: Seen, own: OperatingPoint, wish: Wish, lowest: float) -> dict[str, Any]:
-    """Every group judged at the point that the others give: alarms a day, shares, and whether these are more than chance makes of the wish."""
+    """Every group judged at the point that the others give: alarms a day, shares, and whether these are more
+    than chance makes of the wish.
+    """
     code = np.empty(seen.group.size, np.int8)
     groups = np.unique(seen.group)
     for g in groups:
@@ -138,7 +169,10 @@ def judge_left_out(seen: Seen, own: OperatingPoint, wish: Wish, lowest: float) -
         code[left] = point.call(*seen.part(left))[0]
     days = float(seen.days.sum())
     expected, alarms = wish.max_alarms_per_day * days, int((code == ATTACK).sum())
-    return _rates(code, days) | {"groups": int(groups.size), "too_many": bool(alarms > expected + CHANCE * np.sqrt(expected))}
+    return _rates(code, days) | {
+        "groups": int(groups.size),
+        "too_many": bool(alarms > expected + CHANCE * np.sqrt(expected)),
+    }
 
 
 def _distance(novelty: Novelty, scaled: np.ndarray) -> np.ndarray:
@@ -149,10 +183,16 @@ def _distance(novelty: Novelty, scaled: np.ndarray) -> np.ndarray:
 def _rates(code: np.ndarray, days: float) -> dict[str, float]:
     """Alarms a day, and shares of flows that alarm or are unknown."""
     alarm = code == ATTACK
-    return {"alarms_per_day": float(alarm.sum() / days), "false_alarm_share": float(alarm.mean()), "unknown_share": float((code == UNKNOWN).mean())}
+    return {
+        "alarms_per_day": float(alarm.sum() / days),
+        "false_alarm_share": float(alarm.mean()),
+        "unknown_share": float((code == UNKNOWN).mean()),
+    }
 
 
-def _doubts(attack_share: float, days: float, max_alarms_per_day: float, left_out: dict[str, Any]) -> list[str]:
+def _doubts(
+    attack_share: float, days: float, max_alarms_per_day: float, left_out: dict[str, Any]
+) -> list[str]:
     """What speaks against trusting the result."""
     doubts = []
     if attack_share > SUSPICIOUS_SHARE:

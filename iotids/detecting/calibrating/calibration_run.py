@@ -1,4 +1,6 @@
-"""What `detect --calibrate` does: read benign captures, set an operating point on them, write it, and say what it costs."""
+"""What `detect --calibrate` does: read benign captures, set an operating point on them, write it, and say
+what it costs.
+"""
 
 from __future__ import annotations
 
@@ -48,12 +50,17 @@ def calibrate_on(
         flows.end_recording(session.tally.days)
         warn_of_attacks(path, session.tally)
     drift = session.drift.result()
-    point = calibrate(package, flows, max_alarms_per_day=max_alarms_per_day) | {"drift": drift_to_plain(drift)}
+    point = calibrate(package, flows, max_alarms_per_day=max_alarms_per_day) | {
+        "drift": drift_to_plain(drift)
+    }
     write_point(point, out)
     moved = [d for d in drift if d.reading == "moved"]
     most = ", ".join(f"{d.feature} (PSI {d.psi:.1f})" for d in moved[:5])
     print(f"{out}: {told(point)}", file=sys.stderr)
-    print(f"{len(moved)} of {len(package.features)} features have moved from benign training traffic{': most ' + most if moved else ''}", file=sys.stderr)
+    print(
+        f"{len(moved)} of {len(package.features)} features have moved from benign training traffic{': most ' + most if moved else ''}",
+        file=sys.stderr,
+    )
     for doubt in point["doubts"]:
         print(f"warning: {doubt}", file=sys.stderr)
     return DOUBTFUL if point["doubts"] else COMPLETE
@@ -64,4 +71,7 @@ def warn_of_attacks(path: str, tally: Tally) -> None:
     if tally.attacks == 0:
         return
     hosts = ", ".join(f"{i.src} ({i.label}, {i.flows:,} flows)" for i in tally.incidents.top("attack", 3))
-    print(f"warning: {path}: the model calls {tally.attacks:,} of {tally.flows:,} flows attacks, strongest {hosts}", file=sys.stderr)
+    print(
+        f"warning: {path}: the model calls {tally.attacks:,} of {tally.flows:,} flows attacks, strongest {hosts}",
+        file=sys.stderr,
+    )

@@ -1,7 +1,9 @@
-"""How a package does: out of fold, on labelled flows it was not trained on, and before and after calibration on benign flows of their networks.
+"""How a package does: out of fold, on labelled flows it was not trained on, and before and after calibration
+on benign flows of their networks.
 
-`python -m iotids.detecting.calibrating.evaluate PACKAGE [LABELLED.parquet...] [--max-alarms-per-day 10]` prints the tables of docs/detector.md.
-Labelled tables are what the label stage writes; they must be metered under the package's profile.
+`python -m iotids.detecting.calibrating.evaluate PACKAGE [LABELLED.parquet...] [--max-alarms-per-day 10]`
+prints the tables of docs/detector.md. Labelled tables are what the label stage writes; they must be metered
+under the package's profile.
 """
 
 from __future__ import annotations
@@ -58,12 +60,19 @@ class Labelled:
 def read_labelled(paths: Sequence[Path], package: Package) -> Labelled:
     """Read labelled flow tables."""
     table = pa.concat_tables([pq.read_table(p) for p in paths])
-    text = [table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in ("label", "source", "group", "capture")]
+    text = [
+        table.column(name).to_numpy(zero_copy_only=False).astype(str)
+        for name in ("label", "source", "group", "capture")
+    ]
     label, source, group, capture = text
-    return Labelled(matrix_of(table, package.features), label, source, group, capture, table.column("start_us").to_numpy())
+    return Labelled(
+        matrix_of(table, package.features), label, source, group, capture, table.column("start_us").to_numpy()
+    )
 
 
-def verdict_table(flows: Labelled, decisions: Decisions, package: Package) -> Iterator[tuple[str, int, float, float, float, float]]:
+def verdict_table(
+    flows: Labelled, decisions: Decisions, package: Package
+) -> Iterator[tuple[str, int, float, float, float, float]]:
     """Per label: flows, shares called attack, unknown, benign, and share given this very class."""
     names = np.array(package.classes)
     for label in np.unique(flows.label):
@@ -75,7 +84,9 @@ def verdict_table(flows: Labelled, decisions: Decisions, package: Package) -> It
 
 
 def halves(flows: Labelled, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) bool twice: groups to calibrate on and the others; a network with one group is cut at the middle of its time."""
+    """(n,) bool twice: groups to calibrate on and the others; a network with one group is cut at the middle
+    of its time.
+    """
     first = np.zeros(flows.label.size, bool)
     for source in np.unique(flows.source):
         mine = np.flatnonzero(flows.source == source)
@@ -104,8 +115,12 @@ class Calibrated:
     found_after: float
 
 
-def calibrated_networks(flows: Labelled, package: Package, *, max_alarms_per_day: float) -> Iterator[Calibrated]:
-    """Per network with benign flows: calibrated on one half of its groups, alarms on benign flows of the other half; attacks are all of it."""
+def calibrated_networks(
+    flows: Labelled, package: Package, *, max_alarms_per_day: float
+) -> Iterator[Calibrated]:
+    """Per network with benign flows: calibrated on one half of its groups, alarms on benign flows of the
+    other half; attacks are all of it.
+    """
     network = Network(package)
     before = Judge(package, network, package_point(package))
     is_benign = flows.label == package.manifest["benign"]
@@ -120,9 +135,15 @@ def calibrated_networks(flows: Labelled, package: Package, *, max_alarms_per_day
         shares = [shares_of(judge, tested.X) for judge in (before, after)]
         found = [shares_of(judge, attacks.X)[0] for judge in (before, after)]
         yield Calibrated(
-            str(source), tested.label.size, *shares[0], *shares[1], point["left_out"]["alarms_per_day"], len(point["doubts"]),
-            attacks.label.size, *found,
-        )  # fmt: skip
+            str(source),
+            tested.label.size,
+            *shares[0],
+            *shares[1],
+            point["left_out"]["alarms_per_day"],
+            len(point["doubts"]),
+            attacks.label.size,
+            *found,
+        )
 
 
 def benign_flows_of(flows: Labelled, judge: Judge) -> BenignFlows:
@@ -138,14 +159,20 @@ def benign_flows_of(flows: Labelled, judge: Judge) -> BenignFlows:
 def shares_of(judge: Judge, X: np.ndarray) -> tuple[float, float]:
     """Share of flows called attack, share unknown; NaN without flows."""
     code = judge.decide(X).code
-    return (float((code == ATTACK).mean()), float((code == UNKNOWN).mean())) if len(X) else (float("nan"), float("nan"))
+    return (
+        (float((code == ATTACK).mean()), float((code == UNKNOWN).mean()))
+        if len(X)
+        else (float("nan"), float("nan"))
+    )
 
 
 def markdown(columns: Sequence[str], rows: Iterator[tuple]) -> str:
     """A Markdown table; shares as percentages."""
     lines = ["| " + " | ".join(columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
     for row in rows:
-        lines.append("| " + " | ".join(_cell(value, column) for value, column in zip(row, columns, strict=True)) + " |")
+        lines.append(
+            "| " + " | ".join(_cell(value, column) for value, column in zip(row, columns, strict=True)) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -157,13 +184,23 @@ def _cell(value: object, column: str) -> str:
 
 
 def out_of_fold_table(package: Package) -> Iterator[tuple[str, str, str]]:
-    """What cross-validation measured, per protocol; where the threshold was chosen also false alarms and recall there."""
+    """What cross-validation measured, per protocol; where the threshold was chosen also false alarms and
+    recall there.
+    """
     own = package.manifest["operating_point"]
     for protocol, scores in package.manifest["cross_validation"].items():
-        told = {name: f"{v['mean']:.3f} ± {v['std']:.3f}" for name, v in scores.items() if name in ("accuracy", "f1_macro")}
+        told = {
+            name: f"{v['mean']:.3f} ± {v['std']:.3f}"
+            for name, v in scores.items()
+            if name in ("accuracy", "f1_macro")
+        }
         cost = own["measured"]
         recall = ", ".join(f"{name} {r:.1%}" for name, r in cost["recall_per_class"].items() if r is not None)
-        at_threshold = f"{cost['recall']:.1%} ({recall}) at {cost['false_alarm_share']:.1%}" if protocol == own["protocol"] else ""
+        at_threshold = (
+            f"{cost['recall']:.1%} ({recall}) at {cost['false_alarm_share']:.1%}"
+            if protocol == own["protocol"]
+            else ""
+        )
         yield protocol, " / ".join(told.values()), at_threshold
 
 
@@ -171,25 +208,43 @@ def export_table(package: Package) -> Iterator[tuple[str, int, str, str, str]]:
     """Every export with its size and how it agrees with Keras."""
     for kind, export in package.manifest["exports"].items():
         difference = f"{export['largest_probability_difference']:.1e}"
-        yield kind, export["bytes"], f"{export['agreement']:.3%}", difference, "published" if export["published"] else "refused"
+        yield (
+            kind,
+            export["bytes"],
+            f"{export['agreement']:.3%}",
+            difference,
+            "published" if export["published"] else "refused",
+        )
 
 
 def main() -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m iotids.detecting.calibrating.evaluate", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m iotids.detecting.calibrating.evaluate", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("package", type=Path)
     parser.add_argument("labelled", type=Path, nargs="*")
     parser.add_argument("--max-alarms-per-day", type=float, default=10.0)
     arguments = parser.parse_args()
     package = open_package(arguments.package)
-    print(f"{package.manifest['name']} of data set {package.manifest.get('data')}, profile {package.profile}\n")
+    print(
+        f"{package.manifest['name']} of data set {package.manifest.get('data')}, profile {package.profile}\n"
+    )
     found = "attacks found at the threshold, at false alarms"
     print(markdown(["protocol", "accuracy / macro F", found], out_of_fold_table(package)), "\n")
-    print(markdown(["export", "bytes", "equal verdicts", "largest difference", ""], export_table(package)), "\n")
+    print(
+        markdown(["export", "bytes", "equal verdicts", "largest difference", ""], export_table(package)), "\n"
+    )
     if arguments.labelled:
         flows = read_labelled(arguments.labelled, package)
         decisions = Judge(package, Network(package), package_point(package)).decide(flows.X)
-        print(markdown(["label", "flows", "attack", "unknown", "benign", "this very class"], verdict_table(flows, decisions, package)), "\n")
+        print(
+            markdown(
+                ["label", "flows", "attack", "unknown", "benign", "this very class"],
+                verdict_table(flows, decisions, package),
+            ),
+            "\n",
+        )
         rows = calibrated_networks(flows, package, max_alarms_per_day=arguments.max_alarms_per_day)
         names = [field.replace("_", " ") for field in Calibrated.__dataclass_fields__]
         print(markdown(names, (tuple(vars(row).values()) for row in rows)))

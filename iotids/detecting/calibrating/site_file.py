@@ -1,4 +1,6 @@
-"""The operating point of somebody's own network as a file: written, read again for the same package only, and told in words."""
+"""The operating point of somebody's own network as a file: written, read again for the same package only, and
+told in words.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,16 @@ def read_point(path: Path, package: Package) -> tuple[OperatingPoint, dict[str, 
     try:
         point = json.loads(path.read_text(encoding="utf-8"))
         if point["format"] != FORMAT:
-            raise PackageError(f"{path}: operating point of format {point['format']!r}, this program reads {FORMAT}; {HOW_TO_MAKE}")
+            raise PackageError(
+                f"{path}: operating point of format {point['format']!r}, this program reads {FORMAT}; {HOW_TO_MAKE}"
+            )
         own = point_of(point, package)
     except PackageError:
         raise
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise PackageError(f"{path}: not an operating point ({type(error).__name__}: {error}); {HOW_TO_MAKE}") from error
+        raise PackageError(
+            f"{path}: not an operating point ({type(error).__name__}: {error}); {HOW_TO_MAKE}"
+        ) from error
     if point.get("package_sha256") != package.identity:
         raise PackageError(
             f"{path}: made for the package {point.get('package')} ({str(point.get('package_sha256'))[:12]}…), not for {package.folder} "
@@ -56,10 +62,20 @@ def origin_of(point: dict[str, Any] | None, package: Package) -> dict[str, Any]:
     if point is None:
         own = package.manifest["operating_point"]
         text = f"set on out-of-fold flows of the training data for at most {own['wanted_false_alarm_share']:.2%} false alarms"
-        return {"log_odds": own["log_odds"], "attack_probability": own["attack_probability"], "origin": text, "doubts": []}
+        return {
+            "log_odds": own["log_odds"],
+            "attack_probability": own["attack_probability"],
+            "origin": text,
+            "doubts": [],
+        }
     basis = f"{point['benign_flows']:,} benign flows of {point['days']:.2f} days of this network"
     text = f"set on {basis} for at most {point['max_alarms_per_day']:g} alarms a day"
-    return {"log_odds": point["log_odds"], "attack_probability": point["attack_probability"], "origin": text, "doubts": point["doubts"]}
+    return {
+        "log_odds": point["log_odds"],
+        "attack_probability": point["attack_probability"],
+        "origin": text,
+        "doubts": point["doubts"],
+    }
 
 
 def told(point: dict[str, Any]) -> str:
@@ -68,9 +84,15 @@ def told(point: dict[str, Any]) -> str:
     lines = [
         f"{point['benign_flows']:,} benign flows of {point['days'] * 24:.1f} hours in {point['recordings']} recordings",
         f"attack from probability {point['attack_probability']:.6f} on (log-odds {point['log_odds']:.2f})",
-        *(f"{when}: {point[key]['alarms_per_day']:.1f} alarms a day ({point[key]['false_alarm_share']:.3%} of flows), "
-          f"{point[key]['unknown_share']:.2%} unknown" for key, when in rates),
-        "found of the labelled out-of-fold flows: " + ", ".join(
-            f"{name} {point['recall'][name]:.1%} (before {point['recall_before'][name]:.1%})" for name in point["recall"]),
-    ]  # fmt: skip
+        *(
+            f"{when}: {point[key]['alarms_per_day']:.1f} alarms a day ({point[key]['false_alarm_share']:.3%} of flows), "
+            f"{point[key]['unknown_share']:.2%} unknown"
+            for key, when in rates
+        ),
+        "found of the labelled out-of-fold flows: "
+        + ", ".join(
+            f"{name} {point['recall'][name]:.1%} (before {point['recall_before'][name]:.1%})"
+            for name in point["recall"]
+        ),
+    ]
     return "\n".join(lines)

@@ -1,4 +1,5 @@
-"""Kernels of the distance to training: what is left per flow once its nearest prototype is known, in one pass over the features.
+"""Kernels of the distance to training: what is left per flow once its nearest prototype is known, in one pass
+over the features.
 
 Their slow twins are in tests/detecting/test_novelty.py.
 """
@@ -8,16 +9,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-# cache: compiled once per machine; nogil: threads may share it; error_model: 0/0 is NaN as in NumPy, not an exception
+# cache: compiled once per machine; nogil: threads may share it; error_model: 0/0 is NaN as in NumPy, not an
+# exception
 kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @kernel
 def clipped_distances(scaled, prototypes, number, largest_step, distance):  # type: ignore[no-untyped-def]
-    """distance[i] = root mean square over features of scaled[i] - prototypes[number[i]], each difference clipped to +-largest_step.
+    """distance[i] = root mean square over features of scaled[i] - prototypes[number[i]], each difference
+    clipped to +-largest_step.
 
-    scaled (n, d), prototypes (p, d), distance (n,) float32; number (n,) int64. Measured from the differences: the expanded square would
-    lose small distances.
+    scaled (n, d), prototypes (p, d), distance (n,) float32; number (n,) int64. Measured from the differences:
+    the expanded square would lose small distances.
     """
     n, d = scaled.shape
     for i in range(n):
@@ -31,10 +34,11 @@ def clipped_distances(scaled, prototypes, number, largest_step, distance):  # ty
 
 @kernel
 def three_strangest(scaled, prototypes, number, rows, feature, weight):  # type: ignore[no-untyped-def]
-    """feature[i], weight[i] = the three features, largest first, in which flow i differs most from its prototype, and the differences.
+    """feature[i], weight[i] = the three features, largest first, in which flow i differs most from its
+    prototype, and the differences.
 
-    rows (m,) int64: the flows to look at; the other rows of feature (n, 3) int64 and weight (n, 3) float32 stay as they are. Of equal
-    differences the first feature wins.
+    rows (m,) int64: the flows to look at; the other rows of feature (n, 3) int64 and weight (n, 3) float32
+    stay as they are. Of equal differences the first feature wins.
     """
     d = scaled.shape[1]
     for i in rows:

@@ -1,6 +1,8 @@
-"""How far the features of the traffic at hand have moved from benign training traffic: PSI and Kolmogorov-Smirnov per feature.
+"""How far the features of the traffic at hand have moved from benign training traffic: PSI and
+Kolmogorov-Smirnov per feature.
 
-Benign training flows are the reference: the network of a user is mostly benign, and the share of attacks in training is arbitrary.
+Benign training flows are the reference: the network of a user is mostly benign, and the share of attacks in
+training is arbitrary.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ NOTABLE, STRONG = 0.1, 0.25  # customary readings of PSI: below 0.1 alike, above
 
 @dataclass(frozen=True)
 class FeatureDrift:
-    """One feature: population stability index, largest gap between the two distribution functions, flows looked at."""
+    """One feature: population stability index, largest gap between the two distribution functions, flows
+    looked at.
+    """
 
     feature: str
     psi: float
@@ -33,7 +37,9 @@ class FeatureDrift:
 
 
 def reference_bins(X: np.ndarray) -> list[dict[str, list[float]]]:
-    """Per feature the inner bin edges (distinct quantiles) and the share of reference flows in each bin, for JSON."""
+    """Per feature the inner bin edges (distinct quantiles) and the share of reference flows in each bin, for
+    JSON.
+    """
     quantiles = np.quantile(X, np.linspace(0, 1, BINS + 1)[:-1], axis=0, method="lower")
     bins = []
     for j in range(X.shape[1]):
@@ -56,24 +62,39 @@ class DriftCounter:
         """Count some flows, 256 to 511 of them, evenly spaced."""
         X = X[:: max(1, len(X) // ROWS_PER_BATCH)]
         for j, edges in enumerate(self._edges):
-            self._counts[j] += np.bincount(np.searchsorted(edges, X[:, j], side="left"), minlength=edges.size + 1)
+            self._counts[j] += np.bincount(
+                np.searchsorted(edges, X[:, j], side="left"), minlength=edges.size + 1
+            )
 
     def result(self) -> list[FeatureDrift]:
         """Drift of every feature, largest PSI first; empty without flows."""
         n = int(self._counts[0].sum()) if self._counts else 0
         if n == 0:
             return []
-        drift = [FeatureDrift(name, psi(c / n, s), float(np.abs(np.cumsum(c / n - s)).max()), n)
-                 for name, c, s in zip(self._features, self._counts, self._shares, strict=True)]  # fmt: skip
+        drift = [
+            FeatureDrift(name, psi(c / n, s), float(np.abs(np.cumsum(c / n - s)).max()), n)
+            for name, c, s in zip(self._features, self._counts, self._shares, strict=True)
+        ]
         return sorted(drift, key=lambda d: -d.psi)
 
 
 def psi(shares: np.ndarray, reference: np.ndarray) -> float:
-    """Population stability index: sum of (share - reference) * log(share / reference), shares of at least 1e-4."""
+    """Population stability index: sum of (share - reference) * log(share / reference), shares of at least
+    1e-4.
+    """
     a, b = np.maximum(shares, SMALLEST_SHARE), np.maximum(reference, SMALLEST_SHARE)
     return float(((a - b) * np.log(a / b)).sum())
 
 
 def drift_to_plain(drift: Sequence[FeatureDrift]) -> list[dict[str, Any]]:
     """For JSON."""
-    return [{"feature": d.feature, "psi": round(d.psi, 4), "ks": round(d.ks, 4), "flows": d.flows, "reading": d.reading} for d in drift]
+    return [
+        {
+            "feature": d.feature,
+            "psi": round(d.psi, 4),
+            "ks": round(d.ks, 4),
+            "flows": d.flows,
+            "reading": d.reading,
+        }
+        for d in drift
+    ]

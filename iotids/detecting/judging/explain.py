@@ -1,4 +1,6 @@
-"""The features that spoke for each verdict: for an attack by integrated gradients, for an unknown flow the strangest ones, for a benign one none."""
+"""The features that spoke for each verdict: for an attack by integrated gradients, for an unknown flow the
+strangest ones, for a benign one none.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ N_REASONS = 3
 class Reasons:
     """Per flow up to three features, strongest first.
 
-    feature : (n, 3) int64 number of the feature. weight : (n, 3) float32, log-odds (attack) or spreads (unknown; infinite for what is no
+    feature : (n, 3) int64 number of the feature. weight : (n, 3) float32, log-odds (attack) or spreads
+        (unknown; infinite for what is no
     number). told : (n, 3) bool, which of the entries there are.
     """
 
@@ -28,10 +31,16 @@ class Reasons:
 
 def no_reasons(n: int) -> Reasons:
     """Room for the reasons of n flows, none of them told yet."""
-    return Reasons(np.zeros((n, N_REASONS), np.int64), np.zeros((n, N_REASONS), np.float32), np.zeros((n, N_REASONS), bool))
+    return Reasons(
+        np.zeros((n, N_REASONS), np.int64),
+        np.zeros((n, N_REASONS), np.float32),
+        np.zeros((n, N_REASONS), bool),
+    )
 
 
-def explain_strange(reasons: Reasons, rows: np.ndarray, scaled: np.ndarray, prototype: np.ndarray, novelty: Novelty) -> None:
+def explain_strange(
+    reasons: Reasons, rows: np.ndarray, scaled: np.ndarray, prototype: np.ndarray, novelty: Novelty
+) -> None:
     """Name what differs most from the nearest typical flow.
 
     Parameters
@@ -49,11 +58,21 @@ def explain_broken(reasons: Reasons, rows: np.ndarray, X: np.ndarray) -> None:
     """Name the features that are NaN or infinite; `X` are all flows, `rows` those with such a feature."""
     for row in rows:
         bad = np.flatnonzero(~np.isfinite(X[row]))[:N_REASONS]
-        reasons.feature[row, : bad.size], reasons.weight[row, : bad.size], reasons.told[row, : bad.size] = bad, np.inf, True
+        reasons.feature[row, : bad.size], reasons.weight[row, : bad.size], reasons.told[row, : bad.size] = (
+            bad,
+            np.inf,
+            True,
+        )
 
 
 def explain_attacks(
-    reasons: Reasons, rows: np.ndarray, normalised: np.ndarray, direction: np.ndarray, *, usual: np.ndarray, network: HasGradient
+    reasons: Reasons,
+    rows: np.ndarray,
+    normalised: np.ndarray,
+    direction: np.ndarray,
+    *,
+    usual: np.ndarray,
+    network: HasGradient,
 ) -> None:
     """Name the features with the largest contributions; equal flows are explained once.
 

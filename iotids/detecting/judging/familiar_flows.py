@@ -1,7 +1,9 @@
-"""What is ordinary on one's own network although training has nothing like it: so that such flows are benign, not unknown.
+"""What is ordinary on one's own network although training has nothing like it: so that such flows are benign,
+not unknown.
 
-A network's answer to flows it never saw the like of means little. So a flow that only resembles the user's benign flows is benign as long
-as it looks no more like an attack than they did, else it stays unknown; it is never called an attack for having become familiar.
+A network's answer to flows it never saw the like of means little. So a flow that only resembles the user's
+benign flows is benign as long as it looks no more like an attack than they did, else it stays unknown; it is
+never called an attack for having become familiar.
 """
 
 from __future__ import annotations
@@ -19,20 +21,32 @@ PROTOTYPES = 64
 
 @dataclass(frozen=True)
 class OwnFlows:
-    """(p, d) float32 prototypes on the scale of the package's novelty, the largest distance from them, and the log-odds not to be reached."""
+    """(p, d) float32 prototypes on the scale of the package's novelty, the largest distance from them, and
+    the log-odds not to be reached.
+    """
 
     prototypes: np.ndarray
     threshold: float
     below_log_odds: float
 
     def distances(self, scaled: np.ndarray) -> np.ndarray:
-        """(n,) float32 distance to the nearest prototype over the threshold, for flows as `Novelty.scale` gives them; above 1 is unknown."""
+        """(n,) float32 distance to the nearest prototype over the threshold, for flows as `Novelty.scale`
+        gives them; above 1 is unknown.
+        """
         if len(self.prototypes) == 0 or len(scaled) == 0:
             return np.full(len(scaled), np.inf, np.float32)
         return nearest(scaled, self.prototypes)[0] / np.float32(self.threshold)
 
 
-def learn_own_flows(scaled: np.ndarray, log_odds: np.ndarray, novelty: Novelty, *, quantile: float, seed: int, sample: int = 20_000) -> OwnFlows:
+def learn_own_flows(
+    scaled: np.ndarray,
+    log_odds: np.ndarray,
+    novelty: Novelty,
+    *,
+    quantile: float,
+    seed: int,
+    sample: int = 20_000,
+) -> OwnFlows:
     """Prototypes of a network's benign flows that are unlike training.
 
     Parameters
@@ -56,7 +70,11 @@ def learn_own_flows(scaled: np.ndarray, log_odds: np.ndarray, novelty: Novelty, 
 def own_flows_to_plain(own: OwnFlows) -> dict[str, Any]:
     """As lists for JSON; float32 values survive the way there and back."""
     below = own.below_log_odds if np.isfinite(own.below_log_odds) else None
-    return {"prototypes": own.prototypes.astype(float).tolist(), "threshold": own.threshold, "below_log_odds": below}
+    return {
+        "prototypes": own.prototypes.astype(float).tolist(),
+        "threshold": own.threshold,
+        "below_log_odds": below,
+    }
 
 
 def own_flows_from_plain(plain: Mapping[str, Any], d: int) -> OwnFlows:

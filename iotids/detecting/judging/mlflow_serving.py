@@ -1,4 +1,5 @@
-"""A package behind MLflow's scoring server: rows of features in, verdicts out (`mlflow models serve`, docs/detector.md).
+"""A package behind MLflow's scoring server: rows of features in, verdicts out (`mlflow models serve`,
+docs/detector.md).
 
 MLflow imports this file by name and calls `_load_pyfunc`; nothing is unpickled.
 """
@@ -39,10 +40,14 @@ class Served:
         names = np.array([*package.classes, UNKNOWN_CLASS])
         shown = np.where(decisions.code == UNKNOWN, len(package.classes), decisions.likeliest)
         columns = {
-            "verdict": np.array(VERDICTS)[decisions.code], "class": names[shown],
-            "attack_probability": probability_of(decisions.log_odds), "novelty": decisions.familiarity.astype(np.float64),
-        }  # fmt: skip
-        return pd.DataFrame(columns | {f"p_{name}": decisions.shares[:, c] for c, name in enumerate(package.classes)})
+            "verdict": np.array(VERDICTS)[decisions.code],
+            "class": names[shown],
+            "attack_probability": probability_of(decisions.log_odds),
+            "novelty": decisions.familiarity.astype(np.float64),
+        }
+        return pd.DataFrame(
+            columns | {f"p_{name}": decisions.shares[:, c] for c, name in enumerate(package.classes)}
+        )
 
 
 def _load_pyfunc(data_path: str) -> Served:

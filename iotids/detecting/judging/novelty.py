@@ -1,7 +1,8 @@
 """Is a flow like anything in training? Its distance to the nearest of a few hundred typical training flows.
 
-A network answers everywhere, with high probability also far away from its data. So the distance is measured apart from it: features
-are put on a logarithmic scale (bytes and microseconds span nine decades), divided by their spread, and compared with prototypes.
+A network answers everywhere, with high probability also far away from its data. So the distance is measured
+apart from it: features are put on a logarithmic scale (bytes and microseconds span nine decades), divided by
+their spread, and compared with prototypes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import numpy as np
 from iotids.detecting.judging.distance_kernels import clipped_distances
 
 SMALLEST_SPREAD = 0.25  # of a feature that hardly varies in training: one flag more on the log scale (0.69) counts as about 3
-LARGEST_STEP = 8.0  # a single feature counts at most this many spreads, so that one wild value does not hide the others
+LARGEST_STEP = (
+    8.0  # a single feature counts at most this many spreads, so that one wild value does not hide the others
+)
 LLOYD_ROUNDS = 8
 
 
@@ -23,7 +26,8 @@ LLOYD_ROUNDS = 8
 class Novelty:
     """What training flows look like.
 
-    centre, spread : (d,) float32, of the features on the log scale. prototypes : (p, d) float32, scaled. threshold : root mean
+    centre, spread : (d,) float32, of the features on the log scale. prototypes : (p, d) float32, scaled.
+        threshold : root mean
     square distance above which a flow is unlike training.
     """
 
@@ -33,7 +37,9 @@ class Novelty:
     threshold: float
 
     def scale(self, X: np.ndarray) -> np.ndarray:
-        """(n, d) features as float32 multiples of their training spread from the training median, on the log scale."""
+        """(n, d) features as float32 multiples of their training spread from the training median, on the log
+        scale.
+        """
         return scaled_logs(X, self.centre, self.spread)
 
     def distances(self, X: np.ndarray) -> np.ndarray:
@@ -42,7 +48,13 @@ class Novelty:
 
 
 def learn_novelty(
-    X: np.ndarray, classes: np.ndarray, *, prototypes: int, seed: int, threshold: float = np.inf, sample: int = 20_000
+    X: np.ndarray,
+    classes: np.ndarray,
+    *,
+    prototypes: int,
+    seed: int,
+    threshold: float = np.inf,
+    sample: int = 20_000,
 ) -> Novelty:
     """Choose prototypes for some training flows.
 
@@ -97,7 +109,9 @@ def balanced_rows(classes: np.ndarray, n: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     present = np.unique(classes)
     share = max(1, n // present.size)
-    return np.sort(np.concatenate([random.permutation(np.flatnonzero(classes == c))[:share] for c in present]))
+    return np.sort(
+        np.concatenate([random.permutation(np.flatnonzero(classes == c))[:share] for c in present])
+    )
 
 
 def scaled_logs(X: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -130,7 +144,9 @@ def nearest(scaled: np.ndarray, prototypes: np.ndarray, rows: int = 1024) -> tup
 
 
 def find_prototypes(scaled: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """(p, d) float32 cluster centres, p <= count: seeds by k-means++ (Arthur and Vassilvitskii 2007), then Lloyd's rounds."""
+    """(p, d) float32 cluster centres, p <= count: seeds by k-means++ (Arthur and Vassilvitskii 2007), then
+    Lloyd's rounds.
+    """
     random = np.random.default_rng(seed)
     chosen = [int(random.integers(len(scaled)))]
     away = np.square(scaled - scaled[chosen[0]]).sum(axis=1, dtype=np.float64)
@@ -143,19 +159,24 @@ def find_prototypes(scaled: np.ndarray, count: int, seed: int) -> np.ndarray:
         sizes = np.bincount(number, minlength=len(centres))
         sums = np.zeros(centres.shape)
         np.add.at(sums, number, scaled)
-        centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres).astype(np.float32)
+        centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres).astype(
+            np.float32
+        )
     return centres
 
 
 def novelty_to_plain(novelty: Novelty) -> dict[str, Any]:
     """As lists for JSON; float32 values survive the way there and back."""
-    return {name: getattr(novelty, name).astype(float).tolist() for name in ("centre", "spread", "prototypes")} | {
-        "threshold": novelty.threshold
-    }
+    return {
+        name: getattr(novelty, name).astype(float).tolist() for name in ("centre", "spread", "prototypes")
+    } | {"threshold": novelty.threshold}
 
 
 def novelty_from_plain(
-    plain: Mapping[str, Any], *, more_prototypes: Sequence[Sequence[float]] = (), threshold: float | None = None
+    plain: Mapping[str, Any],
+    *,
+    more_prototypes: Sequence[Sequence[float]] = (),
+    threshold: float | None = None,
 ) -> Novelty:
     """Back from JSON, with the prototypes and the threshold of a calibration where there is one."""
     arrays = {name: np.array(plain[name], np.float32) for name in ("centre", "spread", "prototypes")}

@@ -1,6 +1,8 @@
-"""From scores to decisions: one temperature that makes probabilities honest, one threshold that says from when on it is an attack.
+"""From scores to decisions: one temperature that makes probabilities honest, one threshold that says from
+when on it is an attack.
 
-Both are chosen on out-of-fold predictions: flows that the scoring model had not learned from (Guo et al. 2017 for the temperature).
+Both are chosen on out-of-fold predictions: flows that the scoring model had not learned from (Guo et al. 2017
+for the temperature).
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ T_LOWEST, T_HIGHEST = 0.05, 20.0
 
 
 def log_scores(scores: np.ndarray) -> np.ndarray:
-    """(n, k) float64 logarithms of stored probabilities; a softmax of them gives the probabilities back, so they serve as logits."""
+    """(n, k) float64 logarithms of stored probabilities; a softmax of them gives the probabilities back, so
+    they serve as logits.
+    """
     return np.log(np.maximum(scores.astype(np.float64), SMALLEST_SHARE))
 
 
@@ -50,10 +54,14 @@ def probability_of(log_odds: np.ndarray | float) -> np.ndarray:
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds, np.float64)))
 
 
-def decide(logits: np.ndarray, *, temperature: float, benign_index: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """The class that each flow is called, (n,) int64, and the log-odds of attack that it rests on, (n,) float64.
+def decide(
+    logits: np.ndarray, *, temperature: float, benign_index: int, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The class that each flow is called, (n,) int64, and the log-odds of attack that it rests on, (n,)
+    float64.
 
-    An attack is called by its likeliest attack class, also where benign alone is likelier; all else is benign.
+    An attack is called by its likeliest attack class, also where benign alone is likelier; all else is
+    benign.
     """
     log_odds = attack_log_odds(logits, temperature, benign_index)
     attacks = _per_class(logits)
@@ -71,7 +79,8 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
     Notes
     -----
-    The likelihood is concave in 1 / T, so halving the interval by the sign of its slope finds the one optimum.
+    The likelihood is concave in 1 / T, so halving the interval by the sign of its slope finds the one
+    optimum.
 
     Raises
     ------
@@ -79,7 +88,9 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
         No rows.
     """
     if truth.size == 0:
-        raise ValueError("no out-of-fold predictions to calibrate on; run the network stage with this split protocol")
+        raise ValueError(
+            "no out-of-fold predictions to calibrate on; run the network stage with this split protocol"
+        )
     values = logits.astype(np.float64)
     own = values[np.arange(truth.size), truth].mean()
     low, high = 1.0 / T_HIGHEST, 1.0 / T_LOWEST
@@ -97,9 +108,11 @@ def log_loss(logits: np.ndarray, truth: np.ndarray, temperature: float) -> float
 
 
 def threshold_for_alarms(benign_log_odds: np.ndarray, allowed: int) -> float:
-    """The lowest threshold at which at most `allowed` of the benign flows raise an alarm (log-odds >= threshold); ties count together.
+    """The lowest threshold at which at most `allowed` of the benign flows raise an alarm (log-odds >=
+    threshold); ties count together.
 
-    With `allowed` at or above the number of flows every flow may alarm: minus infinity is answered by the lowest score.
+    With `allowed` at or above the number of flows every flow may alarm: minus infinity is answered by the
+    lowest score.
     """
     ranked = np.sort(benign_log_odds)[::-1]
     if allowed >= ranked.size:
@@ -107,8 +120,12 @@ def threshold_for_alarms(benign_log_odds: np.ndarray, allowed: int) -> float:
     return float(np.nextafter(ranked[allowed], np.inf))
 
 
-def recall_at(log_odds: np.ndarray, truth: np.ndarray, classes: Sequence[str], benign_index: int, threshold: float) -> dict[str, Any]:
-    """What a threshold costs on labelled flows: share of benign flows that alarm, and of every attack class that is found."""
+def recall_at(
+    log_odds: np.ndarray, truth: np.ndarray, classes: Sequence[str], benign_index: int, threshold: float
+) -> dict[str, Any]:
+    """What a threshold costs on labelled flows: share of benign flows that alarm, and of every attack class
+    that is found.
+    """
     alarm = log_odds >= threshold
     benign = truth == benign_index
     share = lambda chosen: float(alarm[chosen].mean()) if chosen.any() else None  # noqa: E731

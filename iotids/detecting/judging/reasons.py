@@ -1,7 +1,8 @@
 """Which features spoke for a verdict: integrated gradients from a typical benign flow to the flow at hand.
 
-The contribution of a feature is its difference from the benign median times the mean slope of the class's score against benign on
-the straight way between the two (Sundararajan et al. 2017); contributions add up to the difference in score, in log-odds.
+The contribution of a feature is its difference from the benign median times the mean slope of the class's
+score against benign on the straight way between the two (Sundararajan et al. 2017); contributions add up to
+the difference in score, in log-odds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ class HasGradient(Protocol):
         """(n, d) gradient of sum(direction * logits) at normalised features."""
 
 
-def contributions(network: HasGradient, normalised: np.ndarray, usual: np.ndarray, direction: np.ndarray) -> np.ndarray:
+def contributions(
+    network: HasGradient, normalised: np.ndarray, usual: np.ndarray, direction: np.ndarray
+) -> np.ndarray:
     """(n, d) float32 contributions in log-odds.
 
     Parameters
@@ -40,13 +43,17 @@ def contributions(network: HasGradient, normalised: np.ndarray, usual: np.ndarra
 
 
 def strongest(weights: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n, count) numbers of the features with the largest positive contribution, and these contributions; others have weight 0 or less."""
+    """(n, count) numbers of the features with the largest positive contribution, and these contributions;
+    others have weight 0 or less.
+    """
     order = largest_columns(weights, count)
     return order, np.take_along_axis(weights, order, axis=1)
 
 
 def largest_columns(values: np.ndarray, count: int) -> np.ndarray:
-    """(n, count) numbers of the columns with the largest values, largest first; sorting all 70 would take ten times as long."""
+    """(n, count) numbers of the columns with the largest values, largest first; sorting all 70 would take ten
+    times as long.
+    """
     left, rows = values.copy(), np.arange(len(values))
     order = np.empty((len(values), count), np.int64)
     for place in range(count):
@@ -58,7 +65,8 @@ def largest_columns(values: np.ndarray, count: int) -> np.ndarray:
 def distinct_rows(X: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First row of each distinct (features, extra) and, per row, which of these it equals.
 
-    Floods are thousands of equal flows: explaining one of them explains all. Rows are compared by a 64-bit hash.
+    Floods are thousands of equal flows: explaining one of them explains all. Rows are compared by a 64-bit
+    hash.
     """
     bits = np.ascontiguousarray(X).view(np.uint64)
     odd = np.random.default_rng(0).integers(1, 2**63, X.shape[1], dtype=np.uint64) | np.uint64(1)

@@ -1,8 +1,11 @@
-"""The columns of a verdict table, filled from flows, decisions and reasons; docs/detector.md says what each means."""
+"""The columns of a verdict table, filled from flows, decisions and reasons; docs/detector.md says what each
+means.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,28 +15,66 @@ from iotids.detecting.judging.operating_point import probability_of
 from iotids.detecting.judging.verdict_words import NOT_FINITE, UNKNOWN, UNKNOWN_CLASS, UNLIKE, VERDICTS
 
 CARRIED = (
-    "capture", "flow_number", "first_packet", "last_packet", "src_ip", "src_port", "dst_ip", "dst_port", "protocol", "src_mac", "dst_mac",
-)  # fmt: skip
-WORD = pa.dictionary(pa.int8(), pa.string())  # a handful of words over and over: a byte a row in memory, text for every reader
-REASON = pa.struct([("feature", pa.string()), ("value", pa.float64()), ("usual", pa.float64()), ("weight", pa.float32())])
+    "capture",
+    "flow_number",
+    "first_packet",
+    "last_packet",
+    "src_ip",
+    "src_port",
+    "dst_ip",
+    "dst_port",
+    "protocol",
+    "src_mac",
+    "dst_mac",
+)
+WORD = pa.dictionary(
+    pa.int8(), pa.string()
+)  # a handful of words over and over: a byte a row in memory, text for every reader
+REASON = pa.struct(
+    [("feature", pa.string()), ("value", pa.float64()), ("usual", pa.float64()), ("weight", pa.float32())]
+)
 
 
 def verdict_schema(classes: Sequence[str]) -> pa.Schema:
     """Names and types of the columns, for a model's classes."""
-    return pa.schema([
-        ("capture", pa.string()), ("flow_number", pa.int64()), ("first_packet", pa.int64()), ("last_packet", pa.int64()),
-        ("start", pa.timestamp("us", "UTC")), ("duration_us", pa.int64()),
-        ("src_ip", pa.string()), ("src_port", pa.int32()), ("dst_ip", pa.string()), ("dst_port", pa.int32()), ("protocol", pa.int32()),
-        ("src_mac", pa.string()), ("dst_mac", pa.string()), ("packets", pa.int64()), ("payload_bytes", pa.float64()),
-        ("verdict", WORD), ("class", WORD), ("probability", pa.float32()), ("attack_probability", pa.float32()),
-        ("attack_log_odds", pa.float32()), ("novelty", pa.float32()), ("unknown_because", WORD),
-        *((f"p_{name}", pa.float32()) for name in classes),
-        ("reasons", pa.list_(REASON)),
-    ])  # fmt: skip
+    return pa.schema(
+        [
+            ("capture", pa.string()),
+            ("flow_number", pa.int64()),
+            ("first_packet", pa.int64()),
+            ("last_packet", pa.int64()),
+            ("start", pa.timestamp("us", "UTC")),
+            ("duration_us", pa.int64()),
+            ("src_ip", pa.string()),
+            ("src_port", pa.int32()),
+            ("dst_ip", pa.string()),
+            ("dst_port", pa.int32()),
+            ("protocol", pa.int32()),
+            ("src_mac", pa.string()),
+            ("dst_mac", pa.string()),
+            ("packets", pa.int64()),
+            ("payload_bytes", pa.float64()),
+            ("verdict", WORD),
+            ("class", WORD),
+            ("probability", pa.float32()),
+            ("attack_probability", pa.float32()),
+            ("attack_log_odds", pa.float32()),
+            ("novelty", pa.float32()),
+            ("unknown_because", WORD),
+            *((f"p_{name}", pa.float32()) for name in classes),
+            ("reasons", pa.list_(REASON)),
+        ]
+    )
 
 
 def verdict_columns(
-    code: np.ndarray, *, likeliest: np.ndarray, shares: np.ndarray, log_odds: np.ndarray, familiarity: np.ndarray, classes: Sequence[str]
+    code: np.ndarray,
+    *,
+    likeliest: np.ndarray,
+    shares: np.ndarray,
+    log_odds: np.ndarray,
+    familiarity: np.ndarray,
+    classes: Sequence[str],
 ) -> dict[str, pa.Array]:
     """What was decided; arguments as in verdicts.Decisions, classes in the order of the model's outputs."""
     unknown, finite = code == UNKNOWN, np.isfinite(familiarity)
@@ -54,16 +95,25 @@ def verdict_columns(
 
 def flow_columns(batch: pa.RecordBatch | pa.Table) -> dict[str, pa.Array]:
     """Where the flow is and how large it was."""
-    total = lambda of: sum(batch.column(f"{side}_{of}").to_numpy(zero_copy_only=False) for side in ("fwd", "bwd"))  # noqa: E731
+
+    def total(of: str) -> Any:
+        return sum(batch.column(f"{side}_{of}").to_numpy(zero_copy_only=False) for side in ("fwd", "bwd"))
+
     return {
         **{name: batch.column(name) for name in CARRIED},
-        "start": batch.column("start_us").cast(pa.timestamp("us", "UTC")), "duration_us": batch.column("flow_duration_us"),
-        "packets": total("packets").astype(np.int64), "payload_bytes": total("bytes").astype(np.float64),
-    }  # fmt: skip
+        "start": batch.column("start_us").cast(pa.timestamp("us", "UTC")),
+        "duration_us": batch.column("flow_duration_us"),
+        "packets": total("packets").astype(np.int64),
+        "payload_bytes": total("bytes").astype(np.float64),
+    }
 
 
-def reason_column(reasons: Reasons, X: np.ndarray, usual: np.ndarray, features: Sequence[str]) -> pa.ListArray:
-    """The told reasons, one list per flow; `X` (n, d) are the features' values, `usual` (d,) the benign medians."""
+def reason_column(
+    reasons: Reasons, X: np.ndarray, usual: np.ndarray, features: Sequence[str]
+) -> pa.ListArray:
+    """The told reasons, one list per flow; `X` (n, d) are the features' values, `usual` (d,) the benign
+    medians.
+    """
     offsets = np.concatenate([[0], np.cumsum(reasons.told.sum(axis=1))]).astype(np.int32)
     flow, place = np.nonzero(reasons.told)
     number = reasons.feature[flow, place]

@@ -9,11 +9,22 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.explain import Reasons, explain_attacks, explain_broken, explain_strange, no_reasons
+from iotids.detecting.judging.explain import (
+    Reasons,
+    explain_attacks,
+    explain_broken,
+    explain_strange,
+    no_reasons,
+)
 from iotids.detecting.judging.familiar_flows import OwnFlows
 from iotids.detecting.judging.novelty import Novelty, nearest, novelty_from_plain
 from iotids.detecting.judging.operating_point import decide, probabilities
-from iotids.detecting.judging.verdict_table import flow_columns, reason_column, verdict_columns, verdict_schema
+from iotids.detecting.judging.verdict_table import (
+    flow_columns,
+    reason_column,
+    verdict_columns,
+    verdict_schema,
+)
 from iotids.detecting.judging.verdict_words import ATTACK, BENIGN, UNKNOWN
 from iotids.detecting.package.package import Package
 
@@ -30,21 +41,28 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """From which log-odds on a flow is an attack, from which distance on it is unlike training, and what is ordinary here nevertheless."""
+    """From which log-odds on a flow is an attack, from which distance on it is unlike training, and what is
+    ordinary here nevertheless.
+    """
 
     log_odds: float
     novelty: Novelty
     own: OwnFlows | None = None
 
-    def call(self, log_odds: np.ndarray, familiarity: np.ndarray, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) int8 verdicts of flows with finite features, and their familiarity, where own flows are nearer than training flows by these.
+    def call(
+        self, log_odds: np.ndarray, familiarity: np.ndarray, scaled: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) int8 verdicts of flows with finite features, and their familiarity, where own flows are nearer
+        than training flows by these.
 
         Parameters
         ----------
         log_odds, familiarity, scaled
             As in Decisions, for the package's novelty.
         """
-        code = np.where(familiarity > 1.0, UNKNOWN, np.where(log_odds >= self.log_odds, ATTACK, BENIGN)).astype(np.int8)
+        code = np.where(
+            familiarity > 1.0, UNKNOWN, np.where(log_odds >= self.log_odds, ATTACK, BENIGN)
+        ).astype(np.int8)
         strange = np.flatnonzero(familiarity > 1.0)
         if self.own is None or strange.size == 0:
             return code, familiarity
@@ -60,10 +78,13 @@ class OperatingPoint:
 class Decisions:
     """One entry per flow.
 
-    code : (n,) int8, index in VERDICTS. likeliest : (n,) int64 class the verdict names (for unknown: the model's guess).
-    shares : (n, k) calibrated class probabilities, NaN where nothing could be computed. log_odds : (n,) of attack against benign.
+    code : (n,) int8, index in VERDICTS. likeliest : (n,) int64 class the verdict names (for unknown: the
+        model's guess).
+    shares : (n, k) calibrated class probabilities, NaN where nothing could be computed. log_odds : (n,) of
+        attack against benign.
     familiarity : (n,) float32 distance over threshold; above 1 is unknown. finite : (n,) bool.
-    scaled, prototype : the flows as novelty sees them, (n, d) float32, and the number of the nearest prototype, (n,) int64.
+    scaled, prototype : the flows as novelty sees them, (n, d) float32, and the number of the nearest
+        prototype, (n,) int64.
     """
 
     code: np.ndarray
@@ -78,7 +99,10 @@ class Decisions:
 
 def package_point(package: Package) -> OperatingPoint:
     """The operating point that was chosen on the labelled data."""
-    return OperatingPoint(float(package.manifest["operating_point"]["log_odds"]), novelty_from_plain(package.reference["novelty"]))
+    return OperatingPoint(
+        float(package.manifest["operating_point"]["log_odds"]),
+        novelty_from_plain(package.reference["novelty"]),
+    )
 
 
 def matrix_of(batch: pa.RecordBatch | pa.Table, features: Sequence[str]) -> np.ndarray:
@@ -96,7 +120,9 @@ class Judge:
         self.package, self.network, self.point = package, network, point
         self.temperature = float(package.manifest["calibration"]["temperature"])
         self.usual = np.array(package.reference["benign_median"])
-        self._mean, self._scale, self._offset = (np.array(package.reference["normalise"][name]) for name in ("mean", "scale", "offset"))
+        self._mean, self._scale, self._offset = (
+            np.array(package.reference["normalise"][name]) for name in ("mean", "scale", "offset")
+        )
         self.schema = verdict_schema(package.classes)
 
     def decide(self, X: np.ndarray) -> Decisions:
@@ -105,10 +131,14 @@ class Judge:
         seen = X if finite.all() else np.where(finite[:, None], X, self.usual)
         logits, benign = self.network.logits(seen), self.package.benign_index
         shares = probabilities(logits, self.temperature)
-        likeliest, log_odds = decide(logits, temperature=self.temperature, benign_index=benign, threshold=self.point.log_odds)
+        likeliest, log_odds = decide(
+            logits, temperature=self.temperature, benign_index=benign, threshold=self.point.log_odds
+        )
         scaled = self.point.novelty.scale(seen)
         distance, prototype = nearest(scaled, self.point.novelty.prototypes)
-        code, familiarity = self.point.call(log_odds, distance / np.float32(self.point.novelty.threshold), scaled)
+        code, familiarity = self.point.call(
+            log_odds, distance / np.float32(self.point.novelty.threshold), scaled
+        )
         code[~finite], likeliest[code == BENIGN] = UNKNOWN, benign
         shares[~finite], log_odds[~finite], familiarity[~finite] = np.nan, np.nan, np.nan
         return Decisions(code, likeliest, shares, log_odds, familiarity, finite, scaled, prototype)
@@ -118,11 +148,18 @@ class Judge:
         return ((X - self._mean) * self._scale + self._offset).astype(np.float32)
 
     def judge(self, batch: pa.RecordBatch | pa.Table) -> tuple[pa.Table, Decisions, np.ndarray]:
-        """Verdict table of some flows (see `verdict_schema`), the decisions in it, and the features they were made from."""
+        """Verdict table of some flows (see `verdict_schema`), the decisions in it, and the features they were
+        made from.
+        """
         X = matrix_of(batch, self.package.features)
         d = self.decide(X)
         decided = verdict_columns(
-            d.code, likeliest=d.likeliest, shares=d.shares, log_odds=d.log_odds, familiarity=d.familiarity, classes=self.package.classes
+            d.code,
+            likeliest=d.likeliest,
+            shares=d.shares,
+            log_odds=d.log_odds,
+            familiarity=d.familiarity,
+            classes=self.package.classes,
         )
         reasons = reason_column(self.explain(X, d), X, self.usual, self.package.features)
         columns = {**flow_columns(batch), **decided, "reasons": reasons}
@@ -131,11 +168,15 @@ class Judge:
     def explain(self, X: np.ndarray, decisions: Decisions) -> Reasons:
         """The features that spoke for each verdict on (n, d) features."""
         reasons = no_reasons(len(X))
-        attack, strange = (np.flatnonzero((decisions.code == code) & decisions.finite) for code in (ATTACK, UNKNOWN))
+        attack, strange = (
+            np.flatnonzero((decisions.code == code) & decisions.finite) for code in (ATTACK, UNKNOWN)
+        )
         if attack.size:
             direction = self._direction(decisions.likeliest[attack])
             usual = self.normalise(self.usual)
-            explain_attacks(reasons, attack, self.normalise(X[attack]), direction, usual=usual, network=self.network)
+            explain_attacks(
+                reasons, attack, self.normalise(X[attack]), direction, usual=usual, network=self.network
+            )
         if strange.size:
             explain_strange(reasons, strange, decisions.scaled, decisions.prototype, self.point.novelty)
         explain_broken(reasons, np.flatnonzero(~decisions.finite), X)

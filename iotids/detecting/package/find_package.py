@@ -12,7 +12,12 @@ FINAL = Path("out/final")
 
 
 def find_package(
-    named: str | None, *, profile: str | None, configurations: list[str], fetch: Callable[[str, Path], Path], unknown: type[Exception]
+    named: str | None,
+    *,
+    profile: str | None,
+    configurations: list[str],
+    fetch: Callable[[str, Path], Path],
+    unknown: type[Exception],
 ) -> Package:
     """Open a folder, a name below out/final, or an alias in MLflow's registry.
 
@@ -23,7 +28,8 @@ def find_package(
     profile : str, optional
         Refuse a package for another profile of the flow meter.
     fetch, unknown
-        Copies a registered package into a folder; and what it raises when nothing is registered under the name.
+        Copies a registered package into a folder; and what it raises when nothing is registered under the
+        name.
 
     Raises
     ------
@@ -34,7 +40,10 @@ def find_package(
     for folder in (Path(named), FINAL / named):
         if folder.exists():
             return open_package(folder, profile=profile)
-    there = ", ".join(sorted(p.parent.name for p in FINAL.glob(f"*/{MANIFEST}"))) or "none: `dvc repro final` makes them"
+    there = (
+        ", ".join(sorted(p.parent.name for p in FINAL.glob(f"*/{MANIFEST}")))
+        or "none: `dvc repro final` makes them"
+    )
     if "/" in named:
         raise PackageError(f"{named}: no such folder; packages below {FINAL}/: {there}")
     try:

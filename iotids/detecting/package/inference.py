@@ -37,7 +37,11 @@ class Network:
     def gradient(self, normalised: np.ndarray, direction: np.ndarray) -> np.ndarray:
         """(n, d) float32 gradient of sum(direction * logits) at (n, d) float32 normalised features."""
         return run_in_batches(
-            self._gradient, {"normalised": normalised, "direction": direction}, "gradient", (normalised.shape[1],), GRADIENT_ROWS
+            self._gradient,
+            {"normalised": normalised, "direction": direction},
+            "gradient",
+            (normalised.shape[1],),
+            GRADIENT_ROWS,
         )
 
 
@@ -54,7 +58,14 @@ def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     state = onnxruntime.capi.onnxruntime_pybind11_state
-    refusals = (state.Fail, state.InvalidProtobuf, state.InvalidGraph, state.NoSuchFile, state.NotImplemented, state.InvalidArgument)
+    refusals = (
+        state.Fail,
+        state.InvalidProtobuf,
+        state.InvalidGraph,
+        state.NoSuchFile,
+        state.NotImplemented,
+        state.InvalidArgument,
+    )
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except refusals as error:
@@ -70,15 +81,23 @@ def check_graph(session: onnxruntime.InferenceSession, package: Package) -> None
     PackageError
         They differ: the model file belongs to another package.
     """
-    notes: dict[str, Any] = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
+    notes: dict[str, Any] = {
+        key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()
+    }
     for key in ("features", "classes", "profile"):
         wanted = package.profile if key == "profile" else list(getattr(package, key))
         if notes.get(key) != wanted:
-            raise PackageError(f"{package.folder / ONNX}: the {key} in the model file are not those of package.json; {HOW_TO_MEND}")
+            raise PackageError(
+                f"{package.folder / ONNX}: the {key} in the model file are not those of package.json; {HOW_TO_MEND}"
+            )
 
 
 def run_in_batches(
-    session: onnxruntime.InferenceSession, inputs: dict[str, np.ndarray], output: str, shape: tuple[int, ...], rows: int = BATCH_ROWS
+    session: onnxruntime.InferenceSession,
+    inputs: dict[str, np.ndarray],
+    output: str,
+    shape: tuple[int, ...],
+    rows: int = BATCH_ROWS,
 ) -> np.ndarray:
     """(n, *shape) float32 output of row-wise inputs, a batch at a time."""
     n = len(next(iter(inputs.values())))

@@ -10,37 +10,61 @@ from iotids.detecting.package.package import Package
 from iotids.detecting.summary.page_table import figure, mean_and_std, percent, table
 
 SHOWN = (
-    "name", "task", "classes", "benign", "data", "meter", "network", "training", "cross_validation", "calibration", "operating_point",
-    "novelty", "exports", "known_limits", "versions",
-)  # fmt: skip
+    "name",
+    "task",
+    "classes",
+    "benign",
+    "data",
+    "meter",
+    "network",
+    "training",
+    "cross_validation",
+    "calibration",
+    "operating_point",
+    "novelty",
+    "exports",
+    "known_limits",
+    "versions",
+)
 
 
 SCORES = {
-    "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1_macro": "macro F", "mcc": "MCC", "roc_auc": "ROC area",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "f1_macro": "macro F",
+    "mcc": "MCC",
+    "roc_auc": "ROC area",
     "ece": "calibration error",
-}  # fmt: skip  # of those in the manifest the ones with room on the page
+}  # # of those in the manifest the ones with room on the page
 
 
 def model_card(package: Package) -> dict[str, Any]:
     """What a reader must know of the model, as plain JSON."""
-    return {key: package.manifest[key] for key in SHOWN if key in package.manifest} | {"sha256": package.identity}
+    return {key: package.manifest[key] for key in SHOWN if key in package.manifest} | {
+        "sha256": package.identity
+    }
 
 
 def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
     """The card for the report; `point` is the operating point that was applied."""
     training, own = model["training"], model["operating_point"]
     classes = ", ".join(f"{escape(c)} {n:,}" for c, n in training["flows_per_class"].items())
-    recall = ", ".join(f"{escape(c)} {percent(r)}" for c, r in own["measured"]["recall_per_class"].items() if r is not None)
+    recall = ", ".join(
+        f"{escape(c)} {percent(r)}" for c, r in own["measured"]["recall_per_class"].items() if r is not None
+    )
     trained_on = f"data set {escape(str(model.get('data', '')))}: {training['flows']:,} flows ({classes})"
     decided_at = f"attack from probability {figure(point['attack_probability'])} on (log-odds {figure(point['log_odds'])})"
     facts = [
         ("Model", f"{escape(model['name'])}, package <code>{model['sha256'][:16]}</code>"),
         ("Trained on", f"{trained_on}, profile {escape(model['meter']['profile'])}"),
         ("Operating point", f"{decided_at}; {escape(point['origin'])}"),
-        ("On labelled data", f"protocol {escape(own['protocol'])}, threshold of the package: "
-                             f"{percent(own['measured']['false_alarm_share'])} of benign flows alarm; found: {recall}"),
+        (
+            "On labelled data",
+            f"protocol {escape(own['protocol'])}, threshold of the package: "
+            f"{percent(own['measured']['false_alarm_share'])} of benign flows alarm; found: {recall}",
+        ),
         ("Unknown", f"further from training than {percent(model['novelty']['quantile'])} of held-out flows"),
-    ]  # fmt: skip
+    ]
     lines = "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in facts)
     limits = "".join(f"<li>{escape(limit)}</li>" for limit in model.get("known_limits", []))
     return (
@@ -52,12 +76,26 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
 
 def choices_html(choices: Sequence[Mapping[str, Any]]) -> str:
     """What other operating points give on the labelled out-of-fold flows."""
-    rows = [[percent(c["wanted_false_alarm_share"]), figure(c["log_odds"]), percent(c["false_alarm_share"]), percent(c["recall"])] for c in choices]
-    return table(["false alarms in a typical fold", "log-odds", "false alarms over all folds", "attacks found"], rows, "n")
+    rows = [
+        [
+            percent(c["wanted_false_alarm_share"]),
+            figure(c["log_odds"]),
+            percent(c["false_alarm_share"]),
+            percent(c["recall"]),
+        ]
+        for c in choices
+    ]
+    return table(
+        ["false alarms in a typical fold", "log-odds", "false alarms over all folds", "attacks found"],
+        rows,
+        "n",
+    )
 
 
 def cross_validation_html(protocols: Mapping[str, Any]) -> str:
     """Scores of the cross-validation, one row per split protocol."""
     names = [name for name in SCORES if any(name in part for part in protocols.values())]
-    rows = [[protocol, *(mean_and_std(part.get(name)) for name in names)] for protocol, part in protocols.items()]
+    rows = [
+        [protocol, *(mean_and_std(part.get(name)) for name in names)] for protocol, part in protocols.items()
+    ]
     return table(["split", *(SCORES[name] for name in names)], rows, "tn")

@@ -1,7 +1,9 @@
-"""A detector on disk: one folder whose package.json says what the model is, wants and can do, with a hash of every file.
+"""A detector on disk: one folder whose package.json says what the model is, wants and can do, with a hash of
+every file.
 
-Nothing in a package is executed or unpickled when it is opened: it holds JSON and model graphs, no Python objects.
-A package that was changed, is damaged, or was made for other features or another profile of the flow meter is refused by name.
+Nothing in a package is executed or unpickled when it is opened: it holds JSON and model graphs, no Python
+objects. A package that was changed, is damaged, or was made for other features or another profile of the flow
+meter is refused by name.
 """
 
 from __future__ import annotations
@@ -23,9 +25,22 @@ REFERENCE = "reference.json"
 KERAS = "model.keras"
 NEEDED_FILES = (ONNX, GRADIENT, REFERENCE)
 NEEDED_KEYS = (
-    "format", "name", "task", "classes", "benign", "features", "meter", "calibration", "operating_point", "novelty", "training",
-    "cross_validation", "versions", "files", "manifest_sha256",
-)  # fmt: skip
+    "format",
+    "name",
+    "task",
+    "classes",
+    "benign",
+    "features",
+    "meter",
+    "calibration",
+    "operating_point",
+    "novelty",
+    "training",
+    "cross_validation",
+    "versions",
+    "files",
+    "manifest_sha256",
+)
 HOW_TO_MEND = "make it again with `dvc repro final`, or name another one with --model"
 
 
@@ -35,7 +50,9 @@ class PackageError(ValueError):
 
 @dataclass(frozen=True)
 class Package:
-    """An opened package: where it lies, what package.json says, and what training flows looked like (reference.json)."""
+    """An opened package: where it lies, what package.json says, and what training flows looked like
+    (reference.json).
+    """
 
     folder: Path
     manifest: dict[str, Any]
@@ -68,7 +85,8 @@ class Package:
 
 
 def seal_package(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Write package.json over the files that lie in the folder: their sizes and hashes, and a hash of the manifest itself.
+    """Write package.json over the files that lie in the folder: their sizes and hashes, and a hash of the
+    manifest itself.
 
     Parameters
     ----------
@@ -82,7 +100,11 @@ def seal_package(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     dict
         The manifest as written.
     """
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST and not path.name.startswith("."))
+    files = sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file() and path.name != MANIFEST and not path.name.startswith(".")
+    )
     content = {"format": FORMAT, **manifest, "files": {path.name: _fingerprint(path) for path in files}}
     content = json.loads(json.dumps(content, allow_nan=False))
     content["manifest_sha256"] = _digest_of(content)
@@ -90,7 +112,9 @@ def seal_package(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     return content
 
 
-def open_package(folder: str | Path, *, profile: str | None = None, features: Sequence[str] | None = None) -> Package:
+def open_package(
+    folder: str | Path, *, profile: str | None = None, features: Sequence[str] | None = None
+) -> Package:
     """Open and check a package.
 
     Parameters
@@ -105,7 +129,8 @@ def open_package(folder: str | Path, *, profile: str | None = None, features: Se
     Raises
     ------
     PackageError
-        Not a package, of an unknown format, incomplete, changed since it was written, or made for another profile or other features.
+        Not a package, of an unknown format, incomplete, changed since it was written, or made for another
+        profile or other features.
     """
     folder = Path(folder)
     manifest = _read_manifest(folder)
@@ -123,19 +148,27 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     """package.json, checked for format, keys and its own hash."""
     path = folder / MANIFEST
     if not path.is_file():
-        held = ", ".join(sorted(p.name for p in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
-        raise PackageError(f"{folder}: not a detector package: it has no {MANIFEST} (there: {held or 'nothing'}); {HOW_TO_MEND}")
+        held = (
+            ", ".join(sorted(p.name for p in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
+        )
+        raise PackageError(
+            f"{folder}: not a detector package: it has no {MANIFEST} (there: {held or 'nothing'}); {HOW_TO_MEND}"
+        )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise PackageError(f"{path}: damaged, not JSON ({error}); {HOW_TO_MEND}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         came = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise PackageError(f"{path}: package format {came!r}; this program reads format {FORMAT}; {HOW_TO_MEND}")
+        raise PackageError(
+            f"{path}: package format {came!r}; this program reads format {FORMAT}; {HOW_TO_MEND}"
+        )
     if missing := [key for key in NEEDED_KEYS if key not in manifest]:
         raise PackageError(f"{path}: lacks {', '.join(missing)}; {HOW_TO_MEND}")
     if manifest["manifest_sha256"] != _digest_of(manifest):
-        raise PackageError(f"{path}: changed after it was written (its hash does not fit its content); {HOW_TO_MEND}")
+        raise PackageError(
+            f"{path}: changed after it was written (its hash does not fit its content); {HOW_TO_MEND}"
+        )
     return manifest
 
 
@@ -159,10 +192,17 @@ def _check_features(folder: Path, manifest: dict[str, Any], features: Sequence[s
     """The features that the model wants are the ones the caller has."""
     wanted = manifest["features"]
     if unknown := [name for name in wanted if name not in FEATURE_NAMES]:
-        raise PackageError(f"{folder}: wants the features {', '.join(unknown[:5])}, which this flow meter does not compute; {HOW_TO_MEND}")
+        raise PackageError(
+            f"{folder}: wants the features {', '.join(unknown[:5])}, which this flow meter does not compute; {HOW_TO_MEND}"
+        )
     if features is not None and list(features) != list(wanted):
-        first = next((f"position {i}: {w!r}, not {f!r}" for i, (w, f) in enumerate(zip(wanted, features)) if w != f), "the number differs")
-        raise PackageError(f"{folder}: made for {len(wanted)} features in its own order, {len(features)} came ({first}); {HOW_TO_MEND}")
+        first = next(
+            (f"position {i}: {w!r}, not {f!r}" for i, (w, f) in enumerate(zip(wanted, features)) if w != f),
+            "the number differs",
+        )
+        raise PackageError(
+            f"{folder}: made for {len(wanted)} features in its own order, {len(features)} came ({first}); {HOW_TO_MEND}"
+        )
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Put a package together: the trained network, what its training flows looked like, and what cross-validation says of it."""
+"""Put a package together: the trained network, what its training flows looked like, and what cross-validation
+says of it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,16 @@ from iotids.detecting.package.package import GRADIENT, ONNX, REFERENCE
 from iotids.detecting.packing.onnx_graph import DenseChain, gradient_graph, logits_graph
 from iotids.detecting.packing.out_of_fold import OutOfFold, choose_operating_point, choose_temperature
 
-SCORES_SHOWN = ("accuracy", "balanced_accuracy", "f1_macro", "mcc", "roc_auc", "fpr_at_recall_95", "recall_at_fpr_1e-3", "ece")
+SCORES_SHOWN = (
+    "accuracy",
+    "balanced_accuracy",
+    "f1_macro",
+    "mcc",
+    "roc_auc",
+    "fpr_at_recall_95",
+    "recall_at_fpr_1e-3",
+    "ece",
+)
 VERSIONED = ("numpy", "pyarrow", "tensorflow", "keras", "onnx", "onnxruntime")
 LIMITS = (
     "It knows the attacks it was trained on, as they were recorded; other tools, speeds and networks look different.",
@@ -65,7 +76,11 @@ def describe(
     classes, benign_index = identity["classes"], list(identity["classes"]).index(identity["benign"])
     calibration = choose_temperature(predictions)
     point = choose_operating_point(
-        predictions, classes, benign_index=benign_index, temperature=calibration["temperature"], false_alarm_share=wishes.false_alarm_share
+        predictions,
+        classes,
+        benign_index=benign_index,
+        temperature=calibration["temperature"],
+        false_alarm_share=wishes.false_alarm_share,
     )
     novelty, novelty_facts = _novelty(training, predictions, classes, wishes)
     benign = training.X[training.truth == benign_index]
@@ -74,18 +89,27 @@ def describe(
         "drift": reference_bins(benign),
         "novelty": novelty,
         "log_odds_quantiles": log_odds_quantiles(
-            attack_log_odds(predictions.logits, calibration["temperature"], benign_index), predictions.truth, classes
+            attack_log_odds(predictions.logits, calibration["temperature"], benign_index),
+            predictions.truth,
+            classes,
         ),
         "normalise": {name: getattr(chain, name).tolist() for name in ("mean", "scale", "offset")},
     }
     manifest = {
-        **identity, "calibration": calibration, "operating_point": point, "novelty": novelty_facts, "training": dict(training.facts),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONED}, "known_limits": list(LIMITS),
-    }  # fmt: skip
+        **identity,
+        "calibration": calibration,
+        "operating_point": point,
+        "novelty": novelty_facts,
+        "training": dict(training.facts),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONED},
+        "known_limits": list(LIMITS),
+    }
     return manifest, reference
 
 
-def write_graphs(folder: Path, chain: DenseChain, manifest: Mapping[str, Any], reference: Mapping[str, Any]) -> None:
+def write_graphs(
+    folder: Path, chain: DenseChain, manifest: Mapping[str, Any], reference: Mapping[str, Any]
+) -> None:
     """Write model.onnx, gradient.onnx and reference.json."""
     notes = graph_notes(manifest)
     (folder / ONNX).write_bytes(logits_graph(chain, notes).SerializeToString(deterministic=True))
@@ -96,32 +120,58 @@ def write_graphs(folder: Path, chain: DenseChain, manifest: Mapping[str, Any], r
 def graph_notes(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What a model file must say about itself to be used alone."""
     return {
-        "features": manifest["features"], "classes": manifest["classes"], "benign": manifest["benign"],
-        "profile": manifest["meter"]["profile"], "temperature": manifest["calibration"]["temperature"],
+        "features": manifest["features"],
+        "classes": manifest["classes"],
+        "benign": manifest["benign"],
+        "profile": manifest["meter"]["profile"],
+        "temperature": manifest["calibration"]["temperature"],
         "attack_log_odds": manifest["operating_point"]["log_odds"],
-    }  # fmt: skip
+    }
 
 
 def cross_validation_summary(protocols: Mapping[str, Any]) -> dict[str, Any]:
-    """Mean and standard deviation over folds of the scores a reader of the model card wants, per protocol of folds.json."""
+    """Mean and standard deviation over folds of the scores a reader of the model card wants, per protocol of
+    folds.json.
+    """
     return {
         name: {"folds": len(part["folds"])}
-        | {s: {"mean": part["mean"].get(s), "std": part["std"].get(s)} for s in SCORES_SHOWN if s in part["mean"]}
+        | {
+            s: {"mean": part["mean"].get(s), "std": part["std"].get(s)}
+            for s in SCORES_SHOWN
+            if s in part["mean"]
+        }
         for name, part in protocols.items()
     }
 
 
-def _novelty(training: Training, predictions: OutOfFold, classes: Sequence[str], wishes: Wishes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Prototypes of all training flows, with the threshold that held-out flows of the protocol's folds give; and its figures."""
+def _novelty(
+    training: Training, predictions: OutOfFold, classes: Sequence[str], wishes: Wishes
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Prototypes of all training flows, with the threshold that held-out flows of the protocol's folds give;
+    and its figures.
+    """
     fold = np.full(training.truth.size, -1)
     fold[predictions.row] = predictions.fold
-    rows, distances = held_out_distances(training.X, training.truth, fold, prototypes=wishes.prototypes, seed=wishes.seed)
+    rows, distances = held_out_distances(
+        training.X, training.truth, fold, prototypes=wishes.prototypes, seed=wishes.seed
+    )
     threshold = float(np.quantile(distances, wishes.novelty_quantile))
-    novelty = learn_novelty(training.X, training.truth, prototypes=wishes.prototypes, seed=wishes.seed, threshold=max(threshold, 1e-6))
+    novelty = learn_novelty(
+        training.X,
+        training.truth,
+        prototypes=wishes.prototypes,
+        seed=wishes.seed,
+        threshold=max(threshold, 1e-6),
+    )
     unfamiliar, truth = distances > threshold, training.truth[rows]
-    per_class = {name: float(unfamiliar[truth == c].mean()) for c, name in enumerate(classes) if (truth == c).any()}
+    per_class = {
+        name: float(unfamiliar[truth == c].mean()) for c, name in enumerate(classes) if (truth == c).any()
+    }
     facts = {
-        "threshold": novelty.threshold, "quantile": wishes.novelty_quantile, "prototypes": len(novelty.prototypes),
-        "held_out_flows": int(rows.size), "held_out_unknown_share_per_class": per_class,
-    }  # fmt: skip
+        "threshold": novelty.threshold,
+        "quantile": wishes.novelty_quantile,
+        "prototypes": len(novelty.prototypes),
+        "held_out_flows": int(rows.size),
+        "held_out_unknown_share_per_class": per_class,
+    }
     return novelty_to_plain(novelty), facts

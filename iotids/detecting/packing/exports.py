@@ -1,7 +1,9 @@
-"""The model in other forms, smaller or for other runtimes; one that gives other verdicts than Keras is not published.
+"""The model in other forms, smaller or for other runtimes; one that gives other verdicts than Keras is not
+published.
 
-ONNX takes float64 features and normalises them itself. LiteRT has no float64: its files take features that were normalised with
-the figures in reference.json. Integer variants keep that step in float too: in eight bits a microsecond would be lost in an hour.
+ONNX takes float64 features and normalises them itself. LiteRT has no float64: its files take features that
+were normalised with the figures in reference.json. Integer variants keep that step in float too: in eight
+bits a microsecond would be lost in an hour.
 """
 
 from __future__ import annotations
@@ -20,10 +22,14 @@ from iotids.detecting.packing.onnx_graph import DenseChain, int8_weights_graph, 
 from iotids.detecting.packing.rounding import rounded_chain
 
 FILES = {
-    "onnx": ONNX, "onnx_int8_weights": "model.int8-weights.onnx", "onnx_int8": "model.int8.onnx", "litert": "model.tflite",
+    "onnx": ONNX,
+    "onnx_int8_weights": "model.int8-weights.onnx",
+    "onnx_int8": "model.int8.onnx",
+    "litert": "model.tflite",
     "litert_dynamic": "model.dynamic.tflite",
-    "litert_int8": "model.int8.tflite", "litert_int16x8": "model.int16x8.tflite",
-}  # fmt: skip
+    "litert_int8": "model.int8.tflite",
+    "litert_int16x8": "model.int16x8.tflite",
+}
 FLOAT = ("onnx", "litert")
 COMPARED_FLOWS, SHOWN_FLOWS = 100_000, 8_000
 
@@ -33,9 +39,15 @@ class ExportRefusedError(ValueError):
 
 
 def write_exports(
-    folder: Path, model: Any, chain: DenseChain, training: Training, manifest: Mapping[str, Any], wishes: Wishes
+    folder: Path,
+    model: Any,
+    chain: DenseChain,
+    training: Training,
+    manifest: Mapping[str, Any],
+    wishes: Wishes,
 ) -> dict[str, Any]:
-    """Write every export into the package folder, compare it with the Keras model, remove it again when it disagrees.
+    """Write every export into the package folder, compare it with the Keras model, remove it again when it
+    disagrees.
 
     Parameters
     ----------
@@ -75,26 +87,44 @@ def write_exports(
             why = f"{result['agreement']:.4%} of the verdicts are those of the Keras model; {wishes.agreement:.4%} are wanted"
             report[kind]["why"] = why
             if kind == "onnx":
-                raise ExportRefusedError(f"{folder.name}: the ONNX model gives other verdicts than the Keras model: {why}")
+                raise ExportRefusedError(
+                    f"{folder.name}: the ONNX model gives other verdicts than the Keras model: {why}"
+                )
     return report
 
 
 def _shown_and_compared(training: Training, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features of two sets of flows without a row in common: those integers are fitted to, and those they are judged on."""
+    """Features of two sets of flows without a row in common: those integers are fitted to, and those they are
+    judged on.
+    """
     order = np.random.default_rng(seed).permutation(len(training.X))
     parts = order[: len(order) // 4], order[len(order) // 4 :]
     counts = (SHOWN_FLOWS, COMPARED_FLOWS)
-    shown, compared = (training.X[part[balanced_rows(training.truth[part], n, seed)]] for part, n in zip(parts, counts, strict=True))
+    shown, compared = (
+        training.X[part[balanced_rows(training.truth[part], n, seed)]]
+        for part, n in zip(parts, counts, strict=True)
+    )
     return shown, compared
 
 
 def compare(expected: np.ndarray, found: np.ndarray, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Share of equal verdicts and largest difference of a calibrated probability between two sets of logits."""
-    temperature, benign = manifest["calibration"]["temperature"], list(manifest["classes"]).index(manifest["benign"])
-    settings = {"temperature": temperature, "benign_index": benign, "threshold": manifest["operating_point"]["log_odds"]}
+    temperature, benign = (
+        manifest["calibration"]["temperature"],
+        list(manifest["classes"]).index(manifest["benign"]),
+    )
+    settings = {
+        "temperature": temperature,
+        "benign_index": benign,
+        "threshold": manifest["operating_point"]["log_odds"],
+    }
     same = decide(expected, **settings)[0] == decide(found, **settings)[0]
     difference = np.abs(probabilities(expected, temperature) - probabilities(found, temperature))
-    return {"agreement": float(same.mean()), "largest_probability_difference": float(difference.max()), "flows": int(same.size)}
+    return {
+        "agreement": float(same.mean()),
+        "largest_probability_difference": float(difference.max()),
+        "flows": int(same.size),
+    }
 
 
 def logits_of(kind: str, path: Path, chain: DenseChain, X: np.ndarray) -> np.ndarray:
@@ -115,7 +145,9 @@ def _write(kind: str, path: Path, chain: DenseChain, shown: np.ndarray, manifest
 
         quantize(logits_graph(chain, graph_notes(manifest)), path, shown, n_layers=len(chain.kernels))
     elif kind == "onnx_int8_weights":
-        path.write_bytes(int8_weights_graph(chain, graph_notes(manifest)).SerializeToString(deterministic=True))
+        path.write_bytes(
+            int8_weights_graph(chain, graph_notes(manifest)).SerializeToString(deterministic=True)
+        )
     elif kind != "onnx":
         from iotids.detecting.packing.litert import convert
 

@@ -16,7 +16,9 @@ LEARNING_KEYS = ("depth", "width", "dropout", "learning_rate", "momentum", "deca
 WATCHED_ROWS = 1024  # the training code wants rows to watch; nothing is chosen by them
 
 
-def train_on_all(X: np.ndarray, truth: np.ndarray, n_classes: int, settings: Mapping[str, Any]) -> list[np.ndarray]:
+def train_on_all(
+    X: np.ndarray, truth: np.ndarray, n_classes: int, settings: Mapping[str, Any]
+) -> list[np.ndarray]:
     """Weights in Keras' order.
 
     Parameters
@@ -36,7 +38,9 @@ def train_on_all(X: np.ndarray, truth: np.ndarray, n_classes: int, settings: Map
     rows = np.arange(truth.size)
     fold = Fold(0, rows, rows[:WATCHED_ROWS])
     check_folds([fold], truth, [str(c) for c in range(n_classes)])
-    shape = NetworkShape(n_features=X.shape[1], n_classes=n_classes, **{key: settings[key] for key in LEARNING_KEYS})
+    shape = NetworkShape(
+        n_features=X.shape[1], n_classes=n_classes, **{key: settings[key] for key in LEARNING_KEYS}
+    )
     plan = TrainingPlan(settings["epochs"], settings["batch_size"], settings["seed"], settings["patience"])
     networks = StackedNetworks(shape, 1)
     networks.start(seed=plan.seed, folds=[0])

@@ -1,4 +1,6 @@
-"""Save a Keras model so that the same weights give the same bytes: without the time of saving and without memory addresses."""
+"""Save a Keras model so that the same weights give the same bytes: without the time of saving and without
+memory addresses.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def save_keras(model: Any, path: Path) -> None:
 
 
 def renumbered(config: str) -> str:
-    """The configuration with shared objects numbered from 1 as they appear; Keras numbers them by their address in memory."""
+    """The configuration with shared objects numbered from 1 as they appear; Keras numbers them by their
+    address in memory.
+    """
     numbers: dict[str, int] = {}
     number = lambda match: f"{match[1]}{numbers.setdefault(match[2], len(numbers) + 1)}"  # noqa: E731
     return re.sub(r'("shared_object_id": )(\d+)', number, config)

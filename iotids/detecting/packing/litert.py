@@ -1,4 +1,6 @@
-"""The network for LiteRT (TensorFlow Lite): conversion by TensorFlow, running by the small LiteRT interpreter."""
+"""The network for LiteRT (TensorFlow Lite): conversion by TensorFlow, running by the small LiteRT
+interpreter.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ def convert(chain: DenseChain, kind: str, shown: np.ndarray) -> bytes:
     Parameters
     ----------
     kind : str
-        litert (float), litert_dynamic (eight-bit weights), litert_int8 (weights and activations), litert_int16x8 (16-bit activations).
+        litert (float), litert_dynamic (eight-bit weights), litert_int8 (weights and activations),
+        litert_int16x8 (16-bit activations).
     shown : (n, d) float32
         Normalised flows that set the ranges of the integer activations.
     """
@@ -32,8 +35,13 @@ def convert(chain: DenseChain, kind: str, shown: np.ndarray) -> bytes:
     if kind in ("litert_int8", "litert_int16x8"):
         converter.representative_dataset = lambda: ([row[None]] for row in shown)
         wide = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        converter.target_spec.supported_ops = [wide if kind == "litert_int16x8" else tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():  # Keras tells at length what it saved where
+        converter.target_spec.supported_ops = [
+            wide if kind == "litert_int16x8" else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+        ]
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(),
+    ):  # Keras tells at length what it saved where
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         return bytes(converter.convert())
 
@@ -62,7 +70,10 @@ def _dense_model(chain: DenseChain):  # type: ignore[no-untyped-def]
     import keras
 
     last = len(chain.kernels) - 1
-    layers = [keras.layers.Dense(len(b), activation=None if i == last else "relu") for i, b in enumerate(chain.biases)]
+    layers = [
+        keras.layers.Dense(len(b), activation=None if i == last else "relu")
+        for i, b in enumerate(chain.biases)
+    ]
     model = keras.Sequential([keras.Input((chain.mean.size,), name="normalised"), *layers])
     model.set_weights([part for pair in zip(chain.kernels, chain.biases, strict=True) for part in pair])
     return model

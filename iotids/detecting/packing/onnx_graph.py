@@ -1,7 +1,7 @@
 """The network as an ONNX graph, written from its weights: normalisation in float64, dense layers in float32.
 
-Features in microseconds reach 1e9 and more; subtracting their mean in float32 would lose what matters, so the graph takes
-float64 and rounds after scaling. A second graph gives the gradient that reasons are made of.
+Features in microseconds reach 1e9 and more; subtracting their mean in float32 would lose what matters, so the
+graph takes float64 and rounds after scaling. A second graph gives the gradient that reasons are made of.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ BN_EPSILON = 1e-3  # Keras' default; network.py uses it
 
 @dataclass(frozen=True)
 class DenseChain:
-    """A trained network: inputs are (x - mean) * scale + offset, then dense layers with ReLU between, then logits.
+    """A trained network: inputs are (x - mean) * scale + offset, then dense layers with ReLU between, then
+    logits.
 
-    mean, scale, offset : (d,) float64. kernels[i] : (inputs, outputs) float32; biases[i] : (outputs,) float32.
+    mean, scale, offset : (d,) float64. kernels[i] : (inputs, outputs) float32; biases[i] : (outputs,)
+        float32.
     """
 
     mean: np.ndarray
@@ -39,13 +41,18 @@ class DenseChain:
 
 
 def chain_from_weights(weights: Sequence[np.ndarray]) -> DenseChain:
-    """The chain of a network's weights in Keras' order: gamma, beta, moving mean, moving variance, then kernel and bias per layer."""
+    """The chain of a network's weights in Keras' order: gamma, beta, moving mean, moving variance, then
+    kernel and bias per layer.
+    """
     gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in weights[:4])
     kernels, biases = weights[4::2], weights[5::2]
     return DenseChain(
-        mean, gamma / np.sqrt(variance + BN_EPSILON), beta,
-        tuple(np.asarray(k, np.float32) for k in kernels), tuple(np.asarray(b, np.float32) for b in biases),
-    )  # fmt: skip
+        mean,
+        gamma / np.sqrt(variance + BN_EPSILON),
+        beta,
+        tuple(np.asarray(k, np.float32) for k in kernels),
+        tuple(np.asarray(b, np.float32) for b in biases),
+    )
 
 
 def logits_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelProto:
@@ -65,7 +72,14 @@ def logits_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelPr
     for i, (kernel, bias) in enumerate(zip(chain.kernels, chain.biases, strict=True)):
         last = i == len(chain.kernels) - 1
         values += [numpy_helper.from_array(kernel, f"kernel_{i}"), numpy_helper.from_array(bias, f"bias_{i}")]
-        nodes.append(helper.make_node("Gemm", [signal, f"kernel_{i}", f"bias_{i}"], ["logits" if last else f"sum_{i}"], name=f"dense_{i}"))
+        nodes.append(
+            helper.make_node(
+                "Gemm",
+                [signal, f"kernel_{i}", f"bias_{i}"],
+                ["logits" if last else f"sum_{i}"],
+                name=f"dense_{i}",
+            )
+        )
         if not last:
             nodes.append(helper.make_node("Relu", [f"sum_{i}"], [f"hidden_{i}"], name=f"relu_{i}"))
             signal = f"hidden_{i}"
@@ -87,8 +101,15 @@ def int8_weights_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.M
     for i, kernel in enumerate(chain.kernels):
         scale = np.maximum(np.abs(kernel).max(axis=0), 1e-12).astype(np.float32) / np.float32(127)
         small = np.clip(np.rint(kernel / scale), -127, 127).astype(np.int8)
-        kept += [numpy_helper.from_array(small, f"kernel_{i}_int8"), numpy_helper.from_array(scale, f"kernel_{i}_scale")]
-        widened.append(helper.make_node("DequantizeLinear", [f"kernel_{i}_int8", f"kernel_{i}_scale"], [f"kernel_{i}"], axis=1))
+        kept += [
+            numpy_helper.from_array(small, f"kernel_{i}_int8"),
+            numpy_helper.from_array(scale, f"kernel_{i}_scale"),
+        ]
+        widened.append(
+            helper.make_node(
+                "DequantizeLinear", [f"kernel_{i}_int8", f"kernel_{i}_scale"], [f"kernel_{i}"], axis=1
+            )
+        )
     nodes = [*widened, *graph.node]
     return _model(nodes, list(graph.input), list(graph.output), kept, metadata, "logits")
 
@@ -96,7 +117,8 @@ def int8_weights_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.M
 def gradient_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelProto:
     """`normalised` (n, d) float32, `direction` (n, k) float32 -> `gradient` (n, d) float32.
 
-    The gradient of the sum over classes of direction * logit with respect to the normalised features, by hand-written
+    The gradient of the sum over classes of direction * logit with respect to the normalised features, by
+    hand-written
     back-propagation: dense networks need only products and masks.
     """
     from onnx import TensorProto, helper, numpy_helper
@@ -120,9 +142,12 @@ def gradient_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.Model
         if i > 0:
             nodes.append(helper.make_node("Mul", [pulled, f"active_{i - 1}"], [f"masked_{i}"]))
             back = f"masked_{i}"
-    direction = helper.make_tensor_value_info("direction", TensorProto.FLOAT, ["flows", len(chain.biases[-1])])
+    direction = helper.make_tensor_value_info(
+        "direction", TensorProto.FLOAT, ["flows", len(chain.biases[-1])]
+    )
     normalised, output = (
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["flows", chain.mean.size]) for name in ("normalised", "gradient")
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["flows", chain.mean.size])
+        for name in ("normalised", "gradient")
     )
     return _model(nodes, [normalised, direction], [output], values, metadata, "gradient")
 
@@ -148,13 +173,18 @@ def _features_info(chain: DenseChain) -> Any:
     return helper.make_tensor_value_info("features", TensorProto.DOUBLE, ["flows", chain.mean.size])
 
 
-def _model(nodes: list, inputs: list, outputs: list, values: list, metadata: Mapping[str, Any], name: str) -> onnx.ModelProto:
+def _model(
+    nodes: list, inputs: list, outputs: list, values: list, metadata: Mapping[str, Any], name: str
+) -> onnx.ModelProto:
     """A checked model with its metadata."""
     from onnx import checker, helper
 
     graph = helper.make_graph(nodes, name, inputs, outputs, values)
     model = helper.make_model(
-        graph, producer_name="iot-attack-detection", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        graph,
+        producer_name="iot-attack-detection",
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
     )
     helper.set_model_props(model, {key: json.dumps(value) for key, value in metadata.items()})
     checker.check_model(model)

@@ -1,7 +1,8 @@
 """The ONNX model with eight-bit weights and activations in its hidden layers.
 
-The first layer stays in float: its inputs have long tails (a few flows are a thousand spreads away from the mean), and eight bits
-over that range would leave one step for all others. The last stays in float because its outputs are what is compared with a threshold.
+The first layer stays in float: its inputs have long tails (a few flows are a thousand spreads away from the
+mean), and eight bits over that range would leave one step for all others. The last stays in float because its
+outputs are what is compared with a threshold.
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -41,6 +48,13 @@ def quantize(source: onnx.ModelProto, target: Path, X: np.ndarray, *, n_layers: 
     """
     inner = [f"dense_{i}" for i in range(1, n_layers - 1)]
     quantize_static(
-        source, str(target), _Flows(X), quant_format=QuantFormat.QDQ, nodes_to_quantize=inner, per_channel=True,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
-    )  # fmt: skip
+        source,
+        str(target),
+        _Flows(X),
+        quant_format=QuantFormat.QDQ,
+        nodes_to_quantize=inner,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.MinMax,
+    )

@@ -1,4 +1,6 @@
-"""What the cross-validation knows about a configuration: scores of flows by models that had not learned from them."""
+"""What the cross-validation knows about a configuration: scores of flows by models that had not learned from
+them.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ SHARES_TOLD = (0.001, 0.003, 0.01, 0.03, 0.1)  # operating points that the model
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Predictions of one protocol, ascending by row: dataset row, fold, true class, and logarithms of the scores."""
+    """Predictions of one protocol, ascending by row: dataset row, fold, true class, and logarithms of the
+    scores.
+    """
 
     protocol: str
     row: np.ndarray
@@ -46,7 +50,9 @@ def read_out_of_fold(predictions: pa.Table, protocol: str, classes: Sequence[str
     """
     wanted = [f"score_{name}" for name in classes]
     if missing := [name for name in wanted if name not in predictions.column_names]:
-        raise ValueError(f"the run's predictions lack {', '.join(missing)}; they are of other classes: run the network stage again")
+        raise ValueError(
+            f"the run's predictions lack {', '.join(missing)}; they are of other classes: run the network stage again"
+        )
     mine = predictions.filter(pc.equal(predictions.column("protocol").cast(pa.string()), protocol))
     if mine.num_rows == 0:
         known = ", ".join(sorted(set(predictions.column("protocol").cast(pa.string()).to_pylist())))
@@ -62,7 +68,11 @@ def read_out_of_fold(predictions: pa.Table, protocol: str, classes: Sequence[str
 def choose_temperature(predictions: OutOfFold) -> dict[str, Any]:
     """The temperature and what it mends, for package.json."""
     temperature = fit_temperature(predictions.logits, predictions.truth)
-    figures = {"temperature": temperature, "protocol": predictions.protocol, "flows": int(predictions.truth.size)}
+    figures = {
+        "temperature": temperature,
+        "protocol": predictions.protocol,
+        "flows": int(predictions.truth.size),
+    }
     for name, t in (("before", 1.0), ("after", temperature)):
         figures[f"log_loss_{name}"] = log_loss(predictions.logits, predictions.truth, t)
         figures[f"ece_{name}"] = calibration_error(predictions.truth, probabilities(predictions.logits, t))
@@ -70,12 +80,19 @@ def choose_temperature(predictions: OutOfFold) -> dict[str, Any]:
 
 
 def choose_operating_point(
-    predictions: OutOfFold, classes: Sequence[str], *, benign_index: int, temperature: float, false_alarm_share: float
+    predictions: OutOfFold,
+    classes: Sequence[str],
+    *,
+    benign_index: int,
+    temperature: float,
+    false_alarm_share: float,
 ) -> dict[str, Any]:
-    """The threshold for a wanted share of false alarms, what it gives on the out-of-fold flows, and what others would have given.
+    """The threshold for a wanted share of false alarms, what it gives on the out-of-fold flows, and what
+    others would have given.
 
-    The threshold is the median over folds of the thresholds that would keep each fold's benign flows to the wanted share. One threshold
-    for all folds together would follow the single fold whose model is most wrongly sure of itself, and find nothing in the others.
+    The threshold is the median over folds of the thresholds that would keep each fold's benign flows to the
+    wanted share. One threshold for all folds together would follow the single fold whose model is most
+    wrongly sure of itself, and find nothing in the others.
 
     Raises
     ------
@@ -86,7 +103,10 @@ def choose_operating_point(
     costs = {}
     for share in sorted({*SHARES_TOLD, false_alarm_share}):
         if (threshold := _median_threshold(predictions, log_odds, benign_index, share)) is not None:
-            costs[share] = {"log_odds": threshold, **recall_at(log_odds, predictions.truth, classes, benign_index, threshold)}
+            costs[share] = {
+                "log_odds": threshold,
+                **recall_at(log_odds, predictions.truth, classes, benign_index, threshold),
+            }
     if false_alarm_share not in costs:
         raise ValueError(
             f"no fold of protocol {predictions.protocol} tests {1 / max(false_alarm_share, 1e-9):,.0f} benign flows or more, so a false-alarm "
@@ -103,7 +123,9 @@ def choose_operating_point(
     }
 
 
-def _median_threshold(predictions: OutOfFold, log_odds: np.ndarray, benign_index: int, share: float) -> float | None:
+def _median_threshold(
+    predictions: OutOfFold, log_odds: np.ndarray, benign_index: int, share: float
+) -> float | None:
     """Median over the folds with at least 1 / share benign flows; None where there is no such fold."""
     thresholds = []
     for fold in np.unique(predictions.fold):

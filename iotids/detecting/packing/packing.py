@@ -1,4 +1,6 @@
-"""Fit a cross-validated configuration on every flow and make a package of it: graphs, reference, exports, seal."""
+"""Fit a cross-validated configuration on every flow and make a package of it: graphs, reference, exports,
+seal.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.package.package import KERAS, seal_package
-from iotids.detecting.packing.assembly import Training, Wishes, cross_validation_summary, describe, write_graphs
+from iotids.detecting.packing.assembly import (
+    Training,
+    Wishes,
+    cross_validation_summary,
+    describe,
+    write_graphs,
+)
 from iotids.detecting.packing.keras_file import save_keras
 from iotids.detecting.packing.onnx_graph import chain_from_weights
 from iotids.detecting.packing.out_of_fold import read_out_of_fold
@@ -23,7 +31,9 @@ from iotids.learning.data.flow_columns import feature_matrix, task_classes, task
 
 @dataclass(frozen=True)
 class Dataset:
-    """Flows to fit on, what the data set is called, its classes, which of them is benign, and the SHA-256 of the table's file."""
+    """Flows to fit on, what the data set is called, its classes, which of them is benign, and the SHA-256 of
+    the table's file.
+    """
 
     table: pa.Table
     name: str
@@ -40,7 +50,9 @@ class Run:
     predictions: pa.Table
 
 
-def pack(folder: Path, dataset: Dataset, run: Run, meter: Mapping[str, Any], wishes: Wishes) -> dict[str, Any]:
+def pack(
+    folder: Path, dataset: Dataset, run: Run, meter: Mapping[str, Any], wishes: Wishes
+) -> dict[str, Any]:
     """Fit, describe, write, export, seal; gives the manifest.
 
     Parameters
@@ -65,13 +77,24 @@ def pack(folder: Path, dataset: Dataset, run: Run, meter: Mapping[str, Any], wis
     classes = task_classes(task, dataset.classes, dataset.benign)
     X, truth = feature_matrix(dataset.table), task_truth(dataset.table, task, dataset.classes, dataset.benign)
     weights = train_on_all(X.astype(np.float32), truth, len(classes), settings)
-    chain, training = chain_from_weights(weights), Training(X, truth, _training_facts(dataset, truth, classes))
+    chain, training = (
+        chain_from_weights(weights),
+        Training(X, truth, _training_facts(dataset, truth, classes)),
+    )
     identity = {
-        "name": folder.name, "task": task, "classes": list(classes), "benign": dataset.benign, "features": list(MODEL_FEATURE_NAMES),
-        "data": dataset.name, "meter": dict(meter), "network": settings,
+        "name": folder.name,
+        "task": task,
+        "classes": list(classes),
+        "benign": dataset.benign,
+        "features": list(MODEL_FEATURE_NAMES),
+        "data": dataset.name,
+        "meter": dict(meter),
+        "network": settings,
         "cross_validation": cross_validation_summary(run.document["protocols"]),
-    }  # fmt: skip
-    manifest, reference = describe(chain, training, read_out_of_fold(run.predictions, wishes.protocol, classes), identity, wishes)
+    }
+    manifest, reference = describe(
+        chain, training, read_out_of_fold(run.predictions, wishes.protocol, classes), identity, wishes
+    )
     model = network_from_weights(weights, dropout=settings["dropout"])
     with replacing_folder(folder) as parts:
         write_graphs(parts, chain, manifest, reference)
@@ -84,10 +107,13 @@ def _training_facts(dataset: Dataset, truth: np.ndarray, classes: Sequence[str])
     """What package.json says about the training data."""
     sources = dataset.table.column("source").value_counts().to_pylist()
     return {
-        "flows": dataset.table.num_rows, "sha256": dataset.sha256,
-        "flows_per_class": dict(zip(classes, np.bincount(truth, minlength=len(classes)).tolist(), strict=True)),
+        "flows": dataset.table.num_rows,
+        "sha256": dataset.sha256,
+        "flows_per_class": dict(
+            zip(classes, np.bincount(truth, minlength=len(classes)).tolist(), strict=True)
+        ),
         "flows_per_source": {s["values"]: s["counts"] for s in sources},
-    }  # fmt: skip
+    }
 
 
 @contextmanager
@@ -106,5 +132,10 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 def export_told(kind: str, export: Mapping[str, Any]) -> str:
     """One export in words."""
-    agreement, difference = f"{export['agreement']:.3%} equal verdicts", f"largest difference {export['largest_probability_difference']:.1e}"
-    return f"{kind}: {export['bytes']:,} bytes, {agreement}, {difference}" + ("" if export["published"] else f": REFUSED, {export['why']}")
+    agreement, difference = (
+        f"{export['agreement']:.3%} equal verdicts",
+        f"largest difference {export['largest_probability_difference']:.1e}",
+    )
+    return f"{kind}: {export['bytes']:,} bytes, {agreement}, {difference}" + (
+        "" if export["published"] else f": REFUSED, {export['why']}"
+    )

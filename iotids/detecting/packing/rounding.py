@@ -1,8 +1,9 @@
 """Round a network's weights to eight bits so that its outputs, not its weights, change least.
 
-Each weight goes to the nearest step of its neuron's grid; the weights of the same neuron that are still to be rounded make up for the
-error, as far as their inputs go along with this weight's on real flows (Hassibi and Stork 1993, optimal brain surgeon; Frantar et al.
-2023, GPTQ). On the sample's five classes 0.05 % of the verdicts change, with every weight at its nearest step 0.37 % (docs/detector.md).
+Each weight goes to the nearest step of its neuron's grid; the weights of the same neuron that are still to be
+rounded make up for the error, as far as their inputs go along with this weight's on real flows (Hassibi and
+Stork 1993, optimal brain surgeon; Frantar et al. 2023, GPTQ). On the sample's five classes 0.05 % of the
+verdicts change, with every weight at its nearest step 0.37 % (docs/detector.md).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def rounded_chain(chain: DenseChain, X: np.ndarray) -> DenseChain:
     Parameters
     ----------
     X : (n, d) float64
-        Flows whose activations say which errors matter. Every layer is rounded for the inputs that the rounded layers before it give.
+        Flows whose activations say which errors matter. Every layer is rounded for the inputs that the
+        rounded layers before it give.
     """
     signal, kernels = chain.normalise(X), []
     for kernel, bias in zip(chain.kernels, chain.biases, strict=True):
@@ -42,13 +44,17 @@ def rounded_kernel(kernel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         What the layer is fed; inputs that are always 0 are allowed.
     """
     step = np.maximum(np.abs(kernel).max(axis=0), 1e-12).astype(np.float64) / STEPS
-    order = np.argsort(-np.square(inputs).mean(axis=0, dtype=np.float64), kind="stable")  # strong inputs first: the rest can mend them
+    order = np.argsort(
+        -np.square(inputs).mean(axis=0, dtype=np.float64), kind="stable"
+    )  # strong inputs first: the rest can mend them
     left = kernel[order].astype(np.float64)
     largest = np.abs(left).argmax(axis=0)
     pull = _pull(inputs[:, order].astype(np.float64))
     for i in range(len(left)):
         grid = np.clip(np.rint(left[i] / step), -STEPS, STEPS)
-        grid = np.where(largest == i, np.copysign(STEPS, kernel[order[i]]), grid)  # pins the grid: whoever reads the kernel finds the same
+        grid = np.where(
+            largest == i, np.copysign(STEPS, kernel[order[i]]), grid
+        )  # pins the grid: whoever reads the kernel finds the same
         error = (left[i] - grid * step) / pull[i, i]
         left[i] = grid * step
         left[i + 1 :] -= np.outer(pull[i, i + 1 :], error)

@@ -7,27 +7,48 @@ from pathlib import Path
 
 
 def parse_arguments(description: str | None) -> argparse.Namespace:
-    """The command line, checked; `description` is what --help says first. Ends the program with code 2 on arguments that cannot be."""
+    """The command line, checked; `description` is what --help says first. Ends the program with code 2 on
+    arguments that cannot be.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m iotids.commands.detect", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("captures", nargs="*", help="pcap or pcapng, also .gz, .xz, .zst; - reads standard input")
-    parser.add_argument(
-        "--model", help="a package's folder, its name below out/final, or an alias in MLflow's registry (default: final.configurations[0])"
+        prog="python -m iotids.commands.detect",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "-o", "--out", help="verdicts as .parquet, .csv, .jsonl, or - for JSON lines on standard output (default: verdicts.parquet)"
+        "captures", nargs="*", help="pcap or pcapng, also .gz, .xz, .zst; - reads standard input"
+    )
+    parser.add_argument(
+        "--model",
+        help="a package's folder, its name below out/final, or an alias in MLflow's registry (default: final.configurations[0])",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        help="verdicts as .parquet, .csv, .jsonl, or - for JSON lines on standard output (default: verdicts.parquet)",
     )
     parser.add_argument("--report", type=Path, metavar="PAGE", help="also write one self-contained HTML page")
     parser.add_argument(
-        "--follow", type=Path, metavar="FOLDER", help="take the captures of a folder as they are finished, until a signal comes"
+        "--follow",
+        type=Path,
+        metavar="FOLDER",
+        help="take the captures of a folder as they are finished, until a signal comes",
     )
-    parser.add_argument("--operating-point", type=Path, metavar="JSON", help="use an operating point that --calibrate made")
+    parser.add_argument(
+        "--operating-point", type=Path, metavar="JSON", help="use an operating point that --calibrate made"
+    )
     parser.add_argument("--profile", help="refuse a model that was trained on flows of another profile")
     parser.add_argument(
-        "--calibrate", action="store_true", help="the captures are benign traffic of your network: set the operating point on them"
+        "--calibrate",
+        action="store_true",
+        help="the captures are benign traffic of your network: set the operating point on them",
     )
-    parser.add_argument("--max-alarms-per-day", type=float, metavar="N", help="with --calibrate: false alarms a day that you can stand")
+    parser.add_argument(
+        "--max-alarms-per-day",
+        type=float,
+        metavar="N",
+        help="with --calibrate: false alarms a day that you can stand",
+    )
     arguments = parser.parse_args()
     if bool(arguments.captures) == (arguments.follow is not None):
         parser.error("give captures, or - for standard input, or --follow FOLDER")

@@ -1,4 +1,6 @@
-"""How a run of detect ends: the verdict file closed, summary and report written, one line said; also on a full disk."""
+"""How a run of detect ends: the verdict file closed, summary and report written, one line said; also on a
+full disk.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,16 @@ from iotids.writing.whole_files import CannotWriteError, write_whole
 
 
 def finish(
-    session: Session, package: Package, *, out: str, report: Path | None, status: dict[str, Any], point: Mapping[str, Any]
+    session: Session,
+    package: Package,
+    *,
+    out: str,
+    report: Path | None,
+    status: dict[str, Any],
+    point: Mapping[str, Any],
 ) -> bool:
-    """Close the verdict file, write summary and report, say how it went; gives whether all is there and complete.
+    """Close the verdict file, write summary and report, say how it went; gives whether all is there and
+    complete.
 
     Parameters
     ----------
@@ -29,8 +38,14 @@ def finish(
         What the report says of the operating point (own_network.origin_of).
     """
     written = _closed(session.file, status)
-    summary = summarise(session.tally, session.drift.result(), package, ledgers=session.ledgers, status=status, point=point)
-    pages = {} if written == "-" else {Path(f"{written}.summary.json"): json.dumps(_finite(summary), indent=1) + "\n"}
+    summary = summarise(
+        session.tally, session.drift.result(), package, ledgers=session.ledgers, status=status, point=point
+    )
+    pages = (
+        {}
+        if written == "-"
+        else {Path(f"{written}.summary.json"): json.dumps(_finite(summary), indent=1) + "\n"}
+    )
     if report is not None:
         pages[report] = report_page(summary)
     for path, text in pages.items():
@@ -47,10 +62,14 @@ def finish(
 
 def _told(session: Session, status: Mapping[str, Any]) -> str:
     """The run in one line."""
-    counts = ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(session.tally.verdicts.items())) or "no flow"
+    counts = (
+        ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(session.tally.verdicts.items())) or "no flow"
+    )
     rate = status["packets"] / max(status["seconds"], 1e-9)
     state = "" if status["complete"] else ", INCOMPLETE"
-    return f"{counts}; {status['packets']:,} packets in {status['seconds']:.1f} s ({rate:,.0f} packets/s){state}"
+    return (
+        f"{counts}; {status['packets']:,} packets in {status['seconds']:.1f} s ({rate:,.0f} packets/s){state}"
+    )
 
 
 def unwritten(error: OSError) -> str:

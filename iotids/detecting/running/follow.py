@@ -11,12 +11,17 @@ SETTLED_S = 5.0  # unchanged for so long, or followed by a newer capture: nobody
 
 
 def finished_captures(
-    folder: Path, *, is_capture: Callable[[str], bool], stopped: Callable[[], bool], settled_s: float = SETTLED_S
+    folder: Path,
+    *,
+    is_capture: Callable[[str], bool],
+    stopped: Callable[[], bool],
+    settled_s: float = SETTLED_S,
 ) -> Iterator[Path]:
     """Yield captures below the folder, oldest first, each once, until told to stop.
 
-    A capture is finished when it has not changed for `settled_s`, or when it did not change between two looks and a newer one has begun,
-    as `tcpdump -G` or `-C` leaves it. Finished ones that are there when it stops are still given.
+    A capture is finished when it has not changed for `settled_s`, or when it did not change between two looks
+    and a newer one has begun, as `tcpdump -G` or `-C` leaves it. Finished ones that are there when it stops
+    are still given.
 
     Raises
     ------

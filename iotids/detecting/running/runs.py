@@ -1,4 +1,6 @@
-"""A run of detect over captures: one after the other through the judge; what is wrong with one does not stop the next."""
+"""A run of detect over captures: one after the other through the judge; what is wrong with one does not stop
+the next.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Stop(Protocol):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run is asked for: paths of verdicts and report, an operating point of one's own, and whether traffic is live."""
+    """What a run is asked for: paths of verdicts and report, an operating point of one's own, and whether
+    traffic is live.
+    """
 
     out: str
     report: Path | None
@@ -64,7 +68,9 @@ def judge_captures(
     started, faults = time.perf_counter(), []
     try:
         for path in paths:
-            if fault := _judge_one(session, path, open_capture, at_once=1 if wanted.live else ROWS_AT_ONCE, stop=stop):
+            if fault := _judge_one(
+                session, path, open_capture, at_once=1 if wanted.live else ROWS_AT_ONCE, stop=stop
+            ):
                 faults.append(fault)
                 print(f"error: {fault}", file=sys.stderr)
             if stop.signal:
@@ -74,12 +80,21 @@ def judge_captures(
     if stop.signal and not wanted.live:
         faults.append(f"stopped by signal {stop.signal} before the last packet")
     elapsed_s = time.perf_counter() - started
-    status = {"complete": not faults, "why": "; ".join(faults), "seconds": elapsed_s, "packets": sum(c["packets"] for c in session.ledgers)}
-    complete = finish(session, package, out=wanted.out, report=wanted.report, status=status, point=origin_of(own, package))
+    status = {
+        "complete": not faults,
+        "why": "; ".join(faults),
+        "seconds": elapsed_s,
+        "packets": sum(c["packets"] for c in session.ledgers),
+    }
+    complete = finish(
+        session, package, out=wanted.out, report=wanted.report, status=status, point=origin_of(own, package)
+    )
     return 128 + stop.signal if stop.signal and not wanted.live else COMPLETE if complete else INCOMPLETE
 
 
-def _judge_one(session: Session, path: str, open_capture: Callable[[str], MeteredCapture], *, at_once: int, stop: Stop) -> str:
+def _judge_one(
+    session: Session, path: str, open_capture: Callable[[str], MeteredCapture], *, at_once: int, stop: Stop
+) -> str:
     """Judge one capture; gives what was wrong with it, or nothing."""
     is_file = path != "-"
     try:

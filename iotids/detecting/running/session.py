@@ -15,7 +15,11 @@ from iotids.detecting.summary.tally import Tally
 
 ROWS_AT_ONCE = 32_768  # flows that are counted and written together
 ROWS_PER_BLOCK = 8_192  # of them judged together: enough to keep the network busy, 5 MB of features
-ETHERNET_ONLY = ("original", "paper", "corrected")  # profiles that read every frame as Ethernet, whatever the capture says
+ETHERNET_ONLY = (
+    "original",
+    "paper",
+    "corrected",
+)  # profiles that read every frame as Ethernet, whatever the capture says
 
 
 class Ledger(Protocol):
@@ -48,14 +52,23 @@ class Session:
         Hears the number of flows so far after every batch.
     """
 
-    def __init__(self, judge: Judge, file: VerdictFile | None, told: Callable[[Tally], None] = lambda _: None) -> None:
+    def __init__(
+        self, judge: Judge, file: VerdictFile | None, told: Callable[[Tally], None] = lambda _: None
+    ) -> None:
         self.judge, self.file, self._told = judge, file, told
         self.tally = Tally()
         self.drift = DriftCounter(judge.package.features, judge.package.reference["drift"])
         self.ledgers: list[dict[str, Any]] = []
 
-    def take(self, capture: MeteredCapture, *, at_once: int = ROWS_AT_ONCE, aside: Callable[..., None] | None = None) -> dict[str, Any]:
-        """Judge all flows of a capture; gives its ledger, with `fault` set where the capture could not be judged as a whole.
+    def take(
+        self,
+        capture: MeteredCapture,
+        *,
+        at_once: int = ROWS_AT_ONCE,
+        aside: Callable[..., None] | None = None,
+    ) -> dict[str, Any]:
+        """Judge all flows of a capture; gives its ledger, with `fault` set where the capture could not be
+        judged as a whole.
 
         Parameters
         ----------
@@ -65,7 +78,9 @@ class Session:
             Also gets (features, log-odds) of every batch; calibration listens here.
         """
         for flows in gathered(capture.batches(), at_once):
-            blocks = (flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK))
+            blocks = (
+                flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK)
+            )
             verdicts = pa.concat_tables([self._judge(block, aside) for block in blocks])
             if self.file is not None:
                 self.file.write(verdicts)

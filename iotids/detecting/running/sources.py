@@ -23,7 +23,11 @@ def open_capture(path: str, settings: Mapping[str, Any], stop: Stop) -> Meter:
     settings : mapping
         Section `meter` of package.json: flows are made as the training flows were.
     """
-    meter = LiveMeter(**settings, stopped=stop.asked) if path == "-" else Meter(path, keep_going=True, with_digest=False, **settings)
+    meter = (
+        LiveMeter(**settings, stopped=stop.asked)
+        if path == "-"
+        else Meter(path, keep_going=True, with_digest=False, **settings)
+    )
     blocks = meter.capture.blocks
     meter.capture.blocks = lambda: stop.until_asked(blocks())  # type: ignore[method-assign]
     return meter

@@ -1,4 +1,6 @@
-"""Write verdicts as they come: Parquet, CSV or JSON lines; a file carries `incomplete` in its name until all is in it."""
+"""Write verdicts as they come: Parquet, CSV or JSON lines; a file carries `incomplete` in its name until all
+is in it.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +43,18 @@ class VerdictFile:
         self.path, self.schema, self.rows = path, schema, 0
         self.kind = "jsonl" if path == "-" else Path(path).suffix.lstrip(".")
         if self.kind not in KINDS:
-            raise ValueError(f"{path}: verdicts are written as .parquet, .csv or .jsonl, or as JSON lines to standard output with `-o -`")
+            raise ValueError(
+                f"{path}: verdicts are written as .parquet, .csv or .jsonl, or as JSON lines to standard output with `-o -`"
+            )
         self._waiting: list[pa.Table] = []
         self._file: DiskFile | Standard = Standard() if path == "-" else DiskFile(self.working_path)
         self._parquet = None
         if self.kind == "parquet":
-            packed = {"compression": "lz4", "use_dictionary": _repeating(schema), "write_statistics": ["start"]}
+            packed = {
+                "compression": "lz4",
+                "use_dictionary": _repeating(schema),
+                "write_statistics": ["start"],
+            }
             self._parquet = pq.ParquetWriter(self._file.stream, schema, **packed)
         if self.kind == "csv":
             self._file.add(_csv_lines(flat_reasons(schema.empty_table()), header=True))
@@ -70,7 +78,9 @@ class VerdictFile:
             if sum(t.num_rows for t in self._waiting) >= ROWS_PER_GROUP:
                 self._write_group()
         else:
-            self._file.add(_csv_lines(flat_reasons(table), header=False) if self.kind == "csv" else json_lines(table))
+            self._file.add(
+                _csv_lines(flat_reasons(table), header=False) if self.kind == "csv" else json_lines(table)
+            )
         self.rows += table.num_rows
 
     def close(self, *, complete: bool) -> str:
@@ -105,7 +115,9 @@ class VerdictFile:
 
 def _repeating(schema: pa.Schema) -> list[str]:
     """Columns whose values repeat; a dictionary of numbers that hardly do costs time and space."""
-    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type)]
+    texts = [
+        field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type)
+    ]
     return [*texts, "reasons.list.element.feature", "reasons.list.element.usual"]
 
 
@@ -118,7 +130,9 @@ def _csv_lines(table: pa.Table, *, header: bool) -> bytes:
 
 def flat_reasons(table: pa.Table) -> pa.Table:
     """The table with each flow's reasons as one text, for CSV."""
-    return table.set_column(table.schema.get_field_index("reasons"), "reasons", reason_texts(table.column("reasons")))
+    return table.set_column(
+        table.schema.get_field_index("reasons"), "reasons", reason_texts(table.column("reasons"))
+    )
 
 
 def reason_texts(reasons: pa.ChunkedArray) -> pa.Array:
@@ -138,12 +152,18 @@ def reason_text(*, feature: str, value: float, usual: float, weight: float) -> s
 
 def json_lines(table: pa.Table) -> bytes:
     """One JSON object per verdict; times as text, empty numbers as null."""
-    rows = table.set_column(table.schema.get_field_index("start"), "start", table.column("start").cast(pa.string())).to_pylist()
-    return b"".join(json.dumps(_strict(row), ensure_ascii=False, allow_nan=False).encode() + b"\n" for row in rows)
+    rows = table.set_column(
+        table.schema.get_field_index("start"), "start", table.column("start").cast(pa.string())
+    ).to_pylist()
+    return b"".join(
+        json.dumps(_strict(row), ensure_ascii=False, allow_nan=False).encode() + b"\n" for row in rows
+    )
 
 
 def _strict(row: dict[str, Any]) -> dict[str, Any]:
-    """Replace numbers that JSON does not have, in the reasons of flows with NaN or infinite features, by null."""
+    """Replace numbers that JSON does not have, in the reasons of flows with NaN or infinite features, by
+    null.
+    """
     for reason in row["reasons"]:
         for key in ("value", "weight"):
             if reason[key] - reason[key] != 0.0:

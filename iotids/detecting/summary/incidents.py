@@ -1,4 +1,6 @@
-"""Alarms and unknown flows by initiator and class: how many, from when to when, and the flow that stands out most."""
+"""Alarms and unknown flows by initiator and class: how many, from when to when, and the flow that stands out
+most.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,20 @@ from iotids.detecting.summary.table_groups import largest_groups, numbered
 MAX_INCIDENTS = 5_000  # beyond, the half that stands out least is forgotten
 INCIDENTS_PER_BATCH = 64  # of one batch that are looked at
 SHOWN = (
-    "dst_ip", "attack_probability", "novelty", "unknown_because", "capture", "first_packet", "last_packet", "packets", "src_ip", "src_port",
-    "dst_port", "protocol", "reasons",
-)  # fmt: skip  # of an incident's strongest flow
+    "dst_ip",
+    "attack_probability",
+    "novelty",
+    "unknown_because",
+    "capture",
+    "first_packet",
+    "last_packet",
+    "packets",
+    "src_ip",
+    "src_port",
+    "dst_port",
+    "protocol",
+    "reasons",
+)  # # of an incident's strongest flow
 
 
 @dataclass
@@ -50,7 +63,9 @@ class Incidents:
         self.found: dict[tuple[str, str], Incident] = {}
 
     def top(self, verdict: str, count: int) -> list[Incident]:
-        """The incidents of a verdict that stand out most: by the score of their strongest flow, then by flows."""
+        """The incidents of a verdict that stand out most: by the score of their strongest flow, then by
+        flows.
+        """
         mine = [incident for incident in self.found.values() if incident.verdict == verdict]
         return heapq.nsmallest(count, mine, key=lambda i: (-i.score, -i.flows, i.src))
 
@@ -61,10 +76,14 @@ class Incidents:
             return
         stronger = []
         for group in _groups(table, rows, unknown=verdict[rows] == UNKNOWN):
-            incident = self.found.setdefault(group.key, Incident(group.key[0], VERDICTS[verdict[group.row]], group.key[1]))
+            incident = self.found.setdefault(
+                group.key, Incident(group.key[0], VERDICTS[verdict[group.row]], group.key[1])
+            )
             if incident.add(group):
                 stronger.append((incident, group.row))
-        examples = table.select(list(SHOWN)).take([row for _, row in stronger]).to_pylist() if stronger else []
+        examples = (
+            table.select(list(SHOWN)).take([row for _, row in stronger]).to_pylist() if stronger else []
+        )
         for (incident, _), example in zip(stronger, examples, strict=True):
             incident.example = example
         if len(self.found) > MAX_INCIDENTS:
@@ -74,7 +93,9 @@ class Incidents:
 
 @dataclass(frozen=True)
 class Group:
-    """What one batch adds to an incident: (initiator, class), how many flows from when to when, the strongest one's score and row."""
+    """What one batch adds to an incident: (initiator, class), how many flows from when to when, the strongest
+    one's score and row.
+    """
 
     key: tuple[str, str]
     flows: int

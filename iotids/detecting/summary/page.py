@@ -1,4 +1,6 @@
-"""The report as one HTML page that needs nothing else: no script, no font, no picture from outside; readable in light and dark."""
+"""The report as one HTML page that needs nothing else: no script, no font, no picture from outside; readable
+in light and dark.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ def report_page(summary: Mapping[str, Any]) -> str:
         _section("When", timeline_svg(summary["timeline"])),
         _section("Most suspicious", _incidents(summary["attacks"], "No flow was called an attack.")),
         _section("What could not be judged, and why", _not_judged(summary)),
-        _section("Hosts", _hosts(summary["hosts"]) + "<h3>Top talkers, by payload</h3>" + _hosts(summary["talkers"])),
+        _section(
+            "Hosts",
+            _hosts(summary["hosts"]) + "<h3>Top talkers, by payload</h3>" + _hosts(summary["talkers"]),
+        ),
         _section("Classes", table(["class", "flows", "share"], classes, "tn")),
         _section("Drift: is this traffic like the benign training traffic?", _drift(summary["drift"])),
         _section("Model card", model_card_html(summary["model"], summary["operating_point"])),
@@ -48,7 +53,9 @@ def _lead(summary: Mapping[str, Any]) -> str:
     found = f"None of {flows:,} flows looks like an attack"
     if attack:
         found = f"<b class='attack'>{attack:,} of {flows:,} flows look like attacks</b>, started by {hosts} {many}host{'s' if hosts != 1 or many else ''}"
-    rest = f"; {unknown:,} are unlike anything the model was trained on or cannot be judged." if unknown else "."
+    rest = (
+        f"; {unknown:,} are unlike anything the model was trained on or cannot be judged." if unknown else "."
+    )
     when = f"<p class='soft'>{escape(summary['first'])} to {escape(summary['last'])} UTC</p>"
     return f"<h1>Traffic report</h1><p class='lead'>{found}{rest}</p>{when}"
 
@@ -62,7 +69,9 @@ def _cards(summary: Mapping[str, Any]) -> str:
         for v in ("attack", "unknown", "benign")
     ]
     if summary["days"] > 0:
-        cards.append(f"<div class='card'><b>{figure(verdicts.get('attack', 0) / summary['days'])}</b>alarms a day, at this rate</div>")
+        cards.append(
+            f"<div class='card'><b>{figure(verdicts.get('attack', 0) / summary['days'])}</b>alarms a day, at this rate</div>"
+        )
     return f"<div class='cards'>{''.join(cards)}</div>"
 
 
@@ -85,8 +94,22 @@ def _incidents(incidents: Sequence[Mapping[str, Any]], nothing: str) -> str:
     """Flows of one class by one initiator, the strongest first."""
     if not incidents:
         return f"<p class='soft'>{nothing}</p>"
-    rows = [[Html(f"<b>{escape(i['class'])}</b>"), _ends(i), i["flows"], _probability(i), _reasons(i), _place(i)] for i in incidents]
-    return table(["class", "initiator → responder", "flows", "attack", "what spoke for it in the strongest flow", "where"], rows, "ttnntt")
+    rows = [
+        [Html(f"<b>{escape(i['class'])}</b>"), _ends(i), i["flows"], _probability(i), _reasons(i), _place(i)]
+        for i in incidents
+    ]
+    return table(
+        [
+            "class",
+            "initiator → responder",
+            "flows",
+            "attack",
+            "what spoke for it in the strongest flow",
+            "where",
+        ],
+        rows,
+        "ttnntt",
+    )
 
 
 def _ends(incident: Mapping[str, Any]) -> Html:
@@ -127,22 +150,35 @@ def _probability(incident: Mapping[str, Any]) -> str:
 def _not_judged(summary: Mapping[str, Any]) -> str:
     """Unknown flows by reason and example, and packets that are in no flow."""
     rows = [[why, n, percent(n / max(summary["flows"], 1))] for why, n in ranked(summary["unknown_because"])]
-    parts = [table(["flows called unknown", "flows", "share"], rows, "tnn") if rows else "<p class='soft'>Every flow was judged.</p>"]
+    parts = [
+        table(["flows called unknown", "flows", "share"], rows, "tnn")
+        if rows
+        else "<p class='soft'>Every flow was judged.</p>"
+    ]
     if summary["unknown"]:
         parts.append(_incidents(summary["unknown"][:10], ""))
     aside: dict[str, int] = {}
     for ledger in summary["captures"]:
-        for reason, n in {**ledger.get("set_aside", {}), NOT_WRITTEN: ledger.get("flows_not_written", 0)}.items():
+        for reason, n in {
+            **ledger.get("set_aside", {}),
+            NOT_WRITTEN: ledger.get("flows_not_written", 0),
+        }.items():
             aside[reason] = aside.get(reason, 0) + n
     packets = sum(ledger.get("packets", 0) for ledger in summary["captures"])
     rows = [[reason.replace("_", " "), n] for reason, n in ranked(aside) if n]
-    return "".join(parts) + (table([f"of {packets:,} packets, in no judged flow", "packets"], rows, "tn") if rows else "")
+    return "".join(parts) + (
+        table([f"of {packets:,} packets, in no judged flow", "packets"], rows, "tn") if rows else ""
+    )
 
 
 def _hosts(hosts: Sequence[Mapping[str, Any]]) -> str:
     """Initiators with their verdicts."""
     keys = ("attack", "unknown", "benign", "flows", "packets", "bytes")
-    return table(["initiator", *keys[:-1], "payload bytes"], [[h["host"], *(h.get(k, 0) for k in keys)] for h in hosts], "tn")
+    return table(
+        ["initiator", *keys[:-1], "payload bytes"],
+        [[h["host"], *(h.get(k, 0) for k in keys)] for h in hosts],
+        "tn",
+    )
 
 
 def _drift(drift: Sequence[Mapping[str, Any]]) -> str:
@@ -158,7 +194,10 @@ def _drift(drift: Sequence[Mapping[str, Any]]) -> str:
 
 def _captures(captures: Sequence[Mapping[str, Any]]) -> str:
     """What was read."""
-    rows = [[c["capture"], c["packets"], c["metered"], c["flows"], c["fault"] or "read to its end"] for c in captures]
+    rows = [
+        [c["capture"], c["packets"], c["metered"], c["flows"], c["fault"] or "read to its end"]
+        for c in captures
+    ]
     return table(["capture", "packets", "metered", "flows", "state"], rows, "tnnnt")
 
 

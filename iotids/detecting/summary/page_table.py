@@ -12,10 +12,18 @@ class Html(str):
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], kinds: str) -> str:
-    """A table; `kinds` says per column t for text, n for numbers, and its last letter holds for all further columns."""
-    classes = ["" if (kinds[j] if j < len(kinds) else kinds[-1]) == "t" else " class='n'" for j in range(len(columns))]
+    """A table; `kinds` says per column t for text, n for numbers, and its last letter holds for all further
+    columns.
+    """
+    classes = [
+        "" if (kinds[j] if j < len(kinds) else kinds[-1]) == "t" else " class='n'"
+        for j in range(len(columns))
+    ]
     head = "".join(f"<th{kind}>{escape(column)}</th>" for kind, column in zip(classes, columns, strict=True))
-    body = "".join(f"<tr>{''.join(f'<td{kind}>{_cell(v)}</td>' for kind, v in zip(classes, row, strict=True))}</tr>" for row in rows)
+    body = "".join(
+        f"<tr>{''.join(f'<td{kind}>{_cell(v)}</td>' for kind, v in zip(classes, row, strict=True))}</tr>"
+        for row in rows
+    )
     many = " class='many'" if len(columns) > 4 else ""
     return f"<div class='wide'><table{many}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 

@@ -1,4 +1,6 @@
-"""Everything a report says, as plain JSON: counts, incidents with reasons, what was not judged, drift, and the model card."""
+"""Everything a report says, as plain JSON: counts, incidents with reasons, what was not judged, drift, and
+the model card.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,13 @@ def summarise(
     bars = [{"start": utc_text(us), **counts} for us, counts in tally.timeline.bars()]
     return {
         "status": dict(status),
-        "flows": tally.flows, "verdicts": tally.verdicts, "classes": tally.classes, "unknown_because": tally.because,
-        "first": utc_text(tally.first_us), "last": utc_text(tally.last_us), "days": tally.days,
+        "flows": tally.flows,
+        "verdicts": tally.verdicts,
+        "classes": tally.classes,
+        "unknown_because": tally.because,
+        "first": utc_text(tally.first_us),
+        "last": utc_text(tally.last_us),
+        "days": tally.days,
         "timeline": {"bin_s": tally.timeline.bin_us / 1e6, "bars": bars},
         "attacks": [incident_to_plain(i) for i in tally.incidents.top("attack", N_INCIDENTS)],
         "unknown": [incident_to_plain(i) for i in tally.incidents.top("unknown", N_INCIDENTS)],
@@ -49,20 +56,31 @@ def summarise(
         "drift": drift_to_plain(drift),
         "operating_point": dict(point),
         "model": model_card(package),
-    }  # fmt: skip
+    }
 
 
 def incident_to_plain(incident: Incident) -> dict[str, Any]:
     """One incident, with where to find its strongest flow."""
     example = incident.example
     return {
-        "src": incident.src, "dst": example["dst_ip"], "class": incident.label, "flows": incident.flows,
-        "first": utc_text(incident.first_us), "last": utc_text(incident.last_us),
-        "attack_probability": example["attack_probability"], "novelty": example["novelty"], "because": example["unknown_because"],
-        "capture": example["capture"], "first_packet": example["first_packet"], "last_packet": example["last_packet"],
-        "packets": example["packets"], "ports": f"{example['src_port']} → {example['dst_port']}", "protocol": example["protocol"],
-        "wireshark": wireshark_filter(example), "reasons": example["reasons"],
-    }  # fmt: skip
+        "src": incident.src,
+        "dst": example["dst_ip"],
+        "class": incident.label,
+        "flows": incident.flows,
+        "first": utc_text(incident.first_us),
+        "last": utc_text(incident.last_us),
+        "attack_probability": example["attack_probability"],
+        "novelty": example["novelty"],
+        "because": example["unknown_because"],
+        "capture": example["capture"],
+        "first_packet": example["first_packet"],
+        "last_packet": example["last_packet"],
+        "packets": example["packets"],
+        "ports": f"{example['src_port']} → {example['dst_port']}",
+        "protocol": example["protocol"],
+        "wireshark": wireshark_filter(example),
+        "reasons": example["reasons"],
+    }
 
 
 def wireshark_filter(flow: Mapping[str, Any]) -> str:
@@ -71,7 +89,9 @@ def wireshark_filter(flow: Mapping[str, Any]) -> str:
     parts = [f"{family}.addr == {flow['src_ip']}", f"{family}.addr == {flow['dst_ip']}"]
     if kind := {6: "tcp", 17: "udp"}.get(flow["protocol"]):
         parts += [f"{kind}.port == {flow['src_port']}", f"{kind}.port == {flow['dst_port']}"]
-    return " && ".join([*parts, f"frame.number >= {flow['first_packet']}", f"frame.number <= {flow['last_packet']}"])
+    return " && ".join(
+        [*parts, f"frame.number >= {flow['first_packet']}", f"frame.number <= {flow['last_packet']}"]
+    )
 
 
 def utc_text(time_us: int | None) -> str | None:

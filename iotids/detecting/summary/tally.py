@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -40,9 +41,15 @@ class Tally:
         names, number = numbered(table.column("verdict"))
         verdict = np.array([VERDICTS.index(name) for name in names.to_pylist()])[number]
         self.flows += table.num_rows
-        for name, counts in (("verdict", self.verdicts), ("class", self.classes), ("unknown_because", self.because)):
+        for name, counts in (
+            ("verdict", self.verdicts),
+            ("class", self.classes),
+            ("unknown_because", self.because),
+        ):
             words, number = numbered(table.column(name))
-            for word, n in zip(words.to_pylist(), np.bincount(number, minlength=len(words)).tolist(), strict=True):
+            for word, n in zip(
+                words.to_pylist(), np.bincount(number, minlength=len(words)).tolist(), strict=True
+            ):
                 if word and n:
                     counts[word] = counts.get(word, 0) + n
         start_us = table.column("start").cast(pa.int64()).to_numpy()
@@ -61,7 +68,9 @@ class Tally:
 
     @property
     def days(self) -> float:
-        """Time between the first and the last flow's start of every capture, added up, in days; not the years between two captures."""
+        """Time between the first and the last flow's start of every capture, added up, in days; not the years
+        between two captures.
+        """
         return (self._us_before + self._capture[2] - self._capture[1]) / 86_400e6
 
     def _note_span(self, capture: str, first_us: int, last_us: int) -> None:
@@ -75,7 +84,15 @@ class Tally:
 
     def top_hosts(self, count: int) -> list[tuple[str, dict[str, int]]]:
         """Initiators with the most flows, those with alarms first."""
-        rank = lambda item: (-item[1].get("attack", 0), -item[1].get("unknown", 0), -item[1]["flows"], item[0])  # noqa: E731
+
+        def rank(item: Any) -> Any:
+            return (
+                -item[1].get("attack", 0),
+                -item[1].get("unknown", 0),
+                -item[1]["flows"],
+                item[0],
+            )
+
         return heapq.nsmallest(count, self.hosts.items(), key=rank)
 
     def top_talkers(self, count: int) -> list[tuple[str, dict[str, int]]]:
@@ -88,7 +105,10 @@ class Tally:
         group = number * len(VERDICTS) + verdict
         size = len(names) * len(VERDICTS)
         flows = np.bincount(group, minlength=size)
-        packets, payload = (np.bincount(group, table.column(c).to_numpy(), minlength=size) for c in ("packets", "payload_bytes"))
+        packets, payload = (
+            np.bincount(group, table.column(c).to_numpy(), minlength=size)
+            for c in ("packets", "payload_bytes")
+        )
         for g in largest_groups(flows, count=HOSTS_PER_BATCH).tolist():
             host, name = self._host(names[g // len(VERDICTS)].as_py()), VERDICTS[g % len(VERDICTS)]
             _add_to(host, name, int(flows[g]), packets=int(packets[g]), payload=int(payload[g]))
@@ -101,7 +121,9 @@ class Tally:
 
     def _merge_small_hosts(self) -> None:
         """Add the hosts with the fewest flows up under one name."""
-        ranked = sorted((name for name in self.hosts if name != OTHERS), key=lambda name: self.hosts[name]["flows"])
+        ranked = sorted(
+            (name for name in self.hosts if name != OTHERS), key=lambda name: self.hosts[name]["flows"]
+        )
         others = self._host(OTHERS)
         for name in ranked[: len(ranked) // 2]:
             for key, value in self.hosts.pop(name).items():

@@ -30,7 +30,9 @@ class Timeline:
         """(start of the bin in µs, counts by verdict), in time order, empty bins included."""
         if not self.counts:
             return []
-        return [(b * self.bin_us, self.counts.get(b, {})) for b in range(min(self.counts), max(self.counts) + 1)]
+        return [
+            (b * self.bin_us, self.counts.get(b, {})) for b in range(min(self.counts), max(self.counts) + 1)
+        ]
 
     def _count(self, number: int, verdict: str, n: int) -> None:
         """Add to one bin."""

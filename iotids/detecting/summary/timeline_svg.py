@@ -1,4 +1,6 @@
-"""Verdicts over time as an inline SVG: stacked bars on a square-root scale, so that three alarms beside a thousand flows are seen."""
+"""Verdicts over time as an inline SVG: stacked bars on a square-root scale, so that three alarms beside a
+thousand flows are seen.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def _bar(bar: Mapping[str, Any], x: float, width: float, peak: int) -> str:
             continue
         part = height * roots[v] / sum(roots.values())
         y -= part
-        rectangles.append(f"<rect class='{v}' x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{part:.1f}'/>")
+        rectangles.append(
+            f"<rect class='{v}' x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{part:.1f}'/>"
+        )
     told = ", ".join(f"{bar[v]:,} {v}" for v in ORDER if bar.get(v))
     return f"<g><title>{escape(bar['start'][:19])}: {told}</title>{''.join(rectangles)}</g>"
 

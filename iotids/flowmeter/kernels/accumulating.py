@@ -13,10 +13,16 @@ def note_idle_time(flow, time_us, idle):
     active = flow["end_active"] - flow["start_active"]
     if active > 0:
         flow["active_n"] += 1
-        flow["active_mean"], flow["active_m2"] = moved(flow["active_mean"], flow["active_m2"], flow["active_n"], float(active))
-        flow["active_min"], flow["active_max"] = widened(flow["active_min"], flow["active_max"], flow["active_n"], active)
+        flow["active_mean"], flow["active_m2"] = moved(
+            flow["active_mean"], flow["active_m2"], flow["active_n"], float(active)
+        )
+        flow["active_min"], flow["active_max"] = widened(
+            flow["active_min"], flow["active_max"], flow["active_n"], active
+        )
     flow["idle_n"] += 1
-    flow["idle_mean"], flow["idle_m2"] = moved(flow["idle_mean"], flow["idle_m2"], flow["idle_n"], float(idle))
+    flow["idle_mean"], flow["idle_m2"] = moved(
+        flow["idle_mean"], flow["idle_m2"], flow["idle_n"], float(idle)
+    )
     flow["idle_min"], flow["idle_max"] = widened(flow["idle_min"], flow["idle_max"], flow["idle_n"], idle)
     flow["start_active"] = time_us
 
@@ -32,7 +38,9 @@ def update_activity(flow, time_us, activity_us):
 
 @inlined
 def update_subflows(flow, time_us, rules):
-    """Count gaps of more than a second; the paper's version counts every packet and mixes up absolute and relative time."""
+    """Count gaps of more than a second; the paper's version counts every packet and mixes up absolute and
+    relative time.
+    """
     last = flow["last"]
     if rules.logic == PAPER:
         if time_us - last / 1e6 > 1.0:
@@ -79,7 +87,9 @@ def book_packet(flow, packet, forward, rules, number):
 
 @kernel
 def start_flow(flow, packet, forward, from_initiator, rules, number):
-    """Fill a blank flow with its first packet; after a timeout the original books it as forward even from the responder."""
+    """Fill a blank flow with its first packet; after a timeout the original books it as forward even from the
+    responder.
+    """
     time_us = packet["time_us"]
     x = float(packet["payload"])
     flow["start"] = time_us

@@ -5,7 +5,18 @@ from __future__ import annotations
 from iotids.flowmeter.kernels.accumulating import start_flow
 from iotids.flowmeter.kernels.compiling import kernel
 from iotids.flowmeter.kernels.finding import free_slot
-from iotids.flowmeter.kernels.layout import CLEAN, CORRECTED, CREATED, FINISHED, FREE_PLACES, LIVE, NEVER, OPEN, ORDER, UNWRITTEN
+from iotids.flowmeter.kernels.layout import (
+    CLEAN,
+    CORRECTED,
+    CREATED,
+    FINISHED,
+    FREE_PLACES,
+    LIVE,
+    NEVER,
+    OPEN,
+    ORDER,
+    UNWRITTEN,
+)
 
 
 @kernel
@@ -59,7 +70,9 @@ def enter_key(key, packet, swapped):
 
 
 @kernel
-def renew_flow(place, keys, bodies, due, packet, forward, from_initiator, is_reversed, rules, number, blank, counters):
+def renew_flow(
+    place, keys, bodies, due, packet, forward, from_initiator, is_reversed, rules, number, blank, counters
+):
     """Begin a new flow in the place of one that has been handed out; the table's order sees a new entry."""
     bodies[place] = blank[0]
     due[place] = packet["time_us"]
@@ -76,8 +89,14 @@ def renew_flow(place, keys, bodies, due, packet, forward, from_initiator, is_rev
 
 @kernel
 def talks_to_itself(key, logic):
-    """Whether both ends of a flow are the same, so that every packet is forward; CICFlowMeter looks at addresses only."""
-    return key["a_lo"] == key["b_lo"] and key["a_hi"] == key["b_hi"] and (logic != CLEAN or key["a_port"] == key["b_port"])
+    """Whether both ends of a flow are the same, so that every packet is forward; CICFlowMeter looks at
+    addresses only.
+    """
+    return (
+        key["a_lo"] == key["b_lo"]
+        and key["a_hi"] == key["b_hi"]
+        and (logic != CLEAN or key["a_port"] == key["b_port"])
+    )
 
 
 @kernel

@@ -21,7 +21,9 @@ if not config.DISABLE_JIT:
 
         def codegen(context, builder, signature, args):
             view = context.make_array(signature.args[0])(context, builder, args[0])
-            pointer = cgutils.get_item_pointer(context, builder, signature.args[0], view, [args[1]], wraparound=False)
+            pointer = cgutils.get_item_pointer(
+                context, builder, signature.args[0], view, [args[1]], wraparound=False
+            )
             byte = builder.gep(builder.bitcast(pointer, cgutils.voidptr_t), [args[2]])
             word = ir.IntType(32)
             kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word])

@@ -139,7 +139,12 @@ def decode_jnetpcap_ipv4(data, frame, at, end, plain, corrected, packet):
 @kernel
 def carries_snap_ipv4(data, frame, size):
     """Whether LLC and SNAP headers behind an 802.3 length announce IPv4."""
-    return size >= 22 and be16(data, frame + 14) == 0xAAAA and data[frame + 16] == 3 and be16(data, frame + 20) == 0x0800
+    return (
+        size >= 22
+        and be16(data, frame + 14) == 0xAAAA
+        and data[frame + 16] == 3
+        and be16(data, frame + 20) == 0x0800
+    )
 
 
 @kernel

@@ -69,14 +69,18 @@ def fill_rates(floats, row, flow, logic):
 
 @kernel
 def fill_bulks(floats, row, flow, logic):
-    """Bulk columns; the original divides integers and shows the whole flow as backward, the paper's version hides the bytes."""
+    """Bulk columns; the original divides integers and shows the whole flow as backward, the paper's version
+    hides the bytes.
+    """
     if flow["fwd"]["bulks"] > 0:
         floats[54, row] = flow["fwd"]["bulk_bytes"] / flow["fwd"]["bulks"]
         floats[55, row] = flow["fwd"]["bulk_packets"] / flow["fwd"]["bulks"]
     else:
         floats[54, row] = 0.0
         floats[55, row] = 0.0
-    floats[56, row] = flow["fwd"]["bulk_bytes"] / (flow["fwd"]["bulk_us"] / 1e6) if flow["fwd"]["bulk_us"] != 0 else 0.0
+    floats[56, row] = (
+        flow["fwd"]["bulk_bytes"] / (flow["fwd"]["bulk_us"] / 1e6) if flow["fwd"]["bulk_us"] != 0 else 0.0
+    )
     for i in range(57, 60):
         floats[i, row] = 0.0
     bulks = flow["bwd"]["bulks"]
@@ -154,14 +158,36 @@ def fill_features(ints, floats, row, key, flow, logic):
     ints[2, row] = bwd
     floats[3, row] = flow["fwd"]["sum"]
     floats[4, row] = flow["bwd"]["sum"]
-    fill_sizes(floats, row, 5, fwd, flow["fwd"]["mean"], flow["fwd"]["m2"], flow["fwd"]["min"], flow["fwd"]["max"])
-    fill_sizes(floats, row, 9, bwd, flow["bwd"]["mean"], flow["bwd"]["m2"], flow["bwd"]["min"], flow["bwd"]["max"])
+    fill_sizes(
+        floats, row, 5, fwd, flow["fwd"]["mean"], flow["fwd"]["m2"], flow["fwd"]["min"], flow["fwd"]["max"]
+    )
+    fill_sizes(
+        floats, row, 9, bwd, flow["bwd"]["mean"], flow["bwd"]["m2"], flow["bwd"]["min"], flow["bwd"]["max"]
+    )
     fill_rates(floats, row, flow, logic)
     fill_statistic(floats, row, 15, n - 1, flow["iat_mean"], flow["iat_m2"], flow["iat_min"], flow["iat_max"])
     floats[19, row] = flow["fwd"]["iat_sum"]
-    fill_statistic(floats, row, 20, fwd - 1, flow["fwd"]["iat_mean"], flow["fwd"]["iat_m2"], flow["fwd"]["iat_min"], flow["fwd"]["iat_max"])
+    fill_statistic(
+        floats,
+        row,
+        20,
+        fwd - 1,
+        flow["fwd"]["iat_mean"],
+        flow["fwd"]["iat_m2"],
+        flow["fwd"]["iat_min"],
+        flow["fwd"]["iat_max"],
+    )
     floats[24, row] = flow["bwd"]["iat_sum"]
-    fill_statistic(floats, row, 25, bwd - 1, flow["bwd"]["iat_mean"], flow["bwd"]["iat_m2"], flow["bwd"]["iat_min"], flow["bwd"]["iat_max"])
+    fill_statistic(
+        floats,
+        row,
+        25,
+        bwd - 1,
+        flow["bwd"]["iat_mean"],
+        flow["bwd"]["iat_m2"],
+        flow["bwd"]["iat_min"],
+        flow["bwd"]["iat_max"],
+    )
     ints[29, row] = flow["fwd"]["psh"]
     ints[30, row] = flow["bwd"]["psh"]
     ints[31, row] = flow["fwd"]["urg"]
@@ -183,8 +209,26 @@ def fill_features(ints, floats, row, key, flow, logic):
     ints[65, row] = flow["bwd"]["window"]
     ints[66, row] = flow["fwd"]["data"]
     ints[67, row] = flow["fwd"]["header_min"]
-    fill_statistic(floats, row, 68, flow["active_n"], flow["active_mean"], flow["active_m2"], flow["active_min"], flow["active_max"])
-    fill_statistic(floats, row, 72, flow["idle_n"], flow["idle_mean"], flow["idle_m2"], flow["idle_min"], flow["idle_max"])
+    fill_statistic(
+        floats,
+        row,
+        68,
+        flow["active_n"],
+        flow["active_mean"],
+        flow["active_m2"],
+        flow["active_min"],
+        flow["active_max"],
+    )
+    fill_statistic(
+        floats,
+        row,
+        72,
+        flow["idle_n"],
+        flow["idle_mean"],
+        flow["idle_m2"],
+        flow["idle_min"],
+        flow["idle_max"],
+    )
     if logic >= CORRECTED:
         fill_extras(ints, row, key, flow)
 
@@ -208,7 +252,9 @@ def fill_extras(ints, row, key, flow):
 
 @kernel
 def fetch_cells(cells, row):
-    """Fetch into the cache where rows soon to come will be written: every column's next line once in eight rows."""
+    """Fetch into the cache where rows soon to come will be written: every column's next line once in eight
+    rows.
+    """
     part = row & 7
     ahead = min(row - part + 8, cells.shape[1] - 1)
     for column in range(11 * part, min(11 * part + 11, len(cells))):
@@ -220,8 +266,10 @@ def fill_rows(keys, flows, n, logic, first, cells, floats, numbers, ports, texts
     """Turn flows that are over into columns, from row `first` on.
 
     cells, floats : (N_FEATURES, rows) int64 and float64 views of one memory — written.
-    numbers : (N_NUMBERS, rows) int64, ports : (3, rows) int32 — written: start, number, first and last packet; ports and protocol.
-    texts : (5, rows * TEXT_PER_ROW) uint8, offsets : (5, rows + 1) int32 — written: flow id, source and destination address, MACs.
+    numbers : (N_NUMBERS, rows) int64, ports : (3, rows) int32 — written: start, number, first and last
+        packet; ports and protocol.
+    texts : (5, rows * TEXT_PER_ROW) uint8, offsets : (5, rows + 1) int32 — written: flow id, source and
+        destination address, MACs.
     """
     for i in range(n):
         row = first + i

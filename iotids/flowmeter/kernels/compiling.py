@@ -10,22 +10,28 @@ from typing import Any
 
 from numba import config, njit
 
-# nogil: reading, decoding, metering and writing run in threads; numpy errors: x/0 is inf or nan, as in Java; no fastmath, sums must match bit for bit
-# no counting of references to arrays, with which metering takes 1.5 to 1.8 times as long: so kernels cannot allocate, callers hand them what they need
+# nogil: reading, decoding, metering and writing run in threads; numpy errors: x/0 is inf or nan, as in Java;
+# no fastmath, sums must match bit for bit
+# no counting of references to arrays, with which metering takes 1.5 to 1.8 times as long: so kernels cannot
+# allocate, callers hand them what they need
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 kernel = njit(**OPTIONS)
 inlined = njit(inline="always", **OPTIONS)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a kernel that Python calls; its machine code, with that of the kernels it calls, is kept on disk.
+    """Compile a kernel that Python calls; its machine code, with that of the kernels it calls, is kept on
+    disk.
 
-    numba discards what it kept when the file of this very function changes. Here the function's own file is not enough: a change in a
-    kernel that it calls, in another file, must count too. So the stamp by which numba knows the file is replaced by one of all files.
+    numba discards what it kept when the file of this very function changes. Here the function's own file is
+    not enough: a change in a kernel that it calls, in another file, must count too. So the stamp by which
+    numba knows the file is replaced by one of all files.
     """
     compiled: Any = njit(cache=True, **OPTIONS)(function)
     if not config.DISABLE_JIT:  # type: ignore[attr-defined]
-        compiled._cache._cache_file._source_stamp = digest_of_kernels(Path(function.__code__.co_filename).parent)
+        compiled._cache._cache_file._source_stamp = digest_of_kernels(
+            Path(function.__code__.co_filename).parent
+        )
     return compiled
 
 

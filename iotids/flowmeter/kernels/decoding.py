@@ -7,7 +7,16 @@ import numpy as np
 from iotids.flowmeter.kernels.cicflowmeter import decode_as_cicflowmeter
 from iotids.flowmeter.kernels.compiling import entry, kernel
 from iotids.flowmeter.kernels.hashing import symmetric_hash
-from iotids.flowmeter.kernels.headers import clear_packet, read_ipv4, read_ipv6, read_ports, read_tcp, read_transport, recall_fragment, remember_fragment
+from iotids.flowmeter.kernels.headers import (
+    clear_packet,
+    read_ipv4,
+    read_ipv6,
+    read_ports,
+    read_tcp,
+    read_transport,
+    recall_fragment,
+    remember_fragment,
+)
 from iotids.flowmeter.kernels.layout import ABSURD_TIME, CORRECTED, MALFORMED, METERED, TCP, UDP
 from iotids.flowmeter.kernels.links import gre_payload, ip_type, link_payload, to_ip
 from iotids.flowmeter.kernels.reading import be16, be32, be48
@@ -55,11 +64,17 @@ def decode_truly(data, frame, size, wire_size, link, inner, packet, fragments, n
 
 @kernel
 def decode_plain(data, frame, size, wire_size, packet):
-    """Decode the frame nearly all frames are: Ethernet, IPv4 without options and fragments, whole TCP or UDP header.
+    """Decode the frame nearly all frames are: Ethernet, IPv4 without options and fragments, whole TCP or UDP
+    header.
 
     Returns False, with nothing written, for any other frame; decode_truly would give the same.
     """
-    if size < 42 or be16(data, frame + 12) != 0x0800 or data[frame + 14] != 0x45 or be16(data, frame + 20) & 0x3FFF != 0:
+    if (
+        size < 42
+        or be16(data, frame + 12) != 0x0800
+        or data[frame + 14] != 0x45
+        or be16(data, frame + 20) & 0x3FFF != 0
+    ):
         return False
     protocol = np.int64(data[frame + 23])
     length = min(be16(data, frame + 16), max(size, wire_size) - 14) - 20
@@ -110,7 +125,9 @@ def decode_frames(data, frames, n_frames, rules, packets, fragments, n_fragments
             elif frame["link"] == 1 and decode_plain(data, offset, captured, wire, packet):
                 status = METERED
             else:
-                status = decode_truly(data, offset, captured, wire, frame["link"], rules.inner, packet, fragments, n_fragments)
+                status = decode_truly(
+                    data, offset, captured, wire, frame["link"], rules.inner, packet, fragments, n_fragments
+                )
         else:
             size = min(captured, wire)
             if frame["link"] == 1 and size >= 14:

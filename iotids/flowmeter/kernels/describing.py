@@ -18,7 +18,8 @@ def describe_frames(data, frames, n_frames, scratch, views):
     """What a frame says at the link layer and above, whatever a profile makes of it.
 
     scratch : (1,) PACKET — overwritten.
-    views : (N_VIEWS, >= n_frames) int64 — written, in the order of packets.PACKET_COLUMNS behind flow_number. The outermost
+    views : (N_VIEWS, >= n_frames) int64 — written, in the order of packets.PACKET_COLUMNS behind flow_number.
+        The outermost
     IPv4 header counts, tunnels are not followed.
     """
     packet = scratch[0]
@@ -50,7 +51,9 @@ def describe_frames(data, frames, n_frames, scratch, views):
             continue
         kind, at = to_ip(data, at, end, kind)
         if kind == 0x0800:
-            describe_ip(data, at, end, frame["offset"] + max(captured, np.int64(frame["wire"])), packet, views, i)
+            describe_ip(
+                data, at, end, frame["offset"] + max(captured, np.int64(frame["wire"])), packet, views, i
+            )
 
 
 @kernel

@@ -24,7 +24,9 @@ def widened(low, high, n, x):
 
 @inlined
 def update_bulk(direction, bulk, other_last, time_us, size):
-    """Four or more packets with payload of one direction, not interrupted by the other nor by a second, are a bulk."""
+    """Four or more packets with payload of one direction, not interrupted by the other nor by a second, are a
+    bulk.
+    """
     if other_last > bulk["start"]:
         bulk["start"] = 0
     if size <= 0:
@@ -73,8 +75,12 @@ def book_direction(direction, packet, n):
     if n > 1:
         gap = packet["time_us"] - direction["last"]
         direction["iat_sum"] += float(gap)
-        direction["iat_mean"], direction["iat_m2"] = moved(direction["iat_mean"], direction["iat_m2"], n - 1, float(gap))
-        direction["iat_min"], direction["iat_max"] = widened(direction["iat_min"], direction["iat_max"], n - 1, gap)
+        direction["iat_mean"], direction["iat_m2"] = moved(
+            direction["iat_mean"], direction["iat_m2"], n - 1, float(gap)
+        )
+        direction["iat_min"], direction["iat_max"] = widened(
+            direction["iat_min"], direction["iat_max"], n - 1, gap
+        )
     direction["last"] = packet["time_us"]
 
 
@@ -115,7 +121,9 @@ def book_direction_flags(flow, packet, forward, rules, first):
         elif header < direction["header_min"]:
             direction["header_min"] = header
         return
-    if as_fork and (first or (rules.logic == CLEAN and flow["bwd_packets"] == 1) or header < direction["header_min"]):
+    if as_fork and (
+        first or (rules.logic == CLEAN and flow["bwd_packets"] == 1) or header < direction["header_min"]
+    ):
         direction["header_min"] = header
     if rules.logic < CORRECTED:
         flow["bwd"]["window"] = packet["window"]

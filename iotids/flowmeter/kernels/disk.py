@@ -48,7 +48,10 @@ if not config.DISABLE_JIT:
 @kernel
 def read_key(disk, place):
     """Read the key of a flow on disk into disk.key[0]; whether it came whole."""
-    return pread(np.int32(disk.files[RECORDS]), disk.key.ctypes.data, KEY_BYTES, place * RECORD_BYTES) == KEY_BYTES
+    return (
+        pread(np.int32(disk.files[RECORDS]), disk.key.ctypes.data, KEY_BYTES, place * RECORD_BYTES)
+        == KEY_BYTES
+    )
 
 
 @entry
@@ -66,7 +69,10 @@ def read_flow(disk, place, keys, bodies, at):
     """Read a flow from disk to a place in memory; whether it came whole."""
     file = np.int32(disk.files[RECORDS])
     whole = pread(file, keys[at:].ctypes.data, KEY_BYTES, place * RECORD_BYTES) == KEY_BYTES
-    return whole and pread(file, bodies[at:].ctypes.data, FLOW_BYTES, place * RECORD_BYTES + KEY_BYTES) == FLOW_BYTES
+    return (
+        whole
+        and pread(file, bodies[at:].ctypes.data, FLOW_BYTES, place * RECORD_BYTES + KEY_BYTES) == FLOW_BYTES
+    )
 
 
 @kernel
@@ -77,17 +83,46 @@ def read_segments(disk, flow, connection, tag, buckets, segments, free_segments,
     n = np.int64(flow["segments_n"])
     for first in range(0, n, len(pairs)):
         some = min(np.int64(len(pairs)), n - first)
-        if pread(np.int32(disk.files[PAIRS]), pairs.ctypes.data, 16 * some, 16 * (flow["segments_at"] + first)) != 16 * some:
+        if (
+            pread(
+                np.int32(disk.files[PAIRS]), pairs.ctypes.data, 16 * some, 16 * (flow["segments_at"] + first)
+            )
+            != 16 * some
+        ):
             return False
         for i in range(some):
             counters[FREE_SEGMENTS] -= 1
-            enter_segment(free_segments[counters[FREE_SEGMENTS]], connection, tag, pairs[i, 0], pairs[i, 1], flow, buckets, segments)
+            enter_segment(
+                free_segments[counters[FREE_SEGMENTS]],
+                connection,
+                tag,
+                pairs[i, 0],
+                pairs[i, 1],
+                flow,
+                buckets,
+                segments,
+            )
     return True
 
 
 @kernel
-def take_up(slot, slots, keys, bodies, due, free_places, with_segments, buckets, segments, free_segments, disk, counters):
-    """Bring a flow back from disk into a free place; METER_DONE, or why not, and then nothing has changed but what was free."""
+def take_up(
+    slot,
+    slots,
+    keys,
+    bodies,
+    due,
+    free_places,
+    with_segments,
+    buckets,
+    segments,
+    free_segments,
+    disk,
+    counters,
+):
+    """Bring a flow back from disk into a free place; METER_DONE, or why not, and then nothing has changed but
+    what was free.
+    """
     at = np.int64(free_places[counters[FREE_PLACES] - 1])
     if not read_flow(disk, (slots[slot] & 0xFFFFFFFF) - ON_DISK, keys, bodies, at):
         return METER_UNREADABLE

@@ -11,7 +11,9 @@ from iotids.flowmeter.kernels.layout import ON_DISK
 
 @inlined
 def direction_of(packet, key):
-    """1 when a packet goes from a key's first endpoint to its second, -1 when it comes back, 0 when it belongs to another flow."""
+    """1 when a packet goes from a key's first endpoint to its second, -1 when it comes back, 0 when it
+    belongs to another flow.
+    """
     if key["protocol"] == packet["protocol"] and key["version"] == packet["version"]:
         if (
             key["a_lo"] == packet["src_lo"]
@@ -88,7 +90,8 @@ def slot_of_place(slots, keys, place):
 def spread_slots(slots, old_length):
     """Put the flows of a table that has become longer where they belong now.
 
-    slots : (n,) int64 — changed; empty from `old_length` on; both powers of two.  Who is put back too far because slots before were
+    slots : (n,) int64 — changed; empty from `old_length` on; both powers of two.  Who is put back too far
+        because slots before were
     still taken is met again further on: also those behind the old end, as far as they lie without a gap.
     """
     mask = len(slots) - 1

@@ -6,7 +6,17 @@ from __future__ import annotations
 import numpy as np
 
 from iotids.flowmeter.kernels.compiling import kernel
-from iotids.flowmeter.kernels.layout import ICMP, ICMPV6, LATER_FRAGMENT, MALFORMED, METERED, SCTP, TCP, TRUNCATED, UDP
+from iotids.flowmeter.kernels.layout import (
+    ICMP,
+    ICMPV6,
+    LATER_FRAGMENT,
+    MALFORMED,
+    METERED,
+    SCTP,
+    TCP,
+    TRUNCATED,
+    UDP,
+)
 from iotids.flowmeter.kernels.reading import be16, be32, be64
 
 
@@ -52,7 +62,9 @@ def clear_packet(packet):
 
 @kernel
 def read_ipv4(data, at, end, wire_end, packet):
-    """Read an IPv4 header; (status, position behind it, its payload's length, protocol, fragment offset, more fragments, identification)."""
+    """Read an IPv4 header; (status, position behind it, its payload's length, protocol, fragment offset, more
+    fragments, identification).
+    """
     if at + 20 > end:
         return TRUNCATED, at, 0, 0, 0, False, 0
     header = (np.int64(data[at]) & 15) * 4
@@ -70,7 +82,15 @@ def read_ipv4(data, at, end, wire_end, packet):
     packet["dst_hi"] = 0
     packet["src_lo"] = be32(data, at + 12)
     packet["dst_lo"] = be32(data, at + 16)
-    return METERED, at + header, total - header, np.int64(data[at + 9]), bits & 0x1FFF, bits & 0x2000 != 0, be16(data, at + 4)
+    return (
+        METERED,
+        at + header,
+        total - header,
+        np.int64(data[at + 9]),
+        bits & 0x1FFF,
+        bits & 0x2000 != 0,
+        be16(data, at + 4),
+    )
 
 
 @kernel

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-FRAME = np.dtype([("time_us", "i8"), ("offset", "i8"), ("captured", "i4"), ("wire", "i4"), ("link", "i4"), ("fault", "i4")])
+FRAME = np.dtype(
+    [("time_us", "i8"), ("offset", "i8"), ("captured", "i4"), ("wire", "i4"), ("link", "i4"), ("fault", "i4")]
+)
 
 PACKET = np.dtype(
     [
@@ -84,7 +86,9 @@ DIRECTION = np.dtype(
         ("unused", "i8", (2,)),
     ]
 )
-BULK = np.dtype([("start", "i8"), ("last", "i8")])  # of the bulk that a direction is in, apart because packets of the other direction look too
+BULK = np.dtype(
+    [("start", "i8"), ("last", "i8")]
+)  # of the bulk that a direction is in, apart because packets of the other direction look too
 
 # a flow's accumulators: eleven cache lines, in the order in which packets touch them; three common ones first
 FLOW = np.dtype(
@@ -143,8 +147,19 @@ FLOW = np.dtype(
 RECORD = np.dtype([("key", KEY), ("flow", FLOW)])  # as set down on disk
 RECORD_BYTES, KEY_BYTES, FLOW_BYTES = RECORD.itemsize, KEY.itemsize, FLOW.itemsize
 FLOW_LINES = FLOW_BYTES // 64  # cache lines
-FWD_AT, BWD_AT, ACTIVE_AT = (dict(FLOW.fields or {})[name][1] for name in ("fwd", "bwd", "active_n"))  # bytes from the flow's beginning
-SEGMENT = np.dtype([("connection", "i4"), ("tag", "i4"), ("chain", "i4"), ("sibling", "i4"), ("seq_ack", "i8"), ("size_side", "i8")])
+FWD_AT, BWD_AT, ACTIVE_AT = (
+    dict(FLOW.fields or {})[name][1] for name in ("fwd", "bwd", "active_n")
+)  # bytes from the flow's beginning
+SEGMENT = np.dtype(
+    [
+        ("connection", "i4"),
+        ("tag", "i4"),
+        ("chain", "i4"),
+        ("sibling", "i4"),
+        ("seq_ack", "i8"),
+        ("size_side", "i8"),
+    ]
+)
 FRAGMENT = np.dtype(
     [
         ("src_hi", "i8"),
@@ -210,7 +225,8 @@ SORT_WORDS = 1
 PAIRS = 2
 N_FILES = 3
 
-# a slot of the table of flows: the tag above, below it the flow's place plus one, or ON_DISK plus its place on disk; 0 when empty
+# a slot of the table of flows: the tag above, below it the flow's place plus one, or ON_DISK plus its place
+# on disk; 0 when empty
 ON_DISK = 1 << 31
 NEVER = 1 << 62  # when a free place is due
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from iotids.flowmeter.kernels.compiling import kernel
-from iotids.flowmeter.kernels.layout import ARP, EMPTY, ENCRYPTED, MALFORMED, NOT_DATA, NOT_IP, TRUNCATED, UNSUPPORTED_LINK
+from iotids.flowmeter.kernels.layout import (
+    ARP,
+    EMPTY,
+    ENCRYPTED,
+    MALFORMED,
+    NOT_DATA,
+    NOT_IP,
+    TRUNCATED,
+    UNSUPPORTED_LINK,
+)
 from iotids.flowmeter.kernels.reading import be16, be32, be48, le32
 
 
@@ -88,7 +97,9 @@ def ip_type(data, at, end):
 
 @kernel
 def link_payload(data, at, end, link, packet):
-    """Ethertype and position of what the link layer carries; a negative type is minus the reason why there is none."""
+    """Ethertype and position of what the link layer carries; a negative type is minus the reason why there is
+    none.
+    """
     if at >= end:
         return -EMPTY, at
     if link == 1:
@@ -115,7 +126,9 @@ def link_payload(data, at, end, link, packet):
     if link in (0, 108):
         if at + 4 > end:
             return -TRUNCATED, at
-        kind = ip_type(data, at + 4, end)  # the family's number differs between systems, the header's version does not
+        kind = ip_type(
+            data, at + 4, end
+        )  # the family's number differs between systems, the header's version does not
         family = be32(data, at)
         if family > 0xFFFF:
             family = le32(data, at)

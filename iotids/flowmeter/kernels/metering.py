@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from iotids.flowmeter.kernels.accumulating import book_packet, update_activity
-from iotids.flowmeter.kernels.booking import enter_key, hand_out, is_forward, release_flow, renew_flow, talks_to_itself
+from iotids.flowmeter.kernels.booking import (
+    enter_key,
+    hand_out,
+    is_forward,
+    release_flow,
+    renew_flow,
+    talks_to_itself,
+)
 from iotids.flowmeter.kernels.compiling import entry, inlined
 from iotids.flowmeter.kernels.directions import book_clean_retransmission
 from iotids.flowmeter.kernels.disk import take_up
@@ -78,7 +85,12 @@ def is_over(flow, key, packet, rules):
     """Whether a flow is over before a packet of the same endpoints."""
     if rules.logic < CORRECTED:
         return is_late(flow, packet, rules)
-    return is_late(flow, packet, rules) or is_reused(key, packet) or is_silent(flow, packet, rules) or is_other_icmp(flow, packet)
+    return (
+        is_late(flow, packet, rules)
+        or is_reused(key, packet)
+        or is_silent(flow, packet, rules)
+        or is_other_icmp(flow, packet)
+    )
 
 
 @inlined
@@ -93,7 +105,9 @@ def goes_on(flow, key, packet, rules):
 
 @inlined
 def is_answer(packet, rules):
-    """Whether a first packet answers a request that was not captured, so that its receiver is the initiator (corrected, clean)."""
+    """Whether a first packet answers a request that was not captured, so that its receiver is the initiator
+    (corrected, clean).
+    """
     return rules.logic >= CORRECTED and packet["flags"] & SYN != 0 and packet["flags"] & ACK != 0
 
 
@@ -108,7 +122,9 @@ def is_repeated_fin(flow, packet, forward, rules):
 
 @inlined
 def is_last(packet, forward, rules):
-    """Whether a packet ends its flow at once: any FIN in the paper's version, the responder's FIN or an RST in the original."""
+    """Whether a packet ends its flow at once: any FIN in the paper's version, the responder's FIN or an RST
+    in the original.
+    """
     if rules.logic == PAPER:
         return packet["flags"] & FIN != 0
     if rules.logic == ORIGINAL:
@@ -141,14 +157,34 @@ def count_repetition(flow, place, packet, forward, rules, buckets, segments, fre
 
 @entry
 def meter_packets(
-    packets, first, n_packets, number, rules, slots, keys, bodies, due, blank, free_places, counters, finished, finished_keys,
-    buckets, segments, free_segments, disk, counts, booked,
+    packets,
+    first,
+    n_packets,
+    number,
+    rules,
+    slots,
+    keys,
+    bodies,
+    due,
+    blank,
+    free_places,
+    counters,
+    finished,
+    finished_keys,
+    buckets,
+    segments,
+    free_segments,
+    disk,
+    counts,
+    booked,
 ):
     """Book packets to flows, from index `first` on; returns the index of the first packet not booked.
 
     number : int — number of packets[0] within the capture, from 1.
-    due : (places,) int64 — not later than each flow's last packet (clean) or as its start (others), NEVER for a free place.
-    counters[REASON] says why it came back: METER_DONE, or what the caller must make room for before calling again.
+    due : (places,) int64 — not later than each flow's last packet (clean) or as its start (others), NEVER for
+        a free place.
+    counters[REASON] says why it came back: METER_DONE, or what the caller must make room for before calling
+    again.
     counts : (N_STATUS,) int64 — packets that the profile drops are moved from METERED to their reason.
     booked : (n_packets,) int64 — written: number of the flow that each packet went to, -1 for none.
     """
@@ -179,7 +215,18 @@ def meter_packets(
             return i
         if pointer >= ON_DISK:
             reason = take_up(
-                slot, slots, keys, bodies, due, free_places, logic == CORRECTED, buckets, segments, free_segments, disk, counters
+                slot,
+                slots,
+                keys,
+                bodies,
+                due,
+                free_places,
+                logic == CORRECTED,
+                buckets,
+                segments,
+                free_segments,
+                disk,
+                counters,
             )
             if reason != METER_DONE:
                 counters[REASON] = reason
@@ -201,7 +248,9 @@ def meter_packets(
             counters[PEAK] = max(counters[PEAK], counters[LIVE])
             same_direction = not answer
             forward = not answer or talks_to_itself(key, logic)
-            renew_flow(place, keys, bodies, due, packet, forward, forward, 0, rules, number + i, blank, counters)
+            renew_flow(
+                place, keys, bodies, due, packet, forward, forward, 0, rules, number + i, blank, counters
+            )
             fetch_free(keys, bodies, free_places, counters)
         else:
             place = pointer - 1
@@ -214,13 +263,39 @@ def meter_packets(
                 hand_out(flow, key, logic, finished, finished_keys, counters)
                 is_reversed = key["reversed"]
                 if not as_fork:
-                    renew_flow(place, keys, bodies, due, packet, True, forward, is_reversed, rules, number + i, blank, counters)
+                    renew_flow(
+                        place,
+                        keys,
+                        bodies,
+                        due,
+                        packet,
+                        True,
+                        forward,
+                        is_reversed,
+                        rules,
+                        number + i,
+                        blank,
+                        counters,
+                    )
                 elif goes_on(flow, key, packet, rules):
                     known = flow["segments"]
                     before = flow["connection_us"] + time_us - flow["start"]
                     fwd_next = flow["fwd"]["next_seq"]
                     bwd_next = flow["bwd"]["next_seq"]
-                    renew_flow(place, keys, bodies, due, packet, forward, forward, is_reversed, rules, number + i, blank, counters)
+                    renew_flow(
+                        place,
+                        keys,
+                        bodies,
+                        due,
+                        packet,
+                        forward,
+                        forward,
+                        is_reversed,
+                        rules,
+                        number + i,
+                        blank,
+                        counters,
+                    )
                     flow["segments"] = known
                     flow["connection_us"] = before
                     flow["fwd"]["next_seq"] = fwd_next
@@ -231,7 +306,20 @@ def meter_packets(
                     answer = is_answer(packet, rules)
                     is_reversed = 0 if same_direction != answer else 1
                     forward = not answer or talks_to_itself(key, logic)
-                    renew_flow(place, keys, bodies, due, packet, forward, forward, is_reversed, rules, number + i, blank, counters)
+                    renew_flow(
+                        place,
+                        keys,
+                        bodies,
+                        due,
+                        packet,
+                        forward,
+                        forward,
+                        is_reversed,
+                        rules,
+                        number + i,
+                        blank,
+                        counters,
+                    )
             elif is_repeated_fin(flow, packet, forward, rules):
                 counts[METERED] -= 1
                 counts[REPEATED_FIN] += 1

@@ -6,15 +6,26 @@ import numpy as np
 
 from iotids.flowmeter.kernels.cache_lines import prefetch
 from iotids.flowmeter.kernels.compiling import kernel
-from iotids.flowmeter.kernels.layout import ACTIVE_AT, BWD_AT, FLOW_LINES, FREE_PLACES, FREE_SEGMENTS, FWD_AT, ON_DISK, TCP
+from iotids.flowmeter.kernels.layout import (
+    ACTIVE_AT,
+    BWD_AT,
+    FLOW_LINES,
+    FREE_PLACES,
+    FREE_SEGMENTS,
+    FWD_AT,
+    ON_DISK,
+    TCP,
+)
 from iotids.flowmeter.kernels.segments import bucket_of_packet
 
 
 @kernel
 def look_ahead(packets, i, n_packets, slots, keys, bodies, activity_us):
-    """Fetch into the cache what packets soon to come will need: their slot, then their key and the flow's common part, then its direction.
+    """Fetch into the cache what packets soon to come will need: their slot, then their key and the flow's
+    common part, then its direction.
 
-    With many flows nearly every packet meets a flow outside the cache; waiting for memory would take most of the time.
+    With many flows nearly every packet meets a flow outside the cache; waiting for memory would take most of
+    the time.
     """
     mask = len(slots) - 1
     if i + 24 < n_packets:
@@ -47,7 +58,9 @@ def look_ahead(packets, i, n_packets, slots, keys, bodies, activity_us):
 
 @kernel
 def look_ahead_for_segments(packets, i, n_packets, buckets, segments, free_segments, counters):
-    """As look_ahead, for the bucket of a TCP segment, then the newest segment in it, and where a new one will be written."""
+    """As look_ahead, for the bucket of a TCP segment, then the newest segment in it, and where a new one will
+    be written.
+    """
     if i + 12 < n_packets and packets[i + 12]["protocol"] == TCP:
         prefetch(buckets, bucket_of_packet(packets[i + 12], buckets), 0)
     if i + 6 < n_packets and packets[i + 6]["protocol"] == TCP:

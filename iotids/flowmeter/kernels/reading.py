@@ -16,7 +16,12 @@ def be16(data, at):
 @kernel
 def be32(data, at):
     """Big-endian 32 bits."""
-    return (np.int64(data[at]) << 24) | (np.int64(data[at + 1]) << 16) | (np.int64(data[at + 2]) << 8) | np.int64(data[at + 3])
+    return (
+        (np.int64(data[at]) << 24)
+        | (np.int64(data[at + 1]) << 16)
+        | (np.int64(data[at + 2]) << 8)
+        | np.int64(data[at + 3])
+    )
 
 
 @kernel
@@ -34,7 +39,12 @@ def be64(data, at):
 @kernel
 def le32(data, at):
     """Little-endian 32 bits."""
-    return (np.int64(data[at + 3]) << 24) | (np.int64(data[at + 2]) << 16) | (np.int64(data[at + 1]) << 8) | np.int64(data[at])
+    return (
+        (np.int64(data[at + 3]) << 24)
+        | (np.int64(data[at + 2]) << 16)
+        | (np.int64(data[at + 1]) << 8)
+        | np.int64(data[at])
+    )
 
 
 @kernel

@@ -6,7 +6,15 @@ from __future__ import annotations
 import numpy as np
 
 from iotids.flowmeter.kernels.compiling import entry, kernel
-from iotids.flowmeter.kernels.layout import MAX_BLOCK, WALK_BAD_BLOCK, WALK_BAD_INTERFACE, WALK_BAD_LENGTH, WALK_FULL, WALK_MORE, WALK_SECTION
+from iotids.flowmeter.kernels.layout import (
+    MAX_BLOCK,
+    WALK_BAD_BLOCK,
+    WALK_BAD_INTERFACE,
+    WALK_BAD_LENGTH,
+    WALK_FULL,
+    WALK_MORE,
+    WALK_SECTION,
+)
 from iotids.flowmeter.kernels.reading import be16, word
 
 
@@ -38,7 +46,8 @@ def walk_pcap(data, start, end, big, ticks_per_us, link, max_record, frames, n_f
 
 @entry
 def survey_frames(frames, n_frames, latest_us, stop_at_fault):
-    """Mark frames later than `latest_us` as faulty; how many come before the first faulty one, if wanted, their earliest time and link type.
+    """Mark frames later than `latest_us` as faulty; how many come before the first faulty one, if wanted,
+    their earliest time and link type.
 
     The link type is -1 when there are several.
     """
@@ -71,7 +80,8 @@ def ticks_to_us(ticks, ticks_per_s):
 def walk_pcapng(data, start, end, big, interfaces, n_interfaces, frames, n_frames):
     """Cut a block of a pcapng file into frames; (frames, position behind the last one, WALK_*).
 
-    interfaces : (n, 4) int64 — link type, ticks per second, time offset in s, snapshot length of each interface of the section.
+    interfaces : (n, 4) int64 — link type, ticks per second, time offset in s, snapshot length of each
+        interface of the section.
     """
     at = start
     n = n_frames
@@ -104,7 +114,9 @@ def walk_pcapng(data, start, end, big, interfaces, n_interfaces, frames, n_frame
                     return n, at, WALK_BAD_BLOCK
                 interface = word(data, at + 8, big)
                 if kind == 2:  # the obsolete packet block has 16 bits of interface and 16 of drops
-                    interface = be16(data, at + 8) if big else (np.int64(data[at + 9]) << 8) | np.int64(data[at + 8])
+                    interface = (
+                        be16(data, at + 8) if big else (np.int64(data[at + 9]) << 8) | np.int64(data[at + 8])
+                    )
                 ticks = (word(data, at + 12, big) << 32) | word(data, at + 16, big)
                 wire = word(data, at + 24, big)
             if interface >= n_interfaces:
@@ -118,7 +130,9 @@ def walk_pcapng(data, start, end, big, interfaces, n_interfaces, frames, n_frame
             if captured > room:
                 return n, at, WALK_BAD_LENGTH
             frame = frames[n]
-            frame["time_us"] = ticks_to_us(ticks, interfaces[interface, 1]) + interfaces[interface, 2] * 1_000_000
+            frame["time_us"] = (
+                ticks_to_us(ticks, interfaces[interface, 1]) + interfaces[interface, 2] * 1_000_000
+            )
             frame["offset"] = body
             frame["captured"] = captured
             frame["wire"] = min(wire, 0x7FFFFFFF)

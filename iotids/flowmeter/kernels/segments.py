@@ -12,15 +12,21 @@ from iotids.flowmeter.kernels.layout import FREE_SEGMENTS
 
 @kernel
 def segment_words(packet):
-    """What a TCP segment of a connection is known by: sequence and acknowledgement number; payload, window and which end sent it."""
+    """What a TCP segment of a connection is known by: sequence and acknowledgement number; payload, window
+    and which end sent it.
+    """
     side = 1 if packet["src_lo"] > packet["dst_lo"] else 0
-    return (packet["seq"] << 32) | packet["ack"], (np.int64(packet["payload"]) << 32) | (np.int64(packet["window"]) << 1) | side
+    return (packet["seq"] << 32) | packet["ack"], (np.int64(packet["payload"]) << 32) | (
+        np.int64(packet["window"]) << 1
+    ) | side
 
 
 @kernel
 def bucket_of(seq_ack, size_side, tag, buckets):
     """Bucket of a segment; tag: of its connection's key."""
-    return mix(seq_ack + size_side * np.int64(-7046029254386353131) + (np.int64(tag) << 20)) & (len(buckets) - 1)
+    return mix(seq_ack + size_side * np.int64(-7046029254386353131) + (np.int64(tag) << 20)) & (
+        len(buckets) - 1
+    )
 
 
 @kernel
@@ -53,20 +59,28 @@ def enter_segment(at, connection, tag, seq_ack, size_side, flow, buckets, segmen
 
 @kernel
 def seen_before(packet, connection, flow, buckets, segments, free_segments, counters):
-    """Whether the connection has seen this segment (sender, seq, ack, payload, window); else it is remembered.
+    """Whether the connection has seen this segment (sender, seq, ack, payload, window); else it is
+    remembered.
 
-    connection: place of the flow, the same for all parts of a connection. Chained hash table over a pool of SEGMENT.
+    connection: place of the flow, the same for all parts of a connection. Chained hash table over a pool of
+    SEGMENT.
     """
     seq_ack, size_side = segment_words(packet)
     tag = packet["hash"] & 0x7FFFFFFF
     at = buckets[bucket_of(seq_ack, size_side, tag, buckets)]
     while at >= 0:
         entry = segments[at]
-        if entry["seq_ack"] == seq_ack and entry["size_side"] == size_side and entry["connection"] == connection:
+        if (
+            entry["seq_ack"] == seq_ack
+            and entry["size_side"] == size_side
+            and entry["connection"] == connection
+        ):
             return True
         at = entry["chain"]
     counters[FREE_SEGMENTS] -= 1
-    enter_segment(free_segments[counters[FREE_SEGMENTS]], connection, tag, seq_ack, size_side, flow, buckets, segments)
+    enter_segment(
+        free_segments[counters[FREE_SEGMENTS]], connection, tag, seq_ack, size_side, flow, buckets, segments
+    )
     return False
 
 
@@ -94,8 +108,8 @@ def forget_segments(flow, buckets, segments, free_segments, counters):
 def count_segments(bodies, places, heads, buckets, segments):
     """How many TCP segments some flows have seen. heads : (>= len(places),) int32 — overwritten.
 
-    Takes a step in every flow's list before the next step in any, so that many segments are on their way from memory at a time; what
-    unload_segments needs is in the cache afterwards.
+    Takes a step in every flow's list before the next step in any, so that many segments are on their way from
+    memory at a time; what unload_segments needs is in the cache afterwards.
     """
     open_lists = 0
     for i in range(len(places)):
@@ -123,7 +137,9 @@ def count_segments(bodies, places, heads, buckets, segments):
 
 @entry
 def unload_segments(bodies, places, pairs, first_pair, buckets, segments, free_segments, counters):
-    """Copy and forget the segments of some flows. pairs : (n, 2) int64 — written; first_pair: where they will stand on disk."""
+    """Copy and forget the segments of some flows. pairs : (n, 2) int64 — written; first_pair: where they will
+    stand on disk.
+    """
     n = 0
     for i in range(len(places)):
         flow = bodies[places[i]]

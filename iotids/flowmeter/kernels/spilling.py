@@ -40,7 +40,9 @@ def packets_of(flows):
 
 @entry
 def live_places(slots, places):
-    """Places of all flows; -1 - place for those on disk. places : (at least that many,) int32 — written; returns how many."""
+    """Places of all flows; -1 - place for those on disk. places : (at least that many,) int32 — written;
+    returns how many.
+    """
     n = 0
     for i in range(len(slots)):
         if slots[i] != 0:
@@ -71,7 +73,9 @@ def silent_places(due, bodies, watermark_us, idle_us, silent, numbers):
 
 @entry
 def old_places(due, watermark_us, flow_us, old):
-    """Places of the flows whose timeout has passed at a time; returns how many. due : (places,) int64 — when each flow began."""
+    """Places of the flows whose timeout has passed at a time; returns how many. due : (places,) int64 — when
+    each flow began.
+    """
     n = 0
     for i in range(len(due)):
         if due[i] != NEVER and watermark_us - due[i] > flow_us:
@@ -81,8 +85,12 @@ def old_places(due, watermark_us, flow_us, old):
 
 
 @entry
-def move_out(slots, keys, bodies, due, places, first_on_disk, records, sort_words, text, free_places, counters):
-    """Copy flows out of memory, free their places and note where they will stand on disk. records, sort_words — written."""
+def move_out(
+    slots, keys, bodies, due, places, first_on_disk, records, sort_words, text, free_places, counters
+):
+    """Copy flows out of memory, free their places and note where they will stand on disk. records, sort_words
+    — written.
+    """
     mask = len(slots) - 1
     for i in range(len(places)):
         if i + 8 < len(places):
@@ -102,13 +110,16 @@ def move_out(slots, keys, bodies, due, places, first_on_disk, records, sort_word
 
 @kernel
 def sort_word(key, text):
-    """What Java's HashMap would list a flow by, whatever its capacity: bits of the hash of its id above, which insertion below."""
+    """What Java's HashMap would list a flow by, whatever its capacity: bits of the hash of its id above,
+    which insertion below.
+    """
     return ((java_hash(key, text) & HASH_MASK) << ORDER_BITS) | key["order"]
 
 
 @entry
 def sort_words_of(places, keys, on_disk, capacity, text, words):
-    """What rows are sorted by at the end: bucket of a HashMap of some capacity, then insertion; with a capacity of 1 insertion alone.
+    """What rows are sorted by at the end: bucket of a HashMap of some capacity, then insertion; with a
+    capacity of 1 insertion alone.
 
     on_disk : (n,) int64 — the words of flows on disk.  words : (len(places),) int64 — written.
     """

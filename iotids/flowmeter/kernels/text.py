@@ -14,7 +14,9 @@ HEXADECIMAL = np.array([[*f"{byte:02x}".encode()] for byte in range(256)], np.ui
 
 @kernel
 def write_octet(text, at, value):
-    """Write a number from 0 to 255 in decimal; position behind it. Up to two bytes behind that are overwritten."""
+    """Write a number from 0 to 255 in decimal; position behind it. Up to two bytes behind that are
+    overwritten.
+    """
     text[at] = DECIMAL[value, 0]
     text[at + 1] = DECIMAL[value, 1]
     text[at + 2] = DECIMAL[value, 2]
@@ -63,7 +65,9 @@ def ipv6_group(hi, lo, i):
 
 @kernel
 def write_ipv6(text, at, hi, lo):
-    """Write an IPv6 address as RFC 5952 wants it: the first longest run of two or more zero groups becomes '::'."""
+    """Write an IPv6 address as RFC 5952 wants it: the first longest run of two or more zero groups becomes
+    '::'.
+    """
     best = -1
     longest = 1
     run = 0
@@ -147,5 +151,7 @@ def java_hash(key, text):
 def copy_text(target, at, source, start, end):
     """Copy some bytes of text; position behind them."""
     for i in range(np.uint64(end - start)):
-        target[np.uint64(at) + i] = source[np.uint64(start) + i]  # unsigned: no look whether an index counts from the end
+        target[np.uint64(at) + i] = source[
+            np.uint64(start) + i
+        ]  # unsigned: no look whether an index counts from the end
     return at + end - start

@@ -1,4 +1,6 @@
-"""Stream a capture file as blocks of frames: pcap, pcapng, plain or compressed, from a file or standard input."""
+"""Stream a capture file as blocks of frames: pcap, pcapng, plain or compressed, from a file or standard
+input.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +22,35 @@ from iotids.flowmeter.kernels.records import survey_frames, walk_pcap, walk_pcap
 
 CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap")
 COMPRESSION_SUFFIXES = ("", ".gz", ".xz", ".zst")
-FRAMES_PER_BLOCK = 4096  # their packets (about 0.5 MB) stay in the second-level cache between decoding and metering
+FRAMES_PER_BLOCK = (
+    4096  # their packets (about 0.5 MB) stay in the second-level cache between decoding and metering
+)
 STEP_PACKETS = 65_536  # after so many, flows.py looks for flows that need no memory any more
 READ_BYTES = 1 << 20
 LATEST_US = 7_258_118_400_000_000  # year 2200: a later time stamp is damage, not a capture
 
 LINK_NAMES = {
-    0: "NULL", 1: "Ethernet", 9: "PPP", 12: "raw IP", 14: "raw IP", 50: "PPP in HDLC", 101: "raw IP", 105: "802.11", 108: "LOOP",
-    113: "Linux SLL", 127: "802.11 with radiotap", 228: "IPv4", 229: "IPv6", 276: "Linux SLL2",
-}  # fmt: skip
+    0: "NULL",
+    1: "Ethernet",
+    9: "PPP",
+    12: "raw IP",
+    14: "raw IP",
+    50: "PPP in HDLC",
+    101: "raw IP",
+    105: "802.11",
+    108: "LOOP",
+    113: "Linux SLL",
+    127: "802.11 with radiotap",
+    228: "IPv4",
+    229: "IPv6",
+    276: "Linux SLL2",
+}
 
 
 class CaptureFault(ValueError):  # noqa: N818  it is the capture that is at fault
-    """A capture that cannot be read to its end: what is wrong, at which packet and which byte of the uncompressed capture."""
+    """A capture that cannot be read to its end: what is wrong, at which packet and which byte of the
+    uncompressed capture.
+    """
 
     def __init__(self, name: str, problem: str, *, packet: int, offset: int) -> None:
         super().__init__(f"{name}, packet {packet}, byte {offset}: {problem}")
@@ -48,7 +66,8 @@ def is_capture_name(name: str) -> bool:
     return any(lower.endswith(kind + packed) for kind in CAPTURE_SUFFIXES for packed in COMPRESSION_SUFFIXES)
 
 
-# ------------------------------------------------------------------------------------------------------------ byte sources
+# ------------------------------------------------------------------------------------------------------------
+# byte sources
 
 
 class _Inflater(Protocol):
@@ -64,13 +83,16 @@ class _Inflater(Protocol):
 
 
 def _new_inflater(magic: bytes) -> tuple[_Inflater, int] | None:
-    """Decompressor for a file that begins so, and how many packed bytes to feed it at once; None for a plain file."""
+    """Decompressor for a file that begins so, and how many packed bytes to feed it at once; None for a plain
+    file.
+    """
     if magic[:2] == b"\x1f\x8b":
         return zlib.decompressobj(31), 1 << 14
     if magic[:6] == b"\xfd7zXZ\x00":
         return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=1 << 28), 1 << 12
     if magic[:4] == b"\x28\xb5\x2f\xfd":
-        # at most 128 KiB come out of each block of four bytes: small bites bound the memory that a bomb can claim
+        # at most 128 KiB come out of each block of four bytes: small bites bound the memory that a bomb can
+        # claim
         return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(), 1 << 11
     if magic[:3] == b"BZh":
         return bz2.BZ2Decompressor(), 1 << 14
@@ -177,12 +199,15 @@ class _Counted:
                 pass
 
 
-# ----------------------------------------------------------------------------------------------------------------- capture
+# -----------------------------------------------------------------------------------------------------------------
+# capture
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some consecutive frames of a capture and the bytes they point into; valid until the next block is asked for."""
+    """Some consecutive frames of a capture and the bytes they point into; valid until the next block is asked
+    for.
+    """
 
     data: np.ndarray
     frames: np.ndarray
@@ -303,21 +328,32 @@ class _Walk:
 
     def word(self, ahead: int) -> int:
         """32 bits, some bytes ahead, in the byte order of the capture."""
-        return int.from_bytes(bytes(self.buffer[self.at + ahead : self.at + ahead + 4]), "big" if self.big else "little")
+        return int.from_bytes(
+            bytes(self.buffer[self.at + ahead : self.at + ahead + 4]), "big" if self.big else "little"
+        )
 
     def blocks(self) -> Iterator[Block]:
         """All frames; see Capture.blocks."""
         if not self.fill(4):
-            problem = self.source.problem or ("the file is empty" if self.end == 0 else f"the file has {self.end} bytes")
+            problem = self.source.problem or (
+                "the file is empty" if self.end == 0 else f"the file has {self.end} bytes"
+            )
             raise self.fault(f"{problem}; a capture begins with a header of 24 bytes or more")
         magic = bytes(self.buffer[self.at : self.at + 4])
         if magic == b"\x0a\x0d\x0d\x0a":
             self.capture.format = "pcapng"
             yield from self.walk_pcapng()
             return
-        formats = {b"\xd4\xc3\xb2\xa1": (False, 1), b"\xa1\xb2\xc3\xd4": (True, 1), b"\x4d\x3c\xb2\xa1": (False, 1000), b"\xa1\xb2\x3c\x4d": (True, 1000)}
+        formats = {
+            b"\xd4\xc3\xb2\xa1": (False, 1),
+            b"\xa1\xb2\xc3\xd4": (True, 1),
+            b"\x4d\x3c\xb2\xa1": (False, 1000),
+            b"\xa1\xb2\x3c\x4d": (True, 1000),
+        }
         if magic not in formats:
-            raise self.fault(f"the file begins with {magic.hex()}, which is neither pcap nor pcapng; convert it, e.g. with editcap -F pcap")
+            raise self.fault(
+                f"the file begins with {magic.hex()}, which is neither pcap nor pcapng; convert it, e.g. with editcap -F pcap"
+            )
         self.capture.format = "pcap"
         yield from self.walk_pcap(*formats[magic])
 
@@ -325,16 +361,22 @@ class _Walk:
         """Frames of a classic capture."""
         self.big = big
         if not self.fill(24):
-            raise self.fault(self.source.problem or f"the header has {self.end} of 24 bytes; the file is cut off")
+            raise self.fault(
+                self.source.problem or f"the header has {self.end} of 24 bytes; the file is cut off"
+            )
         link = self.word(20) & 0xFFFF
         self.at += 24
         while True:
             self.read_ahead()
-            n, at, status = walk_pcap(self.buffer, self.at, self.end, big, ticks_per_us, link, layout.MAX_RECORD, self.room(), 0)
+            n, at, status = walk_pcap(
+                self.buffer, self.at, self.end, big, ticks_per_us, link, layout.MAX_RECORD, self.room(), 0
+            )
             yield from self.hand_out(n, at)
             if status == layout.WALK_BAD_LENGTH:
                 length = self.word(8)
-                raise self.fault(f"captured length {length} exceeds {layout.MAX_RECORD}; the record header is damaged")
+                raise self.fault(
+                    f"captured length {length} exceeds {layout.MAX_RECORD}; the record header is damaged"
+                )
             if status == layout.WALK_MORE and n == 0 and not self.grow_or_end(16, 16):
                 return
 
@@ -345,15 +387,23 @@ class _Walk:
                 raise self.fault(self.source.problem)
             return False
         if not self.fill(header):
-            raise self.fault(self.source.problem or f"the file ends {self.end - self.at} bytes into a record header of {header}; it is cut off")
+            raise self.fault(
+                self.source.problem
+                or f"the file ends {self.end - self.at} bytes into a record header of {header}; it is cut off"
+            )
         length_at = 8 if extra else 4
         wanted = self.word(length_at) + extra
         if wanted <= (layout.MAX_RECORD if extra else layout.MAX_BLOCK) + extra and not self.fill(wanted):
-            raise self.fault(self.source.problem or f"the file ends {self.end - self.at} bytes into a record of {wanted}; it is cut off")
+            raise self.fault(
+                self.source.problem
+                or f"the file ends {self.end - self.at} bytes into a record of {wanted}; it is cut off"
+            )
         return True
 
     def room(self) -> np.ndarray:
-        """Frames to fill; blocks end at each multiple of 65,536 packets, wherever the file's bytes were cut in reading."""
+        """Frames to fill; blocks end at each multiple of 65,536 packets, wherever the file's bytes were cut
+        in reading.
+        """
         return self.frames[: min(len(self.frames), STEP_PACKETS - self.capture.packets % STEP_PACKETS)]
 
     def hand_out(self, n: int, at: int) -> Iterator[Block]:
@@ -361,7 +411,9 @@ class _Walk:
         if n:
             capture = self.capture
             latest_us = LATEST_US if capture.check_times else layout.NEVER
-            good, oldest_us, link = survey_frames(self.frames, n, latest_us, capture.check_times and not capture.keep_going)
+            good, oldest_us, link = survey_frames(
+                self.frames, n, latest_us, capture.check_times and not capture.keep_going
+            )
             if good:
                 first = capture.packets + 1
                 capture.packets += good
@@ -370,30 +422,48 @@ class _Walk:
             if good < n:
                 time_us = int(self.frames[good]["time_us"])
                 raise self.fault(
-                    f"impossible time stamp ({time_us} µs since 1970); skip such packets with --keep-going", int(self.frames[good]["offset"])
+                    f"impossible time stamp ({time_us} µs since 1970); skip such packets with --keep-going",
+                    int(self.frames[good]["offset"]),
                 )
         self.at = at
 
     def note_links(self, frames: np.ndarray, link: int) -> None:
         """Count packets by link type. link: that of all frames, -1 when they differ."""
-        for one, n in zip(*np.unique(frames["link"], return_counts=True), strict=True) if link < 0 else [(link, len(frames))]:
+        for one, n in (
+            zip(*np.unique(frames["link"], return_counts=True), strict=True)
+            if link < 0
+            else [(link, len(frames))]
+        ):
             self.capture.links[int(one)] = self.capture.links.get(int(one), 0) + int(n)
 
     def walk_pcapng(self) -> Iterator[Block]:
         """Frames of a pcapng capture."""
         while True:
             self.read_ahead()
-            n, at, status = walk_pcapng(self.buffer, self.at, self.end, self.big, self.interfaces, len(self.interfaces), self.room(), 0)
+            n, at, status = walk_pcapng(
+                self.buffer,
+                self.at,
+                self.end,
+                self.big,
+                self.interfaces,
+                len(self.interfaces),
+                self.room(),
+                0,
+            )
             yield from self.hand_out(n, at)
             if status == layout.WALK_SECTION:
                 self.read_section_block()
             elif status == layout.WALK_BAD_LENGTH:
                 raise self.fault("the captured length does not fit into its block; the block is damaged")
             elif status == layout.WALK_BAD_INTERFACE:
-                raise self.fault(f"the packet names an interface that is not described; the section has {len(self.interfaces)}")
+                raise self.fault(
+                    f"the packet names an interface that is not described; the section has {len(self.interfaces)}"
+                )
             elif status == layout.WALK_BAD_BLOCK:
                 size = self.word(4)
-                raise self.fault(f"block length {size} is impossible or differs from its copy at the block's end; the block is damaged")
+                raise self.fault(
+                    f"block length {size} is impossible or differs from its copy at the block's end; the block is damaged"
+                )
             elif status == layout.WALK_MORE and n == 0 and not self.grow_or_end(12, 0):
                 return
 
@@ -406,14 +476,19 @@ class _Walk:
         if is_section:
             order = bytes(self.buffer[at + 8 : at + 12])
             if order not in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a"):
-                raise self.fault(f"byte-order mark {order.hex()} of the section is unknown; the block is damaged")
+                raise self.fault(
+                    f"byte-order mark {order.hex()} of the section is unknown; the block is damaged"
+                )
             self.big = order == b"\x1a\x2b\x3c\x4d"
         size = self.word(4)
         smallest = 28 if is_section else 20
         if size < smallest or size % 4 or size > layout.MAX_BLOCK:
             raise self.fault(f"block length {size} is impossible; the block is damaged")
         if not self.fill(size):
-            raise self.fault(self.source.problem or f"the file ends {self.end - self.at} bytes into a block of {size}; it is cut off")
+            raise self.fault(
+                self.source.problem
+                or f"the file ends {self.end - self.at} bytes into a block of {size}; it is cut off"
+            )
         block = bytes(self.buffer[self.at : self.at + size])
         if is_section:
             self.interfaces = np.zeros((0, 4), np.int64)
@@ -429,7 +504,10 @@ class _Walk:
         ticks, offset = 1_000_000, 0
         at = 16
         while at + 4 <= len(block) - 4:
-            code, size = int.from_bytes(block[at : at + 2], order), int.from_bytes(block[at + 2 : at + 4], order)
+            code, size = (
+                int.from_bytes(block[at : at + 2], order),
+                int.from_bytes(block[at + 2 : at + 4], order),
+            )
             value = block[at + 4 : at + 4 + size]
             if code == 0 or len(value) < size:
                 break

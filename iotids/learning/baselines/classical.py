@@ -81,7 +81,9 @@ class NearestNeighbour:
         self.distinct_rows = rows.size
         if rows.size > self.max_rows:
             rows = np.sort(np.random.default_rng(seed).choice(rows, self.max_rows, replace=False))
-        self.model = make_pipeline(*_scaling_steps("log"), KNeighborsClassifier(n_neighbors=1, algorithm="brute"))
+        self.model = make_pipeline(
+            *_scaling_steps("log"), KNeighborsClassifier(n_neighbors=1, algorithm="brute")
+        )
         self.model.fit(X[rows], y[rows])
         self.kept_rows = rows.size
 
@@ -95,7 +97,9 @@ class NearestNeighbour:
 
 
 def one_thread() -> threadpool_limits:
-    """Folds run side by side, so a model gets one thread: no fight for cores, and sums in the same order on every machine."""
+    """Folds run side by side, so a model gets one thread: no fight for cores, and sums in the same order on
+    every machine.
+    """
     return threadpool_limits(limits=1)
 
 
@@ -122,7 +126,10 @@ def _facts_of(model: Pipeline) -> dict[str, Any]:
     if hasattr(last, "tree_"):
         facts["nodes"] = int(last.tree_.node_count)
     if hasattr(last, "estimators_"):
-        facts |= {"trees": len(last.estimators_), "nodes": int(sum(tree.tree_.node_count for tree in last.estimators_))}
+        facts |= {
+            "trees": len(last.estimators_),
+            "nodes": int(sum(tree.tree_.node_count for tree in last.estimators_)),
+        }
     if hasattr(last, "coef_"):
         facts["parameters"] = int(last.coef_.size + last.intercept_.size)
         facts["converged"] = bool(np.max(last.n_iter_) < last.max_iter)
@@ -151,17 +158,27 @@ def extra_trees(*, n_estimators: int = 100) -> ScikitModel:
     return ScikitModel(ExtraTreesClassifier, n_estimators=n_estimators, n_jobs=1)
 
 
-def hist_gradient_boosting(*, max_iter: int = 100, learning_rate: float = 0.1, l2_regularization: float = 1.0) -> ScikitModel:
-    """Gradient boosting on binned features, a fixed number of rounds so that no inner validation set is needed.
+def hist_gradient_boosting(
+    *, max_iter: int = 100, learning_rate: float = 0.1, l2_regularization: float = 1.0
+) -> ScikitModel:
+    """Gradient boosting on binned features, a fixed number of rounds so that no inner validation set is
+    needed.
 
-    Without the penalty, leaves of a class with 0.2 % of the flows have next to no curvature and grow without bound: on the sample
-    (five classes, stratified fold) accuracy was 0.822 and macro F 0.53 without it, 0.947 and 0.91 with it.
+    Without the penalty, leaves of a class with 0.2 % of the flows have next to no curvature and grow without
+    bound: on the sample (five classes, stratified fold) accuracy was 0.822 and macro F 0.53 without it, 0.947
+    and 0.91 with it.
     """
     return ScikitModel(
-        HistGradientBoostingClassifier, max_iter=max_iter, learning_rate=learning_rate, l2_regularization=l2_regularization, early_stopping=False
+        HistGradientBoostingClassifier,
+        max_iter=max_iter,
+        learning_rate=learning_rate,
+        l2_regularization=l2_regularization,
+        early_stopping=False,
     )
 
 
 def gaussian_nb(*, var_smoothing: float = 1e-9) -> ScikitModel:
-    """scikit-learn's Gaussian Naive Bayes on standardised features: its smoothing is a share of the largest variance."""
+    """scikit-learn's Gaussian Naive Bayes on standardised features: its smoothing is a share of the largest
+    variance.
+    """
     return ScikitModel(GaussianNB, scaling="standard", var_smoothing=var_smoothing)

@@ -1,4 +1,6 @@
-"""Fit a baseline on the training rows of one fold, test it on the others, and keep the result, so that a broken run goes on after it."""
+"""Fit a baseline on the training rows of one fold, test it on the others, and keep the result, so that a
+broken run goes on after it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def kept_fit(problem: Problem, store: Store, job: Job) -> FoldResult | None:
     if (kept := store.load(job.name)) is None:
         return None
     truth = problem.y[job.test].astype(np.int8)
-    return FoldResult(job.protocol, job.fold, job.test, truth, kept["scores"], json.loads(str(kept["record"])))
+    return FoldResult(
+        job.protocol, job.fold, job.test, truth, kept["scores"], json.loads(str(kept["record"]))
+    )
 
 
 def fit_and_test(problem: Problem, job: Job) -> FoldResult:
@@ -41,10 +45,19 @@ def fit_and_test(problem: Problem, job: Job) -> FoldResult:
     scores = model.predict_scores(problem.X[job.test]).astype(np.float32)
     predict_s = perf_counter() - begin
     trained = np.bincount(y[job.train], minlength=k) > 0
-    metrics = score_fold(y[job.test], scores, problem.classes, trained=trained, benign=problem.classes[problem.benign])
+    metrics = score_fold(
+        y[job.test], scores, problem.classes, trained=trained, benign=problem.classes[problem.benign]
+    )
     record = {
-        "fold": job.fold, "train_rows": job.train.size, "test_rows": job.test.size, "fit_s": fit_s, "predict_s": predict_s,
-        "us_per_flow": predict_s / job.test.size * 1e6, "model_bytes": len(pickle.dumps(model)), "facts": model.facts(),
-        "untrained_classes": [c for c, there in zip(problem.classes, trained, strict=True) if not there], "metrics": metrics,
-    }  # fmt: skip
+        "fold": job.fold,
+        "train_rows": job.train.size,
+        "test_rows": job.test.size,
+        "fit_s": fit_s,
+        "predict_s": predict_s,
+        "us_per_flow": predict_s / job.test.size * 1e6,
+        "model_bytes": len(pickle.dumps(model)),
+        "facts": model.facts(),
+        "untrained_classes": [c for c, there in zip(problem.classes, trained, strict=True) if not there],
+        "metrics": metrics,
+    }
     return FoldResult(job.protocol, job.fold, job.test, y[job.test].astype(np.int8), scores, record)

@@ -1,7 +1,8 @@
-"""Test, then train, flow by flow in order of time: how a streaming model would have done on the air. No cross-validation.
+"""Test, then train, flow by flow in order of time: how a streaming model would have done on the air. No
+cross-validation.
 
-Its figures answer another question than the folds' and stand apart from them (`prequential` in folds.json): every flow is
-tested once, by a model that has seen all earlier flows of all networks with their true labels.
+Its figures answer another question than the folds' and stand apart from them (`prequential` in folds.json):
+every flow is tested once, by a model that has seen all earlier flows of all networks with their true labels.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from iotids.learning.baselines.vfdt import Vfdt
 from iotids.learning.scores.scores import score_predictions
 
 
-def prequential_scores(model: Vfdt, X: np.ndarray, y: np.ndarray, order: np.ndarray, *, n_classes: int) -> np.ndarray:
-    """(n, k) score of every row by the model as it was before the row; rows in the order of `order`. The first row gets 1/k each."""
+def prequential_scores(
+    model: Vfdt, X: np.ndarray, y: np.ndarray, order: np.ndarray, *, n_classes: int
+) -> np.ndarray:
+    """(n, k) score of every row by the model as it was before the row; rows in the order of `order`. The
+    first row gets 1/k each.
+    """
     scores = np.full((order.size, n_classes), 1.0 / n_classes)
     for position in range(order.size):
         row = order[position : position + 1]
@@ -29,9 +34,17 @@ def prequential_scores(model: Vfdt, X: np.ndarray, y: np.ndarray, order: np.ndar
 
 
 def prequential_record(
-    X: np.ndarray, y: np.ndarray, start_us: np.ndarray, classes: Sequence[str], benign: str, *, settings: dict[str, Any], windows: int = 50
+    X: np.ndarray,
+    y: np.ndarray,
+    start_us: np.ndarray,
+    classes: Sequence[str],
+    benign: str,
+    *,
+    settings: dict[str, Any],
+    windows: int = 50,
 ) -> dict[str, Any]:
-    """Scores over the whole run and the accuracy in each of `windows` equal stretches of flows, in order of flow start.
+    """Scores over the whole run and the accuracy in each of `windows` equal stretches of flows, in order of
+    flow start.
 
     Flows that start in the same microsecond are taken in row order.
     """

@@ -1,4 +1,6 @@
-"""What the folds of a baseline run share, and the list of fits to do: one per protocol, fold and order of the training rows."""
+"""What the folds of a baseline run share, and the list of fits to do: one per protocol, fold and order of the
+training rows.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from iotids.learning.splits.task_splits import protocols_of_task
 
 @dataclass(frozen=True)
 class Problem:
-    """A model's name and settings, its (n, d) features, the (n,) int64 truth of the task, and the class names."""
+    """A model's name and settings, its (n, d) features, the (n,) int64 truth of the task, and the class
+    names.
+    """
 
     model: str
     settings: dict[str, Any]
@@ -44,7 +48,12 @@ class Job:
 
 
 def read_problem(
-    dataset: pa.Table, model: str, task: str, classes: Sequence[str], benign: str, settings: Mapping[str, Mapping[str, Any]]
+    dataset: pa.Table,
+    model: str,
+    task: str,
+    classes: Sequence[str],
+    benign: str,
+    settings: Mapping[str, Mapping[str, Any]],
 ) -> Problem:
     """Take from the dataset what the model may see, and the truth of the task.
 

@@ -32,9 +32,11 @@ class Majority:
 
 
 class DatasetOracle:
-    """Class shares of the network a flow comes from: what a model scores that recognises the data set and nothing else.
+    """Class shares of the network a flow comes from: what a model scores that recognises the data set and
+    nothing else.
 
-    Its only feature is the source's number (the registry says so); a source that was not trained on gets the overall shares.
+    Its only feature is the source's number (the registry says so); a source that was not trained on gets the
+    overall shares.
     """
 
     def fit(self, X: np.ndarray, y: np.ndarray, *, n_classes: int, seed: int = 0) -> None:
@@ -42,7 +44,9 @@ class DatasetOracle:
         check_training(X, y, n_classes=n_classes)
         self.overall = np.bincount(y, minlength=n_classes) / y.size
         self.sources, number = np.unique(X[:, 0], return_inverse=True)
-        counts = np.bincount(number * n_classes + y, minlength=self.sources.size * n_classes).reshape(-1, n_classes)
+        counts = np.bincount(number * n_classes + y, minlength=self.sources.size * n_classes).reshape(
+            -1, n_classes
+        )
         self.shares = counts / counts.sum(axis=1, keepdims=True)
 
     def predict_scores(self, X: np.ndarray) -> np.ndarray:
@@ -74,14 +78,20 @@ class BestSingleFeature:
         """Rank all features on at most 100,000 seeded rows, then fit the winner on all rows."""
         check_training(X, y, n_classes=n_classes)
         self.n_classes = n_classes
-        rows = np.random.default_rng(seed).permutation(y.size)[:ROWS_TO_RANK] if y.size > ROWS_TO_RANK else np.arange(y.size)
+        rows = (
+            np.random.default_rng(seed).permutation(y.size)[:ROWS_TO_RANK]
+            if y.size > ROWS_TO_RANK
+            else np.arange(y.size)
+        )
         ranked = [self._balanced_accuracy(X[rows, j : j + 1], y[rows], seed) for j in range(X.shape[1])]
         self.feature = int(np.argmax(ranked))
         self.tree = self._tree(seed).fit(X[:, self.feature : self.feature + 1], y)
 
     def predict_scores(self, X: np.ndarray) -> np.ndarray:
         """(n, k) class shares of the leaf."""
-        return spread_scores(self.tree.predict_proba(X[:, self.feature : self.feature + 1]), self.tree.classes_, self.n_classes)
+        return spread_scores(
+            self.tree.predict_proba(X[:, self.feature : self.feature + 1]), self.tree.classes_, self.n_classes
+        )
 
     def facts(self) -> dict[str, Any]:
         """Which feature it is."""
@@ -98,6 +108,8 @@ class BestSingleFeature:
         from sklearn.tree import DecisionTreeClassifier  # a second that majority and oracle need not wait
 
         return DecisionTreeClassifier(
-            max_leaf_nodes=self.leaves_per_class * self.n_classes, min_samples_leaf=self.min_leaf_rows,
-            class_weight="balanced", random_state=seed,
-        )  # fmt: skip
+            max_leaf_nodes=self.leaves_per_class * self.n_classes,
+            min_samples_leaf=self.min_leaf_rows,
+            class_weight="balanced",
+            random_state=seed,
+        )

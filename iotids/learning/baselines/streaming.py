@@ -1,8 +1,10 @@
-"""River's Hoeffding tree with the settings and the leaves of Weka's, trained in one pass and frozen for the test.
+"""River's Hoeffding tree with the settings and the leaves of Weka's, trained in one pass and frozen for the
+test.
 
-River's own naive-Bayes leaf leaves out terms it has no spread for, so on unscaled µs and byte features a class seen once beats
-every other. The leaf here keeps River's growth and split rule and takes Weka's leaf model: floors for spread and likelihood.
-Its statistics are arrays over (class, feature), which also makes it about ten times as fast as River's observers.
+River's own naive-Bayes leaf leaves out terms it has no spread for, so on unscaled µs and byte features a
+class seen once beats every other. The leaf here keeps River's growth and split rule and takes Weka's leaf
+model: floors for spread and likelihood. Its statistics are arrays over (class, feature), which also makes it
+about ten times as fast as River's observers.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ SMALLEST_STD = DEFAULT_PRECISION / 6.0
 
 
 class HoeffdingTree:
-    """River's HoeffdingTreeClassifier as Weka's HoeffdingTree would be: one seeded pass over the training rows, then frozen.
+    """River's HoeffdingTreeClassifier as Weka's HoeffdingTree would be: one seeded pass over the training
+    rows, then frozen.
 
     Parameters
     ----------
@@ -34,11 +37,25 @@ class HoeffdingTree:
         Weka's -G 200, -E 1e-7, -H 0.05, -M 0.01.
     """
 
-    def __init__(self, *, grace_period: int = 200, delta: float = 1e-7, tau: float = 0.05, min_branch_fraction: float = 0.01) -> None:
-        self.settings = {"grace_period": grace_period, "delta": delta, "tau": tau, "min_branch_fraction": min_branch_fraction}
+    def __init__(
+        self,
+        *,
+        grace_period: int = 200,
+        delta: float = 1e-7,
+        tau: float = 0.05,
+        min_branch_fraction: float = 0.01,
+    ) -> None:
+        self.settings = {
+            "grace_period": grace_period,
+            "delta": delta,
+            "tau": tau,
+            "min_branch_fraction": min_branch_fraction,
+        }
 
     def fit(self, X: np.ndarray, y: np.ndarray, *, n_classes: int, seed: int) -> None:
-        """One pass over the rows in the order of a permutation drawn with `seed` (Weka shuffles each training part too)."""
+        """One pass over the rows in the order of a permutation drawn with `seed` (Weka shuffles each training
+        part too).
+        """
         check_training(X, y, n_classes=n_classes)
         self.n_classes = n_classes
         self.tree = WekaLikeTree(n_classes=n_classes, n_features=X.shape[1], **self.settings)
@@ -61,7 +78,11 @@ class HoeffdingTree:
 
     def facts(self) -> dict[str, Any]:
         """Size of the tree."""
-        return {"nodes": int(self.tree.n_nodes), "leaves": int(self.tree.n_leaves), "height": int(self.tree.height)}
+        return {
+            "nodes": int(self.tree.n_nodes),
+            "leaves": int(self.tree.n_leaves),
+            "height": int(self.tree.height),
+        }
 
 
 class WekaLikeTree(HoeffdingTreeClassifier):
@@ -69,21 +90,30 @@ class WekaLikeTree(HoeffdingTreeClassifier):
 
     def __init__(self, *, n_classes: int, n_features: int, **settings: Any) -> None:
         super().__init__(
-            leaf_prediction="nba", split_criterion="info_gain", nb_threshold=0, max_share_to_split=1.0,
-            max_size=UNLIMITED_MIB, memory_estimate_period=2**62, **settings,
-        )  # fmt: skip
+            leaf_prediction="nba",
+            split_criterion="info_gain",
+            nb_threshold=0,
+            max_share_to_split=1.0,
+            max_size=UNLIMITED_MIB,
+            memory_estimate_period=2**62,
+            **settings,
+        )
         self.n_classes, self.n_features = n_classes, n_features
 
     def _new_leaf(self, initial_stats: dict | None = None, parent: Any = None) -> WekaLeaf:
         """A leaf whose class counts start from what the split expects of it."""
-        return WekaLeaf(initial_stats or {}, 0 if parent is None else parent.depth + 1, self.n_classes, self.n_features)
+        return WekaLeaf(
+            initial_stats or {}, 0 if parent is None else parent.depth + 1, self.n_classes, self.n_features
+        )
 
     def _enforce_size_limit(self) -> None:
         """No limit; River would walk all leaves after every split."""
 
 
 class WekaLeaf(LeafNaiveBayesAdaptive):
-    """A leaf with Weka's naive Bayes (fresh after a split, Laplace prior, precision 0.01) and River's Gaussian split search."""
+    """A leaf with Weka's naive Bayes (fresh after a split, Laplace prior, precision 0.01) and River's
+    Gaussian split search.
+    """
 
     def __init__(self, stats: dict, depth: int, n_classes: int, n_features: int) -> None:
         super().__init__(dict(stats), depth, None)
@@ -138,7 +168,9 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
         return scores / scores.sum(axis=1, keepdims=True)
 
     def bayes_logs(self, x: np.ndarray) -> np.ndarray:
-        """(..., k) unnormalised log posterior of rows (..., 1, d) or of one row (d,): in logarithms nothing underflows."""
+        """(..., k) unnormalised log posterior of rows (..., 1, d) or of one row (d,): in logarithms nothing
+        underflows.
+        """
         half = DEFAULT_PRECISION / 2.0
         offset = np.rint(x / DEFAULT_PRECISION) * DEFAULT_PRECISION - self.bayes_mean
         mass = ndtr((offset + half) / self.bayes_std) - ndtr((offset - half) / self.bayes_std)
@@ -146,7 +178,9 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
         return prior + np.log(np.maximum(mass / DEFAULT_PRECISION, SMALLEST_LIKELIHOOD)).sum(axis=-1)
 
     def best_split_suggestions(self, criterion: Any, tree: Any) -> list[BranchFactory]:
-        """No split, and the best cut of every feature: River's GaussianSplitter for all features and cuts at once."""
+        """No split, and the best cut of every feature: River's GaussianSplitter for all features and cuts at
+        once.
+        """
         classes = np.flatnonzero(self.seen)
         low, high = self.lowest[classes].min(axis=0), self.highest[classes].max(axis=0)
         cuts = low + (high - low) / (N_CUT_POINTS + 1.0) * np.arange(1, N_CUT_POINTS + 1)[:, None]
@@ -157,17 +191,27 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
         best = merit.argmax(axis=0)
         suggestions = [BranchFactory()]
         for j in np.flatnonzero(merit.max(axis=0) > -math.inf):
-            sides = [dict(zip(classes.tolist(), side[best[j], j].tolist(), strict=True)) for side in (left, right)]
-            suggestions.append(BranchFactory(float(merit[best[j], j]), int(j), float(cuts[best[j], j]), sides))
+            sides = [
+                dict(zip(classes.tolist(), side[best[j], j].tolist(), strict=True)) for side in (left, right)
+            ]
+            suggestions.append(
+                BranchFactory(float(merit[best[j], j]), int(j), float(cuts[best[j], j]), sides)
+            )
         return suggestions
 
     def _expected_left(self, cuts: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """(cuts, d, classes) rows expected at or below every cut under each class's normal; exact outside its range."""
+        """(cuts, d, classes) rows expected at or below every cut under each class's normal; exact outside its
+        range.
+        """
         n = self.seen[classes]
         std = np.sqrt(self.deviations[classes] / np.maximum(n - 1.0, 1.0)[:, None])
         with np.errstate(divide="ignore", invalid="ignore"):
             below = ndtr((cuts[:, None, :] - self.mean[classes]) / std)
-        below = np.where(cuts[:, None, :] < self.lowest[classes], 0.0, np.where(cuts[:, None, :] >= self.highest[classes], 1.0, below))
+        below = np.where(
+            cuts[:, None, :] < self.lowest[classes],
+            0.0,
+            np.where(cuts[:, None, :] >= self.highest[classes], 1.0, below),
+        )
         return np.moveaxis(below * n[:, None], 1, 2)
 
     def _info_gain(self, left: np.ndarray, right: np.ndarray, min_branch_fraction: float) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""The project's own Hoeffding tree: Weka's semantics at a hundred times River's speed, for the paper's full size."""
+"""The project's own Hoeffding tree: Weka's semantics at a hundred times River's speed, for the paper's full
+size.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +38,14 @@ class Vfdt:
     """
 
     def __init__(
-        self, *, grace_period: float = 200.0, delta: float = 1e-7, tau: float = 0.05, min_branch_fraction: float = 0.01,
+        self,
+        *,
+        grace_period: float = 200.0,
+        delta: float = 1e-7,
+        tau: float = 0.05,
+        min_branch_fraction: float = 0.01,
         leaf: str = "adaptive",
-    ) -> None:  # fmt: skip
+    ) -> None:
         if leaf not in LEAF_KINDS:
             raise ValueError(f"leaf {leaf!r}; known are {', '.join(LEAF_KINDS)}")
         self.leaf_kind = LEAF_KINDS[leaf]
@@ -58,7 +65,9 @@ class Vfdt:
         """Learn further rows of contiguous float64 features and int64 classes, in a given order."""
         done = 0
         while done < order.size:
-            done, self.n_nodes = learn_rows(self.nodes, self.n_nodes, X, y, order, done, self.leaf_kind, *self.settings)
+            done, self.n_nodes = learn_rows(
+                self.nodes, self.n_nodes, X, y, order, done, self.leaf_kind, *self.settings
+            )
             if done < order.size:
                 self.nodes = doubled(self.nodes)
 
@@ -72,7 +81,12 @@ class Vfdt:
         """Size of the tree."""
         kind = self.nodes.kind[: self.n_nodes]
         leaves = int((kind != SPLIT).sum())
-        return {"nodes": self.n_nodes, "leaves": leaves, "closed_leaves": int((kind == DEAD).sum()), "height": self.height()}
+        return {
+            "nodes": self.n_nodes,
+            "leaves": leaves,
+            "closed_leaves": int((kind == DEAD).sum()),
+            "height": self.height(),
+        }
 
     def height(self) -> int:
         """Levels of the tree; 1 for a single leaf."""
@@ -94,14 +108,28 @@ def empty_nodes(size: int, k: int, d: int) -> Nodes:
     """Room for `size` nodes, all of them leaves that have seen nothing."""
     per_value = (size, k, d)
     return Nodes(
-        kind=np.zeros(size, np.int8), feature=np.full(size, -1, np.int32), cut=np.full(size, np.nan),
+        kind=np.zeros(size, np.int8),
+        feature=np.full(size, -1, np.int32),
+        cut=np.full(size, np.nan),
         child=np.full((size, 2), -1, np.int32),
-        weight=np.zeros((size, k)), listed=np.zeros((size, k), np.bool_), tried_at=np.zeros(size), right_majority=np.zeros(size),
-        right_bayes=np.zeros(size), seen=np.zeros((size, k)), total=np.zeros(per_value), squares=np.zeros(per_value),
-        mean=np.zeros(per_value), std=np.full(per_value, SMALLEST_STD), inv_std=np.full(per_value, 1.0 / SMALLEST_STD),
-        log_norm=np.full(per_value, -np.log(SMALLEST_STD) - LOG_ROOT_2PI), raw_total=np.zeros(per_value), raw_squares=np.zeros(per_value),
-        low=np.full(per_value, np.inf), high=np.full(per_value, -np.inf), variance=np.full(per_value, UNSET_VARIANCE),
-    )  # fmt: skip
+        weight=np.zeros((size, k)),
+        listed=np.zeros((size, k), np.bool_),
+        tried_at=np.zeros(size),
+        right_majority=np.zeros(size),
+        right_bayes=np.zeros(size),
+        seen=np.zeros((size, k)),
+        total=np.zeros(per_value),
+        squares=np.zeros(per_value),
+        mean=np.zeros(per_value),
+        std=np.full(per_value, SMALLEST_STD),
+        inv_std=np.full(per_value, 1.0 / SMALLEST_STD),
+        log_norm=np.full(per_value, -np.log(SMALLEST_STD) - LOG_ROOT_2PI),
+        raw_total=np.zeros(per_value),
+        raw_squares=np.zeros(per_value),
+        low=np.full(per_value, np.inf),
+        high=np.full(per_value, -np.inf),
+        variance=np.full(per_value, UNSET_VARIANCE),
+    )
 
 
 def doubled(nodes: Nodes) -> Nodes:

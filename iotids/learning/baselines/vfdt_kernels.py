@@ -1,13 +1,20 @@
-"""Kernels of the project's own Hoeffding tree (VFDT) with the semantics of Weka's HoeffdingTree, to the last quirk.
+"""Kernels of the project's own Hoeffding tree (VFDT) with the semantics of Weka's HoeffdingTree, to the last
+quirk.
 
-Source: classes of weka.classifiers.trees.ht in Weka 3.9.7, read and cross-checked by running them (tests/crosscheck/weka.py).
-The slow twin is tests/naive_vfdt.py. Four quirks a reader will stumble over, all Weka's:
+Source: classes of weka.classifiers.trees.ht in Weka 3.9.7, read and cross-checked by running them
+(tests/crosscheck/weka.py). The slow twin is tests/naive_vfdt.py. Four quirks a reader will stumble over, all
+Weka's:
 
-* The first cut tried for a class uses the spread its normal had at the leaf's previous split attempt (at the first attempt:
-  the largest float, so half of the class falls on either side): the spread is read before it is brought up to date.
-* Naive Bayes starts afresh after a split, while the class counts are inherited; until it has learned, it says class 0.
-* The first row of a class counts twice in a leaf's class weights, and a class without a row counts as one row in the answer.
-* A class whose running product falls below the smallest float is 0 for good, even if later attributes speak for it.
+* The first cut tried for a class uses the spread its normal had at the leaf's previous split attempt (at the
+first attempt:
+  the largest float, so half of the class falls on either side): the spread is read before it is brought up to
+  date.
+* Naive Bayes starts afresh after a split, while the class counts are inherited; until it has learned, it says
+class 0.
+* The first row of a class counts twice in a leaf's class weights, and a class without a row counts as one row
+in the answer.
+* A class whose running product falls below the smallest float is 0 for good, even if later attributes speak
+for it.
 """
 
 from __future__ import annotations
@@ -18,7 +25,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-# cache: compiled once per machine; nogil: threads may share it; error_model: 0/0 is NaN as in NumPy, not an exception
+# cache: compiled once per machine; nogil: threads may share it; error_model: 0/0 is NaN as in NumPy, not an
+# exception
 kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 PRECISION = 0.01
@@ -26,8 +34,12 @@ SMALLEST_STD = PRECISION / 6.0
 FLAT_STD = 1e-10
 LOG_SMALLEST = math.log(1e-75)
 LOG_UNDERFLOW = -745.1332191019412  # log of half the smallest float64: below it a product is 0
-LOG_CENTRE = math.log(math.erf(3.0 / math.sqrt(2.0)) / PRECISION)  # value at the mean of a normal of the smallest spread
-WIDE_INV_STD = 10.0  # a normal wider than 0.1 has a density that hardly bends within one step of the precision
+LOG_CENTRE = math.log(
+    math.erf(3.0 / math.sqrt(2.0)) / PRECISION
+)  # value at the mean of a normal of the smallest spread
+WIDE_INV_STD = (
+    10.0  # a normal wider than 0.1 has a density that hardly bends within one step of the precision
+)
 HUGE_INV_STD = 2e-7  # the difference of Phi over one step of so wide a normal has fewer than seven digits
 LOG_2 = math.log(2.0)
 LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -36,19 +48,47 @@ ROOT_HALF = math.sqrt(0.5)
 SMALLEST_VARIANCE = 1e-12
 UNSET_VARIANCE = 1.7976931348623157e308
 N_CUTS = 10
-# erf and erfc as Cephes has them (Moshier 1989, ndtr.c), like Weka and SciPy; highest power first, low ones lead with 1
+# erf and erfc as Cephes has them (Moshier 1989, ndtr.c), like Weka and SciPy; highest power first, low ones
+# lead with 1
 ERF_TOP = (9.604973739870516, 90.02601972038427, 2232.005345946843, 7003.325141128051, 55592.30130103949)
 ERF_LOW = (33.56171416475031, 521.3579497801527, 4594.323829709801, 22629.000061389095, 49267.39426086359)
 ERFC_TOP = (
-    2.461969814735305e-10, 0.5641895648310689, 7.463210564422699, 48.63719709856814, 196.5208329560771, 526.4451949954773,
-    934.5285271719576, 1027.5518868951572, 557.5353353693994,
-)  # fmt: skip
+    2.461969814735305e-10,
+    0.5641895648310689,
+    7.463210564422699,
+    48.63719709856814,
+    196.5208329560771,
+    526.4451949954773,
+    934.5285271719576,
+    1027.5518868951572,
+    557.5353353693994,
+)
 ERFC_LOW = (
-    13.228195115474499, 86.70721408859897, 354.9377788878199, 975.7085017432055, 1823.9091668790973, 2246.3376081871097,
-    1656.6630919416134, 557.5353408177277,
-)  # fmt: skip
-FAR_TOP = (0.5641895835477551, 1.275366707599781, 5.019050422511805, 6.160210979930536, 7.4097426995044895, 2.9788666537210022)
-FAR_LOW = (2.2605286322011726, 9.396035249380015, 12.048953980809666, 17.08144507475659, 9.608968090632859, 3.369076451000815)
+    13.228195115474499,
+    86.70721408859897,
+    354.9377788878199,
+    975.7085017432055,
+    1823.9091668790973,
+    2246.3376081871097,
+    1656.6630919416134,
+    557.5353408177277,
+)
+FAR_TOP = (
+    0.5641895835477551,
+    1.275366707599781,
+    5.019050422511805,
+    6.160210979930536,
+    7.4097426995044895,
+    2.9788666537210022,
+)
+FAR_LOW = (
+    2.2605286322011726,
+    9.396035249380015,
+    12.048953980809666,
+    17.08144507475659,
+    9.608968090632859,
+    3.369076451000815,
+)
 MAJORITY, BAYES, ADAPTIVE = 0, 1, 2
 LEAF, DEAD, SPLIT = 0, 1, 2
 
@@ -109,7 +149,9 @@ def erfc_tail(x):
 
 @kernel
 def normal_cdf(z):
-    """Phi(z) as Cephes' ndtr has it, bit for bit: where a step is lost in the granularity of Phi, the last bit decides."""
+    """Phi(z) as Cephes' ndtr has it, bit for bit: where a step is lost in the granularity of Phi, the last
+    bit decides.
+    """
     x = z * ROOT_HALF
     if abs(x) < ROOT_HALF:
         return 0.5 + 0.5 * erf_near_zero(x)
@@ -121,10 +163,12 @@ def normal_cdf(z):
 def log_likelihood(offset, std, inv_std, log_norm):
     """log of max(1e-75, [Phi(upper) - Phi(lower)] / 0.01) for a rounded value `offset` from the mean.
 
-    Between spreads of 0.1 and 5 million the density and its second derivative replace the difference of Phi (relative error
-    below 1e-5 where it counts). Not beyond: there the step is lost in the granularity of Phi near 1/2 and 1, the difference
-    is a small multiple of 1e-16 or nothing (1e-75), and above the mean it is nothing from 8.3 standard deviations on while it
-    stays exact below. That asymmetry is Weka's and decides classes, so it is kept.
+    Between spreads of 0.1 and 5 million the density and its second derivative replace the difference of Phi
+    (relative error
+    below 1e-5 where it counts). Not beyond: there the step is lost in the granularity of Phi near 1/2 and 1,
+    the difference
+    is a small multiple of 1e-16 or nothing (1e-75), and above the mean it is nothing from 8.3 standard
+    deviations on while it stays exact below. That asymmetry is Weka's and decides classes, so it is kept.
     """
     z = offset * inv_std
     half = 0.5 * PRECISION * inv_std
@@ -135,20 +179,29 @@ def log_likelihood(offset, std, inv_std, log_norm):
         return max(LOG_SMALLEST, log_norm - 0.5 * z * z + bend - 0.5 * bend * bend)
     if half > 2.9999 and abs(z) < 1e-6:
         return LOG_CENTRE
-    mass = (normal_cdf((offset + 0.5 * PRECISION) / std) - normal_cdf((offset - 0.5 * PRECISION) / std)) / PRECISION
+    mass = (
+        normal_cdf((offset + 0.5 * PRECISION) / std) - normal_cdf((offset - 0.5 * PRECISION) / std)
+    ) / PRECISION
     return math.log(mass) if mass > 1e-75 else LOG_SMALLEST
 
 
 @kernel
 def bayes_logs(nodes, leaf, rounded, terms, logs):
-    """Write the log of every class's running product into `logs`, with Weka's rescue from underflow, attribute by attribute.
+    """Write the log of every class's running product into `logs`, with Weka's rescue from underflow,
+    attribute by attribute.
 
-    `terms` is room for (c, j) log likelihoods: they are computed class by class, which memory likes, and added up by attribute.
+    `terms` is room for (c, j) log likelihoods: they are computed class by class, which memory likes, and
+    added up by attribute.
     """
     k, n = logs.size, nodes.seen[leaf].sum()
     for c in range(k):
         logs[c] = math.log((nodes.seen[leaf, c] + 1.0) / (n + k))
-        mean, std, inv_std, log_norm = nodes.mean[leaf, c], nodes.std[leaf, c], nodes.inv_std[leaf, c], nodes.log_norm[leaf, c]
+        mean, std, inv_std, log_norm = (
+            nodes.mean[leaf, c],
+            nodes.std[leaf, c],
+            nodes.inv_std[leaf, c],
+            nodes.log_norm[leaf, c],
+        )
         for j in range(rounded.size):
             terms[c, j] = log_likelihood(rounded[j] - mean[j], std[j], inv_std[j], log_norm[j])
     for j in range(rounded.size):
@@ -178,8 +231,12 @@ def take_in(nodes, leaf, x, rounded, c):
     nodes.seen[leaf, c] += 1.0
     n = nodes.seen[leaf, c]
     total, squares, mean, std, inv_std = (
-        nodes.total[leaf, c], nodes.squares[leaf, c], nodes.mean[leaf, c], nodes.std[leaf, c], nodes.inv_std[leaf, c],
-    )  # fmt: skip
+        nodes.total[leaf, c],
+        nodes.squares[leaf, c],
+        nodes.mean[leaf, c],
+        nodes.std[leaf, c],
+        nodes.inv_std[leaf, c],
+    )
     for j in range(x.size):  # no branches, so that it runs four features at a time
         total[j] += rounded[j]
         squares[j] += rounded[j] * rounded[j]
@@ -191,7 +248,12 @@ def take_in(nodes, leaf, x, rounded, c):
     for j in range(x.size):
         if inv_std[j] < WIDE_INV_STD:  # nobody asks for the others
             log_norm[j] = math.log(inv_std[j]) - LOG_ROOT_2PI
-    raw_total, raw_squares, low, high = nodes.raw_total[leaf, c], nodes.raw_squares[leaf, c], nodes.low[leaf, c], nodes.high[leaf, c]
+    raw_total, raw_squares, low, high = (
+        nodes.raw_total[leaf, c],
+        nodes.raw_squares[leaf, c],
+        nodes.low[leaf, c],
+        nodes.high[leaf, c],
+    )
     for j in range(x.size):
         raw_total[j] += x[j]
         raw_squares[j] += x[j] * x[j]
@@ -214,7 +276,9 @@ def entropy(weights):
 
 @kernel
 def divide(nodes, leaf, j, cut, sides, listed):
-    """Write the class weights expected at or below (row 0) and above (row 1) a cut into `sides`, and which classes have entries."""
+    """Write the class weights expected at or below (row 0) and above (row 1) a cut into `sides`, and which
+    classes have entries.
+    """
     for c in range(sides.shape[1]):
         n = nodes.seen[leaf, c]
         sides[0, c], sides[1, c], listed[0, c], listed[1, c] = 0.0, 0.0, False, False
@@ -231,7 +295,8 @@ def divide(nodes, leaf, j, cut, sides, listed):
         variance = max(nodes.raw_squares[leaf, c, j] / n - mean * mean, SMALLEST_VARIANCE)
         nodes.variance[leaf, c, j] = variance
         gap = cut - mean
-        # these operations in this order: half-and-half divisions tie, and Weka's last bit decides between them (its density
+        # these operations in this order: half-and-half divisions tie, and Weka's last bit decides between
+        # them (its density
         # divides by log 2 pi where the root of 2 pi is meant; that cancels, but for the last bit)
         equal = 1.0 / (LOG_2PI * math.sqrt(variance)) * math.exp(-(gap * gap / (2.0 * variance))) * n
         less = normal_cdf(gap / stale_std) * n - equal
@@ -251,9 +316,11 @@ def merit_of(before, sides, min_branch_fraction):
 
 @kernel
 def best_cut(nodes, leaf, j, before, min_branch_fraction, trial, trial_listed, sides, listed):
-    """Best merit and cut of one feature; NaN as cut when all its values in the leaf are equal. The first cut is kept on ties.
+    """Best merit and cut of one feature; NaN as cut when all its values in the leaf are equal. The first cut
+    is kept on ties.
 
-    Its division goes into `sides` and `listed`; it cannot be computed again later, because trying a cut updates the spread.
+    Its division goes into `sides` and `listed`; it cannot be computed again later, because trying a cut
+    updates the spread.
     """
     low, high = np.inf, -np.inf
     for c in range(nodes.seen.shape[1]):
@@ -281,11 +348,17 @@ def try_split(nodes, leaf, n_nodes, delta, tau, min_branch_fraction):
     if n_listed < 2:
         return n_nodes
     trial, sides, best_sides = np.empty((2, k)), np.empty((2, k)), np.empty((2, k))
-    trial_listed, listed, best_listed = np.empty((2, k), np.bool_), np.empty((2, k), np.bool_), np.empty((2, k), np.bool_)
+    trial_listed, listed, best_listed = (
+        np.empty((2, k), np.bool_),
+        np.empty((2, k), np.bool_),
+        np.empty((2, k), np.bool_),
+    )
     before = entropy(nodes.weight[leaf])
     best, second, feature, cut, n_candidates = -np.inf, -np.inf, -1, np.nan, 0
     for j in range(d):
-        merit, found = best_cut(nodes, leaf, j, before, min_branch_fraction, trial, trial_listed, sides, listed)
+        merit, found = best_cut(
+            nodes, leaf, j, before, min_branch_fraction, trial, trial_listed, sides, listed
+        )
         if math.isnan(found):
             continue
         n_candidates += 1
@@ -320,7 +393,9 @@ def grow(nodes, leaf, n_nodes, feature, cut, sides, listed):
 
 @kernel
 def learn_rows(nodes, n_nodes, X, y, order, start, leaf_kind, grace, delta, tau, min_branch_fraction):
-    """Learn rows order[start:] one by one; give (next position, nodes). Stops early when two more nodes would not fit."""
+    """Learn rows order[start:] one by one; give (next position, nodes). Stops early when two more nodes would
+    not fit.
+    """
     d, k = X.shape[1], nodes.seen.shape[1]
     rounded, terms, logs = np.empty(d), np.empty((k, d)), np.empty(k)
     for position in range(start, order.size):

@@ -1,7 +1,9 @@
-"""Naive Bayes with Weka's estimator: values rounded to the attribute's own precision, a normal's mass over one such step.
+"""Naive Bayes with Weka's estimator: values rounded to the attribute's own precision, a normal's mass over
+one such step.
 
-Source: weka.classifiers.bayes.NaiveBayes and weka.estimators.NormalEstimator of Weka 3.9.7, read and cross-checked by
-running it (tests/crosscheck/weka.py). Differences to scikit-learn's GaussianNB are in docs/evaluation.md.
+Source: weka.classifiers.bayes.NaiveBayes and weka.estimators.NormalEstimator of Weka 3.9.7, read and
+cross-checked by running it (tests/crosscheck/weka.py). Differences to scikit-learn's GaussianNB are in
+docs/evaluation.md.
 """
 
 from __future__ import annotations
@@ -22,12 +24,14 @@ ROWS_PER_BLOCK = 65_536
 class WekaNaiveBayes:
     """Weka's NaiveBayes without kernel estimator and without discretisation, which are its defaults.
 
-    Per attribute, precision = mean gap between adjacent distinct training values. Per class a normal with the population
-    standard deviation, at least precision / 6. Prior (n_c + 1) / (n + k).
+    Per attribute, precision = mean gap between adjacent distinct training values. Per class a normal with the
+    population standard deviation, at least precision / 6. Prior (n_c + 1) / (n + k).
     """
 
     def fit(self, X: np.ndarray, y: np.ndarray, *, n_classes: int, seed: int = 0) -> None:
-        """Fit; the seed has no effect. Row order matters in the last bits only: sums run in row order, as Weka's."""
+        """Fit; the seed has no effect. Row order matters in the last bits only: sums run in row order, as
+        Weka's.
+        """
         check_training(X, y, n_classes=n_classes)
         counts = np.bincount(y, minlength=n_classes)
         self.prior = (counts + 1.0) / (y.size + n_classes)
@@ -41,7 +45,9 @@ class WekaNaiveBayes:
             self.mean[:, j], self.std[:, j] = normal_from_sums(counts, total, squares, precision)
 
     def predict_scores(self, X: np.ndarray) -> np.ndarray:
-        """(n, k) posterior; a class that was not seen keeps its Laplace prior and a normal around 0, as in Weka."""
+        """(n, k) posterior; a class that was not seen keeps its Laplace prior and a normal around 0, as in
+        Weka.
+        """
         scores = np.empty((X.shape[0], self.prior.size))
         for start in range(0, X.shape[0], ROWS_PER_BLOCK):
             block = slice(start, start + ROWS_PER_BLOCK)
@@ -64,7 +70,8 @@ def normal_from_sums(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation as Weka's NormalEstimator derives them from running sums.
 
-    Without rows: mean 0, precision / 6. A spread of at most 1e-10 counts as unknown and becomes precision / 6 as well.
+    Without rows: mean 0, precision / 6. A spread of at most 1e-10 counts as unknown and becomes precision / 6
+    as well.
     """
     n = np.maximum(counts, 1)
     mean = total / n
@@ -73,10 +80,14 @@ def normal_from_sums(
     return mean, np.where(spread > FLAT_STD, np.maximum(floor, spread), floor)
 
 
-def posterior(X: np.ndarray, prior: np.ndarray, mean: np.ndarray, std: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """(n, k) class probabilities, multiplied attribute by attribute in Weka's order with its rescue from underflow.
+def posterior(
+    X: np.ndarray, prior: np.ndarray, mean: np.ndarray, std: np.ndarray, precision: np.ndarray
+) -> np.ndarray:
+    """(n, k) class probabilities, multiplied attribute by attribute in Weka's order with its rescue from
+    underflow.
 
-    The order is part of the result: a class that has fallen below 1e-308 of the leader is 0 for good, whatever comes later.
+    The order is part of the result: a class that has fallen below 1e-308 of the leader is 0 for good,
+    whatever comes later.
     """
     scores = np.tile(prior, (X.shape[0], 1))
     for j in range(X.shape[1]):
@@ -86,7 +97,9 @@ def posterior(X: np.ndarray, prior: np.ndarray, mean: np.ndarray, std: np.ndarra
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-def likelihood(value: np.ndarray, mean: np.ndarray, std: np.ndarray, precision: float | np.ndarray) -> np.ndarray:
+def likelihood(
+    value: np.ndarray, mean: np.ndarray, std: np.ndarray, precision: float | np.ndarray
+) -> np.ndarray:
     """Mass of the normal over one step of the precision around the rounded value, per unit; at least 1e-75."""
     offset = np.rint(value / precision) * precision - mean
     mass = ndtr((offset + precision / 2.0) / std) - ndtr((offset - precision / 2.0) / std)

@@ -1,4 +1,6 @@
-"""Which flows have exactly the same feature vector: one number per distinct vector, in order of first appearance."""
+"""Which flows have exactly the same feature vector: one number per distinct vector, in order of first
+appearance.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def vector_numbers(features: np.ndarray) -> np.ndarray:
     numbers = _by_first_appearance(_mixed_hash(exact.view(np.uint64)))
     first = np.unique(numbers, return_index=True)[1]
     if not np.array_equal(exact, exact[first][numbers]):
-        # two different rows share a 64-bit hash: once in 10^7 sets of 1.8 million; sort the rows themselves then
+        # two different rows share a 64-bit hash: once in 10^7 sets of 1.8 million; sort the rows themselves
+        # then
         numbers = _by_first_appearance(np.unique(exact, axis=0, return_inverse=True)[1].ravel())
     return numbers
 
@@ -47,7 +50,9 @@ def _by_first_appearance(keys: np.ndarray) -> np.ndarray:
 
 
 def duplicate_figures(numbers: np.ndarray, class_number: np.ndarray) -> dict[str, int | float]:
-    """Distinct vectors, flows beyond the first of their vector, and vectors that occur under two or more labels."""
+    """Distinct vectors, flows beyond the first of their vector, and vectors that occur under two or more
+    labels.
+    """
     n_vectors = int(numbers.max(initial=-1)) + 1
     pairs = np.unique(np.column_stack([numbers, class_number]), axis=0)
     labels_per_vector = np.bincount(pairs[:, 0], minlength=n_vectors) if n_vectors else np.zeros(0)

@@ -1,4 +1,6 @@
-"""From the dataset table to what learning needs: the feature matrix, the truth of a task, and the columns splits look at."""
+"""From the dataset table to what learning needs: the feature matrix, the truth of a task, and the columns
+splits look at.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def feature_matrix(dataset: pa.Table, names: Sequence[str] = MODEL_FEATURE_NAMES
     """
     missing = [name for name in names if name not in dataset.column_names]
     if missing:
-        raise ValueError(f"the dataset lacks the features {', '.join(missing)}; run the integrate stage again")
+        raise ValueError(
+            f"the dataset lacks the features {', '.join(missing)}; run the integrate stage again"
+        )
     X = np.empty((dataset.num_rows, len(names)))
     for j, name in enumerate(names):
         X[:, j] = dataset.column(name).to_numpy()
@@ -72,7 +76,9 @@ def task_truth(dataset: pa.Table, task: str, classes: Sequence[str], benign: str
     known = np.array(classes)
     unknown = sorted(set(np.unique(label).tolist()) - set(classes))
     if unknown:
-        raise ValueError(f"the dataset has the labels {', '.join(unknown)}, but data.classes are {', '.join(classes)}: they must agree")
+        raise ValueError(
+            f"the dataset has the labels {', '.join(unknown)}, but data.classes are {', '.join(classes)}: they must agree"
+        )
     if task == "binary":
         return (label != benign).astype(np.int8)
     order = np.argsort(known)
@@ -81,13 +87,24 @@ def task_truth(dataset: pa.Table, task: str, classes: Sequence[str], benign: str
 
 def flows_from_table(dataset: pa.Table, *, benign: str) -> Flows:
     """The columns that split protocols look at."""
-    text = {n: dataset.column(n).to_numpy(zero_copy_only=False).astype(str) for n in ("label", "sublabel", "source", "group", "capture")}
+    text = {
+        n: dataset.column(n).to_numpy(zero_copy_only=False).astype(str)
+        for n in ("label", "sublabel", "source", "group", "capture")
+    }
     start_us = dataset.column("start_us").to_numpy()
     duration_us = np.maximum(dataset.column("flow_duration_us").to_numpy(), 0.0)
-    return Flows(**text, start_us=start_us, end_us=start_us + duration_us.astype(np.int64), features=feature_matrix(dataset), benign=benign)
+    return Flows(
+        **text,
+        start_us=start_us,
+        end_us=start_us + duration_us.astype(np.int64),
+        features=feature_matrix(dataset),
+        benign=benign,
+    )
 
 
 def source_column(dataset: pa.Table) -> np.ndarray:
-    """(n, 1) float64 number of each flow's source in the sorted list of sources: for the oracle, never for a detector."""
+    """(n, 1) float64 number of each flow's source in the sorted list of sources: for the oracle, never for a
+    detector.
+    """
     source = dataset.column("source").to_numpy(zero_copy_only=False).astype(str)
     return np.unique(source, return_inverse=True)[1].astype(np.float64)[:, None]

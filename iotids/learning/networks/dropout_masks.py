@@ -1,7 +1,9 @@
-"""Which neurons dropout leaves on: a hash of (fold, step, layer, position), so that a mask can be computed again anywhere.
+"""Which neurons dropout leaves on: a hash of (fold, step, layer, position), so that a mask can be computed
+again anywhere.
 
-A generator with a state would tie the masks of a fold to the folds trained beside it. Here fold 3 draws the same masks alone, in a
-stack of five, and after a run was taken up again; and inside one compiled step the hash costs a sixth of TensorFlow's Philox.
+A generator with a state would tie the masks of a fold to the folds trained beside it. Here fold 3 draws the
+same masks alone, in a stack of five, and after a run was taken up again; and inside one compiled step the
+hash costs a sixth of TensorFlow's Philox.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ def layer_keys(fold_keys: tf.Tensor, iterations: tf.Tensor, layer: int) -> tuple
 
 
 def keep_mask(keys: tuple[tf.Tensor, tf.Tensor], n_rows: int, width: int, rate: float) -> tf.Tensor:
-    """(K, n_rows, width) bool, True where the neuron stays on; each is off with probability `rate` (to 2^-32)."""
+    """(K, n_rows, width) bool, True where the neuron stays on; each is off with probability `rate` (to
+    2^-32).
+    """
     first, second = (key[:, None, None] for key in keys)
     position = tf.cast(tf.reshape(tf.range(n_rows * width), (1, n_rows, width)), tf.uint32)
     bits = position * _uint32(_GOLDEN) + first
@@ -50,7 +54,9 @@ def keep_mask(keys: tuple[tf.Tensor, tf.Tensor], n_rows: int, width: int, rate: 
 
 def fold_keys(seed: int, folds: list[int]) -> np.ndarray:
     """(K,) uint32: a number per fold that depends on the seed and the fold alone, not on its neighbours."""
-    return np.array([np.random.SeedSequence([seed, fold, 1]).generate_state(1)[0] for fold in folds], np.uint32)
+    return np.array(
+        [np.random.SeedSequence([seed, fold, 1]).generate_state(1)[0] for fold in folds], np.uint32
+    )
 
 
 def _mix(bits: tf.Tensor) -> tf.Tensor:

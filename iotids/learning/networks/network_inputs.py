@@ -1,4 +1,6 @@
-"""What a network is given: a float32 matrix, folds of row numbers; and the checks that refuse what it could not learn from."""
+"""What a network is given: a float32 matrix, folds of row numbers; and the checks that refuse what it could
+not learn from.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ class Fold(NamedTuple):
 
 
 def float32_matrix(columns: Iterable[tuple[str, np.ndarray]], *, n_rows: int, n_columns: int) -> np.ndarray:
-    """(n_rows, n_columns) float32 from (name, float64 column) pairs that come one at a time: all doubles at once would triple the memory.
+    """(n_rows, n_columns) float32 from (name, float64 column) pairs that come one at a time: all doubles at
+    once would triple the memory.
 
     Raises
     ------
@@ -44,7 +47,9 @@ def float32_matrix(columns: Iterable[tuple[str, np.ndarray]], *, n_rows: int, n_
 
 
 def batches_in_order(rows: Sequence[np.ndarray], batch_size: int) -> np.ndarray:
-    """Cut each fold's rows, in the order given, into batches: (S, K, batch_size) int32, filled with -1 behind a fold's last row."""
+    """Cut each fold's rows, in the order given, into batches: (S, K, batch_size) int32, filled with -1 behind
+    a fold's last row.
+    """
     n_steps = max(-(-len(mine) // batch_size) for mine in rows)
     batches = np.full((len(rows), n_steps * batch_size), -1, np.int32)
     for k, mine in enumerate(rows):
@@ -58,10 +63,13 @@ def folds_of_split(split: pa.Table, truth: np.ndarray, classes: Sequence[str], p
     Raises
     ------
     ValueError
-        The table is of another dataset, or `check_folds` refuses a fold; the message begins with the protocol.
+        The table is of another dataset, or `check_folds` refuses a fold; the message begins with the
+        protocol.
     """
     if split.num_rows != truth.size:
-        raise ValueError(f"split {protocol} is of {split.num_rows} flows, but the dataset has {truth.size}: run the split stage again")
+        raise ValueError(
+            f"split {protocol} is of {split.num_rows} flows, but the dataset has {truth.size}: run the split stage again"
+        )
     folds = [Fold(*fold) for fold in fold_rows(split)]
     try:
         check_folds(folds, truth, classes)
@@ -71,7 +79,8 @@ def folds_of_split(split: pa.Table, truth: np.ndarray, classes: Sequence[str], p
 
 
 def check_folds(folds: Sequence[Fold], truth: np.ndarray, classes: Sequence[str]) -> None:
-    """Refuse folds that cannot be learned from: none at all, no rows on a side, or one class only in the training part.
+    """Refuse folds that cannot be learned from: none at all, no rows on a side, or one class only in the
+    training part.
 
     Raises
     ------
@@ -79,11 +88,15 @@ def check_folds(folds: Sequence[Fold], truth: np.ndarray, classes: Sequence[str]
         Names the fold, what is there and what to do.
     """
     if not folds:
-        raise ValueError("the split has no fold with test rows; run the split stage again or lower split.folds")
+        raise ValueError(
+            "the split has no fold with test rows; run the split stage again or lower split.folds"
+        )
     for fold in folds:
         if len(fold.train_rows) == 0 or len(fold.test_rows) == 0:
             sides = f"{len(fold.train_rows)} training and {len(fold.test_rows)} test rows"
-            raise ValueError(f"fold {fold.number} has {sides}; it needs both: lower split.folds or leave the protocol out")
+            raise ValueError(
+                f"fold {fold.number} has {sides}; it needs both: lower split.folds or leave the protocol out"
+            )
         present = np.unique(truth[fold.train_rows])
         if present.size < 2:
             only = classes[int(present[0])]
@@ -103,20 +116,34 @@ def check_settings(settings: Any) -> None:
     """
     for key in ("width", "batch_size", "epochs", "learning_rate"):
         if not getattr(settings, key) > 0:
-            raise ValueError(f"network.{key} is {getattr(settings, key)}; it must be above 0: give another with -S network.{key}=…")
+            raise ValueError(
+                f"network.{key} is {getattr(settings, key)}; it must be above 0: give another with -S network.{key}=…"
+            )
     if not 0 <= settings.dropout < 1:
-        raise ValueError(f"network.dropout is {settings.dropout}; it is a share of neurons, from 0 to below 1")
+        raise ValueError(
+            f"network.dropout is {settings.dropout}; it is a share of neurons, from 0 to below 1"
+        )
 
 
-def bytes_needed(n_rows: int, n_classes: int, splits: Mapping[str, Sequence[Fold]], depth: int, settings: Any, n_features: int = 70) -> int:
-    """Estimate of what training holds at once: the matrix twice (while it is handed over), one epoch's batches, activations, weights.
+def bytes_needed(
+    n_rows: int,
+    n_classes: int,
+    splits: Mapping[str, Sequence[Fold]],
+    depth: int,
+    settings: Any,
+    n_features: int = 70,
+) -> int:
+    """Estimate of what training holds at once: the matrix twice (while it is handed over), one epoch's
+    batches, activations, weights.
 
     `settings` has the `width` and `batch_size` of conf/network.
     """
     n_folds, width = max(map(len, splits.values())), settings.width
     matrix = 2 * 4 * n_rows * n_features
     batches = 3 * 4 * n_folds * n_rows
-    activations = 4 * n_folds * max(settings.batch_size, 1024) * (3 * n_features + 4 * depth * width + 4 * n_classes)
+    activations = (
+        4 * n_folds * max(settings.batch_size, 1024) * (3 * n_features + 4 * depth * width + 4 * n_classes)
+    )
     weights = 6 * 4 * n_folds * (n_features * width + (depth - 1) * width * width + width * n_classes)
     return matrix + batches + activations + weights
 

@@ -1,4 +1,6 @@
-"""One protocol of one network: train its folds as a stack, test them, and keep what is done so that a broken run goes on."""
+"""One protocol of one network: train its folds as a stack, test them, and keep what is done so that a broken
+run goes on.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ LEARNING_KEYS = ("width", "dropout", "learning_rate", "momentum", "decay", "nest
 
 @dataclass(frozen=True)
 class ProtocolRun:
-    """What one protocol gave: a result per fold, the history of all epochs, and the weights of its first fold in Keras' order."""
+    """What one protocol gave: a result per fold, the history of all epochs, and the weights of its first fold
+    in Keras' order.
+    """
 
     results: list[FoldResult]
     history: list[EpochFigures]
@@ -48,16 +52,27 @@ class NetworkTrainer:
     """
 
     def __init__(
-        self, features: np.ndarray, truth: np.ndarray, class_names: Sequence[str], *, depth: int, settings: Any, benign: str
+        self,
+        features: np.ndarray,
+        truth: np.ndarray,
+        class_names: Sequence[str],
+        *,
+        depth: int,
+        settings: Any,
+        benign: str,
     ) -> None:
         self.truth, self.class_names, self.benign = truth, class_names, benign
         learning = {name: getattr(settings, name) for name in LEARNING_KEYS}
-        self.shape = NetworkShape(n_features=features.shape[1], n_classes=len(class_names), depth=depth, **learning)
+        self.shape = NetworkShape(
+            n_features=features.shape[1], n_classes=len(class_names), depth=depth, **learning
+        )
         self.plan = TrainingPlan(settings.epochs, settings.batch_size, settings.seed, settings.patience)
         self._features, self._classes = tf.constant(features), tf.constant(truth.astype(np.int32))
         self._stacks: dict[int, StackedNetworks] = {}
 
-    def run(self, protocol: str, folds: Sequence[Fold], store: Store, told: Callable[[str], None] = lambda _: None) -> ProtocolRun:
+    def run(
+        self, protocol: str, folds: Sequence[Fold], store: Store, told: Callable[[str], None] = lambda _: None
+    ) -> ProtocolRun:
         """Train and test every fold of a protocol, or take from the store what was done before.
 
         `told` hears one line per epoch.
@@ -73,7 +88,9 @@ class NetworkTrainer:
             raise FloatingPointError(f"split {protocol}: {error}") from error
         return self._read(protocol, folds, done)
 
-    def _train(self, protocol: str, folds: Sequence[Fold], store: Store, told: Callable[[str], None]) -> dict[str, np.ndarray]:
+    def _train(
+        self, protocol: str, folds: Sequence[Fold], store: Store, told: Callable[[str], None]
+    ) -> dict[str, np.ndarray]:
         """Train from the start or from the last state in the store; the finished protocol's arrays, stored."""
         networks = self._stack(len(folds))
         history, spent_s = self._start(networks, folds, store.load(f"{protocol}.state"))
@@ -86,12 +103,18 @@ class NetworkTrainer:
                 told_so_far = {"history": _to_array(history), "fit_s": np.array(spent_s + now - started)}
                 store.save(f"{protocol}.state", networks.state() | told_so_far)
         fit_s = spent_s + time.perf_counter() - started
-        networks.predict(self._features, [fold.test_rows[:1] for fold in folds])  # compiles: no part of the time a flow takes
+        networks.predict(
+            self._features, [fold.test_rows[:1] for fold in folds]
+        )  # compiles: no part of the time a flow takes
         started = time.perf_counter()
         scores = networks.predict(self._features, [fold.test_rows for fold in folds])
         done = {f"scores_{fold.number}": mine for fold, mine in zip(folds, scores, strict=True)}
         done |= {f"weights_{i}": value for i, value in enumerate(networks.weights_of(0))}
-        done |= {"history": _to_array(history), "fit_s": np.array(fit_s), "predict_s": np.array(time.perf_counter() - started)}
+        done |= {
+            "history": _to_array(history),
+            "fit_s": np.array(fit_s),
+            "predict_s": np.array(time.perf_counter() - started),
+        }
         store.save(protocol, done)
         return done
 
@@ -112,7 +135,9 @@ class NetworkTrainer:
         return _from_array(state["history"]), float(state["fit_s"])
 
     def _read(self, protocol: str, folds: Sequence[Fold], done: dict[str, np.ndarray]) -> ProtocolRun:
-        """Turn stored arrays into results; the folds trained together, so each is charged an equal share of the time."""
+        """Turn stored arrays into results; the folds trained together, so each is charged an equal share of
+        the time.
+        """
         history = _from_array(done["history"])
         weights = [done[f"weights_{i}"] for i in range(sum(name.startswith("weights_") for name in done))]
         us_per_flow = float(done["predict_s"]) / sum(len(fold.test_rows) for fold in folds) * 1e6
@@ -121,20 +146,36 @@ class NetworkTrainer:
             scores, truth = done[f"scores_{fold.number}"], self.truth[fold.test_rows]
             best = best_epoch(history, fold.number)._asdict()
             record = {
-                "fold": fold.number, "train_rows": len(fold.train_rows), "test_rows": len(fold.test_rows),
-                "fit_s": float(done["fit_s"]) / len(folds), "predict_s": float(done["predict_s"]) / len(folds),
-                "us_per_flow": us_per_flow, "model_bytes": sum(value.nbytes for value in weights),
+                "fold": fold.number,
+                "train_rows": len(fold.train_rows),
+                "test_rows": len(fold.test_rows),
+                "fit_s": float(done["fit_s"]) / len(folds),
+                "predict_s": float(done["predict_s"]) / len(folds),
+                "us_per_flow": us_per_flow,
+                "model_bytes": sum(value.nbytes for value in weights),
                 "epochs": max(row.epoch for row in history if row.fold == fold.number),
                 "best_epoch": {name: best[name] for name in ("epoch", "val_accuracy", "val_loss")},
                 "metrics": self._score(fold, scores),
-                "untrained_classes": [name for name, there in zip(self.class_names, self._trained(fold), strict=True) if not there],
-            }  # fmt: skip
-            results.append(FoldResult(protocol, fold.number, fold.test_rows, truth.astype(np.int8), scores, record))
+                "untrained_classes": [
+                    name
+                    for name, there in zip(self.class_names, self._trained(fold), strict=True)
+                    if not there
+                ],
+            }
+            results.append(
+                FoldResult(protocol, fold.number, fold.test_rows, truth.astype(np.int8), scores, record)
+            )
         return ProtocolRun(results, history, weights)
 
     def _score(self, fold: Fold, scores: np.ndarray) -> dict[str, float]:
         """Scores of the network after its last epoch."""
-        return score_fold(self.truth[fold.test_rows], scores, self.class_names, trained=self._trained(fold), benign=self.benign)
+        return score_fold(
+            self.truth[fold.test_rows],
+            scores,
+            self.class_names,
+            trained=self._trained(fold),
+            benign=self.benign,
+        )
 
     def _trained(self, fold: Fold) -> np.ndarray:
         """(k,) bool: the class stands in the fold's training part."""
@@ -143,7 +184,11 @@ class NetworkTrainer:
 
 def history_columns(histories: Mapping[str, Sequence[EpochFigures]]) -> dict[str, list]:
     """Columns of history.parquet from each protocol's history."""
-    rows = [{"protocol": protocol, **figures._asdict()} for protocol, history in histories.items() for figures in history]
+    rows = [
+        {"protocol": protocol, **figures._asdict()}
+        for protocol, history in histories.items()
+        for figures in history
+    ]
     return {name: [row[name] for row in rows] for name in ("protocol", *EpochFigures._fields)}
 
 

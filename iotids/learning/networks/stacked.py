@@ -1,8 +1,10 @@
-"""All folds of a configuration as one network: every weight has a leading fold axis, and one compiled loop trains them together.
+"""All folds of a configuration as one network: every weight has a leading fold axis, and one compiled loop
+trains them together.
 
-The loss is the sum of the folds' mean losses, so the gradient of one fold does not see another: each fold ends where it would
-have ended alone (tests/learning/test_stacked.py shows it against Keras). Each fold has its own rows, batch statistics, dropout and
-number of updates. The arithmetic of one update is in stacked_step.py; here is what holds the weights and feeds the loops.
+The loss is the sum of the folds' mean losses, so the gradient of one fold does not see another: each fold
+ends where it would have ended alone (tests/learning/test_stacked.py shows it against Keras). Each fold has
+its own rows, batch statistics, dropout and number of updates. The arithmetic of one update is in
+stacked_step.py; here is what holds the weights and feeds the loops.
 """
 
 from __future__ import annotations
@@ -16,9 +18,17 @@ import tensorflow as tf
 
 from iotids.learning.networks.dropout_masks import fold_keys
 from iotids.learning.networks.network_inputs import EVALUATION_ROWS, batches_in_order
-from iotids.learning.networks.stacked_step import NetworkShape, State, class_probabilities, evaluation_loop, training_loop
+from iotids.learning.networks.stacked_step import (
+    NetworkShape,
+    State,
+    class_probabilities,
+    evaluation_loop,
+    training_loop,
+)
 
-CHUNK_STEPS = 64  # batches per call of a compiled loop; one shape for all epochs and protocols means one compilation
+CHUNK_STEPS = (
+    64  # batches per call of a compiled loop; one shape for all epochs and protocols means one compilation
+)
 
 
 class Loops(NamedTuple):
@@ -32,7 +42,12 @@ class Loops(NamedTuple):
 @lru_cache(maxsize=16)
 def compiled_loops(shape: NetworkShape) -> Loops:
     """Loops for one shape; XLA compiles them at the first call for each number of folds, in a second or two."""
-    return Loops(*(tf.function(partial(loop, shape), jit_compile=True) for loop in (training_loop, evaluation_loop, class_probabilities)))
+    return Loops(
+        *(
+            tf.function(partial(loop, shape), jit_compile=True)
+            for loop in (training_loop, evaluation_loop, class_probabilities)
+        )
+    )
 
 
 class StackedNetworks:
@@ -44,12 +59,16 @@ class StackedNetworks:
         self._state = fresh_state(shape, seed=0, folds=range(n_folds))
 
     def start(self, *, seed: int, folds: Sequence[int]) -> None:
-        """Give every fold fresh weights; they depend on the seed and the fold's number only, not on its neighbours."""
+        """Give every fold fresh weights; they depend on the seed and the fold's number only, not on its
+        neighbours.
+        """
         if len(folds) != self.n_folds:
             raise ValueError(f"{len(folds)} fold numbers for {self.n_folds} stacked networks; give one each")
         self._state = fresh_state(self.shape, seed=seed, folds=folds)
 
-    def train_epoch(self, features: tf.Tensor, classes: tf.Tensor, batches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def train_epoch(
+        self, features: tf.Tensor, classes: tf.Tensor, batches: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """One pass over the batches.
 
         Parameters
@@ -64,17 +83,23 @@ class StackedNetworks:
         Returns
         -------
         two (K,) float64 arrays
-            Mean loss and accuracy over the rows of the epoch, as seen during training (dropout on, before each update): Keras' figures.
-            NaN for a fold without rows.
+            Mean loss and accuracy over the rows of the epoch, as seen during training (dropout on, before
+            each update): Keras' figures. NaN for a fold without rows.
         """
         loss, hits = np.zeros(self.n_folds), np.zeros(self.n_folds)
         for chunk, n_steps in _chunks(batches):
-            self._state, chunk_loss, chunk_hits = self._loops.train(self._state, features, classes, chunk, n_steps)
+            self._state, chunk_loss, chunk_hits = self._loops.train(
+                self._state, features, classes, chunk, n_steps
+            )
             loss, hits = loss + chunk_loss.numpy(), hits + chunk_hits.numpy()
         return _per_row(loss, hits, batches)
 
-    def evaluate(self, features: tf.Tensor, classes: tf.Tensor, batches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean loss and accuracy of each fold over its rows, dropout off, moving statistics. Arguments as `train_epoch`."""
+    def evaluate(
+        self, features: tf.Tensor, classes: tf.Tensor, batches: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean loss and accuracy of each fold over its rows, dropout off, moving statistics. Arguments as
+        `train_epoch`.
+        """
         loss, hits = np.zeros(self.n_folds), np.zeros(self.n_folds)
         for chunk, n_steps in _chunks(batches):
             chunk_loss, chunk_hits = self._loops.evaluate(self._state, features, classes, chunk, n_steps)
@@ -84,14 +109,20 @@ class StackedNetworks:
     def predict(self, features: tf.Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Class probabilities, one (m_k, n_classes) float32 array per fold for the row numbers in rows[k]."""
         batches = batches_in_order(rows, EVALUATION_ROWS)
-        parts = np.stack([self._loops.predict(self._state, features, tf.constant(batch)).numpy() for batch in batches], axis=1)
+        parts = np.stack(
+            [self._loops.predict(self._state, features, tf.constant(batch)).numpy() for batch in batches],
+            axis=1,
+        )
         return [parts[k].reshape(-1, self.shape.n_classes)[: len(mine)] for k, mine in enumerate(rows)]
 
     def weights_of(self, fold_position: int) -> list[np.ndarray]:
         """Weights of one network in Keras' order, for `network.network_from_weights`."""
         kernels, biases, scale = self.shape.layers_of(self._state.trained)
         per_feature = [value.numpy()[fold_position].ravel() for value in (*scale, *self._state.moving)]
-        dense = [(kernel.numpy()[fold_position], bias.numpy()[fold_position, 0]) for kernel, bias in zip(kernels, biases, strict=True)]
+        dense = [
+            (kernel.numpy()[fold_position], bias.numpy()[fold_position, 0])
+            for kernel, bias in zip(kernels, biases, strict=True)
+        ]
         return [*per_feature, *(part for layer in dense for part in layer)]
 
     def state(self) -> dict[str, np.ndarray]:
@@ -101,21 +132,33 @@ class StackedNetworks:
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take up a state; training continues bit for bit as if it had not stopped."""
         n_values = len(tf.nest.flatten(self._state))
-        self._state = tf.nest.pack_sequence_as(self._state, [tf.constant(state[f"v{i}"]) for i in range(n_values)])
+        self._state = tf.nest.pack_sequence_as(
+            self._state, [tf.constant(state[f"v{i}"]) for i in range(n_values)]
+        )
 
 
 def fresh_state(shape: NetworkShape, *, seed: int, folds: Sequence[int]) -> State:
-    """Glorot-uniform kernels, zero biases and velocities, gamma 1, beta 0, moving mean 0 and variance 1: Keras' beginnings."""
+    """Glorot-uniform kernels, zero biases and velocities, gamma 1, beta 0, moving mean 0 and variance 1:
+    Keras' beginnings.
+    """
     sizes, n_folds = shape.layer_sizes, len(folds)
-    kernels = [np.stack([_glorot_uniform(size, [seed, fold, 0, layer]) for fold in folds]) for layer, size in enumerate(sizes)]
+    kernels = [
+        np.stack([_glorot_uniform(size, [seed, fold, 0, layer]) for fold in folds])
+        for layer, size in enumerate(sizes)
+    ]
     biases = [np.zeros((n_folds, 1, outputs), np.float32) for _, outputs in sizes]
     per_feature = (n_folds, shape.n_features, 1)
-    trained = [tf.constant(value) for value in (*kernels, *biases, np.ones(per_feature, np.float32), np.zeros(per_feature, np.float32))]
+    trained = [
+        tf.constant(value)
+        for value in (*kernels, *biases, np.ones(per_feature, np.float32), np.zeros(per_feature, np.float32))
+    ]
     return State(
-        trained=trained, velocity=[tf.zeros_like(value) for value in trained],
-        moving=[tf.zeros(per_feature[:2]), tf.ones(per_feature[:2])], iterations=tf.zeros((n_folds,), tf.int32),
+        trained=trained,
+        velocity=[tf.zeros_like(value) for value in trained],
+        moving=[tf.zeros(per_feature[:2]), tf.ones(per_feature[:2])],
+        iterations=tf.zeros((n_folds,), tf.int32),
         keys=tf.constant(fold_keys(seed, list(folds))),
-    )  # fmt: skip
+    )
 
 
 def _glorot_uniform(size: Sequence[int], seed: list[int]) -> np.ndarray:
@@ -125,12 +168,16 @@ def _glorot_uniform(size: Sequence[int], seed: list[int]) -> np.ndarray:
 
 
 def _chunks(batches: np.ndarray):  # type: ignore[no-untyped-def]
-    """Cut batches into (tensor of CHUNK_STEPS batches, how many of them count); the last is filled with empty batches."""
+    """Cut batches into (tensor of CHUNK_STEPS batches, how many of them count); the last is filled with empty
+    batches.
+    """
     for start in range(0, len(batches), CHUNK_STEPS):
         chunk = batches[start : start + CHUNK_STEPS]
         n_steps = len(chunk)
         if n_steps < CHUNK_STEPS:
-            chunk = np.concatenate([chunk, np.full((CHUNK_STEPS - n_steps, *chunk.shape[1:]), -1, chunk.dtype)])
+            chunk = np.concatenate(
+                [chunk, np.full((CHUNK_STEPS - n_steps, *chunk.shape[1:]), -1, chunk.dtype)]
+            )
         yield tf.constant(chunk), tf.constant(n_steps)
 
 

@@ -1,7 +1,9 @@
-"""The arithmetic of stacked networks: one update of K networks, what they say of a batch, and the loops over batches that XLA compiles.
+"""The arithmetic of stacked networks: one update of K networks, what they say of a batch, and the loops over
+batches that XLA compiles.
 
-Pure functions from a state to the next. A batch slot without a row (-1) counts nowhere: not in the loss, not in the statistics; a fold
-whose whole batch is empty is left as it is. So folds of different size lose no row and count none twice.
+Pure functions from a state to the next. A batch slot without a row (-1) counts nowhere: not in the loss, not
+in the statistics; a fold whose whole batch is empty is left as it is. So folds of different size lose no row
+and count none twice.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class NetworkShape:
         """(inputs, outputs) of every Dense layer."""
         return list(pairwise([self.n_features, *[self.width] * self.depth, self.n_classes]))
 
-    def layers_of(self, trained: Sequence[tf.Tensor]) -> tuple[Sequence[tf.Tensor], Sequence[tf.Tensor], Sequence[tf.Tensor]]:
+    def layers_of(
+        self, trained: Sequence[tf.Tensor]
+    ) -> tuple[Sequence[tf.Tensor], Sequence[tf.Tensor], Sequence[tf.Tensor]]:
         """Trained values apart: kernels, biases, and the scale (gamma, beta) of the batch normalisation."""
         n = self.depth + 1
         return trained[:n], trained[n : 2 * n], trained[2 * n :]
@@ -71,7 +75,9 @@ def training_loop(shape: NetworkShape, state: State, features, classes, batches,
         return s + 1, state, loss + tf.cast(step_loss, tf.float64), hits + tf.cast(step_hits, tf.float64)
 
     nothing = tf.zeros(state.iterations.shape, tf.float64)
-    return tf.while_loop(lambda s, *_: s < n_steps, step, (0, state, nothing, nothing), parallel_iterations=1)[1:]
+    return tf.while_loop(
+        lambda s, *_: s < n_steps, step, (0, state, nothing, nothing), parallel_iterations=1
+    )[1:]
 
 
 def evaluation_loop(shape: NetworkShape, state: State, features, classes, batches, n_steps):  # type: ignore[no-untyped-def]
@@ -105,9 +111,16 @@ def _update(shape: NetworkShape, state: State, features, classes, batch):  # typ
         total = tf.reduce_sum(tf.math.divide_no_nan(fold_loss, n_present))
     gradients = tape.gradient(total, state.trained)
     trained, velocity = _nesterov(shape, state, gradients, active)
-    moved = [old * BN_MOMENTUM + new * (1.0 - BN_MOMENTUM) for old, new in zip(state.moving, (mean, variance), strict=True)]
+    moved = [
+        old * BN_MOMENTUM + new * (1.0 - BN_MOMENTUM)
+        for old, new in zip(state.moving, (mean, variance), strict=True)
+    ]
     moving = [_where_active(active, new, old) for new, old in zip(moved, state.moving, strict=True)]
-    return State(trained, velocity, moving, state.iterations + tf.cast(active, tf.int32), state.keys), fold_loss, hits
+    return (
+        State(trained, velocity, moving, state.iterations + tf.cast(active, tf.int32), state.keys),
+        fold_loss,
+        hits,
+    )
 
 
 def _gather(features, classes, batch):  # type: ignore[no-untyped-def]
@@ -128,16 +141,23 @@ def _normalise(inputs, present, n_present):  # type: ignore[no-untyped-def]
 def _logits(shape: NetworkShape, trained, normalised, dropout_keys=None):  # type: ignore[no-untyped-def]
     """Logits (K, rows, classes); with `dropout_keys` (keys and iterations of the folds) dropout is on.
 
-    Scale and offset of the normalisation go into the first layer's weights, and dropout's 1 / (1 - rate) into the next layer's:
-    both are products with small matrices instead of passes over the activations.
+    Scale and offset of the normalisation go into the first layer's weights, and dropout's 1 / (1 - rate) into
+    the next layer's: both are products with small matrices instead of passes over the activations.
     """
     kernels, biases, (gamma, beta) = shape.layers_of(trained)
     drops = dropout_keys is not None and shape.dropout > 0.0
     boost = 1.0 / (1.0 - shape.dropout) if drops else 1.0
-    signal = tf.matmul(normalised, gamma * kernels[0]) + (biases[0] + tf.matmul(beta, kernels[0], transpose_a=True))
+    signal = tf.matmul(normalised, gamma * kernels[0]) + (
+        biases[0] + tf.matmul(beta, kernels[0], transpose_a=True)
+    )
     for layer in range(1, shape.depth + 1):
         if drops:
-            mask = keep_mask(layer_keys(dropout_keys[0], dropout_keys[1], layer), normalised.shape[1], shape.width, shape.dropout)
+            mask = keep_mask(
+                layer_keys(dropout_keys[0], dropout_keys[1], layer),
+                normalised.shape[1],
+                shape.width,
+                shape.dropout,
+            )
             signal = _relu_where(signal, mask)
         else:
             signal = tf.nn.relu(signal)
@@ -149,7 +169,9 @@ def _inference_logits(shape: NetworkShape, state: State, features, rows):  # typ
     """Logits by the moving statistics, (K, rows, classes)."""
     mean, variance = state.moving
     inputs = tf.gather(features, tf.maximum(rows, 0))
-    return _logits(shape, state.trained, (inputs - mean[:, None]) * tf.math.rsqrt(variance + BN_EPSILON)[:, None])
+    return _logits(
+        shape, state.trained, (inputs - mean[:, None]) * tf.math.rsqrt(variance + BN_EPSILON)[:, None]
+    )
 
 
 def _loss_and_hits(logits, truth, present):  # type: ignore[no-untyped-def]
@@ -179,6 +201,8 @@ def _where_active(active: tf.Tensor, new: tf.Tensor, old: tf.Tensor) -> tf.Tenso
 
 @tf.custom_gradient
 def _relu_where(signal: tf.Tensor, keep: tf.Tensor):  # type: ignore[no-untyped-def]
-    """ReLU where `keep`, else 0. The gradient needs the output only, so the mask is not kept for the way back."""
+    """ReLU where `keep`, else 0. The gradient needs the output only, so the mask is not kept for the way
+    back.
+    """
     output = tf.where(keep, tf.nn.relu(signal), 0.0)
     return output, lambda upstream: (tf.where(output > 0.0, upstream, 0.0), None)

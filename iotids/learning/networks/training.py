@@ -1,7 +1,8 @@
-"""Epochs over stacked folds: which rows meet in which batch, when a fold stops, and what is told about every epoch.
+"""Epochs over stacked folds: which rows meet in which batch, when a fold stops, and what is told about every
+epoch.
 
-Nothing here remembers anything: batches follow from (seed, fold, epoch) and stopping from the history so far, so a run that was
-broken off goes on from its last epoch to the same numbers.
+Nothing here remembers anything: batches follow from (seed, fold, epoch) and stopping from the history so far,
+so a run that was broken off goes on from its last epoch to the same numbers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from iotids.learning.networks.stacked import StackedNetworks
 
+
 class EpochFigures(NamedTuple):
     """One row of history.parquet: how one fold stood after one epoch (epochs count from 1)."""
 
@@ -32,7 +34,9 @@ class EpochFigures(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and in which order: epochs, rows per batch, seed, epochs without a lower training loss before a fold stops (0: never)."""
+    """How long and in which order: epochs, rows per batch, seed, epochs without a lower training loss before
+    a fold stops (0: never).
+    """
 
     epochs: int
     batch_size: int
@@ -41,7 +45,11 @@ class TrainingPlan:
 
 
 def train_epochs(
-    networks: StackedNetworks, features: tf.Tensor, classes: tf.Tensor, folds: Sequence[Fold], plan: TrainingPlan,
+    networks: StackedNetworks,
+    features: tf.Tensor,
+    classes: tf.Tensor,
+    folds: Sequence[Fold],
+    plan: TrainingPlan,
     history: Sequence[EpochFigures] = (),
 ) -> Iterator[list[EpochFigures]]:
     """Train until the last epoch, or until every fold has stopped.
@@ -60,8 +68,8 @@ def train_epochs(
     Yields
     ------
     list of EpochFigures
-        One per fold that learned in this epoch. `val_` figures are those of the fold's test rows, as in the paper's figures; nothing
-        is chosen by them.
+        One per fold that learned in this epoch. `val_` figures are those of the fold's test rows, as in the
+        paper's figures; nothing is chosen by them.
 
     Raises
     ------
@@ -74,44 +82,67 @@ def train_epochs(
         stopped = stopped_folds(done, plan.patience)
         if len(stopped) == len(folds):
             return
-        train = networks.train_epoch(features, classes, epoch_batches(folds, plan, epoch=epoch, stopped=stopped))
+        train = networks.train_epoch(
+            features, classes, epoch_batches(folds, plan, epoch=epoch, stopped=stopped)
+        )
         check_loss(folds, epoch, train[0], stopped)
         test = networks.evaluate(features, classes, test_batches)
         figures = zip(folds, *train, *test, strict=True)
-        rows = [EpochFigures(f.number, epoch, *map(float, numbers)) for f, *numbers in figures if f.number not in stopped]
+        rows = [
+            EpochFigures(f.number, epoch, *map(float, numbers))
+            for f, *numbers in figures
+            if f.number not in stopped
+        ]
         done += rows
         yield rows
 
 
-def epoch_batches(folds: Sequence[Fold], plan: TrainingPlan, *, epoch: int, stopped: frozenset[int] = frozenset()) -> np.ndarray:
+def epoch_batches(
+    folds: Sequence[Fold], plan: TrainingPlan, *, epoch: int, stopped: frozenset[int] = frozenset()
+) -> np.ndarray:
     """(S, K, batch_size) int32 row numbers: every fold's training rows once, in a new order each epoch.
 
-    The last batch of a fold is as short as it must be (filled with -1), as in Keras' `fit`. Smaller folds have empty batches at the
-    end; a stopped fold has no others.
+    The last batch of a fold is as short as it must be (filled with -1), as in Keras' `fit`. Smaller folds
+    have empty batches at the end; a stopped fold has no others.
     """
-    order = [np.random.default_rng([plan.seed, fold.number, 2, epoch]).permutation(fold.train_rows) for fold in folds]
+    order = [
+        np.random.default_rng([plan.seed, fold.number, 2, epoch]).permutation(fold.train_rows)
+        for fold in folds
+    ]
     order = [rows[:0] if fold.number in stopped else rows for fold, rows in zip(folds, order, strict=True)]
     return batches_in_order(order, plan.batch_size)
 
 
 def stopped_folds(history: Sequence[EpochFigures], patience: int) -> frozenset[int]:
-    """Folds whose training loss has not fallen below its best for `patience` epochs. Test rows have no say in it."""
+    """Folds whose training loss has not fallen below its best for `patience` epochs. Test rows have no say in
+    it.
+    """
     if patience == 0:
         return frozenset()
     losses: dict[int, list[float]] = {}
     for row in history:
         losses.setdefault(row.fold, []).append(row.train_loss)
-    return frozenset(fold for fold, mine in losses.items() if len(mine) - 1 - int(np.argmin(mine)) >= patience)
+    return frozenset(
+        fold for fold, mine in losses.items() if len(mine) - 1 - int(np.argmin(mine)) >= patience
+    )
 
 
 def best_epoch(history: Sequence[EpochFigures], fold: int) -> EpochFigures:
-    """The epoch with the highest accuracy on the fold's test rows: a choice no one could have made beforehand, told as such."""
+    """The epoch with the highest accuracy on the fold's test rows: a choice no one could have made
+    beforehand, told as such.
+    """
     return max((row for row in history if row.fold == fold), key=lambda row: (row.val_accuracy, -row.epoch))
 
 
-def check_loss(folds: Sequence[Fold], epoch: int, losses: np.ndarray, stopped: frozenset[int] = frozenset()) -> None:
+def check_loss(
+    folds: Sequence[Fold], epoch: int, losses: np.ndarray, stopped: frozenset[int] = frozenset()
+) -> None:
     """Refuse a training loss that is no number."""
-    bad = [f"fold {f.number} ({loss})" for f, loss in zip(folds, losses, strict=True) if f.number not in stopped and not np.isfinite(loss)]
+    bad = [
+        f"fold {f.number} ({loss})"
+        for f, loss in zip(folds, losses, strict=True)
+        if f.number not in stopped and not np.isfinite(loss)
+    ]
     if bad:
         raise FloatingPointError(
             f"training diverged in epoch {epoch}: the loss of {', '.join(bad)} is not finite. Lower network.learning_rate or "

@@ -1,4 +1,6 @@
-"""What a broken run leaves behind: where its finished folds are kept, and how the next run knows that they are its own."""
+"""What a broken run leaves behind: where its finished folds are kept, and how the next run knows that they
+are its own.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ class Store(Protocol):
 
 
 def fingerprint(arrays: Iterable[np.ndarray], *settings: object) -> str:
-    """What an unfinished run must have in common with this one, to the last bit, to be taken up: data, folds, settings, code."""
+    """What an unfinished run must have in common with this one, to the last bit, to be taken up: data, folds,
+    settings, code.
+    """
     digest = hashlib.blake2b(repr(settings).encode())
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())

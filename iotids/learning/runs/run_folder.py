@@ -47,31 +47,52 @@ def predictions_table(results: Sequence[FoldResult], classes: Sequence[str]) -> 
 
 
 def run_document(
-    results: Sequence[FoldResult], task: str, model: str, classes: Sequence[str], *, n_features: int, params: Mapping[str, Any]
+    results: Sequence[FoldResult],
+    task: str,
+    model: str,
+    classes: Sequence[str],
+    *,
+    n_features: int,
+    params: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The content of folds.json: every fold's record, and mean and standard deviation over folds, per protocol."""
+    """The content of folds.json: every fold's record, and mean and standard deviation over folds, per
+    protocol.
+    """
     protocols: dict[str, Any] = {}
     for protocol in dict.fromkeys(result.protocol for result in results):
         folds = [result.record for result in results if result.protocol == protocol]
         mean, std = mean_and_std([fold["metrics"] for fold in folds])
         protocols[protocol] = {"folds": folds, "mean": mean, "std": std} | order_seed_spread(folds)
-    return {"task": task, "model": model, "classes": list(classes), "features": n_features, "protocols": protocols, "params": dict(params)}
+    return {
+        "task": task,
+        "model": model,
+        "classes": list(classes),
+        "features": n_features,
+        "protocols": protocols,
+        "params": dict(params),
+    }
 
 
 def order_seed_spread(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean over folds of every score for each order of the training rows, and their standard deviation over orders.
+    """Mean over folds of every score for each order of the training rows, and their standard deviation over
+    orders.
 
     Empty for models that do not depend on the order. The run's own figures are those of the first order.
     """
     if not folds or not folds[0].get("orders"):
         return {}
-    per_order = [mean_and_std([fold["orders"][i]["metrics"] for fold in folds])[0] for i in range(len(folds[0]["orders"]))]
+    per_order = [
+        mean_and_std([fold["orders"][i]["metrics"] for fold in folds])[0]
+        for i in range(len(folds[0]["orders"]))
+    ]
     _, spread = mean_and_std(per_order)
     return {"orders": len(per_order), "order_means": per_order, "order_std": spread}
 
 
 def join_orders(results: Sequence[FoldResult]) -> list[FoldResult]:
-    """Keep the result of each fold's first order, and note the scores of all its orders in its record, where there are several."""
+    """Keep the result of each fold's first order, and note the scores of all its orders in its record, where
+    there are several.
+    """
     firsts: dict[tuple[str, int], FoldResult] = {}
     orders: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for result in results:

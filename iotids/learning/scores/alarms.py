@@ -1,4 +1,6 @@
-"""What a detector's rates mean on a network: alarms per day, and how many of them are true, at the base rates one expects there."""
+"""What a detector's rates mean on a network: alarms per day, and how many of them are true, at the base rates
+one expects there.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,15 @@ def expected_alarms(*, recall: float, fpr: float, base_rate: float, flows_per_da
     recall, fpr : float in [0, 1]
         Of attack flows found and of benign flows flagged; a test set's own share of attacks plays no part.
     base_rate : float in [0, 1]
-        Share of attack flows on the network (the test sets have 20 to 80 %; a home network on a quiet day less than 0.1 %).
+        Share of attack flows on the network (the test sets have 20 to 80 %; a home network on a quiet day
+        less than 0.1 %).
     flows_per_day : float
 
     Returns
     -------
     Alarms
-        precision = base_rate recall / (base_rate recall + (1 - base_rate) fpr), Axelsson's base-rate fallacy (2000).
+        precision = base_rate recall / (base_rate recall + (1 - base_rate) fpr), Axelsson's base-rate fallacy
+        (2000).
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""Do scores mean what they say: Brier score, expected calibration error, and the table behind a reliability plot."""
+"""Do scores mean what they say: Brier score, expected calibration error, and the table behind a reliability
+plot.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ class Reliability:
 
 
 def brier_score(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Mean over rows of the squared distance between the scores and the truth's unit vector: 0 to 2 (Brier 1950).
+    """Mean over rows of the squared distance between the scores and the truth's unit vector: 0 to 2 (Brier
+    1950).
 
     With two classes this is twice the one-sided Brier score that some libraries print. NaN without rows.
     """
@@ -30,7 +33,9 @@ def brier_score(truth: np.ndarray, scores: np.ndarray) -> float:
 
 
 def reliability_table(truth: np.ndarray, scores: np.ndarray, *, bins: int = 15) -> Reliability:
-    """Rows, mean top score and share of hits per equal-width bin of the top score; a score on an edge belongs below it."""
+    """Rows, mean top score and share of hits per equal-width bin of the top score; a score on an edge belongs
+    below it.
+    """
     edges = np.linspace(0.0, 1.0, bins + 1)
     confidence = scores.max(axis=1).astype(np.float64)
     hit = scores.argmax(axis=1) == truth
@@ -43,7 +48,9 @@ def reliability_table(truth: np.ndarray, scores: np.ndarray, *, bins: int = 15) 
 
 
 def calibration_error(truth: np.ndarray, scores: np.ndarray, *, bins: int = 15) -> float:
-    """Expected calibration error: mean gap between confidence and hits over bins, weighted by rows; NaN without rows."""
+    """Expected calibration error: mean gap between confidence and hits over bins, weighted by rows; NaN
+    without rows.
+    """
     if truth.size == 0:
         return float("nan")
     table = reliability_table(truth, scores, bins=bins)

@@ -1,7 +1,9 @@
-"""How sure is a score, and is one model better than another: bootstrap over recording groups, and Wilcoxon over folds.
+"""How sure is a score, and is one model better than another: bootstrap over recording groups, and Wilcoxon
+over folds.
 
-Flows of one capture resemble each other, so a bootstrap over flows would be far too sure. Whole groups are drawn instead, and
-everything is computed from one confusion matrix per group: 2,000 resamples of 1.8 million predictions take a second.
+Flows of one capture resemble each other, so a bootstrap over flows would be far too sure. Whole groups are
+drawn instead, and everything is computed from one confusion matrix per group: 2,000 resamples of 1.8 million
+predictions take a second.
 The corrected resampled t-test and Holm's correction are in iotids/reporting/sections/differences.py.
 """
 
@@ -23,7 +25,9 @@ class Interval:
     groups: int
 
 
-def group_confusions(truth: np.ndarray, predicted: np.ndarray, group: np.ndarray, n_classes: int) -> np.ndarray:
+def group_confusions(
+    truth: np.ndarray, predicted: np.ndarray, group: np.ndarray, n_classes: int
+) -> np.ndarray:
     """(g, k, k) counts: one confusion matrix per group, groups in sorted order, row = true class."""
     _, number = np.unique(group, return_inverse=True)
     cells = (number * n_classes + np.asarray(truth, np.int64)) * n_classes + np.asarray(predicted, np.int64)
@@ -63,7 +67,8 @@ def scores_of_confusions(confusions: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def bootstrap_scores(confusions: np.ndarray, score: str, *, seed: int, resamples: int = 2000) -> np.ndarray:
-    """(resamples,) pooled scores, each of as many groups as there are, drawn with replacement; the same seed draws the same groups.
+    """(resamples,) pooled scores, each of as many groups as there are, drawn with replacement; the same seed
+    draws the same groups.
 
     Parameters
     ----------
@@ -77,14 +82,27 @@ def bootstrap_scores(confusions: np.ndarray, score: str, *, seed: int, resamples
     return scores_of_confusions((times @ confusions.reshape(g, k * k)).reshape(resamples, k, k))[score]
 
 
-def bootstrap_interval(confusions: np.ndarray, score: str, *, seed: int, resamples: int = 2000, level: float = 0.95) -> Interval:
+def bootstrap_interval(
+    confusions: np.ndarray, score: str, *, seed: int, resamples: int = 2000, level: float = 0.95
+) -> Interval:
     """A pooled score and its percentile interval under resampling of groups. Arguments as `bootstrap_scores`."""
     value = float(scores_of_confusions(confusions.sum(axis=0))[score])
-    return percentile_interval(value, bootstrap_scores(confusions, score, seed=seed, resamples=resamples), confusions.shape[0], level=level)
+    return percentile_interval(
+        value,
+        bootstrap_scores(confusions, score, seed=seed, resamples=resamples),
+        confusions.shape[0],
+        level=level,
+    )
 
 
 def bootstrap_difference(
-    first: np.ndarray, second: np.ndarray, score: str, *, seed: int, resamples: int = 2000, level: float = 0.95
+    first: np.ndarray,
+    second: np.ndarray,
+    score: str,
+    *,
+    seed: int,
+    resamples: int = 2000,
+    level: float = 0.95,
 ) -> Interval:
     """Score of the first model minus the second's on the same flows; both see the same resampled groups.
 
@@ -100,7 +118,9 @@ def bootstrap_difference(
 
 
 def check_same_flows(first: np.ndarray, second: np.ndarray) -> None:
-    """Refuse two models whose groups' class counts differ (ValueError): they were not tested on the same flows."""
+    """Refuse two models whose groups' class counts differ (ValueError): they were not tested on the same
+    flows.
+    """
     if first.shape != second.shape or not np.array_equal(first.sum(axis=2), second.sum(axis=2)):
         raise ValueError("the two models were tested on different flows; compare runs over the same splits")
 
@@ -116,8 +136,9 @@ def percentile_interval(value: float, drawn: np.ndarray, groups: int, *, level: 
 def wilcoxon_signed_rank(first: Sequence[float], second: Sequence[float]) -> float:
     """Two-sided p of the exact signed-rank test on paired scores (folds, or folds of several seeds).
 
-    Pairs with NaN are left out; ties are dropped (Wilcoxon's own rule); NaN without a difference or with fewer than two pairs.
-    With 5 pairs no p below 0.0625 exists, so five folds alone can never be significant at 0.05: use several split seeds.
+    Pairs with NaN are left out; ties are dropped (Wilcoxon's own rule); NaN without a difference or with
+    fewer than two pairs. With 5 pairs no p below 0.0625 exists, so five folds alone can never be significant
+    at 0.05: use several split seeds.
     """
     from scipy.stats import wilcoxon  # takes a second to import
 

@@ -9,7 +9,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Curve:
-    """Alarms at every distinct threshold, from the strictest: (m,) counts of true and false alarms, and the totals."""
+    """Alarms at every distinct threshold, from the strictest: (m,) counts of true and false alarms, and the
+    totals.
+    """
 
     true_alarms: np.ndarray
     false_alarms: np.ndarray
@@ -53,7 +55,9 @@ def average_precision(curve: Curve) -> float:
 
 
 def fpr_at_recall(curve: Curve, recall: float) -> float:
-    """Smallest false-positive rate of a threshold that reaches this recall; NaN without positives or negatives."""
+    """Smallest false-positive rate of a threshold that reaches this recall; NaN without positives or
+    negatives.
+    """
     if not curve.n_positive or not curve.n_negative:
         return float("nan")
     # compared as counts, with a hair of slack: 0.9 * 10 must not ask for 9.000000000000002 rows

@@ -1,6 +1,7 @@
 """What a split is: which fold tests a flow, and which folds train on it; read, written and checked here.
 
-The protocols that make splits are in shuffled_folds, grouped_folds, time_folds and left_out_folds; `protocols` lists them.
+The protocols that make splits are in shuffled_folds, grouped_folds, time_folds and left_out_folds;
+`protocols` lists them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ NEVER_TESTED = -1
 
 @dataclass(frozen=True)
 class Flows:
-    """What the protocols look at, one row per flow, each (n,): nothing of it is a model feature but `features`."""
+    """What the protocols look at, one row per flow, each (n,): nothing of it is a model feature but
+    `features`.
+    """
 
     label: np.ndarray
     sublabel: np.ndarray
@@ -72,7 +75,8 @@ class Split:
 
 
 def all_but_own_fold(test_fold: np.ndarray, n_folds: int, *, used: np.ndarray | None = None) -> np.ndarray:
-    """(n,) uint64: every fold but the one that tests the flow; 0 for flows that are not `used` (default: those never tested).
+    """(n,) uint64: every fold but the one that tests the flow; 0 for flows that are not `used` (default:
+    those never tested).
 
     Raises
     ------
@@ -80,7 +84,9 @@ def all_but_own_fold(test_fold: np.ndarray, n_folds: int, *, used: np.ndarray | 
         More folds than bits.
     """
     if n_folds > MAX_FOLDS:
-        raise ValueError(f"{n_folds} folds; a split holds at most {MAX_FOLDS}: lower split.folds or choose a coarser split.attack_column")
+        raise ValueError(
+            f"{n_folds} folds; a split holds at most {MAX_FOLDS}: lower split.folds or choose a coarser split.attack_column"
+        )
     everything = np.uint64(2**n_folds - 1)
     own = np.left_shift(np.uint64(1), np.maximum(test_fold, 0).astype(np.uint64))
     bits = np.where(test_fold >= 0, everything & ~own, everything)
@@ -95,7 +101,13 @@ def trains_in(train_folds: np.ndarray, fold: int) -> np.ndarray:
 def split_table(split: Split) -> pa.Table:
     """The split as a table: row int64, test_fold int16, train_folds uint64."""
     rows = np.arange(split.test_fold.size, dtype=np.int64)
-    return pa.table({"row": rows, "test_fold": split.test_fold.astype(np.int16), "train_folds": split.train_folds.astype(np.uint64)})
+    return pa.table(
+        {
+            "row": rows,
+            "test_fold": split.test_fold.astype(np.int16),
+            "train_folds": split.train_folds.astype(np.uint64),
+        }
+    )
 
 
 def fold_rows(table: pa.Table) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -103,16 +115,22 @@ def fold_rows(table: pa.Table) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
 
     Folds without a test row are left out. Raises ValueError when a row is on both sides of a fold.
     """
-    rows, test_fold, train_folds = (table.column(name).to_numpy() for name in ("row", "test_fold", "train_folds"))
+    rows, test_fold, train_folds = (
+        table.column(name).to_numpy() for name in ("row", "test_fold", "train_folds")
+    )
     for fold in range(int(test_fold.max(initial=-1)) + 1):
         tested, trained = test_fold == fold, trains_in(train_folds, fold)
         if (tested & trained).any():
-            raise ValueError(f"fold {fold}: row {int(rows[tested & trained][0])} is both trained on and tested; run the split stage again")
+            raise ValueError(
+                f"fold {fold}: row {int(rows[tested & trained][0])} is both trained on and tested; run the split stage again"
+            )
         if tested.any():
             yield fold, rows[trained], rows[tested]
 
 
-def check_class_sizes(class_number: np.ndarray, classes: Sequence[str], *, n_folds: int, protocol: str, unit: str = "flows") -> None:
+def check_class_sizes(
+    class_number: np.ndarray, classes: Sequence[str], *, n_folds: int, protocol: str, unit: str = "flows"
+) -> None:
     """Refuse a class with fewer flows than folds, by name.
 
     Raises
@@ -130,19 +148,37 @@ def check_class_sizes(class_number: np.ndarray, classes: Sequence[str], *, n_fol
 
 
 def describe_split(split: Split, flows: Flows) -> dict[str, Any]:
-    """Counts per fold and class, classes a fold tests without training on them, warnings and notes, for the JSON."""
+    """Counts per fold and class, classes a fold tests without training on them, warnings and notes, for the
+    JSON.
+    """
     folds, warnings = [], list(split.warnings)
     for fold, name in enumerate(split.fold_names):
         train, test = trains_in(split.train_folds, fold), split.test_fold == fold
         in_train, in_test = _class_counts(flows, train), _class_counts(flows, test)
         untestable = [c for c in flows.classes if in_test[c] and not in_train[c]]
-        warnings += [f"fold {name}: {in_test[c]} flows of {c} are tested, but none is in its training part" for c in untestable]
-        folds.append({"fold": fold, "name": name, "train_rows": int(train.sum()), "test_rows": int(test.sum()),
-                      "train": in_train, "test": in_test, "untestable_classes": untestable})  # fmt: skip
+        warnings += [
+            f"fold {name}: {in_test[c]} flows of {c} are tested, but none is in its training part"
+            for c in untestable
+        ]
+        folds.append(
+            {
+                "fold": fold,
+                "name": name,
+                "train_rows": int(train.sum()),
+                "test_rows": int(test.sum()),
+                "train": in_train,
+                "test": in_test,
+                "untestable_classes": untestable,
+            }
+        )
     return {
-        "protocol": split.protocol, "rows": flows.n, "never_tested_rows": int((split.test_fold < 0).sum()),
-        "folds": folds, "warnings": warnings, "notes": split.notes,
-    }  # fmt: skip
+        "protocol": split.protocol,
+        "rows": flows.n,
+        "never_tested_rows": int((split.test_fold < 0).sum()),
+        "folds": folds,
+        "warnings": warnings,
+        "notes": split.notes,
+    }
 
 
 def _class_counts(flows: Flows, chosen: np.ndarray) -> dict[str, int]:

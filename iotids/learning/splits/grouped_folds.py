@@ -1,7 +1,8 @@
 """Folds that keep a recording round together, so that no capture lends its quirks to both sides.
 
-A class that lives in a single group could be tested or trained, never both. Its group is then cut into time blocks, one per
-fold, with an embargo around each tested block; the split's warnings name the class and the group. See docs/evaluation.md.
+A class that lives in a single group could be tested or trained, never both. Its group is then cut into time
+blocks, one per fold, with an embargo around each tested block; the split's warnings name the class and the
+group. See docs/evaluation.md.
 """
 
 from __future__ import annotations
@@ -28,11 +29,16 @@ def grouped_split(flows: Flows, *, n_folds: int, seed: int, embargo_s: float) ->
     train_folds = all_but_own_fold(test_fold, n_folds)
     embargoed = 0
     for rows in cut.values():
-        embargoed += _embargo_blocks(flows, rows, test_fold, train_folds, embargo_us=int(embargo_s * 1e6), n_folds=n_folds)
+        embargoed += _embargo_blocks(
+            flows, rows, test_fold, train_folds, embargo_us=int(embargo_s * 1e6), n_folds=n_folds
+        )
     notes = {
-        "groups": int(np.unique(flows.group).size), "cut_groups": sorted(cut), "embargo_s": embargo_s,
-        "embargoed_pairs_of_flow_and_fold": embargoed, "groups_per_class": groups_per_class(flows),
-    }  # fmt: skip
+        "groups": int(np.unique(flows.group).size),
+        "cut_groups": sorted(cut),
+        "embargo_s": embargo_s,
+        "embargoed_pairs_of_flow_and_fold": embargoed,
+        "groups_per_class": groups_per_class(flows),
+    }
     warnings += _thin_classes(flows, test_fold, n_folds)
     return Split("grouped", test_fold, train_folds, number_names(n_folds), tuple(warnings), notes)
 
@@ -43,7 +49,8 @@ def groups_per_class(flows: Flows) -> dict[str, int]:
 
 
 def cut_lonely_groups(flows: Flows, *, n_folds: int) -> tuple[np.ndarray, list[str], dict[str, np.ndarray]]:
-    """Give every flow its indivisible unit: its group, or a time block of it where a class has no second group.
+    """Give every flow its indivisible unit: its group, or a time block of it where a class has no second
+    group.
 
     Returns
     -------
@@ -55,7 +62,8 @@ def cut_lonely_groups(flows: Flows, *, n_folds: int) -> tuple[np.ndarray, list[s
     units, n_units = units.astype(np.int64), names.size
     warnings: list[str] = []
     cut: dict[str, np.ndarray] = {}
-    # rarest class first: where two classes share a lonely group, the blocks follow the one that is harder to spread
+    # rarest class first: where two classes share a lonely group, the blocks follow the one that is harder to
+    # spread
     for name in sorted(flows.classes, key=lambda name: (int((flows.label == name).sum()), name)):
         groups = np.unique(flows.group[flows.label == name])
         if groups.size >= MIN_GROUPS:
@@ -82,9 +90,16 @@ def _block_of(of_class: np.ndarray, n_blocks: int) -> np.ndarray:
 
 
 def _embargo_blocks(
-    flows: Flows, rows: np.ndarray, test_fold: np.ndarray, train_folds: np.ndarray, *, embargo_us: int, n_folds: int
+    flows: Flows,
+    rows: np.ndarray,
+    test_fold: np.ndarray,
+    train_folds: np.ndarray,
+    *,
+    embargo_us: int,
+    n_folds: int,
 ) -> int:
-    """Take flows of a cut group that touch a tested block's time, give or take the embargo, out of that fold's training.
+    """Take flows of a cut group that touch a tested block's time, give or take the embargo, out of that
+    fold's training.
 
     Writes into `train_folds` and gives the number of (flow, fold) pairs taken out.
     """
@@ -114,5 +129,7 @@ def _thin_classes(flows: Flows, test_fold: np.ndarray, n_folds: int) -> list[str
         folds = np.unique(test_fold[flows.label == name])
         if folds.size < n_folds:
             n_groups = np.unique(flows.group[flows.label == name]).size
-            sentences.append(f"class {name} has {n_groups} groups: only folds {', '.join(map(str, folds))} of {n_folds} test it")
+            sentences.append(
+                f"class {name} has {n_groups} groups: only folds {', '.join(map(str, folds))} of {n_folds} test it"
+            )
     return sentences

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from iotids.learning.splits.folds import Flows, Split
 
 
-def make_split(protocol: str, flows: Flows, *, n_folds: int, seed: int, embargo_s: float, attack_column: str) -> Split:
+def make_split(
+    protocol: str, flows: Flows, *, n_folds: int, seed: int, embargo_s: float, attack_column: str
+) -> Split:
     """Split the flows by one protocol; each takes of the settings what it needs.
 
     Raises
@@ -35,5 +37,7 @@ def make_split(protocol: str, flows: Flows, *, n_folds: int, seed: int, embargo_
     if n_folds < 2:
         raise ValueError(f"split.folds is {n_folds}; cross-validation wants at least 2")
     if flows.n == 0:
-        raise ValueError("the dataset has no flows; look at out/dataset/cleaning.json for what was removed and why")
+        raise ValueError(
+            "the dataset has no flows; look at out/dataset/cleaning.json for what was removed and why"
+        )
     return makers[protocol]()

@@ -1,4 +1,6 @@
-"""Folds that shuffle flows: the paper's stratified k folds, the same without duplicates, and with duplicates kept together."""
+"""Folds that shuffle flows: the paper's stratified k folds, the same without duplicates, and with duplicates
+kept together.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from iotids.learning.splits.folds import NEVER_TESTED, Flows, Split, all_but_own
 
 
 def stratified_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
-    """Cut the flows into k folds with every class spread evenly, in seeded random order (the paper's 5-fold cross-validation).
+    """Cut the flows into k folds with every class spread evenly, in seeded random order (the paper's 5-fold
+    cross-validation).
 
     Raises
     ------
@@ -25,13 +28,16 @@ def stratified_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
 
 
 def dedup_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
-    """As stratified, over the first flow of every distinct feature vector; the others are neither tested nor trained on.
+    """As stratified, over the first flow of every distinct feature vector; the others are neither tested nor
+    trained on.
 
     The label of the first flow counts where a vector occurs under several labels.
     """
     numbers = vector_numbers(flows.features)
     kept = np.unique(numbers, return_index=True)[1]
-    check_class_sizes(flows.class_number[kept], flows.classes, n_folds=n_folds, protocol="dedup", unit="distinct flows")
+    check_class_sizes(
+        flows.class_number[kept], flows.classes, n_folds=n_folds, protocol="dedup", unit="distinct flows"
+    )
     test_fold = np.full(flows.n, NEVER_TESTED, np.int16)
     test_fold[kept] = stratified_folds(flows.class_number[kept], n_folds=n_folds, seed=seed)
     notes = dict(duplicate_figures(numbers, flows.class_number))
@@ -41,17 +47,22 @@ def dedup_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
 def dup_grouped_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
     """Every flow is tested once, and no feature vector stands on both sides of a fold.
 
-    Vectors that occur once are stratified; the others are dealt out whole, largest first, by StratifiedGroupKFold.
-    A class whose flows all share fewer vectors than folds is tested in fewer folds; describe_split says so.
+    Vectors that occur once are stratified; the others are dealt out whole, largest first, by
+    StratifiedGroupKFold. A class whose flows all share fewer vectors than folds is tested in fewer folds;
+    describe_split says so.
     """
     check_class_sizes(flows.class_number, flows.classes, n_folds=n_folds, protocol="dup_grouped")
     numbers = vector_numbers(flows.features)
     repeated = np.bincount(numbers)[numbers] > 1
     test_fold = np.empty(flows.n, np.int16)
     test_fold[~repeated] = stratified_folds(flows.class_number[~repeated], n_folds=n_folds, seed=seed)
-    test_fold[repeated] = grouped_folds(flows.class_number[repeated], numbers[repeated], n_folds=n_folds, seed=seed)
+    test_fold[repeated] = grouped_folds(
+        flows.class_number[repeated], numbers[repeated], n_folds=n_folds, seed=seed
+    )
     notes = dict(duplicate_figures(numbers, flows.class_number))
-    return Split("dup_grouped", test_fold, all_but_own_fold(test_fold, n_folds), number_names(n_folds), notes=notes)
+    return Split(
+        "dup_grouped", test_fold, all_but_own_fold(test_fold, n_folds), number_names(n_folds), notes=notes
+    )
 
 
 def stratified_folds(class_number: np.ndarray, *, n_folds: int, seed: int) -> np.ndarray:
@@ -68,14 +79,22 @@ def stratified_folds(class_number: np.ndarray, *, n_folds: int, seed: int) -> np
     return test_fold
 
 
-def grouped_folds(class_number: np.ndarray, group_number: np.ndarray, *, n_folds: int, seed: int) -> np.ndarray:
+def grouped_folds(
+    class_number: np.ndarray, group_number: np.ndarray, *, n_folds: int, seed: int
+) -> np.ndarray:
     """(n,) int16 fold of every row; a group is never divided. Too few groups: they are dealt out in turn."""
     test_fold = np.empty(class_number.size, np.int16)
-    enough = class_number.size and np.bincount(class_number).max() >= n_folds and np.unique(group_number).size >= n_folds
+    enough = (
+        class_number.size
+        and np.bincount(class_number).max() >= n_folds
+        and np.unique(group_number).size >= n_folds
+    )
     if enough:
         folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
         with _few_rows_allowed():
-            for fold, (_, tested) in enumerate(folds.split(np.zeros(class_number.size), class_number, group_number)):
+            for fold, (_, tested) in enumerate(
+                folds.split(np.zeros(class_number.size), class_number, group_number)
+            ):
                 test_fold[tested] = fold
         return test_fold
     return (np.unique(group_number, return_inverse=True)[1] % n_folds).astype(np.int16)

@@ -1,4 +1,6 @@
-"""Which split protocols say something about a task. Apart from protocols.py, so that an edit of a split's maker makes no trained model stale."""
+"""Which split protocols say something about a task. Apart from protocols.py, so that an edit of a split's
+maker makes no trained model stale.
+"""
 
 from __future__ import annotations
 

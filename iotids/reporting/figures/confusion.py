@@ -12,11 +12,14 @@ from iotids.writing.markdown import csv_table
 LINES_PER_CLASS = 1000
 
 
-def confusion_lines(confusion: np.ndarray, classes: Sequence[str], *, lines_per_class: int = LINES_PER_CLASS) -> str:
+def confusion_lines(
+    confusion: np.ndarray, classes: Sequence[str], *, lines_per_class: int = LINES_PER_CLASS
+) -> str:
     """CSV with columns actual, predicted: 1,000 lines for every true class, shared out like its predictions.
 
-    So the counts that DVC's `confusion` template shows are per mille of the true class, and the file stays small for millions of flows.
-    Shares are rounded so that each class has exactly its lines (largest remainder); a class without flows has none.
+    So the counts that DVC's `confusion` template shows are per mille of the true class, and the file stays
+    small for millions of flows. Shares are rounded so that each class has exactly its lines (largest
+    remainder); a class without flows has none.
     """
     rows = []
     for actual, counts in zip(classes, confusion, strict=True):
@@ -26,7 +29,9 @@ def confusion_lines(confusion: np.ndarray, classes: Sequence[str], *, lines_per_
 
 
 def matrices(result: Result) -> dict[str, list[list[int]]]:
-    """Counts by protocol, all folds added; row = true class, column = predicted class, in the order of the result's classes."""
+    """Counts by protocol, all folds added; row = true class, column = predicted class, in the order of the
+    result's classes.
+    """
     return {protocol: scored.confusion.tolist() for protocol, scored in result.protocols.items()}
 
 

@@ -47,12 +47,17 @@ def curves_of(history: pa.Table, protocol: str) -> Curves:
     epochs = np.unique(epoch)
     values = {name: [part[name].to_numpy()[epoch == e] for e in epochs] for name in FIGURES}
     mean = {name: np.array([folds.mean() for folds in per_epoch]) for name, per_epoch in values.items()}
-    std = {name: np.array([folds.std(ddof=1) if folds.size > 1 else np.nan for folds in per_epoch]) for name, per_epoch in values.items()}
+    std = {
+        name: np.array([folds.std(ddof=1) if folds.size > 1 else np.nan for folds in per_epoch])
+        for name, per_epoch in values.items()
+    }
     return Curves(protocol, epochs, mean, std, len(np.unique(part["fold"].to_numpy())))
 
 
 def curves_csv(curves: Sequence[Curves]) -> str:
-    """One line per epoch, for `dvc plots`: the first protocol's figures under their own names, the others' with the protocol before."""
+    """One line per epoch, for `dvc plots`: the first protocol's figures under their own names, the others'
+    with the protocol before.
+    """
     header, columns = ["epoch"], [curves[0].epochs.tolist()]
     for i, one in enumerate(curves):
         prefix = "" if i == 0 else f"{one.protocol}_"
@@ -63,5 +68,7 @@ def curves_csv(curves: Sequence[Curves]) -> str:
 
 
 def _padded(values: np.ndarray, length: int) -> list[float]:
-    """A column of the first protocol's length: a protocol that stopped early has empty cells, a longer one is cut."""
+    """A column of the first protocol's length: a protocol that stopped early has empty cells, a longer one is
+    cut.
+    """
     return (values.tolist() + [float("nan")] * length)[:length]

@@ -1,4 +1,6 @@
-"""Pictures of numbers in a grid: every model against every other, and every model on every network that was left out."""
+"""Pictures of numbers in a grid: every model against every other, and every model on every network that was
+left out.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,21 @@ if TYPE_CHECKING:
 CELL_INCHES = 0.5
 
 
-def pairwise_figure(panels: Sequence[tuple[str, np.ndarray, np.ndarray]], names: Sequence[str], title: str) -> Figure:
-    """A matrix per split: (its title, (m, m) differences row minus column, (m, m) told apart); bold where told apart, pale where not."""
+def pairwise_figure(
+    panels: Sequence[tuple[str, np.ndarray, np.ndarray]], names: Sequence[str], title: str
+) -> Figure:
+    """A matrix per split: (its title, (m, m) differences row minus column, (m, m) told apart); bold where
+    told apart, pale where not.
+    """
     size = CELL_INCHES * len(names)
     figure = new_figure((size + 0.4) * len(panels) + 1.8, size + 2.3)
     axes_of = figure.subplots(1, len(panels), squeeze=False)[0]
     # the majority class is so far from all that the full range would leave everything else white
     limit = max(float(np.nanquantile(np.abs(difference), 0.8)) for _, difference, _ in panels) or 1.0
     for i, (axes, (name, difference, apart)) in enumerate(zip(axes_of, panels, strict=True)):
-        shade = np.where(apart, difference, 0.35 * difference)  # a difference that may be chance is drawn pale
+        shade = np.where(
+            apart, difference, 0.35 * difference
+        )  # a difference that may be chance is drawn pale
         axes.imshow(shade, cmap="RdBu", vmin=-limit, vmax=limit)
         _write_numbers(axes, 100 * difference, shade / limit, bold=apart, digits=0)
         _label(axes, names if i == 0 else [""] * len(names), names)

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def task_pictures(
-    results: Sequence[Result], told: Sequence[Curves], compared: Mapping[str, Sequence[pairwise.Pair]], *, curves_of: str, shown: Sequence[str]
+    results: Sequence[Result],
+    told: Sequence[Curves],
+    compared: Mapping[str, Sequence[pairwise.Pair]],
+    *,
+    curves_of: str,
+    shown: Sequence[str],
 ) -> dict[str, Figure]:
     """Pictures of one task.
 
@@ -35,17 +40,28 @@ def task_pictures(
     chosen = expected.confusion_models([result.model for result in results])
     drawn = [result for result in results if result.model in chosen]
     matrices = [[(run_title(r.model, p), r.protocols[p].confusion) for p in shown] for r in drawn]
-    keys = [result.model for result in sorted(results, key=lambda result: -result.protocols[shown[-1]].mean[METRIC])]
+    keys = [
+        result.model
+        for result in sorted(results, key=lambda result: -result.protocols[shown[-1]].mean[METRIC])
+    ]
     ranked = [model_title(key) for key in keys]
     panels = [(protocol_title(p), *pairwise.matrix(keys, compared[p])) for p in shown]
-    reliable = [(model_title(r.model), [(protocol_title(p), r.protocols[p].reliability) for p in shown]) for r in results]
+    reliable = [
+        (model_title(r.model), [(protocol_title(p), r.protocols[p].reliability) for p in shown])
+        for r in results
+    ]
     pictures = {
         f"curves_{task}.png": figures.curves_figure(
-            [one for one in told if one.protocol in shown], f"{model_title(curves_of)}, {title.lower()}: accuracy and loss per epoch"
+            [one for one in told if one.protocol in shown],
+            f"{model_title(curves_of)}, {title.lower()}: accuracy and loss per epoch",
         ),
         f"confusion_{task}.png": figures.confusion_figure(matrices, results[0].classes, title),
-        f"models_{task}.png": figures.comparison_figure(results, shown, f"{title}: macro F of every model", METRIC),
-        f"pairwise_{task}.png": pairwise_figure(panels, ranked, f"{title}: macro F of the row minus the column, in points of 100"),
+        f"models_{task}.png": figures.comparison_figure(
+            results, shown, f"{title}: macro F of every model", METRIC
+        ),
+        f"pairwise_{task}.png": pairwise_figure(
+            panels, ranked, f"{title}: macro F of the row minus the column, in points of 100"
+        ),
         f"reliability_{task}.png": reliability_figure(reliable, f"{title}: are scores as good as they say?"),
     }
     for protocol in (p for p in results[0].protocols if p in UNSEEN):

@@ -21,7 +21,9 @@ COLOURS = (TRAIN, TEST, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def curves_figure(curves: Sequence[Curves], title: str) -> Figure:
-    """Accuracy (left) and loss (right) per epoch, one row per protocol; line: mean over folds, band: ± one standard deviation."""
+    """Accuracy (left) and loss (right) per epoch, one row per protocol; line: mean over folds, band: ± one
+    standard deviation.
+    """
     from matplotlib.ticker import MaxNLocator
 
     figure = new_figure(9.0, 0.6 + 3.0 * len(curves))
@@ -31,7 +33,11 @@ def curves_figure(curves: Sequence[Curves], title: str) -> Figure:
             for part, colour, label in (("train", TRAIN, "training rows"), ("val", TEST, "test rows")):
                 _line_with_band(axes, one, f"{part}_{quantity}", colour, label)
             tidy(axes)
-            axes.set_title(f"{quantity.capitalize()}, {protocol_title(one.protocol)} split, {one.n_folds} folds", fontsize=10, loc="left")
+            axes.set_title(
+                f"{quantity.capitalize()}, {protocol_title(one.protocol)} split, {one.n_folds} folds",
+                fontsize=10,
+                loc="left",
+            )
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -41,8 +47,11 @@ def curves_figure(curves: Sequence[Curves], title: str) -> Figure:
     return figure
 
 
-def confusion_figure(matrices: Sequence[Sequence[tuple[str, np.ndarray]]], classes: Sequence[str], title: str) -> Figure:
-    """A small matrix per model and split; the splits of one model stand side by side, two models on a line where there is room.
+def confusion_figure(
+    matrices: Sequence[Sequence[tuple[str, np.ndarray]]], classes: Sequence[str], title: str
+) -> Figure:
+    """A small matrix per model and split; the splits of one model stand side by side, two models on a line
+    where there is room.
 
     Shade and upper number are the share of the true class, the lower number counts flows.
     """
@@ -56,14 +65,18 @@ def confusion_figure(matrices: Sequence[Sequence[tuple[str, np.ndarray]]], class
     for i, (axes, (name, confusion)) in enumerate(zip(panels, flat, strict=False)):
         _draw_confusion(axes, confusion, classes, with_names=i % columns == 0)
         axes.set_title(name, fontsize=10, loc="left")
-    for axes in panels[len(flat):]:  # fmt: skip
+    for axes in panels[len(flat) :]:
         axes.axis("off")
-    figure.suptitle(f"{title}  (rows: true class, columns: predicted)", fontsize=12, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle(
+        f"{title}  (rows: true class, columns: predicted)", fontsize=12, fontweight="bold", x=0.01, ha="left"
+    )
     return figure
 
 
 def comparison_figure(results: Sequence[Result], protocols: Sequence[str], title: str, score: str) -> Figure:
-    """A dot per model (rows, best on top) and split (colours), with a bar of ± one standard deviation over folds."""
+    """A dot per model (rows, best on top) and split (colours), with a bar of ± one standard deviation over
+    folds.
+    """
     ranked = sorted(results, key=lambda result: result.protocols[protocols[-1]].mean[score])
     height = 1.5 + 0.34 * len(ranked)
     figure = new_figure(8.0, height)
@@ -71,9 +84,14 @@ def comparison_figure(results: Sequence[Result], protocols: Sequence[str], title
     places = np.arange(len(ranked))
     shift = 0.22 * ((len(protocols) - 1) / 2 - np.arange(len(protocols)))
     for protocol, up, colour in zip(protocols, shift, itertools.cycle(COLOURS), strict=False):
-        mean, std = ([getattr(result.protocols[protocol], kind)[score] for result in ranked] for kind in ("mean", "std"))
+        mean, std = (
+            [getattr(result.protocols[protocol], kind)[score] for result in ranked]
+            for kind in ("mean", "std")
+        )
         label = f"{protocol_title(protocol)} split"
-        axes.errorbar(mean, places + up, xerr=np.nan_to_num(std), fmt="o", color=colour, label=label, capsize=2)
+        axes.errorbar(
+            mean, places + up, xerr=np.nan_to_num(std), fmt="o", color=colour, label=label, capsize=2
+        )
     axes.set_yticks(places, [model_title(result.model) for result in ranked])
     axes.set_xlabel(f"{score.replace('f1_macro', 'macro F')}, mean ± standard deviation over folds")
     tidy(axes)
@@ -105,8 +123,13 @@ def _line_with_band(axes, curves: Curves, name: str, colour: str, label: str) ->
 
 
 def _zoom_accuracy(panels, curves: Sequence[Curves]) -> None:  # type: ignore[no-untyped-def]
-    """Start the accuracy axis where the curves are after their first jump: from zero, all networks look alike."""
-    low = min(min(np.quantile(one.mean[name], 0.04) for name in ("train_accuracy", "val_accuracy")) for one in curves)
+    """Start the accuracy axis where the curves are after their first jump: from zero, all networks look
+    alike.
+    """
+    low = min(
+        min(np.quantile(one.mean[name], 0.04) for name in ("train_accuracy", "val_accuracy"))
+        for one in curves
+    )
     high = max(one.mean[name].max() for one in curves for name in ("train_accuracy", "val_accuracy"))
     margin = max(0.1 * (high - low), 0.002)
     for axes in panels:
@@ -121,7 +144,15 @@ def _draw_confusion(axes, confusion: np.ndarray, classes: Sequence[str], *, with
     for i, j in np.ndindex(confusion.shape):
         if confusion[i, j]:
             colour = "white" if share[i, j] > 0.6 else INK
-            axes.text(j, i, f"{100 * share[i, j]:.1f}%\n{confusion[i, j]:,}", ha="center", va="center", fontsize=6.5, color=colour)
+            axes.text(
+                j,
+                i,
+                f"{100 * share[i, j]:.1f}%\n{confusion[i, j]:,}",
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                color=colour,
+            )
     axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", fontsize=7)
     axes.set_yticks(range(len(classes)), classes if with_names else [""] * len(classes), fontsize=7)
     axes.tick_params(length=0)

@@ -18,7 +18,9 @@ FEWEST_ROWS = 20  # a bin of fewer flows is no share
 
 
 def reliability_figure(models: Sequence[tuple[str, Sequence[tuple[str, Reliability]]]], title: str) -> Figure:
-    """A panel per model, a curve per split: share of hits over mean top score of each bin; the area of a dot grows with its flows."""
+    """A panel per model, a curve per split: share of hits over mean top score of each bin; the area of a dot
+    grows with its flows.
+    """
     lines = -(-len(models) // COLUMNS)
     figure = new_figure(2.5 * COLUMNS, 2.5 * lines + 0.9)
     panels = figure.subplots(lines, COLUMNS, squeeze=False, sharex=True, sharey=True).ravel()
@@ -34,10 +36,16 @@ def reliability_figure(models: Sequence[tuple[str, Sequence[tuple[str, Reliabili
         axes.set_ylim(-0.02, 1.02)
         axes.set_xticks(np.linspace(0, 1, 5))
         tidy(axes)
-    for axes in panels[len(models):]:  # fmt: skip
+    for axes in panels[len(models) :]:
         axes.axis("off")
     figure.supxlabel("mean top score of the bin", fontsize=9)
     figure.supylabel("share of flows judged right", fontsize=9)
-    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside lower right", ncols=len(models[0][1]), fontsize=8)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        frameon=False,
+        loc="outside lower right",
+        ncols=len(models[0][1]),
+        fontsize=8,
+    )
     figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
     return figure

@@ -1,4 +1,6 @@
-"""Do the scores mean what they say: Brier score, expected calibration error, and the points of the reliability plot."""
+"""Do the scores mean what they say: Brier score, expected calibration error, and the points of the
+reliability plot.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,21 @@ MEANING = (
 )
 
 
-def calibration_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]) -> str:
+def calibration_markdown(
+    results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]
+) -> str:
     """Brier and ECE of every model under each split, best calibrated first under the last."""
     mine = [result for (its_task, _), result in results.items() if its_task == task]
     rows = [
-        [model_title(r.model), *(number(r.protocols[p].told(name)) for p in protocols for name in ("brier", "ece"))]
+        [
+            model_title(r.model),
+            *(number(r.protocols[p].told(name)) for p in protocols for name in ("brier", "ece")),
+        ]
         for r in sorted(mine, key=lambda r: r.protocols[protocols[-1]].told("ece"))
     ]
-    return markdown_table(["Model", *(f"{protocol_title(p)} {name}" for p in protocols for name in ("Brier", "ECE"))], rows)
+    return markdown_table(
+        ["Model", *(f"{protocol_title(p)} {name}" for p in protocols for name in ("Brier", "ECE"))], rows
+    )
 
 
 def reliability_csv(results: Mapping[tuple[str, str], Result]) -> str:
@@ -32,6 +41,9 @@ def reliability_csv(results: Mapping[tuple[str, str], Result]) -> str:
         for protocol, scored in result.protocols.items():
             table = scored.reliability
             for i in table.rows.nonzero()[0]:
-                figures = [float(part[i]) for part in (table.edges[:-1], table.edges[1:], table.confidence_mean, table.accuracy)]
+                figures = [
+                    float(part[i])
+                    for part in (table.edges[:-1], table.edges[1:], table.confidence_mean, table.accuracy)
+                ]
                 rows.append([task, model, protocol, *figures, int(table.rows[i])])
     return csv_table(["task", "model", "split", "from", "to", "confidence_mean", "accuracy", "flows"], rows)

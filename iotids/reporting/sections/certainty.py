@@ -1,4 +1,6 @@
-"""How sure is each figure: mean and spread over folds, all folds pooled, and an interval by bootstrap over recording groups."""
+"""How sure is each figure: mean and spread over folds, all folds pooled, and an interval by bootstrap over
+recording groups.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,20 @@ def interval(scored: ProtocolScores, score: str) -> Interval:
     return bootstrap_interval(scored.by_group, score, seed=SEED)
 
 
-def headline_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]) -> str:
+def headline_markdown(
+    results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]
+) -> str:
     """Macro F of every model under each split, best first under the last split that is no unseen one."""
     mine = [result for (its_task, _), result in results.items() if its_task == task]
     ranked_by = [protocol for protocol in protocols if protocol not in UNSEEN][-1]
     rows = []
     for result in sorted(mine, key=lambda r: -r.protocols[ranked_by].mean["f1_macro"]):
-        rows.append([model_title(result.model), *(_cell(result.protocols[protocol]) for protocol in protocols)])
-    return markdown_table(["Model", *(f"{protocol_title(protocol)}: macro F" for protocol in protocols)], rows)
+        rows.append(
+            [model_title(result.model), *(_cell(result.protocols[protocol]) for protocol in protocols)]
+        )
+    return markdown_table(
+        ["Model", *(f"{protocol_title(protocol)}: macro F" for protocol in protocols)], rows
+    )
 
 
 def intervals_csv(results: Mapping[tuple[str, str], Result]) -> str:
@@ -39,12 +47,31 @@ def intervals_csv(results: Mapping[tuple[str, str], Result]) -> str:
         for protocol, scored in result.protocols.items():
             for score in SCORES:
                 sure = interval(scored, score)
-                rows.append([task, model, protocol, score, scored.mean[score], scored.std[score], sure.value, sure.low, sure.high, sure.groups])
-    return csv_table(["task", "model", "split", "score", "mean", "std", "pooled", "low95", "high95", "groups"], rows)
+                rows.append(
+                    [
+                        task,
+                        model,
+                        protocol,
+                        score,
+                        scored.mean[score],
+                        scored.std[score],
+                        sure.value,
+                        sure.low,
+                        sure.high,
+                        sure.groups,
+                    ]
+                )
+    return csv_table(
+        ["task", "model", "split", "score", "mean", "std", "pooled", "low95", "high95", "groups"], rows
+    )
 
 
 def _cell(scored: ProtocolScores) -> str:
     """0.9022 ± 0.0050 (0.9024, 0.8812 to 0.9201); only the brackets where a mean over folds has no meaning."""
     sure = interval(scored, "f1_macro")
     brackets = f"({number(sure.value)}, {number(sure.low)} to {number(sure.high)})"
-    return brackets if scored.protocol in UNSEEN else f"{number(scored.mean['f1_macro'], scored.std['f1_macro'])} {brackets}"
+    return (
+        brackets
+        if scored.protocol in UNSEEN
+        else f"{number(scored.mean['f1_macro'], scored.std['f1_macro'])} {brackets}"
+    )

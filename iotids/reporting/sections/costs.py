@@ -17,20 +17,40 @@ HEADER = ["fit, s per fold", "predict, s per fold", "µs per flow", "size, KiB"]
 
 def costs_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocol: str) -> str:
     """A row per model, quickest to judge a flow first."""
-    mine = {model_title(model): costs(result.protocols[protocol]) for (its_task, model), result in results.items() if its_task == task}
+    mine = {
+        model_title(model): costs(result.protocols[protocol])
+        for (its_task, model), result in results.items()
+        if its_task == task
+    }
     rows = sorted(mine.items(), key=lambda item: item[1][2])
-    return markdown_table(["Model", *HEADER], [[title, *(number(value, digits=2) for value in figures)] for title, figures in rows])
+    return markdown_table(
+        ["Model", *HEADER],
+        [[title, *(number(value, digits=2) for value in figures)] for title, figures in rows],
+    )
 
 
 def costs_csv(results: Mapping[tuple[str, str], Result]) -> str:
     """The same for every task and split."""
-    rows = [[task, model, protocol, *costs(scored)] for (task, model), r in results.items() for protocol, scored in r.protocols.items()]
-    return csv_table(["task", "model", "split", "fit_s_per_fold", "predict_s_per_fold", "us_per_flow", "size_kib"], rows)
+    rows = [
+        [task, model, protocol, *costs(scored)]
+        for (task, model), r in results.items()
+        for protocol, scored in r.protocols.items()
+    ]
+    return csv_table(
+        ["task", "model", "split", "fit_s_per_fold", "predict_s_per_fold", "us_per_flow", "size_kib"], rows
+    )
 
 
 def costs(scored: ProtocolScores) -> tuple[float, float, float, float]:
-    """Seconds to fit and to predict a fold, microseconds per flow, and KiB (mean over folds; NaN where the run does not say)."""
+    """Seconds to fit and to predict a fold, microseconds per flow, and KiB (mean over folds; NaN where the
+    run does not say).
+    """
     n, records = len(scored.records), scored.records
     fit_s, predict_s = (sum(record[name] for record in records) for name in ("fit_s", "predict_s"))
     size = sum(record.get("model_bytes", float("nan")) for record in records)
-    return fit_s / n, predict_s / n, 1e6 * predict_s / sum(record["test_rows"] for record in records), size / n / 1024
+    return (
+        fit_s / n,
+        predict_s / n,
+        1e6 * predict_s / sum(record["test_rows"] for record in records),
+        size / n / 1024,
+    )

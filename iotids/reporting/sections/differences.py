@@ -1,7 +1,8 @@
 """Is one model better than another? The corrected resampled t-test over the folds they share.
 
-Folds of a cross-validation train on the same rows, so their differences are not independent and a plain t-test finds too much.
-Nadeau and Bengio (2003) add the share of test to training rows to the variance; the p-values are Holm's where several are asked.
+Folds of a cross-validation train on the same rows, so their differences are not independent and a plain
+t-test finds too much. Nadeau and Bengio (2003) add the share of test to training rows to the variance; the
+p-values are Holm's where several are asked.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import numpy as np
 from scipy.special import stdtr
 
 
-def corrected_t_test(first: Sequence[float], second: Sequence[float], *, test_share: float) -> tuple[float, float]:
+def corrected_t_test(
+    first: Sequence[float], second: Sequence[float], *, test_share: float
+) -> tuple[float, float]:
     """Mean difference first - second over folds, and its two-sided p-value.
 
     Parameters

@@ -1,4 +1,6 @@
-"""The network after its last epoch, which all tables show, beside its best epoch, which nobody can choose beforehand."""
+"""The network after its last epoch, which all tables show, beside its best epoch, which nobody can choose
+beforehand.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,17 @@ def best_epoch_markdown(results: Mapping[tuple[str, str], Result], *, protocols:
             scored = result.protocols[protocol]
             last = [record["epochs"] for record in scored.records]
             best = [record["best_epoch"] for record in scored.records]
-            rows.append([
-                task, model_title(model), protocol_title(protocol), _range(last), number(scored.mean["accuracy"]),
-                _range([b["epoch"] for b in best]), number(sum(b["val_accuracy"] for b in best) / len(best)),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    task,
+                    model_title(model),
+                    protocol_title(protocol),
+                    _range(last),
+                    number(scored.mean["accuracy"]),
+                    _range([b["epoch"] for b in best]),
+                    number(sum(b["val_accuracy"] for b in best) / len(best)),
+                ]
+            )
     header = ["Task", "Alg.", "split", "last epoch", "accuracy", "best epoch", "accuracy there"]
     return MEANING + "\n" + markdown_table(header, rows, numbers_from=3)
 

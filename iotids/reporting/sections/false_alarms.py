@@ -1,4 +1,6 @@
-"""What a detector would cost in false alarms: rates at fixed recall, recall at fixed rates, and alarms per day on a network."""
+"""What a detector would cost in false alarms: rates at fixed recall, recall at fixed rates, and alarms per
+day on a network.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +17,35 @@ FPR_AT = {level: f"fpr_at_recall_{level * 100:.0f}" for level in RECALL_LEVELS}
 RECALL_AT = {level: f"recall_at_fpr_{level:.0e}".replace("e-0", "e-") for level in FPR_LEVELS}
 MEANING = (
     f"An alarm is any attack against benign, ranked by 1 - score of benign. Alarms are those of a network with {FLOWS_PER_DAY:,} flows a day at "
-    f"the threshold that finds {RECALL:.0%} of the attack flows; \"true\" is the share of alarms that are attacks where 1 % or 0.1 % of the flows are. "
+    f'the threshold that finds {RECALL:.0%} of the attack flows; "true" is the share of alarms that are attacks where 1 % or 0.1 % of the flows are. '
     "Thresholds are chosen on the tested rows themselves, so a detector in use does worse. With n benign flows per fold no rate below 1/n can be seen.\n"
-)  # fmt: skip
+)
 
 
 def false_alarms_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocol: str) -> str:
     """A row per model, fewest false alarms first."""
-    header = ["Model", *(f"FPR at recall {level:.2f}" for level in FPR_AT), *(f"recall at FPR {level:g}" for level in RECALL_AT)]
+    header = [
+        "Model",
+        *(f"FPR at recall {level:.2f}" for level in FPR_AT),
+        *(f"recall at FPR {level:g}" for level in RECALL_AT),
+    ]
     header += ["false alarms a day"] + [f"true at {rate:.1%}" for rate in BASE_RATES]
     mine = [result.protocols[protocol] for (its_task, _), result in results.items() if its_task == task]
     titles = [model_title(model) for its_task, model in results if its_task == task]
     rows = []
-    for title, scored in sorted(zip(titles, mine, strict=True), key=lambda pair: pair[1].told(FPR_AT[RECALL])):
+    for title, scored in sorted(
+        zip(titles, mine, strict=True), key=lambda pair: pair[1].told(FPR_AT[RECALL])
+    ):
         rates = [number(scored.told(name)) for name in (*FPR_AT.values(), *RECALL_AT.values())]
         alarms = [_alarms(scored, rate) for rate in BASE_RATES]
-        rows.append([title, *rates, f"{alarms[-1].false_alarms_per_day:,.0f}", *(number(one.precision, digits=3) for one in alarms)])
+        rows.append(
+            [
+                title,
+                *rates,
+                f"{alarms[-1].false_alarms_per_day:,.0f}",
+                *(number(one.precision, digits=3) for one in alarms),
+            ]
+        )
     return markdown_table(header, rows)
 
 
@@ -43,13 +58,28 @@ def false_alarms_csv(results: Mapping[tuple[str, str], Result]) -> str:
                 fpr = scored.told(name)
                 if fpr == fpr:  # not NaN: the split has attacks and benign flows
                     for rate in BASE_RATES:
-                        one = expected_alarms(recall=recall, fpr=fpr, base_rate=rate, flows_per_day=FLOWS_PER_DAY)
+                        one = expected_alarms(
+                            recall=recall, fpr=fpr, base_rate=rate, flows_per_day=FLOWS_PER_DAY
+                        )
                         told = [one.alarms_per_day, one.false_alarms_per_day, one.precision]
                         rows.append([task, model, protocol, recall, fpr, rate, FLOWS_PER_DAY, *told])
-    header = ["task", "model", "split", "recall", "fpr", "base_rate", "flows_per_day", "alarms_per_day", "false_alarms_per_day", "precision"]
+    header = [
+        "task",
+        "model",
+        "split",
+        "recall",
+        "fpr",
+        "base_rate",
+        "flows_per_day",
+        "alarms_per_day",
+        "false_alarms_per_day",
+        "precision",
+    ]
     return csv_table(header, rows)
 
 
 def _alarms(scored: ProtocolScores, base_rate: float):  # type: ignore[no-untyped-def]
     """At the recall of the table."""
-    return expected_alarms(recall=RECALL, fpr=scored.told(FPR_AT[RECALL]), base_rate=base_rate, flows_per_day=FLOWS_PER_DAY)
+    return expected_alarms(
+        recall=RECALL, fpr=scored.told(FPR_AT[RECALL]), base_rate=base_rate, flows_per_day=FLOWS_PER_DAY
+    )

@@ -1,4 +1,6 @@
-"""Models that learn in one pass: how much the order of rows matters, and their run in order of time, which is no cross-validation."""
+"""Models that learn in one pass: how much the order of rows matters, and their run in order of time, which is
+no cross-validation.
+"""
 
 from __future__ import annotations
 
@@ -24,19 +26,43 @@ def orders_markdown(results: Mapping[tuple[str, str], Result]) -> str:
     for (task, model), result in results.items():
         for protocol, scored in result.protocols.items():
             if scored.order_std and protocol not in UNSEEN:
-                spread = [number(part[name]) for name in ("accuracy", "f1_macro") for part in (scored.order_std, scored.std)]
+                spread = [
+                    number(part[name])
+                    for name in ("accuracy", "f1_macro")
+                    for part in (scored.order_std, scored.std)
+                ]
                 rows.append([TASKS[task], model_title(model), protocol_title(protocol), *spread])
-    header = ["Task", "Model", "split", "accuracy: sd over orders", "sd over folds", "macro F: sd over orders", "sd over folds"]
+    header = [
+        "Task",
+        "Model",
+        "split",
+        "accuracy: sd over orders",
+        "sd over folds",
+        "macro F: sd over orders",
+        "sd over folds",
+    ]
     return ORDERS_MEANING + "\n" + markdown_table(header, rows, numbers_from=3) if rows else ""
 
 
 def prequential_markdown(results: Mapping[tuple[str, str], Result]) -> str:
-    """Scores over the whole run in order of time, first and last tenth apart; empty where no model was run so."""
+    """Scores over the whole run in order of time, first and last tenth apart; empty where no model was run
+    so.
+    """
     rows = []
     for (task, model), result in results.items():
         if (run := result.prequential) is not None:
             tenth = max(1, len(run["window_accuracy"]) // 10)
-            ends = [sum(part) / len(part) for part in (run["window_accuracy"][:tenth], run["window_accuracy"][-tenth:])]
-            rows.append([TASKS[task], model_title(model), *(number(run["metrics"][m]) for m in ("accuracy", "f1_macro", "mcc")), *map(number, ends)])
+            ends = [
+                sum(part) / len(part)
+                for part in (run["window_accuracy"][:tenth], run["window_accuracy"][-tenth:])
+            ]
+            rows.append(
+                [
+                    TASKS[task],
+                    model_title(model),
+                    *(number(run["metrics"][m]) for m in ("accuracy", "f1_macro", "mcc")),
+                    *map(number, ends),
+                ]
+            )
     header = ["Task", "Model", "accuracy", "macro F", "MCC", "accuracy, first tenth", "last tenth"]
     return PREQUENTIAL_MEANING + "\n" + markdown_table(header, rows, numbers_from=2) if rows else ""

@@ -1,4 +1,6 @@
-"""Every model against every other on the same folds: two tests with Holm's adjustment, and a bootstrap interval of the difference."""
+"""Every model against every other on the same folds: two tests with Holm's adjustment, and a bootstrap
+interval of the difference.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iotids.learning.scores.comparisons import bootstrap_scores, check_same_flows, percentile_interval, wilcoxon_signed_rank
+from iotids.learning.scores.comparisons import (
+    bootstrap_scores,
+    check_same_flows,
+    percentile_interval,
+    wilcoxon_signed_rank,
+)
 from iotids.reporting.names import METRIC, model_title
 from iotids.reporting.results import Result
 from iotids.reporting.sections.certainty import SEED
@@ -16,7 +23,20 @@ from iotids.reporting.sections.differences import corrected_t_test, holm
 from iotids.writing.markdown import csv_table, markdown_table, number
 
 LEVEL = 0.05
-HEADER = ["task", "split", "model", "other", "difference", "t_p", "t_p_holm", "wilcoxon_p", "wilcoxon_p_holm", "pooled", "low95", "high95"]
+HEADER = [
+    "task",
+    "split",
+    "model",
+    "other",
+    "difference",
+    "t_p",
+    "t_p_holm",
+    "wilcoxon_p",
+    "wilcoxon_p_holm",
+    "pooled",
+    "low95",
+    "high95",
+]
 MEANING = (
     "Macro F of the row's model minus the column's, mean over the folds. Bold: told apart by the corrected resampled t-test (Nadeau and Bengio) "
     "at 5 %, adjusted by Holm for all pairs of the picture. Wilcoxon's signed ranks stand in pairwise.csv for the record: with five folds no p "
@@ -25,7 +45,9 @@ MEANING = (
 
 
 class Pair(NamedTuple):
-    """Model minus other under one split: mean difference over folds, p-values raw and by Holm, pooled difference and its 95 % interval."""
+    """Model minus other under one split: mean difference over folds, p-values raw and by Holm, pooled
+    difference and its 95 % interval.
+    """
 
     model: str
     other: str
@@ -61,7 +83,9 @@ def pairs(results: Sequence[Result], protocol: str) -> list[Pair]:
     adjusted, signed_adjusted = holm([p for _, p in tests]), holm(signed)
     return [
         Pair(model, other, difference, p, p_holm, w, w_holm, one.value, one.low, one.high)
-        for (model, other), (difference, p), p_holm, w, w_holm, one in zip(both, tests, adjusted, signed, signed_adjusted, sure, strict=True)
+        for (model, other), (difference, p), p_holm, w, w_holm, one in zip(
+            both, tests, adjusted, signed, signed_adjusted, sure, strict=True
+        )
     ]
 
 
@@ -73,7 +97,10 @@ def pairwise_csv(compared: Mapping[tuple[str, str], Sequence[Pair]]) -> str:
 def matrix(models: Sequence[str], found: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
     """(m, m) differences, row minus column, NaN on the diagonal, and (m, m) bool: told apart."""
     place = {model: i for i, model in enumerate(models)}
-    difference, apart = np.full((len(models), len(models)), np.nan), np.zeros((len(models), len(models)), bool)
+    difference, apart = (
+        np.full((len(models), len(models)), np.nan),
+        np.zeros((len(models), len(models)), bool),
+    )
     for pair in found:
         i, j = place[pair.model], place[pair.other]
         difference[i, j], difference[j, i] = pair.difference, -pair.difference
@@ -81,11 +108,32 @@ def matrix(models: Sequence[str], found: Sequence[Pair]) -> tuple[np.ndarray, np
     return difference, apart
 
 
-def standings_markdown(models: Sequence[str], compared: Mapping[str, Sequence[Pair]], titles: Mapping[str, str]) -> str:
-    """How many models each one is better than, not told apart from, and worse than, by split (`titles` names the splits)."""
+def standings_markdown(
+    models: Sequence[str], compared: Mapping[str, Sequence[Pair]], titles: Mapping[str, str]
+) -> str:
+    """How many models each one is better than, not told apart from, and worse than, by split (`titles` names
+    the splits).
+    """
     columns = []
     for found in compared.values():
         difference, apart = matrix(models, found)
-        columns += [(apart & (difference > 0)).sum(axis=1), (~apart).sum(axis=1) - 1, (apart & (difference < 0)).sum(axis=1)]
-    header = ["Model", *(f"{titles[split]}: {word}" for split in compared for word in ("better than", "not told apart from", "worse than"))]
-    return markdown_table(header, [[model_title(model), *(number(float(c[i]), digits=0) for c in columns)] for i, model in enumerate(models)])
+        columns += [
+            (apart & (difference > 0)).sum(axis=1),
+            (~apart).sum(axis=1) - 1,
+            (apart & (difference < 0)).sum(axis=1),
+        ]
+    header = [
+        "Model",
+        *(
+            f"{titles[split]}: {word}"
+            for split in compared
+            for word in ("better than", "not told apart from", "worse than")
+        ),
+    ]
+    return markdown_table(
+        header,
+        [
+            [model_title(model), *(number(float(c[i]), digits=0) for c in columns)]
+            for i, model in enumerate(models)
+        ],
+    )

@@ -1,8 +1,9 @@
-"""Which average did the paper print? Each candidate predicts the accuracy from the row's own P and R; the nearest is named.
+"""Which average did the paper print? Each candidate predicts the accuracy from the row's own P and R; the
+nearest is named.
 
-Precision, recall and accuracy of one set of predictions are tied together, differently for each way to average. So a row of Table III
-can be checked without its data. A cell counts as explained when the prediction is within rounding (0.00015 for four decimals, 0.0015
-for the rows whose P and R have three).
+Precision, recall and accuracy of one set of predictions are tied together, differently for each way to
+average. So a row of Table III can be checked without its data. A cell counts as explained when the prediction
+is within rounding (0.00015 for four decimals, 0.0015 for the rows whose P and R have three).
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ CANDIDATES = {
 }
 
 
-def predicted_accuracy(candidate: str, *, precision: float, recall: float, n_classes: int, benign_share: float) -> float:
+def predicted_accuracy(
+    candidate: str, *, precision: float, recall: float, n_classes: int, benign_share: float
+) -> float:
     """The accuracy that goes with this precision and recall.
 
     With n rows and k classes: missed = n (1 - R), claimed wrongly = n R (1 - P) / P.
-    one-vs-rest: every wrong row is two wrong decisions of n k. threshold 0.5: missed and wrongly claimed, over n k.
-    benign class: both kinds of error of that class, over n; they are all the errors a binary task has.
+    one-vs-rest: every wrong row is two wrong decisions of n k. threshold 0.5: missed and wrongly claimed,
+    over n k. benign class: both kinds of error of that class, over n; they are all the errors a binary task
+    has.
     """
     wrong = (1.0 - recall) + recall * (1.0 - precision) / precision
     return {
@@ -38,21 +42,36 @@ def predicted_accuracy(candidate: str, *, precision: float, recall: float, n_cla
 
 
 def explain_rows(paper: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One dict per row of Table III: task, model, printed accuracy, the prediction of each candidate, the nearest, whether it explains."""
+    """One dict per row of Table III: task, model, printed accuracy, the prediction of each candidate, the
+    nearest, whether it explains.
+    """
     counts = paper["class_counts"]
     benign_share = counts["BENIGN"] / sum(counts.values())
     rows = []
     for task, n_classes in (("binary", 2), ("multiclass", len(counts))):
         for model, (accuracy, precision, recall, f1) in paper[task].items():
             candidates = [c for c in CANDIDATES if task == "binary" or c != "benign class"]
-            known = {"precision": precision, "recall": recall, "n_classes": n_classes, "benign_share": benign_share}
+            known = {
+                "precision": precision,
+                "recall": recall,
+                "n_classes": n_classes,
+                "benign_share": benign_share,
+            }
             told = {c: predicted_accuracy(c, **known) for c in candidates}
             nearest = min(candidates, key=lambda c: abs(told[c] - accuracy))
             rounding = 0.0015 if round(precision, 3) == precision and round(recall, 3) == recall else 0.00015
-            rows.append({
-                "task": task, "model": model, "accuracy": accuracy, "predicted": told, "nearest": nearest, "f1": f1,
-                "explained": abs(told[nearest] - accuracy) <= rounding, "harmonic_f1": 2 * precision * recall / (precision + recall),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "task": task,
+                    "model": model,
+                    "accuracy": accuracy,
+                    "predicted": told,
+                    "nearest": nearest,
+                    "f1": f1,
+                    "explained": abs(told[nearest] - accuracy) <= rounding,
+                    "harmonic_f1": 2 * precision * recall / (precision + recall),
+                }
+            )
     return rows
 
 
@@ -64,5 +83,7 @@ def explanation_markdown(paper: Mapping[str, Any]) -> str:
         cells = [f"{row['predicted'][c]:.4f}" if c in row["predicted"] else "–" for c in CANDIDATES]
         verdict = row["nearest"] if row["explained"] else f"none ({row['nearest']} is nearest)"
         f_cells = [f"{row[name]:.4f}" for name in ("f1", "harmonic_f1")]
-        rows.append([row["task"], model_title(row["model"]), f"{row['accuracy']:.4f}", *cells, verdict, *f_cells])
+        rows.append(
+            [row["task"], model_title(row["model"]), f"{row['accuracy']:.4f}", *cells, verdict, *f_cells]
+        )
     return markdown_table(header, rows, numbers_from=2)

@@ -28,12 +28,19 @@ def per_class_rows(result: Result) -> list[list[object]]:
 def per_class_markdown(results: Sequence[Result], *, protocols: Sequence[str]) -> str:
     """Recall and F of every class for each model and protocol, support in the header."""
     classes, some = results[0].classes, results[0].protocols[protocols[0]].confusion
-    header = ["Model", "split", *(f"{name} ({int(n)})" for name, n in zip(classes, some.sum(axis=1), strict=True))]
+    header = [
+        "Model",
+        "split",
+        *(f"{name} ({int(n)})" for name, n in zip(classes, some.sum(axis=1), strict=True)),
+    ]
     rows = []
     for result in results:
         for protocol in protocols:
             precision, recall, f1 = class_counts(result.protocols[protocol].confusion)
-            cells = [" / ".join(number(_plain(v[k]), digits=3) for v in (precision, recall, f1)) for k in range(len(classes))]
+            cells = [
+                " / ".join(number(_plain(v[k]), digits=3) for v in (precision, recall, f1))
+                for k in range(len(classes))
+            ]
             rows.append([model_title(result.model), protocol_title(protocol), *cells])
     return markdown_table(header, rows, numbers_from=2)
 

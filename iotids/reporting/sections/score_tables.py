@@ -9,7 +9,9 @@ from iotids.writing.markdown import csv_table
 
 
 def folds_csv(results: Mapping[tuple[str, str], Result]) -> str:
-    """A line per task, model, split and fold, a column per score; the fold's name is its number or what it leaves out."""
+    """A line per task, model, split and fold, a column per score; the fold's name is its number or what it
+    leaves out.
+    """
     scores = list(next(iter(next(iter(results.values())).protocols.values())).folds[0])
     rows: list[list[object]] = []
     for (task, model), result in results.items():
@@ -20,9 +22,14 @@ def folds_csv(results: Mapping[tuple[str, str], Result]) -> str:
 
 
 def scores_csv(results: Mapping[tuple[str, str], Result]) -> str:
-    """A line per task, model, split and score: mean and standard deviation over folds, and the score of all folds pooled."""
+    """A line per task, model, split and score: mean and standard deviation over folds, and the score of all
+    folds pooled.
+    """
     rows: list[list[object]] = []
     for (task, model), result in results.items():
         for protocol, scored in result.protocols.items():
-            rows += [[task, model, protocol, name, scored.mean[name], scored.std[name], scored.pooled[name]] for name in scored.mean]
+            rows += [
+                [task, model, protocol, name, scored.mean[name], scored.std[name], scored.pooled[name]]
+                for name in scored.mean
+            ]
     return csv_table(["task", "model", "split", "score", "mean", "std", "pooled"], rows)

@@ -1,4 +1,6 @@
-"""Tables II and III of several runs side by side: what a flow profile, a data source or a split changes in the end."""
+"""Tables II and III of several runs side by side: what a flow profile, a data source or a split changes in
+the end.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,21 @@ def table2_side_by_side(runs: Mapping[str, Sequence[Row]]) -> str:
         flows = {name: int(table[key]["flows"]) for name, table in tables.items() if key in table}
         printed = next(table[key].get("paper_flows", "") for table in tables.values() if key in table)
         if any(flows.values()) or printed not in ("", "0"):
-            lines.append([*key, f"{int(printed):,}" if printed else "–", *(f"{flows[name]:,}" if name in flows else "–" for name in runs)])
+            lines.append(
+                [
+                    *key,
+                    f"{int(printed):,}" if printed else "–",
+                    *(f"{flows[name]:,}" if name in flows else "–" for name in runs),
+                ]
+            )
             sums = {name: sums[name] + flows.get(name, 0) for name in runs}
     lines.append(["all", "", "", *(f"{total:,}" for total in sums.values())])
     return markdown_table(["Source", "Class", "paper", *runs], lines, numbers_from=2)
 
 
-def table3_side_by_side(runs: Mapping[str, Sequence[Row]], *, models: Sequence[str], scores: Sequence[str]) -> str:
+def table3_side_by_side(
+    runs: Mapping[str, Sequence[Row]], *, models: Sequence[str], scores: Sequence[str]
+) -> str:
     """Some scores of some models, one column per run beside the paper's.
 
     Parameters
@@ -43,14 +53,27 @@ def table3_side_by_side(runs: Mapping[str, Sequence[Row]], *, models: Sequence[s
     scores : sequence of str
         Which of the scores stand in a cell, for example accuracy and f1_weighted.
     """
-    tables = {name: {(r["task"], r["model"], r["split"], r["score"]): r for r in rows} for name, rows in runs.items()}
+    tables = {
+        name: {(r["task"], r["model"], r["split"], r["score"]): r for r in rows}
+        for name, rows in runs.items()
+    }
     there = dict.fromkeys(key[:3] for table in tables.values() for key in table)
     lines = []
-    for task, model, split in sorted(there, key=lambda key: [list(TASKS).index(key[0]), *_place(key[1], models)]):
+    for task, model, split in sorted(
+        there, key=lambda key: [list(TASKS).index(key[0]), *_place(key[1], models)]
+    ):
         if model in models:
             key = (task, model, split)
             cells = [_cell(table, key, scores) for table in tables.values()]
-            lines.append([TASKS[task].split()[0], model_title(model), protocol_title(split), _paper(tables, key, scores), *cells])
+            lines.append(
+                [
+                    TASKS[task].split()[0],
+                    model_title(model),
+                    protocol_title(split),
+                    _paper(tables, key, scores),
+                    *cells,
+                ]
+            )
     return markdown_table(["", "Alg.", "split", "paper", *runs], lines, numbers_from=3)
 
 
@@ -68,4 +91,8 @@ def _cell(table: Scores, key: tuple[str, str, str], scores: Sequence[str]) -> st
 def _paper(tables: Mapping[str, Scores], key: tuple[str, str, str], scores: Sequence[str]) -> str:
     """The printed figures, under the paper's own split."""
     printed = [next((t[(*key, s)]["paper"] for t in tables.values() if (*key, s) in t), "") for s in scores]
-    return " / ".join(number(float(value)) if value else "–" for value in printed) if key[2] == "stratified" else ""
+    return (
+        " / ".join(number(float(value)) if value else "–" for value in printed)
+        if key[2] == "stratified"
+        else ""
+    )

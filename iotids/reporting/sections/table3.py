@@ -1,4 +1,6 @@
-"""Table III: the paper's figure and ours in every cell, under the paper's split and under the others, baselines below."""
+"""Table III: the paper's figure and ours in every cell, under the paper's split and under the others,
+baselines below.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +12,55 @@ from iotids.reporting.results import Result
 from iotids.reporting.sections.costs import costs
 from iotids.writing.markdown import csv_table, markdown_table, number
 
-# support-weighted averages: the paper's HT and NB rows are Weka's weighted averages, and one average for all rows compares like with like
-SHOWN = {"accuracy": "accuracy", "precision": "precision_weighted", "recall": "recall_weighted", "f1": "f1_weighted"}
-TWIN = "vfdt"  # the paper's HT once more, by Weka's own rules; its row stands under the paper's figures for HT
+# support-weighted averages: the paper's HT and NB rows are Weka's weighted averages, and one average for all
+# rows compares like with like
+SHOWN = {
+    "accuracy": "accuracy",
+    "precision": "precision_weighted",
+    "recall": "recall_weighted",
+    "f1": "f1_weighted",
+}
+TWIN = (
+    "vfdt"  # the paper's HT once more, by Weka's own rules; its row stands under the paper's figures for HT
+)
 AVERAGES = (
-    "accuracy", "accuracy_ovr", "precision_micro", "recall_micro", "f1_micro", "precision_macro", "recall_macro", "f1_macro",
-    "precision_weighted", "recall_weighted", "f1_weighted", "accuracy_half", "precision_half", "recall_half", "f1_half",
-    "balanced_accuracy", "mcc",
-)  # fmt: skip
+    "accuracy",
+    "accuracy_ovr",
+    "precision_micro",
+    "recall_micro",
+    "f1_micro",
+    "precision_macro",
+    "recall_macro",
+    "f1_macro",
+    "precision_weighted",
+    "recall_weighted",
+    "f1_weighted",
+    "accuracy_half",
+    "precision_half",
+    "recall_half",
+    "f1_half",
+    "balanced_accuracy",
+    "mcc",
+)
 
 
-def table3_markdown(results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any], *, protocols: Sequence[str]) -> str:
-    """The models of the paper's table in the paper's layout: three or more lines each, the first the paper's own."""
+def table3_markdown(
+    results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any], *, protocols: Sequence[str]
+) -> str:
+    """The models of the paper's table in the paper's layout: three or more lines each, the first the paper's
+    own.
+    """
     tasks = [task for task in TASKS if any(task == key[0] for key in results)]
-    header = ["Alg.", ""] + [f"{TASKS[task].split()[0]} {name}" for task in tasks for name in ("Acc.", "P", "R", "F")]
+    header = ["Alg.", ""] + [
+        f"{TASKS[task].split()[0]} {name}" for task in tasks for name in ("Acc.", "P", "R", "F")
+    ]
     rows = []
     for model in paper_rows(results, paper):
         name = f"**{model_title(model)}**"
         if model != TWIN:
-            rows.append([name, "paper", *(_paper_cell(paper, task, model, i) for task in tasks for i in range(4))])
+            rows.append(
+                [name, "paper", *(_paper_cell(paper, task, model, i) for task in tasks for i in range(4))]
+            )
         for i, protocol in enumerate(protocols):
             cells = (cell for task in tasks for cell in _our_cells(results, task, model, protocol))
             rows.append([name if model == TWIN and i == 0 else "", protocol_title(protocol), *cells])
@@ -36,15 +68,25 @@ def table3_markdown(results: Mapping[tuple[str, str], Result], paper: Mapping[st
 
 
 def paper_rows(results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any]) -> list[str]:
-    """Models of Table III in the paper's order, the second Hoeffding tree after the first, then networks of other depths that were run."""
+    """Models of Table III in the paper's order, the second Hoeffding tree after the first, then networks of
+    other depths that were run.
+    """
     ran = list(dict.fromkeys(model for _, model in results))
-    order = [name for model in paper["binary"] for name in ((model, TWIN) if model == "hoeffding_tree" else (model,))]
+    order = [
+        name
+        for model in paper["binary"]
+        for name in ((model, TWIN) if model == "hoeffding_tree" else (model,))
+    ]
     known = [model for model in order if model in ran]
     return known + [model for model in ran if model.startswith("dl") and model not in known]
 
 
-def baselines_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]) -> str:
-    """Every model of one task, best first under the last protocol: accuracy, macro F, balanced accuracy, MCC for each protocol."""
+def baselines_markdown(
+    results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]
+) -> str:
+    """Every model of one task, best first under the last protocol: accuracy, macro F, balanced accuracy, MCC
+    for each protocol.
+    """
     shown = {"Acc.": "accuracy", "macro F": "f1_macro", "MCC": "mcc"}
     columns = [f"{protocol_title(protocol)} {name}" for protocol in protocols for name in shown]
     header = ["Model", *columns, "fit, s per fold", "µs per flow"]
@@ -52,43 +94,81 @@ def baselines_markdown(results: Mapping[tuple[str, str], Result], *, task: str, 
     have = [result for result in mine if all(protocol in result.protocols for protocol in protocols)]
     rows = []
     for result in sorted(have, key=lambda r: -r.protocols[protocols[-1]].mean["f1_macro"]):
-        cells = [number(result.protocols[p].mean[m], result.protocols[p].std[m]) for p in protocols for m in shown.values()]
+        cells = [
+            number(result.protocols[p].mean[m], result.protocols[p].std[m])
+            for p in protocols
+            for m in shown.values()
+        ]
         fit_s, _, flow_us, _ = costs(result.protocols[protocols[0]])
         rows.append([model_title(result.model), *cells, f"{fit_s:.1f}", f"{flow_us:.1f}"])
     return markdown_table(header, rows)
 
 
 def splits_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]) -> str:
-    """Macro F of every model of one task under every split, in the order of the results; one pooled figure where folds are unseen networks."""
+    """Macro F of every model of one task under every split, in the order of the results; one pooled figure
+    where folds are unseen networks.
+    """
     rows = []
     for (its_task, model), result in results.items():
         if its_task == task:
             scored = [result.protocols[protocol] for protocol in protocols]
-            rows.append([model_title(model), *(number(s.told("f1_macro"), None if s.protocol in UNSEEN else s.std["f1_macro"]) for s in scored)])
+            rows.append(
+                [
+                    model_title(model),
+                    *(
+                        number(s.told("f1_macro"), None if s.protocol in UNSEEN else s.std["f1_macro"])
+                        for s in scored
+                    ),
+                ]
+            )
     return markdown_table(["Model", *map(protocol_title, protocols)], rows)
 
 
 def table3_csv(results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any]) -> str:
-    """Every average of every model, task and protocol as one long table, with the paper's figure where it printed one."""
+    """Every average of every model, task and protocol as one long table, with the paper's figure where it
+    printed one.
+    """
     rows = []
     for (task, model), result in results.items():
         for protocol, scored in result.protocols.items():
             for metric in AVERAGES:
-                printed = _printed(paper, task, model, metric.split("_")[0]) if metric in SHOWN.values() else None
-                rows.append([task, model, protocol, metric, printed, scored.mean[metric], scored.std[metric], len(scored.folds)])
+                printed = (
+                    _printed(paper, task, model, metric.split("_")[0]) if metric in SHOWN.values() else None
+                )
+                rows.append(
+                    [
+                        task,
+                        model,
+                        protocol,
+                        metric,
+                        printed,
+                        scored.mean[metric],
+                        scored.std[metric],
+                        len(scored.folds),
+                    ]
+                )
     return csv_table(["task", "model", "split", "score", "paper", "mean", "std", "folds"], rows)
 
 
-def averages_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocol: str, models: Sequence[str]) -> str:
+def averages_markdown(
+    results: Mapping[tuple[str, str], Result], *, task: str, protocol: str, models: Sequence[str]
+) -> str:
     """The same predictions under every average: how far the choice of average alone moves a figure."""
     groups = ("micro", "macro", "weighted", "half")
-    header = ["Alg.", "Acc.", "Acc. one-vs-rest", *(f"{letter} {group}" for group in groups for letter in "PRF")]
+    header = [
+        "Alg.",
+        "Acc.",
+        "Acc. one-vs-rest",
+        *(f"{letter} {group}" for group in groups for letter in "PRF"),
+    ]
     rows = []
     for model in models:
         if (task, model) in results and protocol in results[task, model].protocols:
             mean = results[task, model].protocols[protocol].mean
             names = [f"{name}_{group}" for group in groups for name in ("precision", "recall", "f1")]
-            rows.append([model_title(model), *(number(mean[name]) for name in ("accuracy", "accuracy_ovr", *names))])
+            rows.append(
+                [model_title(model), *(number(mean[name]) for name in ("accuracy", "accuracy_ovr", *names))]
+            )
     return markdown_table(header, rows)
 
 
@@ -103,7 +183,9 @@ def _paper_cell(paper: Mapping[str, Any], task: str, model: str, column: int) ->
     row = paper.get(task, {}).get(model)
     if row is None:
         return "–"
-    return f"{row[column]:.4f}" + ("*" if f"{task}/{model}/{paper['columns'][column]}" in paper["notes"] else "")
+    return f"{row[column]:.4f}" + (
+        "*" if f"{task}/{model}/{paper['columns'][column]}" in paper["notes"] else ""
+    )
 
 
 def _our_cells(results: Mapping[tuple[str, str], Result], task: str, model: str, protocol: str) -> list[str]:

@@ -15,7 +15,12 @@ MEANING = (
     "one class only, this is that class's recall, or 1 - false-alarm rate for benign. Flows of a class that no other network has cannot be named "
     "by anybody: they are counted, not scored. The last rows add up all flows, each judged by the model that had not seen its network.\n"
 )
-POOLED = {"accuracy": "all: accuracy", "balanced_accuracy": "all: balanced accuracy", "f1_macro": "all: macro F", "mcc": "all: MCC"}
+POOLED = {
+    "accuracy": "all: accuracy",
+    "balanced_accuracy": "all: balanced accuracy",
+    "f1_macro": "all: macro F",
+    "mcc": "all: MCC",
+}
 
 
 def unseen_markdown(results: Sequence[Result], protocol: str) -> str:
@@ -23,11 +28,18 @@ def unseen_markdown(results: Sequence[Result], protocol: str) -> str:
     some = results[0].protocols[protocol]
     rows = []
     for i, name in enumerate(some.fold_names):
-        flows = f"{int(some.folds[i]['rows']):,}" + (f" + {int(n):,}" if (n := some.folds[i].get("untestable_rows")) else "")
-        rows.append([name, flows, *(number(result.protocols[protocol].folds[i]["accuracy"]) for result in results)])
+        flows = f"{int(some.folds[i]['rows']):,}" + (
+            f" + {int(n):,}" if (n := some.folds[i].get("untestable_rows")) else ""
+        )
+        rows.append(
+            [name, flows, *(number(result.protocols[protocol].folds[i]["accuracy"]) for result in results)]
+        )
     for score, title in POOLED.items():
         rows.append([title, "", *(number(result.protocols[protocol].pooled[score]) for result in results)])
-    return markdown_table(["left out", "flows + those nobody can name", *(model_title(result.model) for result in results)], rows)
+    return markdown_table(
+        ["left out", "flows + those nobody can name", *(model_title(result.model) for result in results)],
+        rows,
+    )
 
 
 def unseen_matrix(results: Sequence[Result], protocol: str) -> tuple[np.ndarray, list[str]]:

@@ -13,17 +13,21 @@ from iotids.testbed.wire import ETHERTYPE_IPV4, TCP, arp_message, checksum
 
 @dataclass(frozen=True)
 class Relay:
-    """How well the spoofing works: whose packets are diverted, what the relay does to them, what the capture misses."""
+    """How well the spoofing works: whose packets are diverted, what the relay does to them, what the capture
+    misses.
+    """
 
     attacker: Host
-    fooled: tuple[int, ...] | None      # addresses whose packets go through the attacker; None: everybody's
+    fooled: tuple[int, ...] | None  # addresses whose packets go through the attacker; None: everybody's
     delay_us: int = 900
     lowers_ttl: bool = True
-    missed_share: float = 0.12          # share of the two copies that the monitoring station did not hear
+    missed_share: float = 0.12  # share of the two copies that the monitoring station did not hear
 
 
 class SpoofedLan(Lan):
-    """The same network while an attacker relays: a diverted packet is seen twice, once to and once from the attacker."""
+    """The same network while an attacker relays: a diverted packet is seen twice, once to and once from the
+    attacker.
+    """
 
     def __init__(self, lan: Lan, relay: Relay) -> None:
         super().__init__(lan.gateway, (), lan.tape, lan.rng, padded=lan.padded)
@@ -31,18 +35,24 @@ class SpoofedLan(Lan):
         self.relay = relay
 
     def put(self, time_us: int, src: int, dst: int, packet: bytes, label: Label) -> None:
-        """Put a packet on the wire, by way of the attacker if it is TCP (all that the published rules name) of a fooled sender."""
+        """Put a packet on the wire, by way of the attacker if it is TCP (all that the published rules name)
+        of a fooled sender.
+        """
         relay, rng = self.relay, self.rng
         if packet[9] != TCP or (relay.fooled is not None and src not in relay.fooled):
             super().put(time_us, src, dst, packet, BENIGN)
             return
         heard_first, heard_second = not happens(rng, relay.missed_share), not happens(rng, relay.missed_share)
         if heard_first or not heard_second:
-            self.put_frame(time_us, relay.attacker.hardware, self.hardware_of(src), ETHERTYPE_IPV4, packet, label)
+            self.put_frame(
+                time_us, relay.attacker.hardware, self.hardware_of(src), ETHERTYPE_IPV4, packet, label
+            )
         if heard_second:
             passed_on = with_lower_ttl(packet) if relay.lowers_ttl else packet
             later_us = time_us + 60 + around(rng, relay.delay_us, 0.6)
-            self.put_frame(later_us, self.hardware_of(dst), relay.attacker.hardware, ETHERTYPE_IPV4, passed_on, label)
+            self.put_frame(
+                later_us, self.hardware_of(dst), relay.attacker.hardware, ETHERTYPE_IPV4, passed_on, label
+            )
 
 
 def with_lower_ttl(packet: bytes) -> bytes:
@@ -51,7 +61,15 @@ def with_lower_ttl(packet: bytes) -> bytes:
     return head[:10] + checksum(head).to_bytes(2, "big") + head[12:] + packet[20:]
 
 
-def poison(scene: Scene, attacker: Host, victims: tuple[Host, Host], *, start_us: int, end_us: int, every_us: int = 1_500_000) -> None:
+def poison(
+    scene: Scene,
+    attacker: Host,
+    victims: tuple[Host, Host],
+    *,
+    start_us: int,
+    end_us: int,
+    every_us: int = 1_500_000,
+) -> None:
     """Send forged ARP answers to both victims again and again, so that their tables do not recover."""
     at_us = start_us
     while at_us < end_us:

@@ -1,4 +1,6 @@
-"""Service scans: full connections that read a banner or send a probe, hardly different from a client's first request."""
+"""Service scans: full connections that read a banner or send a probe, hardly different from a client's first
+request.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,21 @@ BANNERS = {
     22: b"SSH-2.0-OpenSSH_4.7p1 Debian-8ubuntu1\r\n",
     25: b"220 metasploitable.localdomain ESMTP Postfix\r\n",
 }
-GENERIC_PROBES = (b"\r\n\r\n", b"HELP\r\n", b"OPTIONS / RTSP/1.0\r\n\r\n", b"\x00\x0c\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00")
-SCAN_CLOSINGS = ((4, (CLIENT, "four")), (3, (SERVER, "four")), (3, (CLIENT, "three")), (2, (SERVER, "three")), (4, (CLIENT, "reset")),
-                 (1, (CLIENT, "abort")), (1, (SERVER, "vanish")))
+GENERIC_PROBES = (
+    b"\r\n\r\n",
+    b"HELP\r\n",
+    b"OPTIONS / RTSP/1.0\r\n\r\n",
+    b"\x00\x0c\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+)
+SCAN_CLOSINGS = (
+    (4, (CLIENT, "four")),
+    (3, (SERVER, "four")),
+    (3, (CLIENT, "three")),
+    (2, (SERVER, "three")),
+    (4, (CLIENT, "reset")),
+    (1, (CLIENT, "abort")),
+    (1, (SERVER, "vanish")),
+)
 
 
 def version_probe(scene: Scene, scanner: Host, target: Host, port: int, *, at_us: int) -> int:
@@ -53,6 +67,17 @@ def version_probe(scene: Scene, scanner: Host, target: Host, port: int, *, at_us
 def _web(scene: Scene, scanner: Host, target: Host, port: int, at_us: int) -> int:
     """Ask a web server for one of the pages that scanners ask for."""
     rng = scene.rng
-    path = weighted(rng, ((4, "/"), (1, "/robots.txt"), (1, "/nice%20ports%2C/Tri%6Eity.txt%2ebak"), (1, "/HNAP1")))
-    return http.fetch(scene, scanner, target, at_us=at_us, port=port, path=path, body_bytes=log_uniform(rng, 100, 3000),
-                      requests=weighted(rng, ((5, 1), (1, 3))), pause_us=log_uniform(rng, 1000, 600_000))
+    path = weighted(
+        rng, ((4, "/"), (1, "/robots.txt"), (1, "/nice%20ports%2C/Tri%6Eity.txt%2ebak"), (1, "/HNAP1"))
+    )
+    return http.fetch(
+        scene,
+        scanner,
+        target,
+        at_us=at_us,
+        port=port,
+        path=path,
+        body_bytes=log_uniform(rng, 100, 3000),
+        requests=weighted(rng, ((5, 1), (1, 3))),
+        pause_us=log_uniform(rng, 1000, 600_000),
+    )

@@ -20,7 +20,15 @@ def refresh(scene: Scene, asker: Host, neighbour: Host, *, at_us: int) -> int:
     return at_us
 
 
-def chatter(scene: Scene, hosts: Sequence[Host], *, start_us: int, end_us: int, mean_pause_us: int, broadcast: bool = True) -> None:
+def chatter(
+    scene: Scene,
+    hosts: Sequence[Host],
+    *,
+    start_us: int,
+    end_us: int,
+    mean_pause_us: int,
+    broadcast: bool = True,
+) -> None:
     """Let random pairs of hosts look each other up now and then."""
     at_us = start_us + waiting(scene.rng, mean_pause_us)
     while at_us < end_us:

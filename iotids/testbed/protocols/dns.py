@@ -23,10 +23,20 @@ def encoded_name(name: str) -> bytes:
 
 def question(ident: int, name: str, kind: int = TYPE_A) -> bytes:
     """Return a recursive question."""
-    return struct.pack("!HHHHHH", ident, 0x0100, 1, 0, 0, 0) + encoded_name(name) + struct.pack("!HH", kind, 1)
+    return (
+        struct.pack("!HHHHHH", ident, 0x0100, 1, 0, 0, 0) + encoded_name(name) + struct.pack("!HH", kind, 1)
+    )
 
 
-def answer(ident: int, name: str, addresses: list[int], *, alias: str | None = None, kind: int = TYPE_A, ttl_s: int = 300) -> bytes:
+def answer(
+    ident: int,
+    name: str,
+    addresses: list[int],
+    *,
+    alias: str | None = None,
+    kind: int = TYPE_A,
+    ttl_s: int = 300,
+) -> bytes:
     """Return the answer to `question`: an optional alias and A records, or no records at all."""
     records = []
     if alias is not None:
@@ -37,8 +47,12 @@ def answer(ident: int, name: str, addresses: list[int], *, alias: str | None = N
     return head + encoded_name(name) + struct.pack("!HH", kind, 1) + b"".join(records)
 
 
-def lookup(scene: Scene, client: Host, resolver: Host, server: Host, *, at_us: int, answered: bool = True) -> int:
-    """Ask for a server's address; some stacks ask for IPv6 first from the same port; return when the client knows it."""
+def lookup(
+    scene: Scene, client: Host, resolver: Host, server: Host, *, at_us: int, answered: bool = True
+) -> int:
+    """Ask for a server's address; some stacks ask for IPv6 first from the same port; return when the client
+    knows it.
+    """
     rng = scene.rng
     port = scene.lan.free_port(client)
     think_us = around(rng, 18_000, 0.9) if happens(rng, 0.4) else 200 + rng.randrange(900)
@@ -52,8 +66,17 @@ def lookup(scene: Scene, client: Host, resolver: Host, server: Host, *, at_us: i
         if happens(rng, 0.01) or not answered:
             exchange(scene, client, resolver, DNS_PORT, ask, None, at_us=at_us, client_port=port)
             at_us += around(rng, RETRY_US, 0.01)
-        at_us = exchange(scene, client, resolver, DNS_PORT, ask, reply if answered else None, at_us=at_us, client_port=port,
-                         think_us=think_us)
+        at_us = exchange(
+            scene,
+            client,
+            resolver,
+            DNS_PORT,
+            ask,
+            reply if answered else None,
+            at_us=at_us,
+            client_port=port,
+            think_us=think_us,
+        )
         at_us += 40 + rng.randrange(900)
     return at_us
 
@@ -64,6 +87,15 @@ def announce(scene: Scene, device: Host, service: str, *, times: int, at_us: int
     record = encoded_name(service + ".local") + struct.pack("!HHIH", TYPE_PTR, 1, 4500, len(target)) + target
     payload = struct.pack("!HHHHHH", 0, 0x8400, 0, 1, 0, 0) + record
     for number in range(times):
-        datagram(scene, device, MDNS_GROUP, src_port=MDNS_PORT, dst_port=MDNS_PORT, payload=payload, at_us=at_us, ttl=255)
+        datagram(
+            scene,
+            device,
+            MDNS_GROUP,
+            src_port=MDNS_PORT,
+            dst_port=MDNS_PORT,
+            payload=payload,
+            at_us=at_us,
+            ttl=255,
+        )
         at_us += around(scene.rng, 1_000_000 << number, 0.02)
     return at_us

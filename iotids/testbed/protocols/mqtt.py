@@ -38,7 +38,9 @@ def publish_packet(topic: str, payload: bytes, ident: int | None = None) -> byte
     return packet(0x30 if ident is None else 0x32, text(topic) + middle + payload)
 
 
-def begin(scene: Scene, device: Host, broker: Host, *, at_us: int, keep_alive_s: int = 60, port: int = MQTT_PORT) -> TcpConversation:
+def begin(
+    scene: Scene, device: Host, broker: Host, *, at_us: int, keep_alive_s: int = 60, port: int = MQTT_PORT
+) -> TcpConversation:
     """Connect to the broker and return the open conversation."""
     talk = TcpConversation(scene, device, broker, port, at_us=at_us).connect()
     talk.say(CLIENT, connect_packet(device.name, keep_alive_s), think_us=scene.rng.randrange(200, 3000))
@@ -59,13 +61,27 @@ def ping(talk: TcpConversation, scene: Scene) -> None:
     talk.say(SERVER, PINGRESP, think_us=scene.rng.randrange(60, 900))
 
 
-def reading_session(scene: Scene, device: Host, broker: Host, *, at_us: int, readings: int, pause_us: int, keep_alive_s: int = 60) -> int:
+def reading_session(
+    scene: Scene,
+    device: Host,
+    broker: Host,
+    *,
+    at_us: int,
+    readings: int,
+    pause_us: int,
+    keep_alive_s: int = 60,
+) -> int:
     """Connect, publish readings with pings in the pauses, then disconnect or just stay silent."""
     rng = scene.rng
     talk = begin(scene, device, broker, at_us=at_us, keep_alive_s=keep_alive_s)
     for _ in range(readings):
-        publish(talk, scene, f"home/{device.name}/state", f'{{"t":{150 + rng.randrange(140)},"h":{30 + rng.randrange(50)}}}',
-                acknowledged=happens(rng, 0.5))
+        publish(
+            talk,
+            scene,
+            f"home/{device.name}/state",
+            f'{{"t":{150 + rng.randrange(140)},"h":{30 + rng.randrange(50)}}}',
+            acknowledged=happens(rng, 0.5),
+        )
         left_us = around(rng, pause_us, 0.1)
         while left_us > keep_alive_s * 1_000_000:
             talk.pause(around(rng, keep_alive_s * 1_000_000, 0.01))

@@ -17,9 +17,20 @@ METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY")
 FRAME_US = 40_000
 
 
-def watch(scene: Scene, viewer: Host, camera: Host, *, at_us: int, frames: int, frame_bytes: int = 2600, port: int = RTSP_PORT,
-          teardown: bool = True) -> int:
-    """Let a viewer start the stream over TCP control, receive `frames` video frames by RTP over UDP, and stop it."""
+def watch(
+    scene: Scene,
+    viewer: Host,
+    camera: Host,
+    *,
+    at_us: int,
+    frames: int,
+    frame_bytes: int = 2600,
+    port: int = RTSP_PORT,
+    teardown: bool = True,
+) -> int:
+    """Let a viewer start the stream over TCP control, receive `frames` video frames by RTP over UDP, and stop
+    it.
+    """
     rng = scene.rng
     talk = TcpConversation(scene, viewer, camera, port, at_us=at_us).connect()
     for number, method in enumerate(METHODS, start=1):
@@ -35,16 +46,31 @@ def watch(scene: Scene, viewer: Host, camera: Host, *, at_us: int, frames: int, 
 def control(talk: TcpConversation, scene: Scene, method: str, number: int) -> None:
     """Exchange one RTSP request and its answer."""
     camera = ip_text(talk.ends[SERVER].host.address)
-    talk.say(CLIENT, f"{method} rtsp://{camera}/live RTSP/1.0\r\nCSeq: {number}\r\nUser-Agent: LibVLC/3.0.8\r\n\r\n".encode(),
-             think_us=scene.rng.randrange(300, 9000))
+    talk.say(
+        CLIENT,
+        f"{method} rtsp://{camera}/live RTSP/1.0\r\nCSeq: {number}\r\nUser-Agent: LibVLC/3.0.8\r\n\r\n".encode(),
+        think_us=scene.rng.randrange(300, 9000),
+    )
     body = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n" if method == "DESCRIBE" else ""
     reply = f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\nSession: {scene.rng.getrandbits(32):08x}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     talk.say(SERVER, reply.encode(), think_us=scene.rng.randrange(500, 20_000))
 
 
-def stream(scene: Scene, camera: Host, viewer: Host, *, at_us: int, frames: int, frame_bytes: int, frame_us: int = FRAME_US,
-           src_port: int | None = None, dst_port: int | None = None) -> int:
-    """Send video frames as RTP packets of up to 1400 bytes; every 25th frame is a key frame of six times the size."""
+def stream(
+    scene: Scene,
+    camera: Host,
+    viewer: Host,
+    *,
+    at_us: int,
+    frames: int,
+    frame_bytes: int,
+    frame_us: int = FRAME_US,
+    src_port: int | None = None,
+    dst_port: int | None = None,
+) -> int:
+    """Send video frames as RTP packets of up to 1400 bytes; every 25th frame is a key frame of six times the
+    size.
+    """
     rng = scene.rng
     source = rng.getrandbits(32)
     src_port = scene.lan.free_port(camera) & ~1 if src_port is None else src_port
@@ -56,9 +82,22 @@ def stream(scene: Scene, camera: Host, viewer: Host, *, at_us: int, frames: int,
         while left > 0:
             size = min(1400, left)
             left -= size
-            head = struct.pack("!BBHII", 0x80, 96 | (0x80 if left <= 0 else 0), sequence & 0xFFFF, frame * 3600 & 0xFFFFFFFF, source)
+            head = struct.pack(
+                "!BBHII",
+                0x80,
+                96 | (0x80 if left <= 0 else 0),
+                sequence & 0xFFFF,
+                frame * 3600 & 0xFFFFFFFF,
+                source,
+            )
             datagram(
-                scene, camera, viewer.address, src_port=src_port, dst_port=dst_port, payload=head + ciphertext(rng, size), at_us=send_us
+                scene,
+                camera,
+                viewer.address,
+                src_port=src_port,
+                dst_port=dst_port,
+                payload=head + ciphertext(rng, size),
+                at_us=send_us,
             )
             sequence += 1
             send_us += 90 + rng.randrange(400)

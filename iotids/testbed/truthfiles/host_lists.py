@@ -11,7 +11,9 @@ from iotids.testbed.wire import ip_text, mac_text
 
 def write_attackers_and_targets(attackers: Sequence[Host], targets: Sequence[Host], path: Path) -> None:
     """Write D2's hosts.yaml: a flow with an attacker at one end is an attack, everything else is background."""
-    lines = ["# Who scans whom in the captures below Scan/; everything without an attacker at one end is background."]
+    lines = [
+        "# Who scans whom in the captures below Scan/; everything without an attacker at one end is background."
+    ]
     for title, hosts in (("attackers", attackers), ("targets", targets)):
         lines.append(f"{title}:")
         lines += [f"  - {ip_text(host.address)}      # {host.name}" for host in hosts]
@@ -20,11 +22,15 @@ def write_attackers_and_targets(attackers: Sequence[Host], targets: Sequence[Hos
 
 
 def write_device_list(devices: Sequence[Host], gateway: Host, path: Path) -> None:
-    """Write D3's List_Of_Devices.txt: name, tabs, hardware address, tab, connection type; the gateway has no type."""
+    """Write D3's List_Of_Devices.txt: name, tabs, hardware address, tab, connection type; the gateway has no
+    type.
+    """
     lines = ["List of Devices\t\t\t\tMAC ADDRESS\t\tConnection Type", ""]
     for device in devices:
         wired = device.delay_us < 1000
-        lines.append(f"{device.name} \t\t\t\t{mac_text(device.hardware)} \t{'Wired' if wired else 'Wireless'}")
+        lines.append(
+            f"{device.name} \t\t\t\t{mac_text(device.hardware)} \t{'Wired' if wired else 'Wireless'}"
+        )
     lines.append(f"{gateway.name}\t{mac_text(gateway.hardware)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(("\n".join(lines) + "\n").encode())

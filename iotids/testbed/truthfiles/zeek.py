@@ -1,8 +1,9 @@
 """D4's ground truth: a labelled conn.log as Zeek would have written it for the same packets.
 
-A small re-telling of Zeek's connection tracking: a connection begins with the first packet of its five-tuple, belongs to the side that
-sent it, and ends when nothing more is expected.  The time-outs are Zeek's defaults; the important one is the five seconds after which an
-unanswered attempt is given up, so that one `connect` call with its repeated SYNs becomes several rows.
+A small re-telling of Zeek's connection tracking: a connection begins with the first packet of its five-tuple,
+belongs to the side that sent it, and ends when nothing more is expected.  The time-outs are Zeek's defaults;
+the important one is the five seconds after which an unanswered attempt is given up, so that one `connect`
+call with its repeated SYNs becomes several rows.
 """
 
 from __future__ import annotations
@@ -16,18 +17,58 @@ from random import Random
 from iotids.testbed.tape import BENIGN, Label, Packet
 from iotids.testbed.wire import ACK, ETHERTYPE_IPV4, FIN, ICMP, RST, SYN, TCP, UDP, ip_text
 
-ATTEMPT_US = 5_000_000            # tcp_attempt_delay: from the first SYN on
-CLOSE_US = 5_000_000              # tcp_close_delay: after both FINs
-RESET_US = 100_000                # tcp_reset_delay: after a RST
-TCP_SILENCE_US = 300_000_000      # tcp_inactivity_timeout
-UDP_SILENCE_US = 60_000_000       # udp_inactivity_timeout, also for ICMP
+ATTEMPT_US = 5_000_000  # tcp_attempt_delay: from the first SYN on
+CLOSE_US = 5_000_000  # tcp_close_delay: after both FINs
+RESET_US = 100_000  # tcp_reset_delay: after a RST
+TCP_SILENCE_US = 300_000_000  # tcp_inactivity_timeout
+UDP_SILENCE_US = 60_000_000  # udp_inactivity_timeout, also for ICMP
 PROTOCOLS = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-FIELDS = ("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration", "orig_bytes", "resp_bytes",
-          "conn_state", "local_orig", "local_resp", "missed_bytes", "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes")
-TYPES = ("time", "string", "addr", "port", "addr", "port", "enum", "string", "interval", "count", "count", "string", "bool", "bool",
-         "count", "string", "count", "count", "count", "count")
-THREE_SPACES = "   "              # the original files separate the last three columns like this and not by a tab
+FIELDS = (
+    "ts",
+    "uid",
+    "id.orig_h",
+    "id.orig_p",
+    "id.resp_h",
+    "id.resp_p",
+    "proto",
+    "service",
+    "duration",
+    "orig_bytes",
+    "resp_bytes",
+    "conn_state",
+    "local_orig",
+    "local_resp",
+    "missed_bytes",
+    "history",
+    "orig_pkts",
+    "orig_ip_bytes",
+    "resp_pkts",
+    "resp_ip_bytes",
+)
+TYPES = (
+    "time",
+    "string",
+    "addr",
+    "port",
+    "addr",
+    "port",
+    "enum",
+    "string",
+    "interval",
+    "count",
+    "count",
+    "string",
+    "bool",
+    "bool",
+    "count",
+    "string",
+    "count",
+    "count",
+    "count",
+    "count",
+)
+THREE_SPACES = "   "  # the original files separate the last three columns like this and not by a tab
 Ends = tuple[int, int, int, int, int]
 
 
@@ -35,7 +76,7 @@ Ends = tuple[int, int, int, int, int]
 class Connection:
     """One row in the making.  Index 0 of every pair is the originator, 1 the responder."""
 
-    ends: Ends                     # source, source port, destination, destination port, protocol
+    ends: Ends  # source, source port, destination, destination port, protocol
     start_us: int
     label: Label
     last_us: int = 0
@@ -68,12 +109,20 @@ class Connection:
         if self.ends[4] != TCP:
             return "SF" if self.packets[1] else "S0"
         if not self.syn:
-            return "RSTRH" if self.syn_ack and self.reset_by == 1 else "SHR" if self.syn_ack and self.fins[1] else "OTH"
+            return (
+                "RSTRH"
+                if self.syn_ack and self.reset_by == 1
+                else "SHR"
+                if self.syn_ack and self.fins[1]
+                else "OTH"
+            )
         if not self.syn_ack:
             return {0: "RSTOS0", 1: "REJ", None: "SH" if self.fins[0] else "S0"}[self.reset_by]
         if self.reset_by is not None:
             return "RSTO" if self.reset_by == 0 else "RSTR"
-        return {(False, False): "S1", (True, False): "S2", (False, True): "S3", (True, True): "SF"}[(self.fins[0], self.fins[1])]
+        return {(False, False): "S1", (True, False): "S2", (False, True): "S3", (True, True): "SF"}[
+            (self.fins[0], self.fins[1])
+        ]
 
 
 def connections(packets: Iterable[Packet]) -> list[Connection]:
@@ -135,12 +184,14 @@ def _add_tcp(connection: Connection, side: int, frame: bytes, length: int) -> No
         connection.syn |= not flags & ACK and side == 0
         connection.syn_ack |= bool(flags & ACK)
         _note(connection, side, "h" if flags & ACK else "s")
-    is_new = connection.next_seq[side] is None or ((seq - (connection.next_seq[side] or 0)) & 0xFFFFFFFF) < 1 << 31
+    is_new = (
+        connection.next_seq[side] is None or ((seq - (connection.next_seq[side] or 0)) & 0xFFFFFFFF) < 1 << 31
+    )
     if size and is_new:
         connection.payload_bytes[side] += size
         _note(connection, side, "d")
         connection.next_seq[side] = seq + size & 0xFFFFFFFF
-        _recognise(connection, frame[start:start + 8])
+        _recognise(connection, frame[start : start + 8])
     elif size:
         _note(connection, side, "t")
     elif flags & ACK and not flags & (SYN | FIN | RST):
@@ -173,11 +224,31 @@ def row(connection: Connection, uid: str, benign_word: str) -> str:
     src, src_port, dst, dst_port, protocol = connection.ends
     lone = sum(connection.packets) == 1
     span_us = connection.last_us - connection.start_us
-    label, detail = ("Malicious", connection.label.activity) if connection.label.is_attack else (benign_word, "-")
-    values = (_seconds(connection.start_us), uid, ip_text(src), src_port, ip_text(dst), dst_port, PROTOCOLS[protocol], connection.service,
-              "-" if lone else _seconds(span_us), *(["-", "-"] if lone else connection.payload_bytes), connection.state(), "-", "-", 0,
-              connection.history, connection.packets[0], connection.ip_bytes[0], connection.packets[1], connection.ip_bytes[1],
-              THREE_SPACES.join(("-", label, detail)))
+    label, detail = (
+        ("Malicious", connection.label.activity) if connection.label.is_attack else (benign_word, "-")
+    )
+    values = (
+        _seconds(connection.start_us),
+        uid,
+        ip_text(src),
+        src_port,
+        ip_text(dst),
+        dst_port,
+        PROTOCOLS[protocol],
+        connection.service,
+        "-" if lone else _seconds(span_us),
+        *(["-", "-"] if lone else connection.payload_bytes),
+        connection.state(),
+        "-",
+        "-",
+        0,
+        connection.history,
+        connection.packets[0],
+        connection.ip_bytes[0],
+        connection.packets[1],
+        connection.ip_bytes[1],
+        THREE_SPACES.join(("-", label, detail)),
+    )
     return "\t".join(str(value) for value in values)
 
 
@@ -186,7 +257,13 @@ def _seconds(time_us: int) -> str:
 
 
 def write_conn_log(
-    packets: Sequence[Packet], path: Path, rng: Random, *, opened: str, benign_word: str = "Benign", closed: str | None = None
+    packets: Sequence[Packet],
+    path: Path,
+    rng: Random,
+    *,
+    opened: str,
+    benign_word: str = "Benign",
+    closed: str | None = None,
 ) -> int:
     """Write conn.log.labeled for these packets and return the number of rows.
 
@@ -199,8 +276,16 @@ def write_conn_log(
     """
     last = THREE_SPACES.join(("tunnel_parents", "label", "detailed-label"))
     last_type = THREE_SPACES.join(("set[string]", "string", "string"))
-    lines = ["#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-", "#path\tconn", f"#open\t{opened}",
-             "\t".join(("#fields", *FIELDS, last)), "\t".join(("#types", *TYPES, last_type))]
+    lines = [
+        "#separator \\x09",
+        "#set_separator\t,",
+        "#empty_field\t(empty)",
+        "#unset_field\t-",
+        "#path\tconn",
+        f"#open\t{opened}",
+        "\t".join(("#fields", *FIELDS, last)),
+        "\t".join(("#types", *TYPES, last_type)),
+    ]
     found = connections(packets)
     for connection in found:
         uid = "C" + "".join(BASE62[rng.randrange(62)] for _ in range(17))

@@ -1,4 +1,6 @@
-"""Which files of a download are here with the right bytes: `SHA256SUMS` beside them, in the format of sha256sum."""
+"""Which files of a download are here with the right bytes: `SHA256SUMS` beside them, in the format of
+sha256sum.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def sha256_of(path: Path) -> str:
 
 
 def is_here(download: Download, folder: Path, sums: dict[str, str]) -> bool:
-    """Tell whether a file is here with the published bytes, or those of its first download; an unpacked archive may have been deleted."""
+    """Tell whether a file is here with the published bytes, or those of its first download; an unpacked
+    archive may have been deleted.
+    """
     target, known = folder / download.name, download.sha256 or sums.get(download.name)
     if download.unpack and not target.is_file():
         return download.name in sums and (folder / download.name.replace(".tar.gz", ".pcap")).is_file()

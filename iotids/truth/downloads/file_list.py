@@ -16,7 +16,9 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Download:
-    """One file: address, place below the dataset's folder, published SHA-256 or None, and whether it is an archive to unpack."""
+    """One file: address, place below the dataset's folder, published SHA-256 or None, and whether it is an
+    archive to unpack.
+    """
 
     url: str
     name: str
@@ -41,7 +43,8 @@ def read_catalogue(dataset: str, parts: Sequence[str] = (), base: str = "") -> C
     dataset : str
         `d3` or `d4`.
     parts : sequence of str
-        Days or scenarios (34-1 is enough for CTU-IoT-Malware-Capture-34-1); empty takes all but those to be had by name only.
+        Days or scenarios (34-1 is enough for CTU-IoT-Malware-Capture-34-1); empty takes all but those to be
+        had by name only.
     base : str
         Another address instead of the publisher's.
 
@@ -76,7 +79,9 @@ def instructions(dataset: str, to: Path) -> str | None:
 
 def _words(part: str) -> dict[str, str]:
     """Give what stands for `{part}` and `{capture}` in names."""
-    rows = csv.DictReader(io.StringIO((HERE.parent / "labelling" / "iot23_scenarios.csv").read_text(encoding="utf-8")))
+    rows = csv.DictReader(
+        io.StringIO((HERE.parent / "labelling" / "iot23_scenarios.csv").read_text(encoding="utf-8"))
+    )
     captures = {row["scenario"]: row["capture"] for row in rows}
     return {"part": part, "capture": captures.get(part, part)}
 

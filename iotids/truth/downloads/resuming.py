@@ -29,10 +29,18 @@ class ResumingDownloader:
     pause_s : float
         Wait after the first failure; doubles with each.
     progress : callable
-        Told the number of new bytes, those of an earlier run first (negative when the server made us start again).
+        Told the number of new bytes, those of an earlier run first (negative when the server made us start
+        again).
     """
 
-    def __init__(self, part: Path, *, attempts: int = 5, pause_s: float = 1.0, progress: Progress = lambda n_bytes: None) -> None:
+    def __init__(
+        self,
+        part: Path,
+        *,
+        attempts: int = 5,
+        pause_s: float = 1.0,
+        progress: Progress = lambda n_bytes: None,
+    ) -> None:
         self.part, self.attempts, self.pause_s, self.progress = part, attempts, pause_s, progress
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
@@ -50,7 +58,12 @@ class ResumingDownloader:
             try:
                 self._go_on(url, before)
                 break
-            except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError, ShortError) as error:
+            except (
+                requests.ConnectionError,
+                requests.Timeout,
+                urllib3.exceptions.HTTPError,
+                ShortError,
+            ) as error:
                 failures = 0 if self._size() > before else failures + 1
                 if failures >= self.attempts:
                     raise OSError(
@@ -68,7 +81,9 @@ class ResumingDownloader:
         """Ask for the rest and append it."""
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
-            if response.status_code == 416 or (response.status_code == 206 and not _starts_at(response, have)):
+            if response.status_code == 416 or (
+                response.status_code == 206 and not _starts_at(response, have)
+            ):
                 self._start_again(have)
                 raise ShortError("the server has another length than before")
             if response.status_code in BUSY:
@@ -80,7 +95,8 @@ class ResumingDownloader:
                 have = 0
             length = response.headers.get("Content-Length")
             with self.part.open("ab") as stream:
-                # read1 hands over what has come; iter_content would lose up to a chunk when the connection breaks
+                # read1 hands over what has come; iter_content would lose up to a chunk when the connection
+                # breaks
                 while chunk := response.raw.read1(CHUNK_BYTES):
                     stream.write(chunk)
                     self.progress(len(chunk))
@@ -106,7 +122,9 @@ def ask_size(url: str) -> int | None:
         The file is not there, or the server cannot be reached.
     """
     try:
-        response = requests.head(url, allow_redirects=True, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"})
+        response = requests.head(
+            url, allow_redirects=True, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}
+        )
     except requests.RequestException as error:
         raise OSError(f"{url}: cannot be reached ({error})") from error
     if response.status_code in (405, 501):

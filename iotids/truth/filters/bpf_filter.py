@@ -1,7 +1,8 @@
 """The language of capture filters (BPF), as far as rules need it, read into the same tree as display filters.
 
-Known: `[src|dst] host|net|port|portrange …` with `ip`, `tcp`, `udp`, `ether`, `arp` or `icmp` before it, the protocols
-alone, `and or not && || !`, parentheses. As in pcap-filter(7) `and` and `or` bind equally, from left to right.
+Known: `[src|dst] host|net|port|portrange …` with `ip`, `tcp`, `udp`, `ether`, `arp` or `icmp` before it, the
+protocols alone, `and or not && || !`, parentheses. As in pcap-filter(7) `and` and `or` bind equally, from
+left to right.
 """
 
 from __future__ import annotations
@@ -87,7 +88,11 @@ def _field_test(protocol: str, direction: str, kind: str, value: str) -> Tree:
         return Both(Present(protocol), address) if protocol in {"tcp", "udp", "icmp"} else address
     ports = value.replace("-", "..")
     field = {"src": "srcport", "dst": "dstport"}.get(direction, "port")
-    tests = [parse_filter(f"{name}.{field} in {{{ports}}}") for name in ("tcp", "udp") if protocol in {"", "ip", name}]
+    tests = [
+        parse_filter(f"{name}.{field} in {{{ports}}}")
+        for name in ("tcp", "udp")
+        if protocol in {"", "ip", name}
+    ]
     if not tests:
         raise ValueError(f"a port needs tcp or udp, not {protocol}")
     return Either(*tests) if len(tests) == 2 else tests[0]

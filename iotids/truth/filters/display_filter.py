@@ -1,9 +1,10 @@
 """The language of rules: a Wireshark display filter, read into a tree.
 
-The part of the language that labelling rules use: `and or not && || !`, parentheses, `== != < > <= >=` and their word
-forms, `in {…}` with ranges, `field & mask`, and bare protocols and fields, which ask whether a frame has them.
-As in Wireshark 4: `and` binds more tightly than `or`; a subnet as a value stands for its addresses.
-Source: wireshark-filter(4). What a field means and how a tree is matched stands in `filter_match.py`.
+The part of the language that labelling rules use: `and or not && || !`, parentheses, `== != < > <= >=` and
+their word forms, `in {…}` with ranges, `field & mask`, and bare protocols and fields, which ask whether a
+frame has them. As in Wireshark 4: `and` binds more tightly than `or`; a subnet as a value stands for its
+addresses. Source: wireshark-filter(4). What a field means and how a tree is matched stands in
+`filter_match.py`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,17 @@ class Either:
 
 Tree = Present | Compare | Member | Not | Both | Either
 
-_RELATIONS = {"eq": "==", "ne": "!=", "gt": ">", "lt": "<", "ge": ">=", "le": "<=", "and": "&&", "or": "||", "not": "!"}
+_RELATIONS = {
+    "eq": "==",
+    "ne": "!=",
+    "gt": ">",
+    "lt": "<",
+    "ge": ">=",
+    "le": "<=",
+    "and": "&&",
+    "or": "||",
+    "not": "!",
+}
 _TOKEN = re.compile(
     r"\s*(?:(?P<sign>==|!=|<=|>=|&&|\|\||[<>!&(){},])"
     r"|(?P<text>\"[^\"]*\")"
@@ -100,7 +111,9 @@ def _tokens(text: str) -> list[tuple[str, int]]:
         found = _TOKEN.match(text, position)
         if not found:
             position += len(text[position:]) - len(text[position:].lstrip())
-            raise ValueError(f"filter {text!r}: cannot read {text[position : position + 10]!r} at character {position + 1}")
+            raise ValueError(
+                f"filter {text!r}: cannot read {text[position : position + 10]!r} at character {position + 1}"
+            )
         word = found.group(found.lastgroup or 0).strip()
         tokens.append((_RELATIONS.get(word.lower(), word), found.end() - len(word)))
         position = found.end()
@@ -131,7 +144,11 @@ class _Parser:
 
     def error(self, wanted: str) -> ValueError:
         """Say what stands where something else was wanted."""
-        came = f"{self.peek()!r} at character {self.tokens[self.next][1] + 1}" if not self.at_end() else "the end"
+        came = (
+            f"{self.peek()!r} at character {self.tokens[self.next][1] + 1}"
+            if not self.at_end()
+            else "the end"
+        )
         return ValueError(f"filter {self.text!r}: came {came}, wanted {wanted}")
 
     def either(self) -> Tree:

@@ -1,9 +1,10 @@
 """The fields a rule can ask about: their kind, and the packet columns and presence they are read from.
 
-A table of packets has the columns of the flow meter's packet view: Ethernet, IPv4, TCP, UDP, ICMP and ARP fields of the
-outermost headers. Differences from Wireshark, all of them on purpose: a field of a packet quoted inside an ICMP error or
-inside a tunnel is not seen, and `tcp.window_size` is the 16-bit field as sent (Wireshark scales it when it saw the
-handshake; the two are equal on SYN packets, where published rules use it).
+A table of packets has the columns of the flow meter's packet view: Ethernet, IPv4, TCP, UDP, ICMP and ARP
+fields of the outermost headers. Differences from Wireshark, all of them on purpose: a field of a packet
+quoted inside an ICMP error or inside a tunnel is not seen, and `tcp.window_size` is the 16-bit field as sent
+(Wireshark scales it when it saw the handshake; the two are equal on SYN packets, where published rules use
+it).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ Value = tuple[int, int]
 
 @dataclass(frozen=True)
 class Field:
-    """One field: `kind` of its values, the packet `columns` that hold them, the `protocol` that must be there, a bit or divisor."""
+    """One field: `kind` of its values, the packet `columns` that hold them, the `protocol` that must be
+    there, a bit or divisor.
+    """
 
     kind: str
     columns: tuple[str, ...]
@@ -29,7 +32,17 @@ class Field:
 
 PROTOCOLS: tuple[str, ...] = ("frame", "eth", "ip", "arp", "tcp", "udp", "icmp")
 
-_FLAG_BITS = {"fin": 0x01, "syn": 0x02, "reset": 0x04, "push": 0x08, "ack": 0x10, "urg": 0x20, "ece": 0x40, "ecn": 0x40, "cwr": 0x80}
+_FLAG_BITS = {
+    "fin": 0x01,
+    "syn": 0x02,
+    "reset": 0x04,
+    "push": 0x08,
+    "ack": 0x10,
+    "urg": 0x20,
+    "ece": 0x40,
+    "ecn": 0x40,
+    "cwr": 0x80,
+}
 
 FIELDS: dict[str, Field] = {
     "frame.number": Field("number", ("packet_number",), "frame"),
@@ -60,7 +73,10 @@ FIELDS: dict[str, Field] = {
     "arp.dst.hw_mac": Field("mac", ("arp_dst_mac",), "arp"),
     "arp.src.proto_ipv4": Field("address", ("arp_src_ip",), "arp"),
     "arp.dst.proto_ipv4": Field("address", ("arp_dst_ip",), "arp"),
-    **{f"tcp.flags.{name}": Field("number", ("tcp_flags",), "tcp", mask=bit) for name, bit in _FLAG_BITS.items()},
+    **{
+        f"tcp.flags.{name}": Field("number", ("tcp_flags",), "tcp", mask=bit)
+        for name, bit in _FLAG_BITS.items()
+    },
 }
 
 
@@ -71,8 +87,8 @@ def read_value(kind: str, word: str) -> Value:
     ----------
     kind : {'number', 'address', 'mac', 'time'}
     word : str
-        A number may be hexadecimal or true/false; an address may be a subnet; a time is seconds since 1970, or ISO 8601
-        (UTC unless it says otherwise).
+        A number may be hexadecimal or true/false; an address may be a subnet; a time is seconds since 1970,
+        or ISO 8601 (UTC unless it says otherwise).
 
     Raises
     ------
@@ -106,7 +122,9 @@ def _address(word: str) -> Value:
     try:
         network = ipaddress.IPv4Network(word, strict=False)
     except ValueError:
-        raise ValueError("wanted an IPv4 address such as 192.168.0.13 or a subnet such as 192.168.0.0/24") from None
+        raise ValueError(
+            "wanted an IPv4 address such as 192.168.0.13 or a subnet such as 192.168.0.0/24"
+        ) from None
     return int(network[0]), int(network[-1])
 
 
@@ -130,7 +148,9 @@ def read_time_us(word: str) -> int:
     try:
         moment = datetime.fromisoformat(word)
     except ValueError:
-        raise ValueError(f"{word!r}: wanted a time such as 2019-05-26T13:11:06Z, or seconds since 1970") from None
+        raise ValueError(
+            f"{word!r}: wanted a time such as 2019-05-26T13:11:06Z, or seconds since 1970"
+        ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     whole = int(moment.replace(microsecond=0).timestamp())
     return whole * 1_000_000 + moment.microsecond

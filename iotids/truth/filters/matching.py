@@ -1,7 +1,8 @@
 """Match a filter against packets, whole batches at a time.
 
-A field can have several values in one packet (`ip.addr` is source and destination). As in Wireshark from 3.6 on,
-`==`, `<`, `>` and `in` ask for any of them and `!=` for all; no test but `not …` is true where the field is absent.
+A field can have several values in one packet (`ip.addr` is source and destination). As in Wireshark from 3.6
+on, `==`, `<`, `>` and `in` ask for any of them and `!=` for all; no test but `not …` is true where the field
+is absent.
 """
 
 from __future__ import annotations
@@ -42,13 +43,17 @@ def match_packets(tree: Tree, packets: pa.RecordBatch | pa.Table) -> Mask:
         case Present(field):
             return _present(FIELDS[field].protocol if field in FIELDS else field, packets)
         case Compare(field, relation, value, mask):
-            return _present(FIELDS[field].protocol, packets) & _compare(FIELDS[field], relation, value, mask, packets)
+            return _present(FIELDS[field].protocol, packets) & _compare(
+                FIELDS[field], relation, value, mask, packets
+            )
         case Member(field, ranges):
             tests = [_compare(FIELDS[field], "==", value, None, packets) for value in ranges]
             return _present(FIELDS[field].protocol, packets) & reduce(np.logical_or, tests)
 
 
-def _compare(field: Field, relation: str, value: tuple[int, int], mask: int | None, packets: pa.RecordBatch | pa.Table) -> Mask:
+def _compare(
+    field: Field, relation: str, value: tuple[int, int], mask: int | None, packets: pa.RecordBatch | pa.Table
+) -> Mask:
     """Compare all values of a field and join the answers: all for `!=`, any otherwise."""
     first, last = value
     answers = []

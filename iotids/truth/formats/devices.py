@@ -1,4 +1,6 @@
-"""Label D3 (UNSW IoT traces): everything is benign; flows of listed IoT devices can be told from those of laptops and phones."""
+"""Label D3 (UNSW IoT traces): everything is benign; flows of listed IoT devices can be told from those of
+laptops and phones.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
 
 @dataclass(frozen=True)
 class Device:
-    """A machine of the list: its name, its MAC address in lower case with colons, and whether it is an IoT device."""
+    """A machine of the list: its name, its MAC address in lower case with colons, and whether it is an IoT
+    device.
+    """
 
     name: str
     mac: str
@@ -43,7 +47,9 @@ def read_devices(text: str, non_iot_words: Sequence[str], where: str) -> list[De
             raise ValueError(f"{where}: {mac} is listed twice, as {devices[mac].name!r} and {name!r}")
         devices[mac] = Device(name, mac, not any(word in name.lower() for word in non_iot_words))
     if not devices:
-        raise ValueError(f"{where}: no line has a MAC address; wanted `name <TAB> aa:bb:cc:dd:ee:ff <TAB> Wired|Wireless`")
+        raise ValueError(
+            f"{where}: no line has a MAC address; wanted `name <TAB> aa:bb:cc:dd:ee:ff <TAB> Wired|Wireless`"
+        )
     return list(devices.values())
 
 
@@ -52,7 +58,9 @@ def format_mac(mac: int) -> str:
     return ":".join(f"{mac >> shift & 0xFF:02x}" for shift in range(40, -1, -8))
 
 
-def label_by_device(capture: str, flows: pa.Table, devices: Sequence[Device], *, benign: str, iot_only: bool) -> CaptureLabels:
+def label_by_device(
+    capture: str, flows: pa.Table, devices: Sequence[Device], *, benign: str, iot_only: bool
+) -> CaptureLabels:
     """Call every flow benign, with the device it belongs to as sub-label.
 
     Parameters
@@ -68,28 +76,50 @@ def label_by_device(capture: str, flows: pa.Table, devices: Sequence[Device], *,
     codes = np.minimum(*ends).astype(np.int32)
     verdicts = [_verdict(device, benign, iot_only) for device in ranked]
     verdicts.append(
-        Verdict("", "", "no listed device at either end") if iot_only else Verdict(benign, "unlisted", "no listed device at either end")
+        Verdict("", "", "no listed device at either end")
+        if iot_only
+        else Verdict(benign, "unlisted", "no listed device at either end")
     )
     notices = []
     n_unlisted = int((codes == unlisted).sum())
     if n_unlisted:
-        notices.append(Notice("no_listed_device", "info", n_unlisted, f"{capture}: flows with no listed device at either end"))
+        notices.append(
+            Notice(
+                "no_listed_device",
+                "info",
+                n_unlisted,
+                f"{capture}: flows with no listed device at either end",
+            )
+        )
     if flows.num_rows and n_unlisted == flows.num_rows:
         notices.append(
-            Notice("rule_matches_nothing", "warning", 1, f"{capture}: no flow has a device of the list; is it the list of this network?")
+            Notice(
+                "rule_matches_nothing",
+                "warning",
+                1,
+                f"{capture}: no flow has a device of the list; is it the list of this network?",
+            )
         )
-    return CaptureLabels(capture, capture, tuple(verdicts), codes, tuple(notices), met=n_unlisted < flows.num_rows)
+    return CaptureLabels(
+        capture, capture, tuple(verdicts), codes, tuple(notices), met=n_unlisted < flows.num_rows
+    )
 
 
 def _verdict(device: Device, benign: str, iot_only: bool) -> Verdict:
     """Say what the flows of a device are; IoT devices outrank others at the other end."""
     if device.is_iot:
         return Verdict(benign, device.name, "listed IoT device")
-    return Verdict("", "", f"no IoT device: {device.name}") if iot_only else Verdict(benign, device.name, "listed machine, no IoT device")
+    return (
+        Verdict("", "", f"no IoT device: {device.name}")
+        if iot_only
+        else Verdict(benign, device.name, "listed machine, no IoT device")
+    )
 
 
 def _ranks(macs: pa.ChunkedArray, by_mac: dict[str, int], unlisted: int) -> np.ndarray:
     """Look up the rank of each MAC address."""
     coded = macs.combine_chunks().dictionary_encode()
-    ranks = np.array([by_mac.get((mac or "").lower(), unlisted) for mac in coded.dictionary.to_pylist()], dtype=np.int32)
+    ranks = np.array(
+        [by_mac.get((mac or "").lower(), unlisted) for mac in coded.dictionary.to_pylist()], dtype=np.int32
+    )
     return ranks[coded.indices.to_numpy(zero_copy_only=False)] if len(ranks) else np.zeros(0, dtype=np.int32)

@@ -1,4 +1,6 @@
-"""Label D2 (Bot-IoT): in a folder of attack captures, a flow with an attacker at one end is the folder's attack."""
+"""Label D2 (Bot-IoT): in a folder of attack captures, a flow with an attacker at one end is the folder's
+attack.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,21 @@ def read_hosts(text: str, where: str) -> tuple[list[str], list[str]]:
     """
     content = yaml.safe_load(text) or {}
     if not isinstance(content, Mapping) or not content.get("attackers"):
-        raise ValueError(f"{where}: wanted the keys `attackers` and `targets`, each a list of addresses; came {content!r}")
+        raise ValueError(
+            f"{where}: wanted the keys `attackers` and `targets`, each a list of addresses; came {content!r}"
+        )
     attackers, targets = (_addresses(content.get(key) or [], where) for key in ("attackers", "targets"))
     return attackers, targets
 
 
 def label_by_endpoint(
-    capture: str, flows: pa.Table, *, attackers: Sequence[str], targets: Sequence[str], categories: Mapping[str, str], background: str
+    capture: str,
+    flows: pa.Table,
+    *,
+    attackers: Sequence[str],
+    targets: Sequence[str],
+    categories: Mapping[str, str],
+    background: str,
 ) -> CaptureLabels:
     """Label the flows of one capture by its folder and by whether an attacker is at one end.
 
@@ -55,19 +65,41 @@ def label_by_endpoint(
         if background
         else Verdict("", "", "background: no attacker at either end")
     )
-    verdicts = (Verdict(categories[category], sublabel, f"folder {category} and an attacker at one end"), rest)
+    verdicts = (
+        Verdict(categories[category], sublabel, f"folder {category} and an attacker at one end"),
+        rest,
+    )
     notices = []
     if flows.num_rows and not attacked.any():
-        notices.append(Notice("rule_matches_nothing", "warning", flows.num_rows, f"{capture}: no flow has an attacker at either end"))
+        notices.append(
+            Notice(
+                "rule_matches_nothing",
+                "warning",
+                flows.num_rows,
+                f"{capture}: no flow has an attacker at either end",
+            )
+        )
     if targets and (elsewhere := int((attacked & ~at_target).sum())):
         notices.append(
-            Notice("attack_without_listed_target", "info", elsewhere, "flows of an attacker with a host that is not a listed target")
+            Notice(
+                "attack_without_listed_target",
+                "info",
+                elsewhere,
+                "flows of an attacker with a host that is not a listed target",
+            )
         )
-    return _labels(capture, verdicts, np.where(attacked, 0, 1).astype(np.int32), tuple(notices), met=bool(attacked.any()))
+    return _labels(
+        capture, verdicts, np.where(attacked, 0, 1).astype(np.int32), tuple(notices), met=bool(attacked.any())
+    )
 
 
 def _labels(
-    capture: str, verdicts: tuple[Verdict, ...], codes: np.ndarray, notices: tuple[Notice, ...] = (), *, met: bool | None = None
+    capture: str,
+    verdicts: tuple[Verdict, ...],
+    codes: np.ndarray,
+    notices: tuple[Notice, ...] = (),
+    *,
+    met: bool | None = None,
 ) -> CaptureLabels:
     """Group by capture: one recording."""
     return CaptureLabels(capture, capture, verdicts, codes, notices, met=met)

@@ -1,7 +1,7 @@
 """Label flows by rules on their packets: a flow is what the first rule says that one of its packets matches.
 
-Precedence when several rules fit a flow: the order of the rules. Rules that would have given another class are counted
-and named. Packets that belong to no flow (ARP, for one) can match, but label nothing.
+Precedence when several rules fit a flow: the order of the rules. Rules that would have given another class
+are counted and named. Packets that belong to no flow (ARP, for one) can match, but label nothing.
 """
 
 from __future__ import annotations
@@ -45,14 +45,24 @@ def book_packets(rules: Sequence[Rule], batches: Iterable[pa.RecordBatch]) -> Bo
         packets, matching = np.pad(packets, (0, grow)), np.pad(matching, ((0, 0), (0, grow)))
         packets += np.bincount(flow_numbers[flow_numbers >= 0], minlength=n_flows)
         for row, rule in enumerate(rules):
-            mask = np.ones(batch.num_rows, dtype=bool) if rule.packets is None else match_packets(rule.packets, batch)
+            mask = (
+                np.ones(batch.num_rows, dtype=bool)
+                if rule.packets is None
+                else match_packets(rule.packets, batch)
+            )
             matching[row] += np.bincount(flow_numbers[mask & (flow_numbers >= 0)], minlength=n_flows)
             in_no_flow[row] += int((mask & (flow_numbers < 0)).sum())
     return Bookings(packets, matching, in_no_flow)
 
 
 def label_by_rules(
-    capture: str, group: str, flow_numbers: np.ndarray, rules: Sequence[Rule], bookings: Bookings, *, default: Verdict | None
+    capture: str,
+    group: str,
+    flow_numbers: np.ndarray,
+    rules: Sequence[Rule],
+    bookings: Bookings,
+    *,
+    default: Verdict | None,
 ) -> CaptureLabels:
     """Give each flow of a capture the verdict of the first rule that fits it.
 
@@ -68,30 +78,48 @@ def label_by_rules(
     ValueError
         A flow has no packets in the packet view: it was metered with other settings, or from another capture.
     """
-    if len(flow_numbers) and (int(flow_numbers.max()) >= len(bookings.packets) or not bookings.packets[flow_numbers].all()):
+    if len(flow_numbers) and (
+        int(flow_numbers.max()) >= len(bookings.packets) or not bookings.packets[flow_numbers].all()
+    ):
         raise ValueError(
             f"{capture}: some of its flows have no packets; the flow table was made from another capture or with another profile "
             "or timeout: run `dvc repro` again"
         )
     matching = bookings.matching[:, flow_numbers]
     fits = np.array(
-        [counts == bookings.packets[flow_numbers] if rule.every else counts > 0 for rule, counts in zip(rules, matching, strict=True)]
+        [
+            counts == bookings.packets[flow_numbers] if rule.every else counts > 0
+            for rule, counts in zip(rules, matching, strict=True)
+        ]
     )
     fits = fits.reshape(len(rules), len(flow_numbers))
-    verdicts = [Verdict(rule.label, rule.sublabel, rule.name) for rule in rules] + ([default] if default else [])
+    verdicts = [Verdict(rule.label, rule.sublabel, rule.name) for rule in rules] + (
+        [default] if default else []
+    )
     unmatched = len(rules) if default else UNLABELLED
-    codes = np.where(fits.any(axis=0), fits.argmax(axis=0), unmatched) if len(rules) else np.full(len(flow_numbers), unmatched)
+    codes = (
+        np.where(fits.any(axis=0), fits.argmax(axis=0), unmatched)
+        if len(rules)
+        else np.full(len(flow_numbers), unmatched)
+    )
     notices = [*_disagreements(capture, rules, fits), *_idle_rules(capture, rules, bookings, fits)]
-    packets = {rule.name: int(bookings.matching[row].sum() + bookings.in_no_flow[row]) for row, rule in enumerate(rules)}
+    packets = {
+        rule.name: int(bookings.matching[row].sum() + bookings.in_no_flow[row])
+        for row, rule in enumerate(rules)
+    }
     met = bool(bookings.matching.any() or bookings.in_no_flow.any())
-    return CaptureLabels(capture, group, tuple(verdicts), codes.astype(np.int32), tuple(notices), packets, met=met)
+    return CaptureLabels(
+        capture, group, tuple(verdicts), codes.astype(np.int32), tuple(notices), packets, met=met
+    )
 
 
 def _disagreements(capture: str, rules: Sequence[Rule], fits: np.ndarray) -> list[Notice]:
     """Name the pairs of rules that fit the same flow and say different things; the earlier one won."""
     pairs: Counter[tuple[int, int]] = Counter()
     several = fits[:, fits.sum(axis=0) > 1]
-    for column, n_flows in zip(*np.unique(several.T, axis=0, return_counts=True), strict=True) if several.size else []:
+    for column, n_flows in (
+        zip(*np.unique(several.T, axis=0, return_counts=True), strict=True) if several.size else []
+    ):
         winner, *losers = np.flatnonzero(column).tolist()
         pairs.update({(winner, loser): int(n_flows) for loser in losers})
     notices = []
@@ -99,7 +127,9 @@ def _disagreements(capture: str, rules: Sequence[Rule], fits: np.ndarray) -> lis
         kept, lost = rules[winner], rules[loser]
         if (kept.label, kept.sublabel) == (lost.label, lost.sublabel):
             continue
-        severity, name = ("warning", "rules_disagree") if kept.label != lost.label else ("info", "rules_overlap")
+        severity, name = (
+            ("warning", "rules_disagree") if kept.label != lost.label else ("info", "rules_overlap")
+        )
         notices.append(
             Notice(
                 name,
@@ -120,7 +150,11 @@ def _idle_rules(capture: str, rules: Sequence[Rule], bookings: Bookings, fits: n
             continue
         outside, inside = int(bookings.in_no_flow[row]), int(bookings.matching[row].sum())
         if outside + inside == 0:
-            notices.append(Notice("rule_matches_nothing", "warning", 1, f"{capture}: rule `{rule.name}` matches no packet"))
+            notices.append(
+                Notice(
+                    "rule_matches_nothing", "warning", 1, f"{capture}: rule `{rule.name}` matches no packet"
+                )
+            )
         elif inside == 0:
             notices.append(
                 Notice(

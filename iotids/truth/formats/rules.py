@@ -1,8 +1,9 @@
-"""A rule: packets like these make their flow an attack of that kind. Rules come from D1's table and from your own YAML or CSV.
+"""A rule: packets like these make their flow an attack of that kind. Rules come from D1's table and from your
+own YAML or CSV.
 
-A rule of your own can say any of: `captures` (glob), `host`, `mac`, `port`, `protocol`, `from`, `until`, `filter`
-(display filter) and `bpf` (capture filter); all that it says must hold. `match: every` asks it of every packet of the flow,
-`match: any` (default) of one. See docs/your-own-data.md.
+A rule of your own can say any of: `captures` (glob), `host`, `mac`, `port`, `protocol`, `from`, `until`,
+`filter` (display filter) and `bpf` (capture filter); all that it says must hold. `match: every` asks it of
+every packet of the flow, `match: any` (default) of one. See docs/your-own-data.md.
 """
 
 from __future__ import annotations
@@ -22,12 +23,28 @@ from iotids.truth.filters.display_filter import Both, Compare, Either, Present, 
 from iotids.truth.filters.fields import read_time_us
 
 COMPRESSIONS = (".zst", ".gz", ".xz", ".bz2")
-_KEYS = {"label", "sublabel", "name", "captures", "host", "mac", "port", "protocol", "from", "until", "filter", "bpf", "match"}
+_KEYS = {
+    "label",
+    "sublabel",
+    "name",
+    "captures",
+    "host",
+    "mac",
+    "port",
+    "protocol",
+    "from",
+    "until",
+    "filter",
+    "bpf",
+    "match",
+}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`packets` is the filter, None for every packet; `every` asks it of all packets of a flow; `captures` is a glob."""
+    """`packets` is the filter, None for every packet; `every` asks it of all packets of a flow; `captures` is
+    a glob.
+    """
 
     name: str
     label: str
@@ -37,14 +54,18 @@ class Rule:
     every: bool = False
 
     def applies_to(self, capture: str) -> bool:
-        """Tell whether the rule is about a capture, by its path or name, with or without the compression's ending."""
+        """Tell whether the rule is about a capture, by its path or name, with or without the compression's
+        ending.
+        """
         plain = plain_name(capture)
         return any(fnmatch(name, self.captures) for name in (capture, plain, plain.rpartition("/")[2]))
 
 
 def plain_name(capture: str) -> str:
     """Take the compression's ending off a capture's name."""
-    return next((capture.removesuffix(ending) for ending in COMPRESSIONS if capture.endswith(ending)), capture)
+    return next(
+        (capture.removesuffix(ending) for ending in COMPRESSIONS if capture.endswith(ending)), capture
+    )
 
 
 def read_filter_table(text: str, categories: Mapping[str, str], where: str) -> list[Rule]:
@@ -93,7 +114,8 @@ def read_rules(text: str, where: str) -> tuple[list[Rule], str | None]:
     rules : list of Rule
         In the order of the file; the first that fits a flow wins.
     default : str or None
-        Class of the flows that no rule fits; None leaves them unlabelled. A CSV writes it as a rule without conditions.
+        Class of the flows that no rule fits; None leaves them unlabelled. A CSV writes it as a rule without
+        conditions.
 
     Raises
     ------
@@ -105,7 +127,11 @@ def read_rules(text: str, where: str) -> tuple[list[Rule], str | None]:
         default = None
     else:
         content = yaml.safe_load(text) or {}
-        if not isinstance(content, Mapping) or not isinstance(content.get("rules"), list) or set(content) - {"rules", "default"}:
+        if (
+            not isinstance(content, Mapping)
+            or not isinstance(content.get("rules"), list)
+            or set(content) - {"rules", "default"}
+        ):
             raise ValueError(
                 f"{where}: wanted the keys `rules` (a list) and, if wished, `default`; came "
                 f"{content if not isinstance(content, Mapping) else sorted(content)}"
@@ -120,7 +146,9 @@ def _rule(entry: Any, where: str) -> Rule:
         raise ValueError(f"{where}: wanted keys and values, came {entry!r}")
     entry = {key: value for key, value in entry.items() if value not in (None, "", [])}
     if unknown := set(entry) - _KEYS:
-        raise ValueError(f"{where}: unknown key {', '.join(map(repr, sorted(map(str, unknown))))}; known are {', '.join(sorted(_KEYS))}")
+        raise ValueError(
+            f"{where}: unknown key {', '.join(map(repr, sorted(map(str, unknown))))}; known are {', '.join(sorted(_KEYS))}"
+        )
     if "label" not in entry:
         raise ValueError(f"{where}: no `label`")
     match = str(entry.get("match", "any"))
@@ -162,7 +190,9 @@ def _conditions(entry: Mapping[str, Any]) -> list[Tree]:
 def _any_of(field: str, values: Any) -> Tree:
     """Ask that a field has one of some values."""
     words = [str(value).strip() for value in (values if isinstance(values, list) else str(values).split())]
-    return parse_filter(f"{field} in {{{' '.join(word.replace('-', '..') if field.endswith('port') else word for word in words)}}}")
+    return parse_filter(
+        f"{field} in {{{' '.join(word.replace('-', '..') if field.endswith('port') else word for word in words)}}}"
+    )
 
 
 def _any_protocol(values: Any) -> Tree:
@@ -196,9 +226,15 @@ def _csv_rows(text: str, wanted: set[str], where: str) -> list[dict[str, str]]:
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""), skipinitialspace=True)
     came = [name.strip() for name in reader.fieldnames or []]
     if missing := wanted - set(came):
-        raise ValueError(f"{where}: missing column {', '.join(map(repr, sorted(missing)))}; came {', '.join(map(repr, came)) or 'nothing'}")
+        raise ValueError(
+            f"{where}: missing column {', '.join(map(repr, sorted(missing)))}; came {', '.join(map(repr, came)) or 'nothing'}"
+        )
     reader.fieldnames = came
     rows = [row for row in reader if any(str(value).strip() for value in row.values() if value)]
-    if broken := next((number for number, row in enumerate(rows, start=2) if None in row or None in row.values()), None):
-        raise ValueError(f"{where}, line {broken}: not {len(came)} fields; a comma inside a field needs quotes")
+    if broken := next(
+        (number for number, row in enumerate(rows, start=2) if None in row or None in row.values()), None
+    ):
+        raise ValueError(
+            f"{where}, line {broken}: not {len(came)} fields; a comma inside a field needs quotes"
+        )
     return rows

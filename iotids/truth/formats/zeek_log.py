@@ -1,7 +1,8 @@
 """Read Zeek's labelled connection logs: the original mixed layout of IoT-23 and CSV copies of it.
 
-In the original, fields are separated by tabs, but the last one holds `tunnel_parents`, `label` and `detailed-label`
-separated by three spaces, in the header as in the rows. Lines that cannot be read are handed back, not dropped.
+In the original, fields are separated by tabs, but the last one holds `tunnel_parents`, `label` and
+`detailed-label` separated by three spaces, in the header as in the rows. Lines that cannot be read are handed
+back, not dropped.
 """
 
 from __future__ import annotations
@@ -15,14 +16,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 
-_WANTED = ("ts", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "duration", "label", "detailed-label")
+_WANTED = (
+    "ts",
+    "id.orig_h",
+    "id.orig_p",
+    "id.resp_h",
+    "id.resp_p",
+    "proto",
+    "duration",
+    "label",
+    "detailed-label",
+)
 _NUMBER = r"^[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
 _UNSET = ("-", "", "(empty)")
 
 
 @dataclass(frozen=True)
 class Connections:
-    """Rows of a log: endpoints, protocol, first and last time in µs, label and detailed label; and the `broken` lines."""
+    """Rows of a log: endpoints, protocol, first and last time in µs, label and detailed label; and the
+    `broken` lines.
+    """
 
     rows: pa.Table
     broken: tuple[str, ...]
@@ -34,7 +47,8 @@ def read_connections(path: str | Path) -> Connections:
     Returns
     -------
     Connections
-        `rows` has orig_ip, orig_port, resp_ip, resp_port, protocol (lower case), first_us, last_us, malicious (bool), detail.
+        `rows` has orig_ip, orig_port, resp_ip, resp_port, protocol (lower case), first_us, last_us, malicious
+        (bool), detail.
 
     Raises
     ------
@@ -54,12 +68,20 @@ def read_connections(path: str | Path) -> Connections:
     try:
         table = pc_csv.read_csv(
             path,
-            read_options=pc_csv.ReadOptions(column_names=list(layout.columns), skip_rows=layout.n_header_lines),
-            parse_options=pc_csv.ParseOptions(delimiter=layout.delimiter, quote_char=quote, invalid_row_handler=keep_apart),
-            convert_options=pc_csv.ConvertOptions(column_types=texts, strings_can_be_null=False, include_columns=layout.needed()),
+            read_options=pc_csv.ReadOptions(
+                column_names=list(layout.columns), skip_rows=layout.n_header_lines
+            ),
+            parse_options=pc_csv.ParseOptions(
+                delimiter=layout.delimiter, quote_char=quote, invalid_row_handler=keep_apart
+            ),
+            convert_options=pc_csv.ConvertOptions(
+                column_types=texts, strings_can_be_null=False, include_columns=layout.needed()
+            ),
         )
     except pa.ArrowInvalid as error:
-        raise ValueError(f"{path}: cannot be read as UTF-8 text with {layout.delimiter!r} between fields: {error}") from error
+        raise ValueError(
+            f"{path}: cannot be read as UTF-8 text with {layout.delimiter!r} between fields: {error}"
+        ) from error
     table = table.filter(pc.invert(pc.starts_with(table.column("ts"), "#")))
     if not table.num_rows and not broken:
         raise ValueError(f"{path}: a header, but no connection")
@@ -86,7 +108,9 @@ def _layout(path: Path) -> _Layout:
     try:
         lines = [line.decode("utf-8-sig").rstrip("\r\n") for line in head if line]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start} of a header line)") from error
+        raise ValueError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start} of a header line)"
+        ) from error
     n_comments = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
     fields = next((line for line in lines[:n_comments] if line.startswith("#fields")), None)
     if fields is not None:
@@ -97,7 +121,11 @@ def _layout(path: Path) -> _Layout:
         columns, n_comments = [name.strip() for name in header.split(delimiter)], n_comments + 1
     names = {name for column in columns for name in re.split(r" {3,}", column)}
     if missing := [name for name in _WANTED if name not in names]:
-        hint = "; this is a log without labels" if {"label", "detailed-label"} & set(missing) and "ts" in names else ""
+        hint = (
+            "; this is a log without labels"
+            if {"label", "detailed-label"} & set(missing) and "ts" in names
+            else ""
+        )
         wanted = "wanted Zeek's conn.log.labeled with a #fields line, or a CSV with a header"
         raise ValueError(f"{path}: no column {', '.join(missing)}{hint}; {wanted}")
     return _Layout(delimiter, n_comments, tuple(columns))
@@ -119,8 +147,13 @@ def _split_labels(table: pa.Table) -> pa.Table:
 
 def _clean(table: pa.Table, broken: list[str], path: str | Path) -> Connections:
     """Turn the text into numbers; rows where that fails are broken."""
-    duration = pc.if_else(pc.is_in(table.column("duration"), value_set=pa.array(_UNSET)), "0", table.column("duration"))
-    numbers = {"duration": duration, **{name: table.column(name) for name in ("ts", "id.orig_p", "id.resp_p")}}
+    duration = pc.if_else(
+        pc.is_in(table.column("duration"), value_set=pa.array(_UNSET)), "0", table.column("duration")
+    )
+    numbers = {
+        "duration": duration,
+        **{name: table.column(name) for name in ("ts", "id.orig_p", "id.resp_p")},
+    }
     good = pc.is_in(pc.utf8_lower(table.column("label")), value_set=pa.array(["benign", "malicious"]))
     for column in numbers.values():
         good = pc.and_(good, pc.match_substring_regex(column, _NUMBER))
@@ -131,7 +164,9 @@ def _clean(table: pa.Table, broken: list[str], path: str | Path) -> Connections:
     broken.extend("(and more)" for _ in range(n_bad - len(bad_rows)))
     if n_bad == table.num_rows:
         wanted = "wanted times and ports as numbers and `Benign` or `Malicious` as label"
-        raise ValueError(f"{path}: none of {max(n_bad, len(broken)):,} rows can be used; {wanted}; the first: {broken[0]!r}")
+        raise ValueError(
+            f"{path}: none of {max(n_bad, len(broken)):,} rows can be used; {wanted}; the first: {broken[0]!r}"
+        )
     first_us = np.rint(_floats(numbers["ts"].filter(good)) * 1e6).astype(np.int64)
     last_us = first_us + np.rint(_floats(numbers["duration"].filter(good)) * 1e6).astype(np.int64)
     table = table.filter(good)

@@ -1,4 +1,6 @@
-"""Flow tables from elsewhere: CSV of any version of CICFlowMeter becomes a table of our schema, with an account of what did not fit."""
+"""Flow tables from elsewhere: CSV of any version of CICFlowMeter becomes a table of our schema, with an
+account of what did not fit.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ _NO_LABEL = {"needmanuallabel", "no label", ""}
 class How:
     """How to read a table.
 
-    Name of the source, class of each label (in lower case), the table's clock minus UTC, and whether missing features become NaN.
+    Name of the source, class of each label (in lower case), the table's clock minus UTC, and whether missing
+    features become NaN.
     """
 
     source: str
@@ -36,7 +39,9 @@ class How:
 
 @dataclass(frozen=True)
 class Imported:
-    """`flows` of our schema; `unknown` columns with `row` in `flows`; `broken` lines with their reason; notices."""
+    """`flows` of our schema; `unknown` columns with `row` in `flows`; `broken` lines with their reason;
+    notices.
+    """
 
     flows: pa.Table
     unknown: pa.Table
@@ -55,29 +60,45 @@ def import_table(path: Path, how: How) -> Imported:
     Returns
     -------
     Imported
-        `flows` has identity and features, the corrected extras if all are there, and the truth columns if the table has labels.
-        Start times are microseconds since 1970 UTC, durations microseconds.
+        `flows` has identity and features, the corrected extras if all are there, and the truth columns if the
+        table has labels. Start times are microseconds since 1970 UTC, durations microseconds.
 
     Raises
     ------
     ValueError
-        Empty, no flow table, features missing, durations in mixed units, or labels without a class; with what came and what to do.
+        Empty, no flow table, features missing, durations in mixed units, or labels without a class; with what
+        came and what to do.
     """
     read = read_texts(path)
     texts, header, lines = read.fields, read.header, read.lines
     matching = match_header(header)
-    notices = [*read.notices, *check_header(path, header, matching, fill_missing=how.fill_missing), *check_again(path, header, matching, texts)]
+    notices = [
+        *read.notices,
+        *check_header(path, header, matching, fill_missing=how.fill_missing),
+        *check_again(path, header, matching, texts),
+    ]
     columns, reasons = _read_columns(texts, matching, how)
     good = np.flatnonzero(reasons == "")
     unit, unit_notices = _time_unit(path, columns, good, header)
     flows = _assemble(path, texts, columns, matching, how, good=good, factor=to_us(unit))
     if "start_us" in columns and texts.num_rows and not columns["start_us"].any():
-        notices.append(Notice("no_times", "warning", texts.num_rows, f"{path.name}: no start time can be read; all are taken as 0"))
+        notices.append(
+            Notice(
+                "no_times",
+                "warning",
+                texts.num_rows,
+                f"{path.name}: no start time can be read; all are taken as 0",
+            )
+        )
     bad = np.flatnonzero(reasons != "")
-    broken = pa.table({
-        "line": pa.array([*lines, *as_lines(texts, bad)], pa.string()),
-        "reason": pa.array(["not as many fields as the header"] * len(lines) + reasons[bad].tolist(), pa.string()),
-    })  # fmt: skip
+    broken = pa.table(
+        {
+            "line": pa.array([*lines, *as_lines(texts, bad)], pa.string()),
+            "reason": pa.array(
+                ["not as many fields as the header"] * len(lines) + reasons[bad].tolist(), pa.string()
+            ),
+        }
+    )
     if broken.num_rows:
         notices.append(
             Notice(
@@ -90,7 +111,8 @@ def import_table(path: Path, how: How) -> Imported:
     if not flows.num_rows:
         notices.append(Notice("no_rows", "warning", 1, f"{path.name}: a header and no usable row"))
     unknown = pa.table(
-        {"row": np.arange(len(good))} | {f"{header[p].strip()} [{p + 1}]": texts.column(p).take(good) for p in _unknown_places(matching)}
+        {"row": np.arange(len(good))}
+        | {f"{header[p].strip()} [{p + 1}]": texts.column(p).take(good) for p in _unknown_places(matching)}
     )
     return Imported(flows, unknown, broken, (*notices, *unit_notices))
 
@@ -110,27 +132,46 @@ def _read_columns(texts: pa.Table, matching: Matching, how: How) -> tuple[dict[s
             columns[column.name], broken = read_numbers(field_texts)
             if column.dtype != "float64" and column.unit != "µs":
                 broken |= ~(np.isfinite(columns[column.name]) & (columns[column.name] % 1 == 0))
-        reasons[broken & (reasons == "")] = f"{column.cic_name}: no {'time' if column.name == 'start_us' else 'number'}"
+        reasons[broken & (reasons == "")] = (
+            f"{column.cic_name}: no {'time' if column.name == 'start_us' else 'number'}"
+        )
     return columns, reasons
 
 
-def _time_unit(path: Path, columns: Mapping[str, np.ndarray], good: np.ndarray, header: Sequence[str]) -> tuple[str, list[Notice]]:
+def _time_unit(
+    path: Path, columns: Mapping[str, np.ndarray], good: np.ndarray, header: Sequence[str]
+) -> tuple[str, list[Notice]]:
     """Find the unit of the durations; two units in one table cannot be told apart row by row and are refused."""
     needed = ("flow_duration_us", "flow_packets_per_s", "fwd_packets", "bwd_packets")
     by_style = "s" if any(title.strip() == "flow_duration" for title in header) else "µs"
     if any(name not in columns for name in needed):
-        return by_style, [Notice("unit_assumed", "warning", 1, f"{path.name}: durations taken as {by_style}: no rates to check by")]
+        return by_style, [
+            Notice(
+                "unit_assumed",
+                "warning",
+                1,
+                f"{path.name}: durations taken as {by_style}: no rates to check by",
+            )
+        ]
     durations, rates, fwd, bwd = (columns[name][good] for name in needed)
     votes = infer_time_unit(durations, rates, fwd + bwd)
     if not votes:
-        return by_style, [Notice("unit_assumed", "info", 1, f"{path.name}: durations taken as {by_style}: no row to check by")]
+        return by_style, [
+            Notice(
+                "unit_assumed", "info", 1, f"{path.name}: durations taken as {by_style}: no row to check by"
+            )
+        ]
     unit = max(votes, key=lambda name: votes[name])
     if sum(votes.values()) - votes[unit] > 0.01 * sum(votes.values()):
         counts = ", ".join(f"{n_rows:,} rows in {name}" for name, n_rows in votes.items())
-        raise ValueError(f"{path}: durations in mixed units ({counts}, judged by packets per second); cut the file into one per unit")
+        raise ValueError(
+            f"{path}: durations in mixed units ({counts}, judged by packets per second); cut the file into one per unit"
+        )
     notices = []
     if unit != "µs":
-        notices.append(Notice("unit_converted", "info", len(good), f"{path.name}: times converted from {unit} to µs"))
+        notices.append(
+            Notice("unit_converted", "info", len(good), f"{path.name}: times converted from {unit} to µs")
+        )
     if by_style == "s":
         meaning = "packet lengths are those of whole frames, not payload, and standard deviations those of a population"
         message = f"{path.name}: made by the Python port, whose {meaning}; do not mix with other tools"
@@ -139,7 +180,14 @@ def _time_unit(path: Path, columns: Mapping[str, np.ndarray], good: np.ndarray, 
 
 
 def _assemble(
-    path: Path, texts: pa.Table, columns: Mapping[str, np.ndarray], matching: Matching, how: How, *, good: np.ndarray, factor: float
+    path: Path,
+    texts: pa.Table,
+    columns: Mapping[str, np.ndarray],
+    matching: Matching,
+    how: How,
+    *,
+    good: np.ndarray,
+    factor: float,
 ) -> pa.Table:
     """Put the table of our schema together."""
     has_extras = all(column.name in matching.columns for column in CORRECTED_EXTRAS)
@@ -156,7 +204,9 @@ def _assemble(
             values = made[column.name]
         elif column.dtype == "string":
             place = matching.columns.get(column.name)
-            values = [""] * len(good) if place is None else pc.utf8_trim_whitespace(texts.column(place).take(good))
+            values = (
+                [""] * len(good) if place is None else pc.utf8_trim_whitespace(texts.column(place).take(good))
+            )
         elif column.name not in columns:
             values = np.full(len(good), np.nan if column in FEATURES else 0.0)
         else:
@@ -167,13 +217,21 @@ def _assemble(
     # a missing feature is NaN, which whole numbers cannot be
     schema = pa.schema(
         [
-            pa.field(f.name, pa.float64()) if f.name in matching.missing and f.name not in made and f.name in _FEATURE_NAMES else f
+            pa.field(f.name, pa.float64())
+            if f.name in matching.missing and f.name not in made and f.name in _FEATURE_NAMES
+            else f
             for f in arrow_schema(wanted)
         ]
     )
-    table = pa.table({name: _as_type(values, schema.field(name).type) for name, values in arrays.items()}, schema=schema)
+    table = pa.table(
+        {name: _as_type(values, schema.field(name).type) for name, values in arrays.items()}, schema=schema
+    )
     truth = _truth(path, texts, matching, how, good)
-    return table if truth is None else pa.table([*table.columns, *truth.columns], schema=pa.schema([*table.schema, *truth.schema]))
+    return (
+        table
+        if truth is None
+        else pa.table([*table.columns, *truth.columns], schema=pa.schema([*table.schema, *truth.schema]))
+    )
 
 
 def _truth(path: Path, texts: pa.Table, matching: Matching, how: How, good: np.ndarray) -> pa.Table | None:
@@ -210,6 +268,10 @@ def _as_type(values: object, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
 
 
 def _unknown_places(matching: Matching) -> list[int]:
-    """Give the places of columns to keep apart: unknown ones, repeated ones, and labels beside the one that was used."""
+    """Give the places of columns to keep apart: unknown ones, repeated ones, and labels beside the one that
+    was used.
+    """
     used = {matching.labels.get("category", matching.labels.get("label")), matching.labels.get("subcategory")}
-    return sorted([*matching.unknown, *(place for place, _ in matching.again), *(set(matching.labels.values()) - used)])
+    return sorted(
+        [*matching.unknown, *(place for place, _ in matching.again), *(set(matching.labels.values()) - used)]
+    )

@@ -1,8 +1,9 @@
 """Find our columns in the headers of other people's flow tables, however their tool spells them.
 
-The versions of CICFlowMeter write the same column as `Total Length of Fwd Packet`, `TotLen Fwd Pkts`, `TotLen_Fwd_Pkts`,
-`totlen_fwd_pkts` or ` Total Length of Fwd Packets`. A name is taken apart into words, abbreviations are written out, and the
-set of words is compared; so order, case, spaces and underscores do not matter.
+The versions of CICFlowMeter write the same column as `Total Length of Fwd Packet`, `TotLen Fwd Pkts`,
+`TotLen_Fwd_Pkts`, `totlen_fwd_pkts` or ` Total Length of Fwd Packets`. A name is taken apart into words,
+abbreviations are written out, and the set of words is compared; so order, case, spaces and underscores do not
+matter.
 """
 
 from __future__ import annotations
@@ -15,21 +16,49 @@ from dataclasses import dataclass
 from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 
 _WORDS = {
-    "tot": "total", "totlen": "total length", "len": "length", "pkt": "packet", "pkts": "packet", "packets": "packet",
-    "byts": "byte", "bytes": "byte", "b": "bulk", "blk": "bulk", "cnt": "count", "avg": "average", "var": "variance",
-    "seg": "segment", "fwd": "forward", "bwd": "backward", "src": "source", "dst": "destination", "cwe": "cwr", "flags": "flag",
-    "of": "", "tcp": "", "retrans": "retransmission",
-}  # fmt: skip
-LABEL_NAMES = {"label": "label", "cat": "category", "category": "category", "sub cat": "subcategory", "subcategory": "subcategory"}
-_OURS: tuple[Column, ...] = tuple(column for column in (*IDENTITY, *FEATURES, *CORRECTED_EXTRAS) if column.cic_name)
+    "tot": "total",
+    "totlen": "total length",
+    "len": "length",
+    "pkt": "packet",
+    "pkts": "packet",
+    "packets": "packet",
+    "byts": "byte",
+    "bytes": "byte",
+    "b": "bulk",
+    "blk": "bulk",
+    "cnt": "count",
+    "avg": "average",
+    "var": "variance",
+    "seg": "segment",
+    "fwd": "forward",
+    "bwd": "backward",
+    "src": "source",
+    "dst": "destination",
+    "cwe": "cwr",
+    "flags": "flag",
+    "of": "",
+    "tcp": "",
+    "retrans": "retransmission",
+}
+LABEL_NAMES = {
+    "label": "label",
+    "cat": "category",
+    "category": "category",
+    "sub cat": "subcategory",
+    "subcategory": "subcategory",
+}
+_OURS: tuple[Column, ...] = tuple(
+    column for column in (*IDENTITY, *FEATURES, *CORRECTED_EXTRAS) if column.cic_name
+)
 
 
 @dataclass(frozen=True)
 class Matching:
     """Where the columns of a header went.
 
-    `columns` maps our name to the place in the header, `labels` the same for label, category and subcategory; `again` are
-    (place, first place) of columns that come twice, `unknown` places that mean nothing to us, `missing` our names not there.
+    `columns` maps our name to the place in the header, `labels` the same for label, category and subcategory;
+    `again` are (place, first place) of columns that come twice, `unknown` places that mean nothing to us,
+    `missing` our names not there.
     """
 
     columns: dict[str, int]
@@ -54,7 +83,9 @@ def match_header(header: Sequence[str]) -> Matching:
     header : sequence of str
         As it stands in the file.
     """
-    by_words = {words_of(column.cic_name): column.name for column in _OURS} | {words_of(column.name): column.name for column in _OURS}
+    by_words = {words_of(column.cic_name): column.name for column in _OURS} | {
+        words_of(column.name): column.name for column in _OURS
+    }
     columns: dict[str, int] = {}
     labels: dict[str, int] = {}
     again, unknown = [], []
@@ -69,7 +100,9 @@ def match_header(header: Sequence[str]) -> Matching:
             again.append((place, found[key]))
         else:
             found[key] = place
-    missing = tuple(column.name for column in (*IDENTITY, *FEATURES) if column.cic_name and column.name not in columns)
+    missing = tuple(
+        column.name for column in (*IDENTITY, *FEATURES) if column.cic_name and column.name not in columns
+    )
     return Matching(columns, labels, tuple(again), tuple(unknown), missing)
 
 
@@ -84,5 +117,12 @@ def suggest(missing: str, header: Sequence[str], unknown: Sequence[int]) -> str:
 def suggest_label(header: Sequence[str], unknown: Sequence[int]) -> str:
     """Name the unknown column that labels may stand in under a misspelt title, or nothing."""
     spelled = {header[place].strip().lower(): header[place] for place in unknown}
-    close = next((found for name in LABEL_NAMES for found in difflib.get_close_matches(name, list(spelled), n=1, cutoff=0.8)), "")
+    close = next(
+        (
+            found
+            for name in LABEL_NAMES
+            for found in difflib.get_close_matches(name, list(spelled), n=1, cutoff=0.8)
+        ),
+        "",
+    )
     return spelled.get(close, "")

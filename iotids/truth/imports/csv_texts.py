@@ -16,7 +16,9 @@ from iotids.truth.labelling.flow_labels import Notice
 
 @dataclass(frozen=True)
 class Texts:
-    """A CSV: `fields` (n, k) as text with columns named `0` to `k-1`, its header, lines with another number of fields, notices."""
+    """A CSV: `fields` (n, k) as text with columns named `0` to `k-1`, its header, lines with another number
+    of fields, notices.
+    """
 
     fields: pa.Table
     header: list[str]
@@ -46,8 +48,14 @@ def read_texts(path: Path) -> Texts:
             break
         except (UnicodeDecodeError, pa.ArrowInvalid) as error:
             if encoding == encodings[-1]:
-                raise ValueError(f"{path}: no CSV of text in UTF-8, UTF-16 or Windows-1252: {error}") from error
-    notices = [] if encoding == "utf8" else [Notice("not_utf8", "warning", 1, f"{path.name}: not UTF-8; read as {encoding}")]
+                raise ValueError(
+                    f"{path}: no CSV of text in UTF-8, UTF-16 or Windows-1252: {error}"
+                ) from error
+    notices = (
+        []
+        if encoding == "utf8"
+        else [Notice("not_utf8", "warning", 1, f"{path.name}: not UTF-8; read as {encoding}")]
+    )
     return Texts(table, header, lines, notices)
 
 
@@ -73,7 +81,9 @@ def _read_csv(path: Path, encoding: str, n_columns: int, lines: list[str]) -> pa
             path,
             read_options=pc_csv.ReadOptions(column_names=names, skip_rows=1, encoding=encoding),
             parse_options=pc_csv.ParseOptions(invalid_row_handler=keep),
-            convert_options=pc_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+            convert_options=pc_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
         )
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):

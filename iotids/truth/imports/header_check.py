@@ -1,4 +1,6 @@
-"""Judge the header of a flow table from elsewhere: refuse what is none, name what is missing, unknown or there twice."""
+"""Judge the header of a flow table from elsewhere: refuse what is none, name what is missing, unknown or
+there twice.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from iotids.truth.imports.column_names import Matching, suggest, suggest_label
 from iotids.truth.labelling.flow_labels import Notice
 
 
-def check_header(path: Path, header: Sequence[str], matching: Matching, *, fill_missing: bool) -> list[Notice]:
+def check_header(
+    path: Path, header: Sequence[str], matching: Matching, *, fill_missing: bool
+) -> list[Notice]:
     """Refuse what is no flow table; name what is missing and what is unknown.
 
     Parameters
@@ -34,18 +38,33 @@ def check_header(path: Path, header: Sequence[str], matching: Matching, *, fill_
     if needed and not fill_missing:
         hints = {column.cic_name: suggest(column.name, header, matching.unknown) for column in needed}
         names = ", ".join(f"{name} (is it {hint!r}?)" if hint else name for name, hint in hints.items())
-        raise ValueError(f"{path}: missing features: {names}. Mend the header, or take them as NaN with --fill-missing")
+        raise ValueError(
+            f"{path}: missing features: {names}. Mend the header, or take them as NaN with --fill-missing"
+        )
     notices = []
     if needed:
         names = ", ".join(column.cic_name for column in needed)
-        notices.append(Notice("missing_features", "warning", len(needed), f"{path.name}: taken as NaN: {names}"))
+        notices.append(
+            Notice("missing_features", "warning", len(needed), f"{path.name}: taken as NaN: {names}")
+        )
     if absent := [column.cic_name for column in IDENTITY if column.name in matching.missing]:
-        notices.append(Notice("missing_identity", "info", len(absent), f"{path.name}: left empty: {', '.join(absent)}"))
+        notices.append(
+            Notice("missing_identity", "info", len(absent), f"{path.name}: left empty: {', '.join(absent)}")
+        )
     if matching.unknown:
         names = ", ".join(repr(header[place]) for place in matching.unknown)
-        notices.append(Notice("unknown_columns", "warning", len(matching.unknown), f"{path.name}: kept apart: {names}"))
+        notices.append(
+            Notice("unknown_columns", "warning", len(matching.unknown), f"{path.name}: kept apart: {names}")
+        )
     if not matching.labels and (hint := suggest_label(header, matching.unknown)):
-        notices.append(Notice("no_label", "warning", 1, f"{path.name}: no column of labels; is it {hint!r}? Mend the header to use it"))
+        notices.append(
+            Notice(
+                "no_label",
+                "warning",
+                1,
+                f"{path.name}: no column of labels; is it {hint!r}? Mend the header to use it",
+            )
+        )
     return notices
 
 

@@ -50,8 +50,8 @@ def read_numbers(texts: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 def read_times(texts: pa.ChunkedArray, utc_offset_h: float) -> tuple[np.ndarray, np.ndarray]:
     """Read the start times of flows as microseconds since 1970.
 
-    Known are `dd/MM/yyyy hh:mm:ss AM`, the same without AM and PM or without seconds, and `yyyy-MM-dd HH:mm:ss[.ffffff]`;
-    the tools write local time, `utc_offset_h` says which.
+    Known are `dd/MM/yyyy hh:mm:ss AM`, the same without AM and PM or without seconds, and `yyyy-MM-dd
+    HH:mm:ss[.ffffff]`; the tools write local time, `utc_offset_h` says which.
 
     Returns
     -------
@@ -69,7 +69,9 @@ def read_times(texts: pa.ChunkedArray, utc_offset_h: float) -> tuple[np.ndarray,
             parsed = pd.to_datetime(distinct[fits], format=layout or "ISO8601", errors="coerce")
             times[fits] = parsed.astype("datetime64[us]")
     broken = times.isna().to_numpy()
-    whole = times.fillna(pd.Timestamp(0)).to_numpy().astype("datetime64[us]").astype(np.int64) - round(utc_offset_h * 3.6e9)
+    whole = times.fillna(pd.Timestamp(0)).to_numpy().astype("datetime64[us]").astype(np.int64) - round(
+        utc_offset_h * 3.6e9
+    )
     codes = words.indices.to_numpy(zero_copy_only=False)
     if not len(codes):
         return np.zeros(0, np.int64), np.zeros(0, bool)
@@ -77,12 +79,14 @@ def read_times(texts: pa.ChunkedArray, utc_offset_h: float) -> tuple[np.ndarray,
 
 
 def infer_time_unit(durations: np.ndarray, packets_per_s: np.ndarray, packets: np.ndarray) -> dict[str, int]:
-    """Find the unit of the durations from the rates: packets over duration is packets per second in one unit only.
+    """Find the unit of the durations from the rates: packets over duration is packets per second in one unit
+    only.
 
     Returns
     -------
     dict
-        Rows that speak for `s`, `ms`, `µs`; rows of one packet, of duration 0 or with rounded rates speak for none.
+        Rows that speak for `s`, `ms`, `µs`; rows of one packet, of duration 0 or with rounded rates speak for
+        none.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         microseconds = packets / packets_per_s * 1e6 / durations

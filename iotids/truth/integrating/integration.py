@@ -1,7 +1,8 @@
-"""Clean labelled flows as the paper does, draw a sample where one is wanted, and count everything that was left out.
+"""Clean labelled flows as the paper does, draw a sample where one is wanted, and count everything that was
+left out.
 
-Source: paper, section V-A: instances with NaN, Infinity "and the like" are removed; the 70 features are fixed by the schema, so
-constant features are reported and stay.
+Source: paper, section V-A: instances with NaN, Infinity "and the like" are removed; the 70 features are fixed
+by the schema, so constant features are reported and stay.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import pyarrow.compute as pc
 from iotids.flowmeter.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, arrow_schema
 
 IDENTITY_AND_TRUTH = arrow_schema((*IDENTITY, *TRUTH))
-DATASET_SCHEMA = pa.schema([*IDENTITY_AND_TRUTH, *(pa.field(name, pa.float64(), nullable=False) for name in MODEL_FEATURE_NAMES)])
+DATASET_SCHEMA = pa.schema(
+    [*IDENTITY_AND_TRUTH, *(pa.field(name, pa.float64(), nullable=False) for name in MODEL_FEATURE_NAMES)]
+)
 
 
 @dataclass
@@ -32,7 +35,13 @@ class Cleaning:
 
 
 def integrate_source(
-    table: pa.Table, where: str, *, classes: Sequence[str], keep: Mapping[str, float], seed: int, cleaning: Cleaning
+    table: pa.Table,
+    where: str,
+    *,
+    classes: Sequence[str],
+    keep: Mapping[str, float],
+    seed: int,
+    cleaning: Cleaning,
 ) -> pa.Table:
     """Clean and sample the labelled flows of one source file; `cleaning` takes the counts.
 
@@ -59,7 +68,9 @@ def integrate_source(
             f"{where}: missing column {', '.join(missing)}; run `dvc repro` again, or import the table with `python -m iotids.commands.import_table`"
         )
     if unknown := sorted(set(pc.unique(table.column("label")).to_pylist()) - set(classes)):
-        raise ValueError(f"{where}: unknown class {', '.join(map(repr, unknown))}; data.classes are {', '.join(classes)}")
+        raise ValueError(
+            f"{where}: unknown class {', '.join(map(repr, unknown))}; data.classes are {', '.join(classes)}"
+        )
     _count(cleaning.came, table)
     finite = _finite_rows(table, cleaning.columns)
     _count(cleaning.not_finite, table.filter(pa.array(~finite)).select(["source", "label"]))
@@ -85,15 +96,23 @@ def draw_rows(table: pa.Table, keep: Mapping[str, float], seed: int) -> np.ndarr
         A share is not within 0 to 1, or a number is negative.
     """
     for name, amount in keep.items():
-        if isinstance(amount, bool) or not isinstance(amount, (int, float)) or amount < 0 or (isinstance(amount, float) and amount > 1):
-            raise ValueError(f"integrate.keep.{name} is {amount!r}; wanted a share such as 0.05 or a whole number of flows")
+        if (
+            isinstance(amount, bool)
+            or not isinstance(amount, (int, float))
+            or amount < 0
+            or (isinstance(amount, float) and amount > 1)
+        ):
+            raise ValueError(
+                f"integrate.keep.{name} is {amount!r}; wanted a share such as 0.05 or a whole number of flows"
+            )
     kept = np.ones(table.num_rows, dtype=bool)
     for (source, label), rows in _rows_by_source_and_class(table).items():
         wished = keep[f"{source}/{label}"] if f"{source}/{label}" in keep else keep.get(source)
         if wished is None:
             continue
         n_kept = min(len(rows), round(wished * len(rows)) if isinstance(wished, float) else wished)
-        # a generator of its own per source and class: another source in the list must not change this one's sample
+        # a generator of its own per source and class: another source in the list must not change this one's
+        # sample
         generator = np.random.default_rng([seed, zlib.crc32(f"{source}/{label}".encode())])
         kept[rows] = False
         kept[generator.choice(rows, n_kept, replace=False)] = True
@@ -110,11 +129,15 @@ def check_merged(parts: Sequence[pa.Table], *, classes: Sequence[str], keep: Map
     """
     present = {label for part in parts for label in pc.unique(part.column("label")).to_pylist()}
     if absent := [name for name in classes if name not in present]:
-        raise ValueError(f"no flow of class {', '.join(absent)} is left; give captures that hold it, or take it out of data.classes")
+        raise ValueError(
+            f"no flow of class {', '.join(absent)} is left; give captures that hold it, or take it out of data.classes"
+        )
     sources = {source for part in parts for source in pc.unique(part.column("source")).to_pylist()}
     names = sources | {f"{source}/{label}" for source in sources for label in classes}
     if unknown := sorted(set(keep) - names):
-        raise ValueError(f"integrate.keep names {', '.join(unknown)}; there are {', '.join(sorted(sources))}, alone or with /class")
+        raise ValueError(
+            f"integrate.keep names {', '.join(unknown)}; there are {', '.join(sorted(sources))}, alone or with /class"
+        )
 
 
 def constant_columns(parts: Iterable[pa.Table]) -> dict[str, float]:
@@ -130,7 +153,9 @@ def constant_columns(parts: Iterable[pa.Table]) -> dict[str, float]:
 
 def count_flows(table: pa.Table) -> dict[str, dict[str, int]]:
     """Count rows per source and class; sources in the order of their first row."""
-    counts: dict[str, dict[str, int]] = {source: {} for source in pc.unique(table.column("source")).to_pylist()}
+    counts: dict[str, dict[str, int]] = {
+        source: {} for source in pc.unique(table.column("source")).to_pylist()
+    }
     _count(counts, table)
     return counts
 
@@ -138,7 +163,8 @@ def count_flows(table: pa.Table) -> dict[str, dict[str, int]]:
 def describe_cleaning(cleaning: Cleaning, constant: Mapping[str, float], n_rows: int) -> dict[str, Any]:
     """Write the counts for the file."""
     totals = {
-        name: sum(sum(classes.values()) for classes in getattr(cleaning, name).values()) for name in ("came", "not_finite", "not_drawn")
+        name: sum(sum(classes.values()) for classes in getattr(cleaning, name).values())
+        for name in ("came", "not_finite", "not_drawn")
     }
     return {
         "flows": {**totals, "left": n_rows},
@@ -168,7 +194,11 @@ def _finite_rows(table: pa.Table, columns: dict[str, dict[str, int]]) -> np.ndar
             continue
         finite &= good
         counts = columns.setdefault(name, {"nan": 0, "infinity": 0, "minus_infinity": 0})
-        for kind, test in (("nan", np.isnan(values)), ("infinity", np.isposinf(values)), ("minus_infinity", np.isneginf(values))):
+        for kind, test in (
+            ("nan", np.isnan(values)),
+            ("infinity", np.isposinf(values)),
+            ("minus_infinity", np.isneginf(values)),
+        ):
             counts[kind] += int(test.sum())
     return finite
 
@@ -187,6 +217,13 @@ def _count(counts: dict[str, dict[str, int]], table: pa.Table) -> None:
 
 def _rows_by_source_and_class(table: pa.Table) -> dict[tuple[str, str], np.ndarray]:
     """Give the row numbers of each source and class."""
-    names = pc.binary_join_element_wise(table.column("source"), table.column("label"), "\t").combine_chunks().dictionary_encode()
+    names = (
+        pc.binary_join_element_wise(table.column("source"), table.column("label"), "\t")
+        .combine_chunks()
+        .dictionary_encode()
+    )
     codes = names.indices.to_numpy(zero_copy_only=False)
-    return {tuple(name.split("\t")): np.flatnonzero(codes == code) for code, name in enumerate(names.dictionary.to_pylist())}
+    return {
+        tuple(name.split("\t")): np.flatnonzero(codes == code)
+        for code, name in enumerate(names.dictionary.to_pylist())
+    }

@@ -27,7 +27,9 @@ Counts = Mapping[str, Mapping[str, int]]
 
 
 def table2_csv(counts: Counts, classes: Sequence[str]) -> str:
-    """Write one line per source and class: `source,class,flows,paper_flows`; the paper's figure is empty where it has no such source."""
+    """Write one line per source and class: `source,class,flows,paper_flows`; the paper's figure is empty
+    where it has no such source.
+    """
     lines = ["source,class,flows,paper_flows"]
     for source in counts:
         for name in classes:
@@ -77,7 +79,9 @@ def add_up(counts: Counts) -> dict[str, int]:
     return totals
 
 
-def _line(title: str, ours: Mapping[str, int], paper: Mapping[str, int] | None, classes: Sequence[str]) -> str:
+def _line(
+    title: str, ours: Mapping[str, int], paper: Mapping[str, int] | None, classes: Sequence[str]
+) -> str:
     """Write one row."""
     cells = [(sum(ours.values()), sum(paper.values()) if paper is not None else None)]
     cells += [(ours.get(name, 0), paper.get(name, 0) if paper is not None else None) for name in classes]

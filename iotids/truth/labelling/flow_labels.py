@@ -1,4 +1,6 @@
-"""What a piece of ground truth says about flows: verdicts, the notices that go with them, and the columns they become."""
+"""What a piece of ground truth says about flows: verdicts, the notices that go with them, and the columns
+they become.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,10 @@ class Notice:
 class CaptureLabels:
     """Verdicts for the flows of one capture.
 
-    `codes` is (n,) int32 in the order of the flows: an index into `verdicts`, or UNLABELLED. `rule_packets` counts the packets
-    that each rule matched; `broken_truth` are lines of the ground truth that could not be used; `met` says whether the truth
-    found anything of what it speaks of (a packet, an attacker, a device), None when it speaks of nothing here.
+    `codes` is (n,) int32 in the order of the flows: an index into `verdicts`, or UNLABELLED. `rule_packets`
+    counts the packets that each rule matched; `broken_truth` are lines of the ground truth that could not be
+    used; `met` says whether the truth found anything of what it speaks of (a packet, an attacker, a device),
+    None when it speaks of nothing here.
     """
 
     capture: str
@@ -55,7 +58,9 @@ class CaptureLabels:
 
 
 def truth_columns(source: str, labels: CaptureLabels) -> pa.Table:
-    """Write the verdicts of one capture as the truth columns of the schema; unlabelled flows get empty strings."""
+    """Write the verdicts of one capture as the truth columns of the schema; unlabelled flows get empty
+    strings.
+    """
     columns = {
         "source": _repeat(source, len(labels.codes)),
         "group": _repeat(labels.group, len(labels.codes)),

@@ -1,8 +1,10 @@
-"""Label a source's flow table capture by capture, and put every flow where it belongs: labelled, or kept apart with the reason."""
+"""Label a source's flow table capture by capture, and put every flow where it belongs: labelled, or kept
+apart with the reason.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotids.flowmeter.schema import TRUTH_NAMES
-from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Notice, count_verdicts, merge_notices, truth_columns
+from iotids.truth.labelling.flow_labels import (
+    UNLABELLED,
+    CaptureLabels,
+    Notice,
+    count_verdicts,
+    merge_notices,
+    truth_columns,
+)
 
 Part = tuple[str, CaptureLabels]
 """Name of the network, and the verdicts for one of its captures."""
 
 
 def rows_by_capture(flows: pa.Table) -> Iterator[tuple[str, np.ndarray]]:
-    """Give each capture of a flow table with the numbers of its rows, in their order; captures in the order of their first row."""
+    """Give each capture of a flow table with the numbers of its rows, in their order; captures in the order
+    of their first row.
+    """
     coded = flows.column("capture").combine_chunks().dictionary_encode()
     codes = coded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
@@ -38,7 +49,8 @@ def join_labels(flows: pa.Table, parts: Sequence[tuple[np.ndarray, Part]]) -> tu
     Returns
     -------
     labelled, apart : tables
-        Both with the truth columns; `apart` has the flows without a class, with the reason as `label_rule`. Order as in `flows`.
+        Both with the truth columns; `apart` has the flows without a class, with the reason as `label_rule`.
+        Order as in `flows`.
     """
     if not parts:
         empty = [pa.array([], pa.string()) for _ in TRUTH_NAMES]
@@ -64,11 +76,16 @@ def check_labels(parts: Sequence[Part], *, classes: Sequence[str], unlabelled: s
     Raises
     ------
     ValueError
-        A verdict's class is not in the list; the truth meets nothing in any capture; or there are unlabelled flows and they are an error.
+        A verdict's class is not in the list; the truth meets nothing in any capture; or there are unlabelled
+        flows and they are an error.
     """
     if unlabelled not in {"error", "apart"}:
         raise KeyError(f"label.unlabelled is {unlabelled!r}; known are error, apart")
-    given = {labels.verdicts[code].label for _, labels in parts for code in np.unique(labels.codes[labels.codes >= 0])}
+    given = {
+        labels.verdicts[code].label
+        for _, labels in parts
+        for code in np.unique(labels.codes[labels.codes >= 0])
+    }
     if unknown := sorted(given - {"", *classes}):
         raise ValueError(
             f"the ground truth gives the class {', '.join(unknown)}, but data.classes are {', '.join(classes)}: mend the rules or "
@@ -83,7 +100,9 @@ def check_labels(parts: Sequence[Part], *, classes: Sequence[str], unlabelled: s
     holes = {labels.capture: n for _, labels in parts if (n := int((labels.codes == UNLABELLED).sum()))}
     if not holes:
         return []
-    worst = ", ".join(f"{capture} ({n:,})" for capture, n in sorted(holes.items(), key=lambda item: -item[1])[:3])
+    worst = ", ".join(
+        f"{capture} ({n:,})" for capture, n in sorted(holes.items(), key=lambda item: -item[1])[:3]
+    )
     message = f"the ground truth says nothing about flows of {len(holes)} captures: {worst}"
     if unlabelled == "error":
         raise ValueError(
@@ -97,7 +116,14 @@ def summarise(source: str, parts: Sequence[Part], extra: Iterable[Notice]) -> di
     """Count what a source's flows became, for the summary file."""
     labels = [part for _, part in parts]
     notices = merge_notices([*extra, *(notice for part in labels for notice in part.notices)])
-    ranks: Callable[[Notice], Any] = lambda notice: (["error", "warning", "info"].index(notice.severity), notice.name, -notice.count)  # noqa: E731
+
+    def ranks(notice: Notice) -> Any:
+        return (
+            ["error", "warning", "info"].index(notice.severity),
+            notice.name,
+            -notice.count,
+        )
+
     return {
         "source": source,
         "captures": len(labels),

@@ -14,12 +14,18 @@ CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap")
 def list_captures(folder: Path) -> list[str]:
     """Name the captures below a folder, relative to it, compressed ones with their ending."""
     files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path.relative_to(folder).as_posix() for path in files if plain_name(path.name).endswith(CAPTURE_ENDINGS))
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in files
+        if plain_name(path.name).endswith(CAPTURE_ENDINGS)
+    )
 
 
 def missing_captures(names: Sequence[str], captures: Sequence[str]) -> list[str]:
     """Give the names, in paths or bare, with or without a compressed file's ending, that no capture has."""
-    known = {plain_name(capture) for capture in captures} | {plain_name(capture).rpartition("/")[2] for capture in captures}
+    known = {plain_name(capture) for capture in captures} | {
+        plain_name(capture).rpartition("/")[2] for capture in captures
+    }
     return [name for name in names if plain_name(name) not in known]
 
 
@@ -52,5 +58,7 @@ def check_captures(source: str, names: Sequence[str], folder: Path, policy: str)
         return []
     message = f"{source}: the ground truth names {', '.join(missing[:5])}{' …' if missing[5:] else ''}, not found below {folder}"
     if policy == "error":
-        raise FileNotFoundError(f"{message} ({len(missing)} captures). Get them, or go on without by `-S label.missing_captures=warn`")
+        raise FileNotFoundError(
+            f"{message} ({len(missing)} captures). Get them, or go on without by `-S label.missing_captures=warn`"
+        )
     return [Notice("missing_capture", "warning", len(missing), message)]

@@ -1,4 +1,6 @@
-"""What a source's entry in the parameters can say, for each kind of ground truth; paths are relative to `data.root` where nothing else is said."""
+"""What a source's entry in the parameters can say, for each kind of ground truth; paths are relative to
+`data.root` where nothing else is said.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ class PacketFilters:
 
 @dataclass(frozen=True)
 class Folders:
-    """D2: folders name the attack, `hosts` the attackers; `background` is a class, or empty to keep other flows apart."""
+    """D2: folders name the attack, `hosts` the attackers; `background` is a class, or empty to keep other
+    flows apart.
+    """
 
     hosts: str
     categories: dict[str, str] | None = None
@@ -38,7 +42,9 @@ class MacList:
 
 @dataclass(frozen=True)
 class Zeek:
-    """D4: connection logs beside the captures; `families` chooses scenarios by malware, `background` as for folders."""
+    """D4: connection logs beside the captures; `families` chooses scenarios by malware, `background` as for
+    folders.
+    """
 
     families: tuple[str, ...] | list[str] = ("Mirai",)
     background: str = ""
@@ -49,7 +55,9 @@ class Zeek:
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A table with a class per capture; rows with a rule of their own find it in `rules`, a file of the project."""
+    """A table with a class per capture; rows with a rule of their own find it in `rules`, a file of the
+    project.
+    """
 
     table: str
     rules: str = ""
@@ -78,5 +86,7 @@ def read_options(source: str, options: Mapping[str, Any], kind: type[T]) -> T:
             f"data.sources.{source}: unknown option {', '.join(unknown)} for kind {options['kind']}; known are {', '.join(known)}"
         )
     if missing := [name for name, is_required in known.items() if is_required and name not in given]:
-        raise KeyError(f"data.sources.{source}: option {', '.join(missing)} is missing for kind {options['kind']}")
+        raise KeyError(
+            f"data.sources.{source}: option {', '.join(missing)} is missing for kind {options['kind']}"
+        )
     return kind(**given)

@@ -1,4 +1,5 @@
-"""Open the ground truth of a source: from its entry in the parameters to an object that labels captures one by one.
+"""Open the ground truth of a source: from its entry in the parameters to an object that labels captures one
+by one.
 
 What a source's entry can say is listed in source_options.py.
 """
@@ -22,7 +23,15 @@ from iotids.truth.formats.rules import Rule, plain_name, read_filter_table, read
 from iotids.truth.formats.zeek_join import label_by_connections
 from iotids.truth.formats.zeek_log import read_connections
 from iotids.truth.labelling.flow_labels import CaptureLabels, Verdict
-from iotids.truth.labelling.source_options import Folders, LabelTable, MacList, OwnRules, PacketFilters, Zeek, read_options
+from iotids.truth.labelling.source_options import (
+    Folders,
+    LabelTable,
+    MacList,
+    OwnRules,
+    PacketFilters,
+    Zeek,
+    read_options,
+)
 from iotids.truth.labelling.truth_files import IOT23, find_log, read_categories, read_families, read_text
 
 Packets = Callable[[], Iterable[pa.RecordBatch]]
@@ -33,7 +42,8 @@ LabelCapture = Callable[[str, pa.Table, Packets], tuple[str, CaptureLabels]]
 class Truth:
     """Ground truth of a source.
 
-    `label(capture, flows, packets)` gives the network's name and the verdicts; `names` are captures the truth speaks of.
+    `label(capture, flows, packets)` gives the network's name and the verdicts; `names` are captures the truth
+    speaks of.
     """
 
     label: LabelCapture
@@ -78,16 +88,22 @@ def open_truth(source: str, options: Mapping[str, Any], root: Path, benign: str)
     return kinds[kind](source, options, root, folder, benign)
 
 
-def _open_packet_filters(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
+def _open_packet_filters(
+    source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str
+) -> Truth:
     """D1."""
     opts = read_options(source, options, PacketFilters)
-    rules = read_filter_table(read_text(root / opts.rules), opts.categories or read_categories("packet_filters"), opts.rules)
+    rules = read_filter_table(
+        read_text(root / opts.rules), opts.categories or read_categories("packet_filters"), opts.rules
+    )
     default = Verdict(benign, "", "no rule matches")
 
     def label(capture: str, flows: pa.Table, packets: Packets) -> tuple[str, CaptureLabels]:
         chosen = [rule for rule in rules if rule.applies_to(capture)]
         is_benign = plain_name(capture).rpartition("/")[2].startswith(opts.benign_captures)
-        return source, _label_with_rules(capture, capture, flows, packets, chosen, default if chosen or is_benign else None)
+        return source, _label_with_rules(
+            capture, capture, flows, packets, chosen, default if chosen or is_benign else None
+        )
 
     return Truth(label, tuple(dict.fromkeys(rule.captures for rule in rules)))
 
@@ -110,7 +126,12 @@ def _open_mac_list(source: str, options: Mapping[str, Any], root: Path, folder: 
     """D3."""
     opts = read_options(source, options, MacList)
     devices = read_devices(read_text(root / opts.devices), read_categories("non_iot_devices"), opts.devices)
-    return Truth(lambda capture, flows, packets: (source, label_by_device(capture, flows, devices, benign=benign, iot_only=opts.iot_only)))
+    return Truth(
+        lambda capture, flows, packets: (
+            source,
+            label_by_device(capture, flows, devices, benign=benign, iot_only=opts.iot_only),
+        )
+    )
 
 
 def _open_zeek(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
@@ -134,7 +155,9 @@ def _open_zeek(source: str, options: Mapping[str, Any], root: Path, folder: Path
         family = families[scenario]
         if family not in opts.families:
             apart = Verdict("", "", f"scenario of {family}, not chosen by `families`")
-            return source, CaptureLabels(capture, scenario, (apart,), np.zeros(flows.num_rows, dtype=np.int32))
+            return source, CaptureLabels(
+                capture, scenario, (apart,), np.zeros(flows.num_rows, dtype=np.int32)
+            )
         connections = read_connections(find_log(folder / capture, folder))
         labels = label_by_connections(
             capture,
@@ -150,7 +173,9 @@ def _open_zeek(source: str, options: Mapping[str, Any], root: Path, folder: Path
     return Truth(label)
 
 
-def _open_label_table(source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str) -> Truth:
+def _open_label_table(
+    source: str, options: Mapping[str, Any], root: Path, folder: Path, benign: str
+) -> Truth:
     """A table of captures."""
     opts = read_options(source, options, LabelTable)
     rows = read_label_table(read_text(root / opts.table), opts.table)
@@ -181,13 +206,22 @@ def _open_own_rules(source: str, options: Mapping[str, Any], root: Path, folder:
 
     def label(capture: str, flows: pa.Table, packets: Packets) -> tuple[str, CaptureLabels]:
         group = capture if opts.group_by == "capture" else capture.rpartition("/")[0] or "."
-        return source, _label_with_rules(capture, group, flows, packets, [rule for rule in rules if rule.applies_to(capture)], rest)
+        return source, _label_with_rules(
+            capture, group, flows, packets, [rule for rule in rules if rule.applies_to(capture)], rest
+        )
 
-    return Truth(label, tuple(dict.fromkeys(rule.captures for rule in rules if not set(rule.captures) & set("*?["))))
+    return Truth(
+        label, tuple(dict.fromkeys(rule.captures for rule in rules if not set(rule.captures) & set("*?[")))
+    )
 
 
 def _label_with_rules(
-    capture: str, group: str, flows: pa.Table, packets: Packets, rules: Sequence[Rule], default: Verdict | None
+    capture: str,
+    group: str,
+    flows: pa.Table,
+    packets: Packets,
+    rules: Sequence[Rule],
+    default: Verdict | None,
 ) -> CaptureLabels:
     """Label one capture; its packets are read only when a rule asks about them."""
     numbers = flows.column("flow_number").to_numpy()

@@ -1,4 +1,6 @@
-"""Find and read the files that ground truth stands in: published ones beside the captures, and the project's own lists."""
+"""Find and read the files that ground truth stands in: published ones beside the captures, and the project's
+own lists.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: this truth file is not there; it is named in section `data` of the parameters") from None
+        raise FileNotFoundError(
+            f"{path}: this truth file is not there; it is named in section `data` of the parameters"
+        ) from None
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); convert it, for example with `iconv -f latin1 -t utf-8`"
@@ -60,7 +64,8 @@ def read_families(path: Path) -> dict[str, str]:
 
 
 def find_log(capture: Path, folder: Path) -> Path:
-    """Find the connection log of a capture: beside it, in a folder beside it, or further up within the source's folder.
+    """Find the connection log of a capture: beside it, in a folder beside it, or further up within the
+    source's folder.
 
     Raises
     ------
@@ -81,4 +86,6 @@ def find_log(capture: Path, folder: Path) -> Path:
                 return found[0]
         if place == folder:
             break
-    raise FileNotFoundError(f"{capture}: no conn.log.labeled beside it or in the folders above it up to {folder}")
+    raise FileNotFoundError(
+        f"{capture}: no conn.log.labeled beside it or in the folders above it up to {folder}"
+    )
