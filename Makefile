@@ -66,6 +66,7 @@ bench: setup                    ## speed and memory, one table per part
 
 lint: setup
 	ruff check .
+	ruff format --check .
 	mypy
 	lint-imports
 
