@@ -76,7 +76,7 @@ sample: setup                   ## write the sample anew (same bytes) and store 
 	dvc add data && dvc push data.dvc
 
 lock: setup                     ## resolve the dependencies anew
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra dev --extra dask pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements.lock
 	echo uv | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-uv.lock
 
 clean:                          ## remove what stages wrote; DVC's cache and the sample stay
