@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.learning.data.flow_columns import TASKS, task_classes, task_truth
-from iotids.learning.networks.network_inputs import (
+from iotids.learning.networks.dense.inputs import (
     bytes_needed,
     check_memory,
     check_settings,
@@ -60,7 +60,7 @@ class Params:
 
 def train_network(features, truth, classes, splits, settings, depth, store, *, benign):  # type: ignore[no-untyped-def]
     """Train and test every protocol (`splits` gives its folds by name); a ProtocolRun for each, by name."""
-    from iotids.learning.networks.network_runs import (
+    from iotids.learning.networks.dense.trainer import (
         NetworkTrainer,
     )  # TensorFlow takes seconds: once arguments and data are found good
 
@@ -84,8 +84,8 @@ def train_network(features, truth, classes, splits, settings, depth, store, *, b
 
 def write_run(out: Path, runs, document) -> None:  # type: ignore[no-untyped-def]
     """Write the run folder, folds.json last: where it lies, the folder is complete."""
-    from iotids.learning.networks.network import network_from_weights
-    from iotids.learning.networks.network_runs import history_columns
+    from iotids.learning.networks.dense.keras_network import network_from_weights
+    from iotids.learning.networks.dense.trainer import history_columns
 
     results = [result for run in runs.values() for result in run.results]
     tables.write_table(predictions_table(results, document["classes"]), out / "predictions.parquet")

@@ -24,11 +24,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from iotids.learning.networks.network import build_network, compile_as_paper
-from iotids.learning.networks.network_inputs import Fold
-from iotids.learning.networks.stacked import StackedNetworks
-from iotids.learning.networks.stacked_step import NetworkShape
-from iotids.learning.networks.training import TrainingPlan, epoch_batches
+from iotids.learning.networks.dense.inputs import Fold
+from iotids.learning.networks.dense.keras_network import build_network, compile_as_paper
+from iotids.learning.networks.dense.stacked import StackedNetworks
+from iotids.learning.networks.dense.stacked_step import NetworkShape
+from iotids.learning.networks.dense.training import TrainingPlan, epoch_batches
 
 N_FEATURES, N_CLASSES, N_FOLDS = 70, 5, 5
 PAPER_ROWS, PAPER_EPOCHS, DEPTHS, TASKS = 1_805_053, 50, (4, 5, 6, 7), 2

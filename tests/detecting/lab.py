@@ -14,10 +14,10 @@ from iotids.detecting.judging.operating_point import log_scores
 from iotids.detecting.judging.verdicts import matrix_of
 from iotids.detecting.package.package import Package, open_package, seal_package
 from iotids.detecting.packing.assembly import Training, Wishes, describe, write_graphs
-from iotids.detecting.packing.onnx_graph import DenseChain
 from iotids.detecting.packing.out_of_fold import OutOfFold
 from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.networks.dense.onnx_graph import DenseChain
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
 
 CLASSES = ("BENIGN", "DOS", "SCANNING")

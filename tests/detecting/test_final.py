@@ -74,7 +74,7 @@ pytestmark = pytest.mark.slow
 def run_folder(folder, dataset):
     """A cross-validated run of two folds, trained for real."""
     from iotids.detecting.packing.final_fit import train_on_all
-    from iotids.learning.networks.network import network_from_weights
+    from iotids.learning.networks.dense.keras_network import network_from_weights
 
     X, truth = (
         feature_matrix(dataset),

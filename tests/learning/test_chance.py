@@ -51,7 +51,7 @@ def test_shuffled_labels_score_like_chance_for_every_model_and_split(shuffled, m
 def test_shuffled_labels_score_like_chance_for_a_network_and_every_split(
     shuffled, protocol, trainer, tmp_path
 ):
-    from iotids.learning.networks.network_inputs import Fold
+    from iotids.learning.networks.dense.inputs import Fold
     from iotids.learning.splits.folds import fold_rows
     from iotids.plumbing.unfinished import Unfinished
 
@@ -66,7 +66,7 @@ def trainer(shuffled):
     """One network for all splits: it compiles once for each number of folds."""
     from types import SimpleNamespace
 
-    from iotids.learning.networks.network_runs import NetworkTrainer
+    from iotids.learning.networks.dense.trainer import NetworkTrainer
 
     settings = SimpleNamespace(
         width=16,

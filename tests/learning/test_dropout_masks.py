@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from iotids.learning.networks.dropout_masks import fold_keys, keep_mask, layer_keys
+from iotids.learning.networks.dense.dropout_masks import fold_keys, keep_mask, layer_keys
 
 ROWS, WIDTH = 512, 128
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from iotids.learning.networks import network, stacked_step
-from iotids.learning.networks.network import (
+from iotids.learning.networks.dense.keras_network import (
     build_network,
     compile_as_paper,
     network_from_weights,

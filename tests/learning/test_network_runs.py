@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from iotids.learning.networks import network_runs
-from iotids.learning.networks.network_inputs import Fold
-from iotids.learning.networks.network_runs import NetworkTrainer
+from iotids.learning.networks.dense import trainer as network_runs
+from iotids.learning.networks.dense.inputs import Fold
+from iotids.learning.networks.dense.trainer import NetworkTrainer
 from iotids.plumbing.unfinished import Unfinished
 from iotids.writing.tables import write_table
 from stages import network

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from iotids.learning.networks.dropout_masks import keep_mask, layer_keys
-from iotids.learning.networks.network import (
+from iotids.learning.networks.dense.dropout_masks import keep_mask, layer_keys
+from iotids.learning.networks.dense.inputs import Fold
+from iotids.learning.networks.dense.keras_network import (
     build_network,
     compile_as_paper,
     network_from_weights,
     paper_optimizer,
 )
-from iotids.learning.networks.network_inputs import Fold
-from iotids.learning.networks.stacked import StackedNetworks
-from iotids.learning.networks.stacked_step import NetworkShape
-from iotids.learning.networks.training import TrainingPlan, epoch_batches, train_epochs
+from iotids.learning.networks.dense.stacked import StackedNetworks
+from iotids.learning.networks.dense.stacked_step import NetworkShape
+from iotids.learning.networks.dense.training import TrainingPlan, epoch_batches, train_epochs
 
 SHAPE = NetworkShape(
     n_features=7,

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.learning.networks.network_inputs import (
+from iotids.learning.networks.dense.inputs import (
     Fold,
     bytes_needed,
     check_folds,
@@ -12,7 +12,7 @@ from iotids.learning.networks.network_inputs import (
     float32_matrix,
     folds_of_split,
 )
-from iotids.learning.networks.training import (
+from iotids.learning.networks.dense.training import (
     EpochFigures,
     TrainingPlan,
     best_epoch,

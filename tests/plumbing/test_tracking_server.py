@@ -27,7 +27,7 @@ def published(server, tmp_path_factory):
     """Two run folders, one with a model, published by two processes at once."""
     root = tmp_path_factory.mktemp("workspace")
     folders = [write_run_folder(root, depth=depth, n_epochs=3) for depth in (4, 5)]
-    from iotids.learning.networks.network import build_network
+    from iotids.learning.networks.dense.keras_network import build_network
 
     build_network(n_features=70, n_classes=2, depth=4, width=8, dropout=0.2).save(folders[0] / "model.keras")
     environment = {**os.environ, "MLFLOW_TRACKING_URI": server, "DVC_ROOT": str(root)}

@@ -19,8 +19,8 @@ from iotids.detecting.judging.novelty import held_out_distances, learn_novelty, 
 from iotids.detecting.judging.operating_point import attack_log_odds
 from iotids.detecting.judging.recall import log_odds_quantiles
 from iotids.detecting.package.package import GRADIENT, ONNX, REFERENCE
-from iotids.detecting.packing.onnx_graph import DenseChain, gradient_graph, logits_graph
 from iotids.detecting.packing.out_of_fold import OutOfFold, choose_operating_point, choose_temperature
+from iotids.learning.networks.dense.onnx_graph import DenseChain, gradient_graph, logits_graph
 
 SCORES_SHOWN = (
     "accuracy",

@@ -18,8 +18,8 @@ from iotids.detecting.judging.novelty import balanced_rows
 from iotids.detecting.judging.operating_point import decide, log_scores, probabilities
 from iotids.detecting.package.package import ONNX
 from iotids.detecting.packing.assembly import Training, Wishes, graph_notes
-from iotids.detecting.packing.onnx_graph import DenseChain, int8_weights_graph, logits_graph
-from iotids.detecting.packing.rounding import rounded_chain
+from iotids.learning.networks.dense.forms.rounding import rounded_chain
+from iotids.learning.networks.dense.onnx_graph import DenseChain, int8_weights_graph, logits_graph
 
 FILES = {
     "onnx": ONNX,
@@ -133,7 +133,7 @@ def logits_of(kind: str, path: Path, chain: DenseChain, X: np.ndarray) -> np.nda
         from iotids.detecting.package.inference import open_graph, run_in_batches
 
         return run_in_batches(open_graph(path), {"features": X}, "logits", (len(chain.biases[-1]),))
-    from iotids.detecting.packing.litert import run_litert
+    from iotids.learning.networks.dense.forms.litert import run_litert
 
     return run_litert(path, chain.normalise(X))
 
@@ -141,7 +141,7 @@ def logits_of(kind: str, path: Path, chain: DenseChain, X: np.ndarray) -> np.nda
 def _write(kind: str, path: Path, chain: DenseChain, shown: np.ndarray, manifest: Mapping[str, Any]) -> None:
     """Write one export; `shown` are flows from which integer variants learn the ranges of their activations."""
     if kind == "onnx_int8":
-        from iotids.detecting.packing.onnx_int8 import quantize
+        from iotids.learning.networks.dense.forms.onnx_int8 import quantize
 
         quantize(logits_graph(chain, graph_notes(manifest)), path, shown, n_layers=len(chain.kernels))
     elif kind == "onnx_int8_weights":
@@ -149,6 +149,6 @@ def _write(kind: str, path: Path, chain: DenseChain, shown: np.ndarray, manifest
             int8_weights_graph(chain, graph_notes(manifest)).SerializeToString(deterministic=True)
         )
     elif kind != "onnx":
-        from iotids.detecting.packing.litert import convert
+        from iotids.learning.networks.dense.forms.litert import convert
 
         path.write_bytes(convert(chain, kind, chain.normalise(shown)))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from iotids.learning.networks.network_inputs import Fold, check_folds
-from iotids.learning.networks.stacked import NetworkShape, StackedNetworks
-from iotids.learning.networks.training import TrainingPlan, train_epochs
+from iotids.learning.networks.dense.inputs import Fold, check_folds
+from iotids.learning.networks.dense.stacked import NetworkShape, StackedNetworks
+from iotids.learning.networks.dense.training import TrainingPlan, train_epochs
 
 LEARNING_KEYS = ("depth", "width", "dropout", "learning_rate", "momentum", "decay", "nesterov", "batch_size")
 WATCHED_ROWS = 1024  # the training code wants rows to watch; nothing is chosen by them

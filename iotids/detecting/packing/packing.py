@@ -22,11 +22,11 @@ from iotids.detecting.packing.assembly import (
     describe,
     write_graphs,
 )
-from iotids.detecting.packing.keras_file import save_keras
-from iotids.detecting.packing.onnx_graph import chain_from_weights
 from iotids.detecting.packing.out_of_fold import read_out_of_fold
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.learning.data.flow_columns import feature_matrix, task_classes, task_truth
+from iotids.learning.networks.dense.keras_file import save_keras
+from iotids.learning.networks.dense.onnx_graph import chain_from_weights
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def pack(
     """
     from iotids.detecting.packing.exports import write_exports
     from iotids.detecting.packing.final_fit import train_on_all
-    from iotids.learning.networks.network import network_from_weights
+    from iotids.learning.networks.dense.keras_network import network_from_weights
 
     task, settings = run.document["task"], run.document["params"]
     classes = task_classes(task, dataset.classes, dataset.benign)

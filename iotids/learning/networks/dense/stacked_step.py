@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from iotids.learning.networks.dropout_masks import keep_mask, layer_keys
+from iotids.learning.networks.dense.dropout_masks import keep_mask, layer_keys
 
 BN_MOMENTUM, BN_EPSILON = 0.99, 1e-3  # as in network.py, which imports Keras and is slow to import
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from iotids.learning.networks.network_inputs import EVALUATION_ROWS, Fold, batches_in_order
+from iotids.learning.networks.dense.inputs import EVALUATION_ROWS, Fold, batches_in_order
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from iotids.learning.networks.stacked import StackedNetworks
+    from iotids.learning.networks.dense.stacked import StackedNetworks
 
 
 class EpochFigures(NamedTuple):

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from iotids.learning.networks.network_inputs import Fold
-from iotids.learning.networks.stacked import StackedNetworks
-from iotids.learning.networks.stacked_step import NetworkShape
-from iotids.learning.networks.training import EpochFigures, TrainingPlan, best_epoch, train_epochs
+from iotids.learning.networks.dense.inputs import Fold
+from iotids.learning.networks.dense.stacked import StackedNetworks
+from iotids.learning.networks.dense.stacked_step import NetworkShape
+from iotids.learning.networks.dense.training import EpochFigures, TrainingPlan, best_epoch, train_epochs
 from iotids.learning.runs.checkpoints import Store
 from iotids.learning.runs.run_folder import FoldResult
 from iotids.learning.scores.scores import score_fold

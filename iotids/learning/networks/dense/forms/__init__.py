@@ -1,0 +1,1 @@
+"""Room: smaller forms of a dense network, and forms for other runtimes."""
