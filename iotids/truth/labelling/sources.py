@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.truth.formats.devices import label_by_device, read_devices
+from iotids.truth.formats.mac_list import label_by_device, read_devices
 from iotids.truth.formats.folders import label_by_endpoint, read_hosts
 from iotids.truth.formats.label_table import read_label_table, rules_of_row
 from iotids.truth.formats.rule_labels import book_packets, label_by_rules
