@@ -22,9 +22,10 @@ from iotids.flowmeter.packets import packet_batches
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.parallel import parallel_map
 from iotids.plumbing.params import Data, read_data, read_section
+from iotids.truth.formats.contract import Truth
+from iotids.truth.formats.registry import open_truth
 from iotids.truth.labelling.labelling import Part, check_labels, join_labels, rows_by_capture, summarise
 from iotids.truth.labelling.named_captures import check_captures
-from iotids.truth.labelling.sources import Truth, open_truth
 from iotids.writing.tables import read_table, write_json, write_table
 
 

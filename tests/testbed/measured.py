@@ -15,8 +15,8 @@ from iotids.testbed.scenarios import d1, d2, d3, d4
 from iotids.testbed.scenarios.capture_set import Capture
 from iotids.testbed.tape import Label
 from iotids.testbed.wire import ip
+from iotids.truth.formats.registry import open_truth
 from iotids.truth.labelling.labelling import join_labels
-from iotids.truth.labelling.sources import open_truth
 from tests.testbed.kept_truth import conversation, kept_truth
 
 SMALL_SCALE = 0.08

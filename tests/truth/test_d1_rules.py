@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from iotids.truth.filters.matching import match_packets
-from iotids.truth.formats.rules import Rule, read_filter_table
+from iotids.truth.formats.packet_filters import read_filter_table
+from iotids.truth.formats.rules import Rule
 from tests.shared import SHARED, needs_shared
 from tests.truth.tables import ACK, PSH, RST, SYN, arp, icmp, mac, packets, tcp, udp
 

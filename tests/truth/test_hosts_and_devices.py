@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from iotids.truth.formats.mac_list import label_by_device, read_devices
 from iotids.truth.formats.folders import label_by_endpoint, read_hosts
+from iotids.truth.formats.mac_list import label_by_device, read_devices
 from iotids.truth.labelling.flow_labels import CaptureLabels
 from tests.shared import SHARED, needs_shared
 from tests.truth.tables import flow, flows

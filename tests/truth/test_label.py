@@ -19,13 +19,13 @@ from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.packets import packet_batches
 from iotids.flowmeter.schema import TRUTH_NAMES
 from iotids.plumbing.params import Data
+from iotids.truth.formats.registry import open_truth
 from iotids.truth.formats.rule_labels import book_packets, label_by_rules
 from iotids.truth.formats.rules import read_rules
 from iotids.truth.formats.zeek_join import label_by_connections
 from iotids.truth.formats.zeek_log import read_connections
 from iotids.truth.labelling.flow_labels import Verdict
 from iotids.truth.labelling.named_captures import list_captures
-from iotids.truth.labelling.sources import open_truth
 from stages.label import Params, label_source
 from tests.shared import SHARED, needs_shared
 from tests.truth.tables import ACK, SYN, flow, flows, packets, tcp, udp

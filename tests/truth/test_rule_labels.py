@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from iotids.truth.formats.packet_filters import read_filter_table
 from iotids.truth.formats.rule_labels import book_packets, label_by_rules
-from iotids.truth.formats.rules import read_filter_table, read_rules
+from iotids.truth.formats.rules import read_rules
 from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Verdict
 from tests.truth.tables import ACK, SYN, arp, mac, packets, tcp, udp
 

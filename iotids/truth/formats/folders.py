@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from iotids.truth.formats.contract import Format, Source, Truth
 from iotids.truth.labelling.flow_labels import CaptureLabels, Notice, Verdict
+from iotids.truth.labelling.truth_files import read_categories, read_text
+
+
+@dataclass(frozen=True)
+class Options:
+    """`hosts` lists the attackers; `background` is the class of flows without one, or empty to keep them apart."""
+
+    hosts: str
+    categories: dict[str, str] | None = None
+    background: str = ""
+
+
+def open_folders(source: Source, options: Options) -> Truth:
+    """Read the lists of attackers and targets."""
+    attackers, targets = read_hosts(read_text(source.root / options.hosts), options.hosts)
+    judge = partial(
+        label_by_endpoint,
+        attackers=attackers,
+        targets=targets,
+        categories=options.categories or read_categories("folders"),
+        background=options.background,
+    )
+    return Truth(lambda capture, flows, packets: (source.name, judge(capture, flows)))
 
 
 def read_hosts(text: str, where: str) -> tuple[list[str], list[str]]:
@@ -118,3 +144,6 @@ def _addresses(values: Any, where: str) -> list[str]:
         return [str(ipaddress.ip_address(str(value).strip())) for value in values]
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+FORMAT = Format(Options, open_folders)

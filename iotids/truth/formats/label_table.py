@@ -5,11 +5,48 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
 
 from iotids.truth.filters.display_filter import parse_filter
-from iotids.truth.formats.rules import Rule, plain_name
+from iotids.truth.formats.contract import Format, Packets, Source, Truth
+from iotids.truth.formats.rule_labels import label_with_rules
+from iotids.truth.formats.rules import Rule, plain_name, read_rules
+from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Verdict
+from iotids.truth.labelling.truth_files import read_text
 
 COLUMNS = ("file", "environment", "group", "class", "activity", "rule")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Rows of the `table` with a rule of their own find it in `rules`, a file of the project."""
+
+    table: str
+    rules: str = ""
+
+
+def open_label_table(source: Source, options: Options) -> Truth:
+    """Read the table and the rules; a capture without a row stays unlabelled."""
+    rows = read_label_table(read_text(source.root / options.table), options.table)
+    special = read_rules(read_text(Path(options.rules)), options.rules)[0] if options.rules else []
+    rest = Verdict(source.benign, "background", "no rule of the capture matches")
+
+    def label(capture: str, flows: pa.Table, packets: Packets) -> tuple[str, CaptureLabels]:
+        row = rows.get(plain_name(capture))
+        if row is None:
+            codes = np.full(flows.num_rows, UNLABELLED, dtype=np.int32)
+            return source.name, CaptureLabels(capture, capture, (), codes)
+        rules = rules_of_row(row, special, table=options.table, rules=options.rules)
+        whole = Verdict(row["class"], row["activity"], "whole capture")
+        return row["environment"], label_with_rules(
+            capture, f"{row['environment']}/{row['group']}", flows, packets, rules, rest if rules else whole
+        )
+
+    return Truth(label, tuple(row["file"] for row in rows.values()))
 
 
 def read_label_table(text: str, where: str) -> dict[str, dict[str, str]]:
@@ -71,3 +108,6 @@ def rules_of_row(row: Mapping[str, str], special: Sequence[Rule], *, table: str,
         raise ValueError(
             f"{table}: {row['file']} has the rule {row['rule']!r}, which is no display filter, and {rules or 'no rules file'} says nothing about it"
         ) from error
+
+
+FORMAT = Format(Options, open_label_table)

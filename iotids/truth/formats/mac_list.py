@@ -12,9 +12,32 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.truth.filters.fields import read_mac
+from iotids.truth.formats.contract import Format, Source, Truth
 from iotids.truth.labelling.flow_labels import CaptureLabels, Notice, Verdict
+from iotids.truth.labelling.truth_files import read_categories, read_text
 
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
+
+
+@dataclass(frozen=True)
+class Options:
+    """`devices` lists MAC addresses; `iot_only` keeps flows without an IoT device apart."""
+
+    devices: str
+    iot_only: bool = False
+
+
+def open_mac_list(source: Source, options: Options) -> Truth:
+    """Read the list of devices."""
+    devices = read_devices(
+        read_text(source.root / options.devices), read_categories("non_iot_devices"), options.devices
+    )
+    return Truth(
+        lambda capture, flows, packets: (
+            source.name,
+            label_by_device(capture, flows, devices, benign=source.benign, iot_only=options.iot_only),
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -123,3 +146,6 @@ def _ranks(macs: pa.ChunkedArray, by_mac: dict[str, int], unlisted: int) -> np.n
         [by_mac.get((mac or "").lower(), unlisted) for mac in coded.dictionary.to_pylist()], dtype=np.int32
     )
     return ranks[coded.indices.to_numpy(zero_copy_only=False)] if len(ranks) else np.zeros(0, dtype=np.int32)
+
+
+FORMAT = Format(Options, open_mac_list)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.truth.filters.matching import match_packets
+from iotids.truth.formats.contract import Packets
 from iotids.truth.formats.rules import Rule
 from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Notice, Verdict
 
@@ -111,6 +112,22 @@ def label_by_rules(
     return CaptureLabels(
         capture, group, tuple(verdicts), codes.astype(np.int32), tuple(notices), packets, met=met
     )
+
+
+def label_with_rules(
+    capture: str,
+    group: str,
+    flows: pa.Table,
+    packets: Packets,
+    rules: Sequence[Rule],
+    default: Verdict | None,
+) -> CaptureLabels:
+    """Label one capture; its packets are read only when a rule asks about them."""
+    numbers = flows.column("flow_number").to_numpy()
+    if not rules:
+        codes = np.full(len(numbers), 0 if default else UNLABELLED, dtype=np.int32)
+        return CaptureLabels(capture, group, (default,) if default else (), codes)
+    return label_by_rules(capture, group, numbers, rules, book_packets(rules, packets()), default=default)
 
 
 def _disagreements(capture: str, rules: Sequence[Rule], fits: np.ndarray) -> list[Notice]:

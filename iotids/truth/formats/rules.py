@@ -68,44 +68,6 @@ def plain_name(capture: str) -> str:
     )
 
 
-def read_filter_table(text: str, categories: Mapping[str, str], where: str) -> list[Rule]:
-    """Read D1's table of packet filters (`No, File Name, Category, Sub-category, Rule`).
-
-    Parameters
-    ----------
-    text : str
-        The CSV, with or without a byte order mark.
-    categories : mapping
-        From the table's category to our class.
-    where : str
-        Name of the table for messages.
-
-    Raises
-    ------
-    ValueError
-        A column is missing, a category has no class, or a filter cannot be read; the message gives the line.
-    """
-    rows = _csv_rows(text, {"File Name", "Category", "Sub-category", "Rule"}, where)
-    rules = []
-    for line, row in enumerate(rows, start=2):
-        category = row["Category"].strip()
-        if category not in categories:
-            raise ValueError(
-                f"{where}, line {line}: category {category!r} has no class; known are {', '.join(categories)}; add it to "
-                "`categories` of the source"
-            )
-        rules.append(
-            Rule(
-                name=f"{row.get('No', line)}: {row['Rule'].strip()}",
-                label=categories[category],
-                sublabel=row["Sub-category"].strip(),
-                packets=_located(parse_filter, row["Rule"], f"{where}, line {line}"),
-                captures=row["File Name"].strip(),
-            )
-        )
-    return rules
-
-
 def read_rules(text: str, where: str) -> tuple[list[Rule], str | None]:
     """Read your own rules, YAML or CSV by the ending of `where`.
 
@@ -123,7 +85,7 @@ def read_rules(text: str, where: str) -> tuple[list[Rule], str | None]:
         With the rule's number and what is wrong in it.
     """
     if where.endswith(".csv"):
-        entries: Sequence[Mapping[str, Any]] = _csv_rows(text, {"label"}, where)
+        entries: Sequence[Mapping[str, Any]] = read_csv_rows(text, {"label"}, where)
         default = None
     else:
         content = yaml.safe_load(text) or {}
@@ -154,7 +116,7 @@ def _rule(entry: Any, where: str) -> Rule:
     match = str(entry.get("match", "any"))
     if match not in {"any", "every"}:
         raise ValueError(f"{where}: match is {match!r}; wanted `any` or `every` (packet of the flow)")
-    tests = _located(_conditions, entry, where)
+    tests = located(_conditions, entry, where)
     return Rule(
         name=str(entry.get("name") or _wording(entry)),
         label=str(entry["label"]),
@@ -213,7 +175,7 @@ def _wording(entry: Mapping[str, Any]) -> str:
     return ", ".join(words) or "every flow"
 
 
-def _located(read: Any, content: Any, where: str) -> Any:
+def located(read: Any, content: Any, where: str) -> Any:
     """Read something and put the place in front of what is wrong with it."""
     try:
         return read(content)
@@ -221,7 +183,7 @@ def _located(read: Any, content: Any, where: str) -> Any:
         raise ValueError(f"{where}: {error}") from error
 
 
-def _csv_rows(text: str, wanted: set[str], where: str) -> list[dict[str, str]]:
+def read_csv_rows(text: str, wanted: set[str], where: str) -> list[dict[str, str]]:
     """Read a CSV with a header; a missing column is named."""
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""), skipinitialspace=True)
     came = [name.strip() for name in reader.fieldnames or []]
