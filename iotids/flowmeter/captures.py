@@ -13,7 +13,7 @@ from iotids.flowmeter.flow_files import Sink, read_back, sink_for
 from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.profiles import profile_named
-from iotids.flowmeter.reading.capture import CaptureFault, is_capture_name
+from iotids.flowmeter.reading import CaptureFault, is_capture_name
 
 SIDE_BY_SIDE_BYTES = 64 << 20  # below this, starting processes takes longer than metering
 Mapper = Callable[..., list[Any]]

@@ -14,15 +14,8 @@ from iotids.flowmeter.kernels.decoding import decode_frames
 from iotids.flowmeter.kernels.spilling import packets_of
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
-from iotids.flowmeter.reading import capture as capture_module
-from iotids.flowmeter.reading.capture import (
-    FRAMES_PER_BLOCK,
-    LINK_NAMES,
-    READ_BYTES,
-    Block,
-    Capture,
-    CaptureFault,
-)
+from iotids.flowmeter.reading import LINK_NAMES, Block, Capture, CaptureFault, blocks
+from iotids.flowmeter.reading.blocks import FRAMES_PER_BLOCK, READ_BYTES
 from iotids.flowmeter.rows import RowBuilder, schema_of
 from iotids.flowmeter.table import OUTPUT_FLOWS, FlowTable, Over
 from iotids.flowmeter.worker_threads import Ahead, giving_way, usable_cores
@@ -250,7 +243,7 @@ class Meter:
         self._watermark = min(self._watermark, oldest_us)
         self._since_sweep += n
         prompt = self.prompt and self.rules.idle_us > 0
-        if self._since_sweep < capture_module.STEP_PACKETS and not prompt:
+        if self._since_sweep < blocks.STEP_PACKETS and not prompt:
             return ()
         watermark, self._watermark, self._since_sweep = self._watermark, 1 << 62, 0
         if self.rules.idle_us == 0:

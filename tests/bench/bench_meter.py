@@ -104,7 +104,7 @@ def run_meter(
     """Capture to finished Parquet file with this meter."""
     from iotids.flowmeter import flows, table
     from iotids.flowmeter.captures import NamedCapture, Options, meter_captures
-    from iotids.flowmeter.reading import capture
+    from iotids.flowmeter.reading import pcap
 
     spent = [0.0]
 
@@ -117,7 +117,7 @@ def run_meter(
 
         return call
 
-    callers = ((capture, "walk_pcap"), (flows, "decode_frames"), (table, "meter_packets"))
+    callers = ((pcap, "walk_pcap"), (flows, "decode_frames"), (table, "meter_packets"))
     kept = [getattr(caller, name) for caller, name in callers]
     if kernels_apart:
         for (caller, name), kernel in zip(callers, kept, strict=True):

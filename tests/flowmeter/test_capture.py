@@ -17,7 +17,7 @@ import zstandard
 
 from iotids.flowmeter.captures import NamedCapture, Options, meter_captures
 from iotids.flowmeter.flows import Meter, flows_from_capture
-from iotids.flowmeter.reading.capture import CaptureFault
+from iotids.flowmeter.reading import CaptureFault
 from tests.packets import (
     MAC_A,
     MAC_B,

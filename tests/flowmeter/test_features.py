@@ -18,7 +18,7 @@ from iotids.flowmeter.flows import Meter, flows_from_capture
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.columns import N_FEATURES
 from iotids.flowmeter.ledger import REASONS
-from iotids.flowmeter.reading import capture as capture_module
+from iotids.flowmeter.reading import blocks
 from iotids.flowmeter.rows import columns_of
 from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES
 from iotids.flowmeter.table import FlowTable, Over
@@ -335,7 +335,7 @@ def test_flows_found_silent_are_those_that_are_even_when_time_runs_backwards(
         Record(int(t), ethernet(ipv4(f"10.1.{h // 250}.{h % 250}", B, 17, udp(5, 53))))
         for t, h in zip(times, hosts, strict=True)
     ]
-    monkeypatch.setattr(capture_module, "STEP_PACKETS", 300)
+    monkeypatch.setattr(blocks, "STEP_PACKETS", 300)
     meter = Meter(write_pcap(tmp_path / "c.pcap", records), "clean")
     table, ended = meter.table, []
 
@@ -375,7 +375,7 @@ def test_setting_flows_down_on_disk_changes_nothing(
         )
     path = write_pcap(tmp_path / "c.pcap", records)
     usual = flows_from_capture(path, profile, idle_timeout_s=0)
-    monkeypatch.setattr(capture_module, "STEP_PACKETS", 500)
+    monkeypatch.setattr(blocks, "STEP_PACKETS", 500)
     monkeypatch.setattr(flows_module, "FLOWS_IN_MEMORY", 10)
     meter = Meter(path, profile, idle_timeout_s=0)
     table, seen = meter.table, {}

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from iotids.flowmeter.flows import Meter
-from iotids.flowmeter.reading.capture import is_capture_name
+from iotids.flowmeter.reading import is_capture_name
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.packets import packet_batches
 from iotids.flowmeter.profiles import PROFILES
-from iotids.flowmeter.reading.capture import Capture
+from iotids.flowmeter.reading import Capture
 from tests.naive import naive_flows
 from tests.packets import Record, arp, ethernet, icmp, ipv4, ipv6, sctp, tcp, udp, vlan, write_pcap
 

@@ -28,8 +28,7 @@ import zstandard
 
 from iotids.flowmeter.flows import FLOWS_IN_MEMORY, Meter
 from iotids.flowmeter.profiles import PROFILES
-from iotids.flowmeter.reading import capture
-from iotids.flowmeter.reading.capture import CaptureFault
+from iotids.flowmeter.reading import CaptureFault, blocks
 from tests.packets import (
     MAC_A,
     Record,
@@ -250,7 +249,7 @@ def meter_one(path: Path, profile: str, *, keep_going: bool, in_small_steps: boo
     meter = Meter(path, profile, keep_going=keep_going, threads=1, with_digest=False, **timeouts)
     meter.flows_in_memory = 1 if in_small_steps else FLOWS_IN_MEMORY
     try:
-        with patch.object(capture, "STEP_PACKETS", 2 if in_small_steps else capture.STEP_PACKETS):
+        with patch.object(blocks, "STEP_PACKETS", 2 if in_small_steps else blocks.STEP_PACKETS):
             for _ in meter.batches():
                 pass
     except CaptureFault:

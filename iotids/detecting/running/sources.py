@@ -10,7 +10,7 @@ from iotids.detecting.running.follow import finished_captures
 from iotids.detecting.running.stop import Stop
 from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.live import LiveMeter
-from iotids.flowmeter.reading.capture import is_capture_name
+from iotids.flowmeter.reading import is_capture_name
 
 
 def open_capture(path: str, settings: Mapping[str, Any], stop: Stop) -> Meter:
