@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from iotids.writing.markdown import markdown_table
+
 MeanAndStd = tuple[float, float]
 
 
@@ -31,27 +33,29 @@ def timeout_table(metered: Sequence[Metered], classes: Sequence[str]) -> str:
     classes : sequence of str
         The columns of the first table, in order.
     """
-    lines = [f"| flow timeout, s | flows | {' | '.join(classes)} |", "|---:|---:|" + "---:|" * len(classes)]
+    flows = []
     for row in metered:
         total = sum(row.flows.values())
         shares = (
             f"{row.flows.get(name, 0):,} ({100 * row.flows.get(name, 0) / max(total, 1):.1f} %)"
             for name in classes
         )
-        lines.append(f"| {row.flow_timeout_s:g} | {total:,} | {' | '.join(shares)} |")
+        flows.append([f"{row.flow_timeout_s:g}", f"{total:,}", *shares])
     columns = list(metered[0].scores)
-    lines += [
-        "",
-        f"| flow timeout, s | {' | '.join(f'{column}: acc. / macro F' for column in columns)} |",
-        "|---:|" + "---:|" * len(columns),
-    ]
+    scores = []
     for row in metered:
         cells = (
             f"{_score(row.scores[column]['accuracy'])} / {_score(row.scores[column]['f1_macro'])}"
             for column in columns
         )
-        lines.append(f"| {row.flow_timeout_s:g} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        scores.append([f"{row.flow_timeout_s:g}", *cells])
+    return (
+        markdown_table(["flow timeout, s", "flows", *classes], flows, kinds="n")
+        + "\n"
+        + markdown_table(
+            ["flow timeout, s", *(f"{column}: acc. / macro F" for column in columns)], scores, kinds="n"
+        )
+    )
 
 
 def _score(mean_and_std: MeanAndStd) -> str:

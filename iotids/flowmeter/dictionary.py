@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iotids.flowmeter.profiles import PROFILES
 from iotids.flowmeter.schema import BULK_NAMES, CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH, Column
+from iotids.writing.markdown import markdown_table
 
 SECTIONS: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
     ("Identity", "Who, when and where; never seen by a model.", IDENTITY),
@@ -17,23 +18,21 @@ SECTIONS: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
 )
 
 
-def cell(text: str) -> str:
-    """Text that does not end a table cell."""
-    return text.replace("|", "\\|")
-
-
-def table_of(columns: tuple[Column, ...]) -> list[str]:
+def table_of(columns: tuple[Column, ...]) -> str:
     """A Markdown table of columns."""
-    lines = [
-        "| column | in CICFlowMeter's CSV | type | unit | meaning | caveats and profiles |",
-        "|---|---|---|---|---|---|",
+    rows = [
+        [
+            f"`{column.name}`{' *' if column.name in BULK_NAMES else ''}",
+            column.cic_name or "none",
+            column.dtype,
+            column.unit,
+            column.meaning,
+            column.caveat,
+        ]
+        for column in columns
     ]
-    for column in columns:
-        mark = " *" if column.name in BULK_NAMES else ""
-        cic = column.cic_name or "none"
-        cells = [f"`{column.name}`{mark}", cic, column.dtype, column.unit, column.meaning, column.caveat]
-        lines.append("| " + " | ".join(cell(text) for text in cells) + " |")
-    return lines
+    header = ["column", "in CICFlowMeter's CSV", "type", "unit", "meaning", "caveats and profiles"]
+    return markdown_table(header, rows, kinds="t")
 
 
 def feature_dictionary() -> str:
@@ -48,7 +47,7 @@ def feature_dictionary() -> str:
         *[f"* `{profile.name}`: {profile.meaning}" for profile in PROFILES.values()],
     ]
     for title, words, columns in SECTIONS:
-        lines += ["", f"## {title}", "", words, "", *table_of(columns)]
+        lines += ["", f"## {title}", "", words, "", table_of(columns).rstrip("\n")]
     return "\n".join(lines) + "\n"
 
 

@@ -1,33 +1,100 @@
-"""Errors that a user can mend are one clear line and exit code 1; only faults of our own show a traceback."""
+"""End a program cleanly: a user's mistake is one line and exit code 1, a signal leaves no temporary file; only
+faults of our own show a traceback.
+"""
 
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 from iotids.plumbing.stderr_filter import without_greetings
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_DISK = ": the disk is full. Nothing half-written was left; make room (`du -sh .dvc/cache`, `dvc gc --workspace`) and run the same command again"
+MORE_MEMORY = "fewer flows (integrate.keep), a smaller network.width or batch_size need less"
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
-def run_plainly(main: Callable[[], int | None]) -> None:
-    """Run a stage's `main` and end the process: code 0, its own code, or 1 with `error: …` on standard error.
+def run_plainly(main: Callable[[], int | None], *, filter_stderr: bool = True) -> None:
+    """Run the `main` of a stage or command and end the process: code 0, its own code, or 1 with `error: …` on
+    standard error; 128 + number after a signal.
 
     Bad input is raised as ValueError, KeyError, OSError or FloatingPointError (diverging loss), with a
     message that says what came, what was wanted, where, and what to do; MemoryError says that it ran out of
-    memory. Everything else is a fault of the program and keeps its traceback.
+    memory. A library that is not installed gives the `pip install` line that brings it. Everything else is a
+    fault of the program and keeps its traceback.
+
+    Parameters
+    ----------
+    filter_stderr : bool
+        Drop TensorFlow's start-up banner; takes a process of its own.
     """
+    unwind_on_signals()
     try:
-        with without_greetings():
+        if filter_stderr:
+            with without_greetings():
+                code = main() or 0
+        else:
             code = main() or 0
         sys.exit(code)
+    except KeyboardInterrupt:
+        sys.exit(_interrupted())
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+        sys.exit(128 + signal.SIGPIPE)
     except KeyError as error:
         sys.exit(f"error: {error.args[0] if error.args else error}")
+    except ModuleNotFoundError as error:
+        if (advice := how_to_install(error.name or "")) is None:
+            raise
+        sys.exit(f"error: {advice}")
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}{FULL_DISK if getattr(error, 'errno', None) in DISK_ERRORS else ''}")
     except MemoryError as error:
-        sys.exit(
-            f"error: not enough memory ({error}): fewer flows (integrate.keep), a smaller network.width or batch_size need less"
-        )
+        sys.exit(f"error: not enough memory ({error}): {MORE_MEMORY}")
+
+
+def unwind_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the program as an exception does, so that blocks clean up after themselves; a
+    signal that the caller ignores (nohup) stays ignored.
+    """
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Leave through every `finally`."""
+    raise SystemExit(128 + number)
+
+
+def _interrupted() -> int:
+    """Say that Ctrl-C was heard; gives the exit code."""
+    print("interrupted; files that were not finished are removed", file=sys.stderr)
+    return 128 + signal.SIGINT
+
+
+EXTRAS = {  # top-level module → extra that brings it
+    **dict.fromkeys(
+        ("tensorflow", "keras", "sklearn", "scipy", "river", "joblib", "onnx", "skl2onnx", "ai_edge_litert"),
+        "train",
+    ),
+    **dict.fromkeys(
+        ("dvc", "mlflow", "hydra", "pandas", "matplotlib", "pooch", "requests", "filelock", "vl_convert"),
+        "experiment",
+    ),
+    **dict.fromkeys(("distributed", "dask"), "dask"),
+    **dict.fromkeys(("mkdocs", "material"), "docs"),
+    "nfstream": "bench",
+}
+
+
+def how_to_install(module: str) -> str | None:
+    """The line that installs what a missing module belongs to; None for a module that no extra brings."""
+    top = module.partition(".")[0]
+    extra = EXTRAS.get(top)
+    return extra and f"{top} is not installed; it comes with `pip install 'iotids[{extra}]'`"

@@ -1,36 +1,100 @@
-"""Read and write the files between stages; a half-written file never gets the real name."""
+"""Read and write the files between stages; a file under its final name is always whole."""
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import json
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; it takes the real name when the block ends without an error.
+    """Give a temporary path next to `path`; it takes the final name when the block ends without an error.
 
-    Parents are made. The temporary file is removed when the block fails.
+    Parents are made. The temporary file is removed when the block fails, and when a signal ends the program
+    through `plumbing.errors.run_plainly`; what a killed process left is removed by the next writer of the same
+    path. A device or pipe is written directly, because it has no content to keep.
+
+    Raises
+    ------
+    IsADirectoryError
+        `path` is a folder.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file")
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    remove_abandoned(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _locked(temporary):
+        try:
+            yield temporary
+            temporary.replace(path)
+        except OSError as error:
+            if error.errno is not None and error.filename in (None, str(temporary), temporary):
+                error.filename = str(path)  # the name that the user knows
+            raise
+        finally:
+            _remove(temporary)
+
+
+def _remove(temporary: Path) -> None:
+    """Remove a temporary file and what was named after it (the parts that workers write)."""
+    for entry in temporary.parent.glob(f"*{glob.escape(temporary.name)}*"):
+        entry.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(temporary: Path) -> Iterator[None]:
+    """Create a temporary file and hold its lock, which says to others that its writer is alive."""
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        yield temporary
-        temporary.replace(path)
+        with suppress(OSError):  # a file system without locks: its abandoned files stay
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove the temporary files of `path` whose writers were killed, with the files named after them."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part")
+    for entry in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        if pattern.fullmatch(entry.name) and _is_abandoned(entry):
+            _remove(entry)
+
+
+def _is_abandoned(temporary: Path) -> bool:
+    """Whether no living process holds the lock of a temporary file."""
+    try:
+        descriptor = os.open(temporary, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def write_table(table: pa.Table, path: str | Path) -> None:
     """Write an Arrow table as Parquet (zstd); the same table gives the same bytes."""
+    import pyarrow.parquet as pq
+
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -42,11 +106,22 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
     ------
     FileNotFoundError
         With the path and the command that makes it.
+    ValueError
+        The file is no Parquet file, or lacks a column.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     if not Path(path).is_file():
         raise FileNotFoundError(
             f"{path}: not there. It is written by an earlier stage: run `dvc repro` (or `make`)"
         )
+    try:
+        present = pq.read_schema(path).names
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: no Parquet file ({error}); wanted is a table of flows") from error
+    if missing := sorted(set(columns or ()) - set(present)):
+        raise ValueError(f"{path}: no column {', '.join(missing)}; it has {', '.join(present)}")
     return pq.read_table(path, columns=columns)
 
 

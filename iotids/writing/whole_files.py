@@ -79,18 +79,6 @@ class Standard:
         """It stays open."""
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file, or leave none and raise OSError."""
-    file = DiskFile(path)
-    try:
-        file.add(text.encode())
-    except CannotWriteError:
-        path.unlink()
-        raise
-    finally:
-        file.close()
-
-
 def check_place(path: Path) -> None:
     """Find out before hours of work whether a file can be written there; what is there already stays.
 

@@ -15,11 +15,12 @@ from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Network
 from iotids.detecting.running.session import Session
 from iotids.detecting.summary.page import report_page
-from iotids.detecting.summary.page_table import percent, table
+from iotids.detecting.summary.page_table import percent
 from iotids.detecting.summary.summary import summarise, utc_text, wireshark_filter
 from iotids.detecting.summary.tally import Tally
 from iotids.detecting.summary.timeline import TIMELINE_BINS
 from iotids.flowmeter.flows import Meter, flows_from_capture
+from iotids.writing.html import table
 from tests.detecting.lab import DAY_US, START_US, benign_records, flood_records, scan_records
 from tests.packets import write_pcap
 from tests.pages.browser import browser_page, needs_chromium, pictures

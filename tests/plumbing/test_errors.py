@@ -1,8 +1,13 @@
 """A user's mistake is one line and exit code 1."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
-from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.errors import EXTRAS, run_plainly
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -31,3 +36,34 @@ def test_the_exit_code_is_what_main_returns(given, code):
     with pytest.raises(SystemExit) as ended:
         run_plainly(lambda: given)
     assert ended.value.code == code
+
+
+@pytest.mark.parametrize(("module", "extra"), [("tensorflow", "train"), ("dvc.api", "experiment")])
+def test_a_library_that_is_not_installed_comes_with_the_line_that_brings_it(module, extra):
+    def main():
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    with pytest.raises(SystemExit, match=rf"pip install 'iotids\[{extra}\]'"):
+        run_plainly(main)
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_fault_of_the_program():
+    def main():
+        raise ModuleNotFoundError("No module named 'iotids.nothing'", name="iotids.nothing")
+
+    with pytest.raises(ModuleNotFoundError):
+        run_plainly(main)
+
+
+def test_every_library_of_an_extra_is_declared_there():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    distributions = {"sklearn": "scikit-learn", "hydra": "hydra-core", "vl_convert": "vl-convert-python"}
+    brought = {
+        "keras": "tensorflow",
+        "dask": "distributed",
+        "mkdocs": "mkdocs-material",
+        "material": "mkdocs-material",
+    }
+    for module, extra in EXTRAS.items():
+        name = distributions.get(module, brought.get(module, module)).replace("_", "-")
+        assert any(line.startswith(name) for line in declared[extra]), module

@@ -271,7 +271,7 @@ def test_markdown_numbers_and_csv_gaps():
     assert number(0.98712, 0.0012) == "0.9871 ± 0.0012"
     assert number(0.98712, float("nan")) == "0.9871"
     assert number(float("nan")) == number(None) == "–"
-    assert markdown_table(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |\n"
+    assert markdown_table(["a", "b"], [["x", "1"]]) == "| a | b |\n|---|---:|\n| x | 1 |\n"
     assert csv_table(["a", "b"], [[1, None], [float("nan"), "x"]]) == "a,b\n1,\n,x\n"
 
 

@@ -25,6 +25,7 @@ from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
 from iotids.detecting.judging.verdicts import Decisions, Judge, matrix_of, package_point
 from iotids.detecting.package.inference import Network
 from iotids.detecting.package.package import Package, open_package
+from iotids.writing.markdown import markdown_table
 
 DAY_US = 86_400e6
 
@@ -168,12 +169,8 @@ def shares_of(judge: Judge, X: np.ndarray) -> tuple[float, float]:
 
 def markdown(columns: Sequence[str], rows: Iterator[tuple]) -> str:
     """A Markdown table; shares as percentages."""
-    lines = ["| " + " | ".join(columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
-    for row in rows:
-        lines.append(
-            "| " + " | ".join(_cell(value, column) for value, column in zip(row, columns, strict=True)) + " |"
-        )
-    return "\n".join(lines)
+    cells = [[_cell(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
+    return markdown_table(columns, cells).rstrip("\n")
 
 
 def _cell(value: object, column: str) -> str:

@@ -12,14 +12,14 @@ from iotids.detecting.calibrating.calibration import FORMAT
 from iotids.detecting.judging.familiar_flows import own_flows_from_plain
 from iotids.detecting.judging.verdicts import OperatingPoint, package_point
 from iotids.detecting.package.package import Package, PackageError
+from iotids.writing.tables import write_text
 
 HOW_TO_MAKE = "make one with `python -m iotids.commands.detect --calibrate`"
 
 
 def write_point(point: dict[str, Any], path: Path) -> None:
     """Write an operating point as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(point, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(json.dumps(point, indent=1, allow_nan=False) + "\n", path)
 
 
 def read_point(path: Path, package: Package) -> tuple[OperatingPoint, dict[str, Any]]:

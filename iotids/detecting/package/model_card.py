@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from iotids.detecting.package.package import Package
-from iotids.detecting.summary.page_table import figure, mean_and_std, percent, table
+from iotids.detecting.summary.page_table import figure, mean_and_std, percent
+from iotids.writing.html import table
 
 SHOWN = (
     "name",

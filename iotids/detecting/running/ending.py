@@ -15,7 +15,8 @@ from iotids.detecting.running.session import Session
 from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.page import report_page
 from iotids.detecting.summary.summary import summarise
-from iotids.writing.whole_files import CannotWriteError, write_whole
+from iotids.writing.tables import write_text
+from iotids.writing.whole_files import CannotWriteError
 
 
 def finish(
@@ -50,7 +51,7 @@ def finish(
         pages[report] = report_page(summary)
     for path, text in pages.items():
         try:
-            write_whole(path, text)
+            write_text(text, path)
         except OSError as error:
             status["complete"] = False
             unwritten(error)

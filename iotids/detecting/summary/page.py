@@ -9,9 +9,10 @@ from html import escape
 from typing import Any
 
 from iotids.detecting.package.model_card import model_card_html
-from iotids.detecting.summary.page_style import STYLE
-from iotids.detecting.summary.page_table import Html, figure, percent, ranked, table
+from iotids.detecting.summary.page_table import figure, percent, ranked
 from iotids.detecting.summary.timeline_svg import timeline_svg
+from iotids.writing import html
+from iotids.writing.html import Html, table
 
 NOT_WRITTEN = "flows of one packet, which the model's profile does not write"
 
@@ -37,9 +38,7 @@ def report_page(summary: Mapping[str, Any]) -> str:
         _section("Captures", _captures(summary["captures"])),
     ]
     title = f"Traffic report, {summary['first'][:16] if summary['first'] else 'no flows'}"
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    head += f"<title>{escape(title)}</title><style>{STYLE}</style>"
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{"".join(sections)}</body></html>\n'
+    return html.page(title, "".join(sections))
 
 
 def _lead(summary: Mapping[str, Any]) -> str:

@@ -1,38 +1,8 @@
-"""Tables and figures of the report as HTML; every text that comes from outside is escaped here."""
+"""Figures of the report page as short text: shares, counts, scores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from typing import Any
-
-
-class Html(str):
-    """Text that is HTML already; everything else a table gets is escaped."""
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], kinds: str) -> str:
-    """A table; `kinds` says per column t for text, n for numbers, and its last letter holds for all further
-    columns.
-    """
-    classes = [
-        "" if (kinds[j] if j < len(kinds) else kinds[-1]) == "t" else " class='n'"
-        for j in range(len(columns))
-    ]
-    head = "".join(f"<th{kind}>{escape(column)}</th>" for kind, column in zip(classes, columns, strict=True))
-    body = "".join(
-        f"<tr>{''.join(f'<td{kind}>{_cell(v)}</td>' for kind, v in zip(classes, row, strict=True))}</tr>"
-        for row in rows
-    )
-    many = " class='many'" if len(columns) > 4 else ""
-    return f"<div class='wide'><table{many}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-
-
-def _cell(value: Any) -> str:
-    """The content of a cell."""
-    if isinstance(value, Html):
-        return value
-    return f"{value:,}" if isinstance(value, int) else escape(str(value))
+from collections.abc import Mapping
 
 
 def ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:

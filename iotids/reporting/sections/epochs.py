@@ -38,7 +38,7 @@ def best_epoch_markdown(results: Mapping[tuple[str, str], Result], *, protocols:
                 ]
             )
     header = ["Task", "Alg.", "split", "last epoch", "accuracy", "best epoch", "accuracy there"]
-    return MEANING + "\n" + markdown_table(header, rows, numbers_from=3)
+    return MEANING + "\n" + markdown_table(header, rows, kinds="tttn")
 
 
 def _range(values: Sequence[int]) -> str:

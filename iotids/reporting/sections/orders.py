@@ -41,7 +41,7 @@ def orders_markdown(results: Mapping[tuple[str, str], Result]) -> str:
         "macro F: sd over orders",
         "sd over folds",
     ]
-    return ORDERS_MEANING + "\n" + markdown_table(header, rows, numbers_from=3) if rows else ""
+    return ORDERS_MEANING + "\n" + markdown_table(header, rows, kinds="tttn") if rows else ""
 
 
 def prequential_markdown(results: Mapping[tuple[str, str], Result]) -> str:
@@ -65,4 +65,4 @@ def prequential_markdown(results: Mapping[tuple[str, str], Result]) -> str:
                 ]
             )
     header = ["Task", "Model", "accuracy", "macro F", "MCC", "accuracy, first tenth", "last tenth"]
-    return PREQUENTIAL_MEANING + "\n" + markdown_table(header, rows, numbers_from=2) if rows else ""
+    return PREQUENTIAL_MEANING + "\n" + markdown_table(header, rows, kinds="ttn") if rows else ""

@@ -86,4 +86,4 @@ def explanation_markdown(paper: Mapping[str, Any]) -> str:
         rows.append(
             [row["task"], model_title(row["model"]), f"{row['accuracy']:.4f}", *cells, verdict, *f_cells]
         )
-    return markdown_table(header, rows, numbers_from=2)
+    return markdown_table(header, rows, kinds="ttn")

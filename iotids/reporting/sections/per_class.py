@@ -42,7 +42,7 @@ def per_class_markdown(results: Sequence[Result], *, protocols: Sequence[str]) -
                 for k in range(len(classes))
             ]
             rows.append([model_title(result.model), protocol_title(protocol), *cells])
-    return markdown_table(header, rows, numbers_from=2)
+    return markdown_table(header, rows, kinds="ttn")
 
 
 def _plain(value: np.floating) -> float:

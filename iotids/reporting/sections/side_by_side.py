@@ -37,7 +37,7 @@ def table2_side_by_side(runs: Mapping[str, Sequence[Row]]) -> str:
             )
             sums = {name: sums[name] + flows.get(name, 0) for name in runs}
     lines.append(["all", "", "", *(f"{total:,}" for total in sums.values())])
-    return markdown_table(["Source", "Class", "paper", *runs], lines, numbers_from=2)
+    return markdown_table(["Source", "Class", "paper", *runs], lines, kinds="ttn")
 
 
 def table3_side_by_side(
@@ -74,7 +74,7 @@ def table3_side_by_side(
                     *cells,
                 ]
             )
-    return markdown_table(["", "Alg.", "split", "paper", *runs], lines, numbers_from=3)
+    return markdown_table(["", "Alg.", "split", "paper", *runs], lines, kinds="tttn")
 
 
 def _place(model: str, models: Sequence[str]) -> list[int]:

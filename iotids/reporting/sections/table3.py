@@ -64,7 +64,7 @@ def table3_markdown(
         for i, protocol in enumerate(protocols):
             cells = (cell for task in tasks for cell in _our_cells(results, task, model, protocol))
             rows.append([name if model == TWIN and i == 0 else "", protocol_title(protocol), *cells])
-    return markdown_table(header, rows, numbers_from=2)
+    return markdown_table(header, rows, kinds="ttn")
 
 
 def paper_rows(results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any]) -> list[str]:

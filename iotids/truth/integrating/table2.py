@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from iotids.writing.markdown import markdown_table
+
 PAPER: dict[str, dict[str, int]] = {
     "D1": {"BENIGN": 496, "DOS": 3_273, "MITM": 378, "MIRAI": 18_623, "SCANNING": 3_476},
     "D2": {"SCANNING": 794_767},
@@ -49,7 +51,7 @@ def table2_markdown(counts: Counts, classes: Sequence[str]) -> str:
         The columns, in order.
     """
     with_paper = any(source in PAPER for source in counts)
-    lines = ["| Dataset | Flows | " + " | ".join(classes) + " |", "|---|---:|" + "---:|" * len(classes)]
+    lines = []
     for source in counts:
         lines.append(_line(source, counts[source], PAPER.get(source) if with_paper else None, classes))
     lines.append(
@@ -60,7 +62,7 @@ def table2_markdown(counts: Counts, classes: Sequence[str]) -> str:
             classes,
         )
     )
-    text = "\n".join(lines) + "\n"
+    text = markdown_table(["Dataset", "Flows", *classes], lines)
     if with_paper:
         text += (
             "\nOurs, the paper's in parentheses. The paper prints 1,805,053 flows and 437,817 benign ones as totals; its own cells "
@@ -81,11 +83,11 @@ def add_up(counts: Counts) -> dict[str, int]:
 
 def _line(
     title: str, ours: Mapping[str, int], paper: Mapping[str, int] | None, classes: Sequence[str]
-) -> str:
+) -> list[str]:
     """Write one row."""
     cells = [(sum(ours.values()), sum(paper.values()) if paper is not None else None)]
     cells += [(ours.get(name, 0), paper.get(name, 0) if paper is not None else None) for name in classes]
-    return f"| {title} | " + " | ".join(_cell(*cell) for cell in cells) + " |"
+    return [title, *(_cell(*cell) for cell in cells)]
 
 
 def _cell(ours: int, paper: int | None) -> str:

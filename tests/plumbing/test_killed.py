@@ -1,0 +1,110 @@
+"""A program that is ended by a signal leaves whole files only, and no temporary file that stays."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from iotids.writing.tables import remove_abandoned, replacing, write_text
+
+ROOT = Path(__file__).resolve().parents[2]
+HALF_WAY = """
+import time
+from pathlib import Path
+from iotids.plumbing.errors import run_plainly
+from iotids.writing.tables import replacing
+
+def main():
+    with replacing("out.txt") as temporary:
+        temporary.write_text("half")
+        temporary.with_name(f".{temporary.name}.0.part").write_text("a part of it")
+        print("half-way", flush=True)
+        time.sleep(60)
+
+run_plainly(main)
+"""
+
+
+@pytest.fixture
+def half_way(tmp_path):
+    """A process that has written half of out.txt, which has older content."""
+    (tmp_path / "out.txt").write_text("old")
+    process = subprocess.Popen(
+        [sys.executable, "-c", HALF_WAY],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "half-way\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_the_old_file_and_nothing_else(tmp_path, half_way, number):
+    half_way.send_signal(number)
+    _, said = half_way.communicate(timeout=20)
+    assert half_way.returncode == 128 + number
+    assert "Traceback" not in said
+    assert names(tmp_path) == ["out.txt"]
+    assert (tmp_path / "out.txt").read_text() == "old"
+
+
+def test_what_a_killed_writer_left_goes_when_the_file_is_written_again(tmp_path, half_way):
+    half_way.kill()
+    half_way.wait()
+    assert len(names(tmp_path)) == 3
+    assert (tmp_path / "out.txt").read_text() == "old"
+    write_text("new", tmp_path / "out.txt")
+    assert names(tmp_path) == ["out.txt"]
+    assert (tmp_path / "out.txt").read_text() == "new"
+
+
+def test_the_temporary_file_of_a_living_writer_stays(tmp_path, half_way):
+    before = names(tmp_path)
+    remove_abandoned(tmp_path / "out.txt")
+    assert names(tmp_path) == before
+
+
+def test_files_that_only_look_like_temporary_ones_stay(tmp_path):
+    for name in (".out.txt.mine.part", ".out.txt.part", ".other.txt.7.part"):
+        (tmp_path / name).write_text("somebody's")
+    write_text("new", tmp_path / "out.txt")
+    assert len(names(tmp_path)) == 4
+
+
+def test_a_pattern_in_a_file_name_is_no_pattern(tmp_path):
+    (tmp_path / ".ab.txt.7.part").write_text("somebody's")
+    write_text("new", tmp_path / "[ab]*.txt")
+    assert names(tmp_path) == [".ab.txt.7.part", "[ab]*.txt"]
+
+
+def test_a_device_is_written_and_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", "pipe"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    time.sleep(0.1)
+    write_text("through", tmp_path / "pipe")
+    assert reader.communicate(timeout=20)[0] == "through"
+    assert names(tmp_path) == ["pipe"]
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"), replacing(tmp_path):
+        pass
+
+
+def test_a_write_error_names_the_file_that_was_wanted(tmp_path):
+    with pytest.raises(OSError) as raised, replacing(tmp_path / "out.txt") as temporary:
+        raise OSError(28, "No space left on device", str(temporary))
+    assert raised.value.filename == str(tmp_path / "out.txt")
