@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from iotids.detecting.packing.assembly import Wishes
-from iotids.detecting.packing.packing import Dataset, Run, export_told, pack
+from iotids.detecting.packing.assembly import PackSettings
+from iotids.detecting.packing.packing import Dataset, Run, describe_export, pack
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.tracking.registry import register
@@ -21,7 +22,7 @@ from iotids.writing.tables import read_table
 
 
 @dataclass(frozen=True)
-class Params(Wishes):
+class Params(PackSettings):
     """Section `final`; conf/final/default.yaml says what each key means."""
 
     configurations: tuple[str, ...]
@@ -56,7 +57,10 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def main() -> None:
+DOUBTFUL = 3  # exit code: the package is written, and something speaks against it
+
+
+def main() -> int:
     """Read, fit, pack, register; say how it went."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("--dataset", "--run", "--out"):
@@ -66,11 +70,16 @@ def main() -> None:
     del meter["keep_going"]  # says how to read captures, not what a flow is
     manifest = pack(arguments.out, read_dataset(arguments.dataset), read_run(arguments.run), meter, params)
     for kind, export in manifest["exports"].items():
-        print(export_told(kind, export))
+        print(describe_export(kind, export))
     print(
         f"{arguments.out}: {manifest['training']['flows']} flows, temperature {manifest['calibration']['temperature']:.3f}"
     )
+    for name, why in manifest["classes_not_found"].items():
+        print(f"{arguments.out}: does not find {name}: {why}", file=sys.stderr)
+    for doubt in manifest["doubts"]:
+        print(f"{arguments.out}: DOUBT: {doubt}", file=sys.stderr)
     register(arguments.out, manifest, alias=params.alias)
+    return DOUBTFUL if manifest["doubts"] else 0
 
 
 if __name__ == "__main__":

@@ -40,12 +40,16 @@ def register(folder: Path, manifest: Mapping[str, Any], *, alias: str) -> None:
         Its package.json.
     alias : str
         For example `current`. Experiments move only an alias of their own name: a short trial must not
-        replace the detector in use.
+        replace the detector in use. A package with doubts moves none.
     """
     try:
         alias = alias if experiment_name() == "workspace" else clean_alias(experiment_name())
-        name, version = register_package(folder, manifest, alias=alias)
-        print(f"{folder}: registered as models:/{name}@{alias} (version {version})")
+        doubtful = bool(manifest.get("doubts"))
+        name, version = register_package(folder, manifest, alias=None if doubtful else alias)
+        place = f"models:/{name}@{alias} (version {version})"
+        if doubtful:
+            place = f"models:/{name}/{version}; the alias {alias} stays where it is, because the package has doubts"
+        print(f"{folder}: registered as {place}")
     except Exception as error:  # noqa: BLE001  as in tracking.publish: the package is already on disk
         warnings.warn(
             f"{folder}: not registered in MLflow at {store_uri()} ({type(error).__name__}: {error}). The package is safe on disk; once the "
@@ -54,7 +58,7 @@ def register(folder: Path, manifest: Mapping[str, Any], *, alias: str) -> None:
         )
 
 
-def register_package(folder: Path, manifest: Mapping[str, Any], *, alias: str) -> tuple[str, str]:
+def register_package(folder: Path, manifest: Mapping[str, Any], *, alias: str | None) -> tuple[str, str]:
     """Register a package; gives name and version. A package that is registered already only gets the alias."""
     from mlflow.exceptions import MlflowException
 
@@ -71,7 +75,8 @@ def register_package(folder: Path, manifest: Mapping[str, Any], *, alias: str) -
             if v.tags.get("package_sha256") == manifest["manifest_sha256"]
         ]
         version = known[0].version if known else _new_version(client, experiment_id, name, folder, manifest)
-        client.set_registered_model_alias(name, alias, version)
+        if alias is not None:
+            client.set_registered_model_alias(name, alias, version)
         return name, str(version)
 
 

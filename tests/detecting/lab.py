@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 from iotids.detecting.judging.operating_point import log_scores
 from iotids.detecting.judging.verdicts import matrix_of
 from iotids.detecting.package.package import Package, open_package, seal_package
-from iotids.detecting.packing.assembly import Training, Wishes, describe, write_graphs
+from iotids.detecting.packing.assembly import PackSettings, Training, describe, write_graphs
 from iotids.detecting.packing.out_of_fold import OutOfFold
 from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
@@ -185,7 +185,7 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> 
         "flows_per_class": counts,
         "flows_per_source": {"lab": len(X)},
     }
-    wishes = Wishes(
+    settings = PackSettings(
         "grouped",
         false_alarm_share=0.01,
         novelty_quantile=0.995,
@@ -194,7 +194,7 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> 
         agreement=0.999,
         seed=7,
     )
-    manifest, reference = describe(chain, Training(X, truth, facts), predictions, identity, wishes)
+    manifest, reference = describe(chain, Training(X, truth, facts), predictions, identity, settings)
     write_graphs(folder, chain, manifest, reference)
     seal_package(folder, {**manifest, "exports": {}})
     return open_package(folder)

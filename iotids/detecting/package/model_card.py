@@ -25,6 +25,8 @@ SHOWN = (
     "novelty",
     "exports",
     "known_limits",
+    "classes_not_found",
+    "doubts",
     "versions",
 )
 
@@ -67,6 +69,9 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
         ("Unknown", f"further from training than {percent(model['novelty']['quantile'])} of held-out flows"),
     ]
     lines = "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in facts)
+    missed = [f"{name}: {why}" for name, why in model["classes_not_found"].items()]
+    if missed:
+        facts.insert(2, ("Not found", escape("; ".join(missed))))
     limits = "".join(f"<li>{escape(limit)}</li>" for limit in model.get("known_limits", []))
     return (
         f"<div class='wide'><table class='facts'>{lines}</table></div>"

@@ -17,7 +17,7 @@ from typing import Any
 
 from iotids.flowmeter.schema import FEATURE_NAMES
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "package.json"
 ONNX = "model.onnx"
 GRADIENT = "gradient.onnx"
@@ -37,6 +37,8 @@ NEEDED_KEYS = (
     "novelty",
     "training",
     "cross_validation",
+    "classes_not_found",
+    "doubts",
     "versions",
     "files",
     "manifest_sha256",
@@ -77,6 +79,16 @@ class Package:
     def profile(self) -> str:
         """Profile of the flow meter that made the training flows."""
         return str(self.manifest["meter"]["profile"])
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What its own held-out flows say against using it; empty for a sound package."""
+        return tuple(self.manifest["doubts"])
+
+    @property
+    def classes_not_found(self) -> dict[str, str]:
+        """Classes that it lists and does not find, with a reason each."""
+        return dict(self.manifest["classes_not_found"])
 
     @property
     def identity(self) -> str:

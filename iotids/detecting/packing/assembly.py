@@ -19,7 +19,13 @@ from iotids.detecting.judging.novelty import held_out_distances, learn_novelty, 
 from iotids.detecting.judging.operating_point import attack_log_odds
 from iotids.detecting.judging.recall import log_odds_quantiles
 from iotids.detecting.package.package import GRADIENT, ONNX, REFERENCE
-from iotids.detecting.packing.out_of_fold import OutOfFold, choose_operating_point, choose_temperature
+from iotids.detecting.packing.doubts import classes_not_found, doubts_about
+from iotids.detecting.packing.out_of_fold import (
+    OutOfFold,
+    choose_operating_point,
+    choose_temperature,
+    unseen_site_cost,
+)
 from iotids.learning.networks.dense.onnx_graph import DenseChain, gradient_graph, logits_graph
 
 SCORES_SHOWN = (
@@ -51,8 +57,8 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What a package is asked for; conf/final/default.yaml says what each key means."""
+class PackSettings:
+    """How a package is made; conf/final/default.yaml says what each key means."""
 
     protocol: str
     false_alarm_share: float
@@ -64,12 +70,20 @@ class Wishes:
 
 
 def describe(
-    chain: DenseChain, training: Training, predictions: OutOfFold, identity: Mapping[str, Any], wishes: Wishes
+    chain: DenseChain,
+    training: Training,
+    predictions: OutOfFold,
+    identity: Mapping[str, Any],
+    settings: PackSettings,
+    unseen: OutOfFold | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The manifest without files and exports, and the reference (reference.json).
 
     Parameters
     ----------
+    predictions, unseen : OutOfFold
+        Of the split that temperature and threshold are chosen on, and of sites left out of training, where
+        the run has them.
     identity : mapping
         name, task, classes, benign, features, meter, network, cross_validation.
     """
@@ -80,9 +94,17 @@ def describe(
         classes,
         benign_index=benign_index,
         temperature=calibration["temperature"],
-        false_alarm_share=wishes.false_alarm_share,
+        false_alarm_share=settings.false_alarm_share,
     )
-    novelty, novelty_facts = _novelty(training, predictions, classes, wishes)
+    if unseen is not None:
+        point["unseen_site"] = unseen_site_cost(
+            unseen,
+            classes,
+            benign_index=benign_index,
+            temperature=calibration["temperature"],
+            threshold=point["log_odds"],
+        )
+    novelty, novelty_facts = _novelty(training, predictions, classes, settings)
     benign = training.X[training.truth == benign_index]
     reference = {
         "benign_median": np.median(benign, axis=0).tolist(),
@@ -103,6 +125,8 @@ def describe(
         "training": dict(training.facts),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONED},
         "known_limits": list(LIMITS),
+        "classes_not_found": classes_not_found(point, classes),
+        "doubts": doubts_about(calibration, point),
     }
     return manifest, reference
 
@@ -145,7 +169,7 @@ def cross_validation_summary(protocols: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _novelty(
-    training: Training, predictions: OutOfFold, classes: Sequence[str], wishes: Wishes
+    training: Training, predictions: OutOfFold, classes: Sequence[str], settings: PackSettings
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Prototypes of all training flows, with the threshold that held-out flows of the protocol's folds give;
     and its figures.
@@ -153,14 +177,14 @@ def _novelty(
     fold = np.full(training.truth.size, -1)
     fold[predictions.row] = predictions.fold
     rows, distances = held_out_distances(
-        training.X, training.truth, fold, prototypes=wishes.prototypes, seed=wishes.seed
+        training.X, training.truth, fold, prototypes=settings.prototypes, seed=settings.seed
     )
-    threshold = float(np.quantile(distances, wishes.novelty_quantile))
+    threshold = float(np.quantile(distances, settings.novelty_quantile))
     novelty = learn_novelty(
         training.X,
         training.truth,
-        prototypes=wishes.prototypes,
-        seed=wishes.seed,
+        prototypes=settings.prototypes,
+        seed=settings.seed,
         threshold=max(threshold, 1e-6),
     )
     unfamiliar, truth = distances > threshold, training.truth[rows]
@@ -169,7 +193,7 @@ def _novelty(
     }
     facts = {
         "threshold": novelty.threshold,
-        "quantile": wishes.novelty_quantile,
+        "quantile": settings.novelty_quantile,
         "prototypes": len(novelty.prototypes),
         "held_out_flows": int(rows.size),
         "held_out_unknown_share_per_class": per_class,

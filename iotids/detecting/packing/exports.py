@@ -17,7 +17,7 @@ import numpy as np
 from iotids.detecting.judging.novelty import balanced_rows
 from iotids.detecting.judging.operating_point import decide, log_scores, probabilities
 from iotids.detecting.package.package import ONNX
-from iotids.detecting.packing.assembly import Training, Wishes, graph_notes
+from iotids.detecting.packing.assembly import PackSettings, Training, graph_notes
 from iotids.learning.networks.dense.forms.rounding import rounded_chain
 from iotids.learning.networks.dense.onnx_graph import DenseChain, int8_weights_graph, logits_graph
 
@@ -44,7 +44,7 @@ def write_exports(
     chain: DenseChain,
     training: Training,
     manifest: Mapping[str, Any],
-    wishes: Wishes,
+    settings: PackSettings,
 ) -> dict[str, Any]:
     """Write every export into the package folder, compare it with the Keras model, remove it again when it
     disagrees.
@@ -55,7 +55,7 @@ def write_exports(
         Holds the ONNX model already; it is always compared.
     model : keras.Model
         Softmax outputs for (n, d) features.
-    wishes : Wishes
+    settings : PackSettings
         `exports` are keys of FILES, `agreement` is the smallest share of equal verdicts.
 
     Returns
@@ -70,21 +70,21 @@ def write_exports(
     ValueError
         An unknown kind.
     """
-    if unknown := sorted(set(wishes.exports) - set(FILES)):
+    if unknown := sorted(set(settings.exports) - set(FILES)):
         raise ValueError(f"final.exports: unknown {', '.join(unknown)}; known are {', '.join(FILES)}")
-    shown, X = _shown_and_compared(training, wishes.seed)
+    shown, X = _shown_and_compared(training, settings.seed)
     expected = log_scores(np.asarray(model.predict(X.astype(np.float32), batch_size=8192, verbose=0)))
     rounded = rounded_chain(chain, shown)
     report: dict[str, dict[str, Any]] = {}
-    for kind in dict.fromkeys(["onnx", *wishes.exports]):
+    for kind in dict.fromkeys(["onnx", *settings.exports]):
         path = folder / FILES[kind]
         _write(kind, path, chain if kind in FLOAT else rounded, shown, manifest)
         result: dict[str, Any] = {"file": path.name, "bytes": path.stat().st_size}
         result |= compare(expected, logits_of(kind, path, chain, X), manifest)
-        report[kind] = result | {"published": result["agreement"] >= wishes.agreement}
+        report[kind] = result | {"published": result["agreement"] >= settings.agreement}
         if not report[kind]["published"]:
             path.unlink()
-            why = f"{result['agreement']:.4%} of the verdicts are those of the Keras model; {wishes.agreement:.4%} are wanted"
+            why = f"{result['agreement']:.4%} of the verdicts are those of the Keras model; {settings.agreement:.4%} are wanted"
             report[kind]["why"] = why
             if kind == "onnx":
                 raise ExportRefusedError(

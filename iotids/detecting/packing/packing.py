@@ -16,17 +16,19 @@ import pyarrow as pa
 
 from iotids.detecting.package.package import KERAS, seal_package
 from iotids.detecting.packing.assembly import (
+    PackSettings,
     Training,
-    Wishes,
     cross_validation_summary,
     describe,
     write_graphs,
 )
-from iotids.detecting.packing.out_of_fold import read_out_of_fold
+from iotids.detecting.packing.out_of_fold import OutOfFold, read_out_of_fold
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.learning.data.flow_columns import feature_matrix, task_classes, task_truth
 from iotids.learning.networks.dense.keras_file import save_keras
 from iotids.learning.networks.dense.onnx_graph import chain_from_weights
+
+UNSEEN_SITE = "environment"  # the split that leaves sites out
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Run:
 
 
 def pack(
-    folder: Path, dataset: Dataset, run: Run, meter: Mapping[str, Any], wishes: Wishes
+    folder: Path, dataset: Dataset, run: Run, meter: Mapping[str, Any], settings: PackSettings
 ) -> dict[str, Any]:
     """Fit, describe, write, export, seal; gives the manifest.
 
@@ -73,10 +75,10 @@ def pack(
     from iotids.detecting.packing.final_fit import train_on_all
     from iotids.learning.networks.dense.keras_network import network_from_weights
 
-    task, settings = run.document["task"], run.document["params"]
+    task, learning = run.document["task"], run.document["params"]
     classes = task_classes(task, dataset.classes, dataset.benign)
     X, truth = feature_matrix(dataset.table), task_truth(dataset.table, task, dataset.classes, dataset.benign)
-    weights = train_on_all(X.astype(np.float32), truth, len(classes), settings)
+    weights = train_on_all(X.astype(np.float32), truth, len(classes), learning)
     chain, training = (
         chain_from_weights(weights),
         Training(X, truth, _training_facts(dataset, truth, classes)),
@@ -89,18 +91,30 @@ def pack(
         "features": list(MODEL_FEATURE_NAMES),
         "data": dataset.name,
         "meter": dict(meter),
-        "network": settings,
+        "network": learning,
         "cross_validation": cross_validation_summary(run.document["protocols"]),
     }
     manifest, reference = describe(
-        chain, training, read_out_of_fold(run.predictions, wishes.protocol, classes), identity, wishes
+        chain,
+        training,
+        read_out_of_fold(run.predictions, settings.protocol, classes),
+        identity,
+        settings,
+        unseen=read_unseen(run, classes),
     )
-    model = network_from_weights(weights, dropout=settings["dropout"])
+    model = network_from_weights(weights, dropout=learning["dropout"])
     with replacing_folder(folder) as parts:
         write_graphs(parts, chain, manifest, reference)
         save_keras(model, parts / KERAS)
-        manifest["exports"] = write_exports(parts, model, chain, training, manifest, wishes)
+        manifest["exports"] = write_exports(parts, model, chain, training, manifest, settings)
         return seal_package(parts, manifest)
+
+
+def read_unseen(run: Run, classes: Sequence[str]) -> OutOfFold | None:
+    """The run's out-of-fold predictions on sites left out of training, where it has that split."""
+    if UNSEEN_SITE not in run.document["protocols"]:
+        return None
+    return read_out_of_fold(run.predictions, UNSEEN_SITE, classes)
 
 
 def _training_facts(dataset: Dataset, truth: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
@@ -130,7 +144,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(parts, ignore_errors=True)
 
 
-def export_told(kind: str, export: Mapping[str, Any]) -> str:
+def describe_export(kind: str, export: Mapping[str, Any]) -> str:
     """One export in words."""
     agreement, difference = (
         f"{export['agreement']:.3%} equal verdicts",

@@ -13,6 +13,7 @@ from typing import Any
 from iotids.detecting.package.package import Package
 from iotids.detecting.running.session import Session
 from iotids.detecting.running.verdict_files import VerdictFile
+from iotids.detecting.summary.not_judged import count_not_judged
 from iotids.detecting.summary.page import report_page
 from iotids.detecting.summary.summary import summarise
 from iotids.writing.tables import write_text
@@ -67,10 +68,9 @@ def _told(session: Session, status: Mapping[str, Any]) -> str:
         ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(session.tally.verdicts.items())) or "no flow"
     )
     rate = status["packets"] / max(status["seconds"], 1e-9)
+    speed = f"{status['packets']:,} packets in {status['seconds']:.1f} s ({rate:,.0f} packets/s)"
     state = "" if status["complete"] else ", INCOMPLETE"
-    return (
-        f"{counts}; {status['packets']:,} packets in {status['seconds']:.1f} s ({rate:,.0f} packets/s){state}"
-    )
+    return f"{counts}; {count_not_judged(session.ledgers).in_words()}; {speed}{state}"
 
 
 def unwritten(error: OSError) -> str:

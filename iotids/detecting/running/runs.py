@@ -64,6 +64,8 @@ def judge_captures(
     judge = Judge(package, Network(package), point)
     if wanted.report is not None:
         check_place(wanted.report)
+    for sentence in concerns_about(package):
+        print(f"warning: {sentence}", file=sys.stderr)
     session = Session(judge, VerdictFile(wanted.out, judge.schema), told_so_far)
     started, faults = time.perf_counter(), []
     try:
@@ -90,6 +92,15 @@ def judge_captures(
         session, package, out=wanted.out, report=wanted.report, status=status, point=origin_of(own, package)
     )
     return 128 + stop.signal if stop.signal and not wanted.live else COMPLETE if complete else INCOMPLETE
+
+
+def concerns_about(package: Package) -> list[str]:
+    """Doubts about a package, and the classes that it does not find, in words."""
+    doubts = [f"this model is doubtful: {doubt}" for doubt in package.doubts]
+    return [
+        *doubts,
+        *(f"this model does not find {name}: {why}" for name, why in package.classes_not_found.items()),
+    ]
 
 
 def _judge_one(

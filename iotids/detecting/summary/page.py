@@ -14,7 +14,7 @@ from iotids.detecting.summary.timeline_svg import timeline_svg
 from iotids.writing import html
 from iotids.writing.html import Html, table
 
-NOT_WRITTEN = "flows of one packet, which the model's profile does not write"
+NOTABLE_SHARE = 0.05  # of packets or flows without a verdict: a warning, not a remark
 
 
 def report_page(summary: Mapping[str, Any]) -> str:
@@ -22,6 +22,8 @@ def report_page(summary: Mapping[str, Any]) -> str:
     flows = max(summary["flows"], 1)
     classes = [[name, n, percent(n / flows)] for name, n in ranked(summary["classes"])]
     sections = [
+        "<h1>Traffic report</h1>",
+        _doubts(summary),
         _lead(summary),
         _cards(summary),
         _warnings(summary),
@@ -41,22 +43,39 @@ def report_page(summary: Mapping[str, Any]) -> str:
     return html.page(title, "".join(sections))
 
 
+def _doubts(summary: Mapping[str, Any]) -> str:
+    """What speaks against the model itself, and the classes that it does not find."""
+    model = summary["model"]
+    texts = [f"Do not rely on this model: {doubt}" for doubt in model["doubts"]]
+    texts += [f"This model does not find {name}: {why}" for name, why in model["classes_not_found"].items()]
+    return _warning_boxes(texts)
+
+
 def _lead(summary: Mapping[str, Any]) -> str:
-    """Heading and one sentence."""
+    """What was found and what was not judged, in two sentences."""
     verdicts, flows = summary["verdicts"], summary["flows"]
+    left = escape(summary["not_judged"]["in_words"])
     if flows == 0:
-        return "<h1>Traffic report</h1><p class='lead'>The captures hold no flow that can be judged.</p>"
+        return f"<p class='lead'>The captures hold no flow that can be judged; {left}.</p>"
     attack, unknown = verdicts.get("attack", 0), verdicts.get("unknown", 0)
     hosts = sum(1 for host in summary["hosts"] if host.get("attack"))
     many = "or more " if hosts == len(summary["hosts"]) > 1 else ""
-    found = f"None of {flows:,} flows looks like an attack"
+    found = f"None of {flows:,} judged flows looks like an attack"
     if attack:
-        found = f"<b class='attack'>{attack:,} of {flows:,} flows look like attacks</b>, started by {hosts} {many}host{'s' if hosts != 1 or many else ''}"
+        who = f"{hosts} {many}host{'s' if hosts != 1 or many else ''}"
+        found = (
+            f"<b class='attack'>{attack:,} of {flows:,} judged flows look like attacks</b>, started by {who}"
+        )
     rest = (
         f"; {unknown:,} are unlike anything the model was trained on or cannot be judged." if unknown else "."
     )
     when = f"<p class='soft'>{escape(summary['first'])} to {escape(summary['last'])} UTC</p>"
-    return f"<h1>Traffic report</h1><p class='lead'>{found}{rest}</p>{when}"
+    strong = (
+        summary["not_judged"]["packet_share"] >= NOTABLE_SHARE
+        or summary["not_judged"]["flow_share"] >= NOTABLE_SHARE
+    )
+    gap = f"<p class='{'warn' if strong else 'soft'}'>{left[0].upper()}{left[1:]}.</p>"
+    return f"<p class='lead'>{found}{rest}</p>{gap}{when}"
 
 
 def _cards(summary: Mapping[str, Any]) -> str:
@@ -86,7 +105,12 @@ def _warnings(summary: Mapping[str, Any]) -> str:
             f"{moved} of {len(summary['drift'])} features have moved away from benign training traffic: verdicts rest on thin ice "
             "until the operating point is set on your own benign traffic (python -m iotids.commands.detect --calibrate)"
         )
-    return "".join(f"<div class='warn'>{escape(text)}</div>" for text in warnings)
+    return _warning_boxes(warnings)
+
+
+def _warning_boxes(texts: Sequence[str]) -> str:
+    """A box for each."""
+    return "".join(f"<div class='warn'>{escape(text)}</div>" for text in texts)
 
 
 def _incidents(incidents: Sequence[Mapping[str, Any]], nothing: str) -> str:
@@ -156,17 +180,12 @@ def _not_judged(summary: Mapping[str, Any]) -> str:
     ]
     if summary["unknown"]:
         parts.append(_incidents(summary["unknown"][:10], ""))
-    aside: dict[str, int] = {}
-    for ledger in summary["captures"]:
-        for reason, n in {
-            **ledger.get("set_aside", {}),
-            NOT_WRITTEN: ledger.get("flows_not_written", 0),
-        }.items():
-            aside[reason] = aside.get(reason, 0) + n
-    packets = sum(ledger.get("packets", 0) for ledger in summary["captures"])
-    rows = [[reason.replace("_", " "), n] for reason, n in ranked(aside) if n]
+    left = summary["not_judged"]
+    rows = [[reason, n, percent(n / max(left["of_packets"], 1))] for reason, n in ranked(left["reasons"])]
     return "".join(parts) + (
-        table([f"of {packets:,} packets, in no judged flow", "packets"], rows, "tn") if rows else ""
+        table([f"of {left['of_packets']:,} packets, not judged", "packets", "share"], rows, "tnn")
+        if rows
+        else ""
     )
 
 

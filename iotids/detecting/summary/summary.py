@@ -5,6 +5,7 @@ the model card.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from iotids.detecting.judging.drift import FeatureDrift, drift_to_plain
 from iotids.detecting.package.model_card import model_card
 from iotids.detecting.package.package import Package
 from iotids.detecting.summary.incidents import Incident
+from iotids.detecting.summary.not_judged import count_not_judged
 from iotids.detecting.summary.tally import Tally
 
 N_INCIDENTS, N_HOSTS = 25, 30
@@ -37,11 +39,18 @@ def summarise(
     point : mapping
         Which operating point was applied: log_odds, attack_probability, where it comes from, doubts.
     """
+    left = count_not_judged(ledgers)
     bars = [{"start": utc_text(us), **counts} for us, counts in tally.timeline.bars()]
     return {
         "status": dict(status),
         "flows": tally.flows,
         "verdicts": tally.verdicts,
+        "not_judged": asdict(left)
+        | {
+            "packet_share": left.packet_share,
+            "flow_share": left.flow_share,
+            "in_words": left.in_words(),
+        },
         "classes": tally.classes,
         "unknown_because": tally.because,
         "first": utc_text(tally.first_us),
