@@ -6,9 +6,12 @@ and pyarrow.
 """
 
 import json
+import os
 import sys
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 import pyarrow.parquet as pq
 
