@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.flows import Meter
+from iotids.flowmeter.flows import Decoder, Meter
 from iotids.flowmeter.kernels.describing import N_VIEWS, describe_frames
 from iotids.flowmeter.kernels.layout import PACKET
+from iotids.flowmeter.profiles import CLEAN
 from iotids.flowmeter.rows import wrapped
 
 # the columns behind flow_number are written by describe_frames, in this order
@@ -37,6 +38,11 @@ PACKET_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("arp_dst_mac", pa.uint64()),
     ("arp_src_ip", pa.uint32()),
     ("arp_dst_ip", pa.uint32()),
+    ("ip_version", pa.int16()),  # 4, 6, or 0 without IP
+    ("ip6_src_hi", pa.uint64()),  # IPv6, first and last 64 bit, 0 without one
+    ("ip6_src_lo", pa.uint64()),
+    ("ip6_dst_hi", pa.uint64()),
+    ("ip6_dst_lo", pa.uint64()),
 )
 PACKET_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in PACKET_COLUMNS])
 
@@ -64,8 +70,10 @@ def packet_batches(
     Yields
     ------
     pa.RecordBatch
-        Columns PACKET_COLUMNS. But for `flow_number` they tell what the frame says, independent of the
-        profile's quirks.
+        Columns PACKET_COLUMNS. From addresses on they are those of the packet that profile `clean` books: by the
+        frame's true link type, behind tags and in tunnels (with `tunnels="inner"`), later fragments with
+        their ports. For the profiles that imitate CICFlowMeter they are the same without following tunnels;
+        `flow_number` is their own booking.
 
     Raises
     ------
@@ -85,11 +93,14 @@ def packet_batches(
         idle_timeout_s=idle_timeout_s,
         tunnels=tunnels,
     )
-    scratch = np.zeros(1, PACKET)
+    inner = meter.rules.logic == CLEAN and meter.rules.inner
+    decoder = Decoder(meter.rules._replace(true_links=1, inner=int(inner)))
+    decoded, scratch = np.zeros(meter.capture.frames_per_block, PACKET), np.zeros(1, PACKET)
     for block, booked in meter.booked_blocks():
         n = len(block.frames)
         views = np.empty((N_VIEWS, n), np.int64)
-        describe_frames(block.data, block.frames, n, scratch, views)
+        decoder.decode(block, decoded)
+        describe_frames(block.data, block.frames, n, decoded, scratch, views)
         numbers = np.arange(block.first_number, block.first_number + n, dtype=np.int64)
         columns = [numbers, block.frames["time_us"].copy(), booked[:n].copy(), *views]
         arrays = [
