@@ -26,11 +26,17 @@ PACKET_SCHEMA = pa.schema(
         ("tcp_flags", pa.int16()),
         ("tcp_window", pa.int32()),
         ("icmp_type", pa.int16()),
+        ("icmp_code", pa.int16()),
         ("arp_opcode", pa.int16()),
         ("arp_src_mac", pa.uint64()),
         ("arp_dst_mac", pa.uint64()),
         ("arp_src_ip", pa.uint32()),
         ("arp_dst_ip", pa.uint32()),
+        ("ip_version", pa.int16()),
+        ("ip6_src_hi", pa.uint64()),
+        ("ip6_src_lo", pa.uint64()),
+        ("ip6_dst_hi", pa.uint64()),
+        ("ip6_dst_lo", pa.uint64()),
     ]
 )
 ABSENT = {
@@ -50,11 +56,17 @@ ABSENT = {
     "tcp_flags": -1,
     "tcp_window": -1,
     "icmp_type": -1,
+    "icmp_code": -1,
     "arp_opcode": -1,
     "arp_src_mac": 0,
     "arp_dst_mac": 0,
     "arp_src_ip": 0,
     "arp_dst_ip": 0,
+    "ip_version": 0,
+    "ip6_src_hi": 0,
+    "ip6_src_lo": 0,
+    "ip6_dst_hi": 0,
+    "ip6_dst_lo": 0,
 }
 SYN, RST, ACK, PSH = 0x02, 0x04, 0x10, 0x08
 
@@ -67,6 +79,17 @@ def ip(text: str) -> int:
     return int(ipaddress.IPv4Address(text))
 
 
+def addresses(src: str, dst: str) -> dict[str, int]:
+    """Address columns of a packet, of either version."""
+    if ":" not in src:
+        return {"ip_version": 4, "ip_src": ip(src), "ip_dst": ip(dst)}
+    ends = {"src": int(ipaddress.IPv6Address(src)), "dst": int(ipaddress.IPv6Address(dst))}
+    halves = {f"ip6_{end}_hi": number >> 64 for end, number in ends.items()} | {
+        f"ip6_{end}_lo": number & (2**64 - 1) for end, number in ends.items()
+    }
+    return {"ip_version": 6, "eth_type": 0x86DD, **halves}
+
+
 def ethernet(src: str = "02:00:00:00:00:01", dst: str = "02:00:00:00:00:02", **more: int) -> dict[str, int]:
     return {"eth_src": mac(src), "eth_dst": mac(dst), "eth_type": 0x0800, **more}
 
@@ -77,8 +100,7 @@ def tcp(
     ports = {"src_port": sport, "dst_port": dport}
     return {
         **ethernet(),
-        "ip_src": ip(src),
-        "ip_dst": ip(dst),
+        **addresses(src, dst),
         "ip_protocol": 6,
         **ports,
         "tcp_flags": flags,
@@ -90,8 +112,7 @@ def tcp(
 def udp(src: str, dst: str, sport: int, dport: int, **more: int) -> dict[str, int]:
     return {
         **ethernet(),
-        "ip_src": ip(src),
-        "ip_dst": ip(dst),
+        **addresses(src, dst),
         "ip_protocol": 17,
         "src_port": sport,
         "dst_port": dport,
@@ -100,7 +121,14 @@ def udp(src: str, dst: str, sport: int, dport: int, **more: int) -> dict[str, in
 
 
 def icmp(src: str, dst: str, kind: int = 8, **more: int) -> dict[str, int]:
-    return {**ethernet(), "ip_src": ip(src), "ip_dst": ip(dst), "ip_protocol": 1, "icmp_type": kind, **more}
+    return {
+        **ethernet(),
+        **addresses(src, dst),
+        "ip_protocol": 58 if ":" in src else 1,
+        "icmp_type": kind,
+        "icmp_code": 0,
+        **more,
+    }
 
 
 def arp(

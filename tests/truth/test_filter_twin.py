@@ -34,6 +34,8 @@ PACKETS = [
     tcp("10.0.0.2", "10.0.0.1", 1000, 80, SYN | ACK),
     udp("10.0.0.1", "10.0.0.1", 53, 53),
     icmp("10.0.0.2", "10.0.0.1", 3),
+    tcp("2001:db8::1", "2001:db8:0:0:8000::2", 80, 1000, SYN),
+    icmp("fe80::1", "ff02::1", 135),
     arp("02:00:00:00:00:01", "02:00:00:00:00:02", "10.0.0.1", "10.0.0.2"),
     {},
 ]
@@ -64,6 +66,14 @@ TESTS = [
     "tcp.flags & 0x12 == 2",
     "icmp.type <= 3",
     "tcp.window_size == 1024",
+    "ipv6",
+    "icmpv6",
+    "ipv6.addr == 2001:db8::/32",
+    "ipv6.addr != 2001:db8::1",
+    "ipv6.src < 2001:db8::2",
+    "ipv6.dst >= 2001:db8::8000:0:0:1",
+    "ipv6.addr in {fe80::/10 ff00::/8}",
+    "icmpv6.type == 135",
 ]
 TREES = st.recursive(
     st.sampled_from(TESTS),
@@ -82,19 +92,28 @@ def has(protocol: str, packet: dict[str, int]) -> bool:
     return {
         "frame": True,
         "eth": bool(packet["eth_src"] or packet["eth_dst"]),
-        "ip": bool(packet["ip_src"] or packet["ip_dst"]),
+        "ip": packet["ip_version"] == 4,
+        "ipv6": packet["ip_version"] == 6,
         "arp": packet["arp_opcode"] != -1,
         "tcp": packet["tcp_flags"] != -1,
         "udp": packet["ip_protocol"] == 17,
-        "icmp": packet["icmp_type"] != -1,
+        "icmp": packet["icmp_type"] != -1 and packet["ip_version"] == 4,
+        "icmpv6": packet["icmp_type"] != -1 and packet["ip_version"] == 6,
     }[protocol]
 
 
 def values(name: str, packet: dict[str, int]) -> list[int]:
     """The values of a field in one packet, none where it is absent."""
     field = FIELDS[name]
-    numbers = [packet[column] for column in field.columns] if has(field.protocol, packet) else []
+    numbers = [_number(packet, column) for column in field.columns] if has(field.protocol, packet) else []
     return [int(bool(number & field.mask)) for number in numbers] if field.mask else numbers
+
+
+def _number(packet: dict[str, int], column: str) -> int:
+    """The value of a column, an IPv6 address as one number."""
+    if column in packet:
+        return packet[column]
+    return (packet[f"{column}_hi"] << 64) + packet[f"{column}_lo"]
 
 
 def matches(tree: Tree, packet: dict[str, int]) -> bool:

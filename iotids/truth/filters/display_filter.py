@@ -3,8 +3,8 @@
 The part of the language that labelling rules use: `and or not && || !`, parentheses, `== != < > <= >=` and
 their word forms, `in {…}` with ranges, `field & mask`, and bare protocols and fields, which ask whether a
 frame has them. As in Wireshark 4: `and` binds more tightly than `or`; a subnet as a value stands for its
-addresses. Source: wireshark-filter(4). What a field means and how a tree is matched stands in
-`filter_match.py`.
+addresses. Source: wireshark-filter(4). What a field means stands in `fields.py`, how a tree is matched in
+`matching.py`.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ class Either:
 
 
 Tree = Present | Compare | Member | Not | Both | Either
+MAX_DEPTH = 100
+"""Parentheses and `not` inside each other; a person needs a handful."""
 
 _RELATIONS = {
     "eq": "==",
@@ -104,15 +106,28 @@ def parse_filter(text: str) -> Tree:
     return tree
 
 
+def shown(text: str) -> str:
+    """Quote a filter for a message, its beginning if it is long."""
+    return repr(text if len(text) <= 200 else f"{text[:200]}…")
+
+
+def joined(join: type[Both] | type[Either], trees: list[Tree]) -> Tree:
+    """Join trees by `and` or `or`; balanced, so that a thousand alternatives are ten deep."""
+    while len(trees) > 1:
+        pairs = zip(trees[::2], trees[1::2], strict=False)
+        trees = [join(*pair) for pair in pairs] + trees[len(trees) // 2 * 2 :]
+    return trees[0]
+
+
 def _tokens(text: str) -> list[tuple[str, int]]:
     """Cut the text into (token, position); word operators become signs."""
-    tokens, position = [], 0
-    while position < len(text.rstrip()):
+    tokens, position, end = [], 0, len(text.rstrip())
+    while position < end:
         found = _TOKEN.match(text, position)
         if not found:
             position += len(text[position:]) - len(text[position:].lstrip())
             raise ValueError(
-                f"filter {text!r}: cannot read {text[position : position + 10]!r} at character {position + 1}"
+                f"filter {shown(text)}: cannot read {text[position : position + 10]!r} at character {position + 1}"
             )
         word = found.group(found.lastgroup or 0).strip()
         tokens.append((_RELATIONS.get(word.lower(), word), found.end() - len(word)))
@@ -124,7 +139,7 @@ class _Parser:
     """Recursive descent over the tokens of one filter."""
 
     def __init__(self, text: str, tokens: list[tuple[str, int]]) -> None:
-        self.text, self.tokens, self.next = text, tokens, 0
+        self.text, self.tokens, self.next, self.depth = text, tokens, 0, 0
 
     def at_end(self) -> bool:
         """Tell whether all tokens are used."""
@@ -149,35 +164,40 @@ class _Parser:
             if not self.at_end()
             else "the end"
         )
-        return ValueError(f"filter {self.text!r}: came {came}, wanted {wanted}")
+        return ValueError(f"filter {shown(self.text)}: came {came}, wanted {wanted}")
 
     def either(self) -> Tree:
         """Read a chain of `or`."""
-        tree = self.both()
+        trees = [self.both()]
         while self.peek() == "||":
             self.take()
-            tree = Either(tree, self.both())
-        return tree
+            trees.append(self.both())
+        return joined(Either, trees)
 
     def both(self) -> Tree:
         """Read a chain of `and`."""
-        tree = self.negated()
+        trees = [self.negated()]
         while self.peek() == "&&":
             self.take()
-            tree = Both(tree, self.negated())
-        return tree
+            trees.append(self.negated())
+        return joined(Both, trees)
 
     def negated(self) -> Tree:
         """Read `not …`, a parenthesis, or a test."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.error(f"at most {MAX_DEPTH} parentheses or `not` inside each other")
         if self.peek() == "!":
             self.take()
-            return Not(self.negated())
-        if self.peek() == "(":
+            tree: Tree = Not(self.negated())
+        elif self.peek() == "(":
             self.take()
             tree = self.either()
             self.take(")")
-            return tree
-        return self.test()
+        else:
+            tree = self.test()
+        self.depth -= 1
+        return tree
 
     def test(self) -> Tree:
         """Read one test of a field or protocol."""
@@ -216,16 +236,16 @@ class _Parser:
                 self.take()
         self.take("}")
         if not ranges:
-            raise ValueError(f"filter {self.text!r}: `{name} in {{}}` has no members")
+            raise ValueError(f"filter {shown(self.text)}: `{name} in {{}}` has no members")
         return tuple(ranges)
 
     def value(self, name: str, word: str) -> Value:
         """Read a value of the field's kind."""
         if name in PROTOCOLS:
             raise ValueError(
-                f"filter {self.text!r}: {name} is a protocol and has no value; write a field such as {name}.port, or `{name}` alone"
+                f"filter {shown(self.text)}: {name} is a protocol and has no value; write a field such as {name}.port, or `{name}` alone"
             )
         try:
             return read_value(FIELDS[name].kind, word.strip('"'))
         except ValueError as error:
-            raise ValueError(f"filter {self.text!r}: {name} cannot be {word!r}: {error}") from error
+            raise ValueError(f"filter {shown(self.text)}: {name} cannot be {word!r}: {error}") from error
