@@ -80,13 +80,15 @@ def _one_moment(
     if not (gentle and command.stops_cleanly):
         yield from changed_outputs(folder, wanted)
     if gentle:
-        yield from (f"leaves {name}" for name in left_over(folder, command, before))
+        yield from (f"leaves {name}" for name in left_over(folder, command, before, unfinished=True))
         if has_traceback(worlds.said(folder)):
             yield f"ends with a traceback: {worlds.said(folder).strip().splitlines()[-1]}"
     code = worlds.start(folder, command).wait()
     if code or worlds.digests(folder, command.outputs) != wanted:
         yield f"the next run ends with {code} and other bytes: {worlds.said(folder)[-500:]}"
-    yield from (f"the next run leaves {name}" for name in left_over(folder, command, before))
+    yield from (
+        f"the next run leaves {name}" for name in left_over(folder, command, before, unfinished=False)
+    )
 
 
 def hit(process: subprocess.Popen[str], sign: signal.Signals, delay_s: float) -> bool:
@@ -106,7 +108,7 @@ def hit(process: subprocess.Popen[str], sign: signal.Signals, delay_s: float) ->
 
 def has_traceback(said: str) -> bool:
     """Whether a command ended with a traceback; Python's own for a SIGINT while modules load is none of ours."""
-    while_loading = said.rstrip().endswith("KeyboardInterrupt") and "importlib" in said
+    while_loading = said.rstrip().endswith("KeyboardInterrupt") and "in run_plainly" not in said
     return "Traceback (most recent call last)" in said and not while_loading
 
 
@@ -117,7 +119,7 @@ def changed_outputs(folder: Path, wanted: dict[str, str]) -> Iterator[str]:
             yield f"{name} is there with {(folder / name).stat().st_size} bytes that are not the result"
 
 
-def left_over(folder: Path, command: Command, before: set[str]) -> list[str]:
+def left_over(folder: Path, command: Command, before: set[str], *, unfinished: bool) -> list[str]:
     """Files that are neither from before nor results. A folder `.x.unfinished` is meant to stay until the next run."""
     allowed = {*before, *command.outputs, *command.other}
     if command.stops_cleanly:

@@ -46,7 +46,7 @@ def fill_disk(world: Path, command: Command, calm: Calm, *, moments: int, seed: 
             yield f"{where}: traceback: {words.strip().splitlines()[-1]}"
         if not command.stops_cleanly:
             yield from (f"{where}: {fault}" for fault in changed_outputs(folder, wanted))
-        yield from (f"{where}: leaves {name}" for name in left_over(folder, command, before))
+        yield from (f"{where}: leaves {name}" for name in left_over(folder, command, before, unfinished=True))
         code = worlds.start(folder, command).wait()
         if code or worlds.digests(folder, command.outputs) != wanted:
             yield f"{where}: with room again it ends with {code} and other bytes"
@@ -76,7 +76,7 @@ def starve(world: Path, command: Command, calm: Calm) -> Iterator[str]:
     if code and "memory" not in words.lower():
         yield f"{where}: exit {code} without the word memory: {words[-300:]}"
     yield from (f"{where}: {fault}" for fault in changed_outputs(folder, wanted))
-    yield from (f"{where}: leaves {name}" for name in left_over(folder, command, before))
+    yield from (f"{where}: leaves {name}" for name in left_over(folder, command, before, unfinished=True))
     shutil.rmtree(folder)
 
 

@@ -74,7 +74,7 @@ DETECT = Command(
         "out/page.html",
     ),
     ("out/verdicts.parquet",),
-    other=("out/page.html", "out/page.json", "out/verdicts.summary.json"),
+    other=("out/page.html", "out/verdicts.parquet.summary.json"),
     stops_cleanly=True,
 )
 CALIBRATE = Command(
