@@ -441,6 +441,22 @@ class Bulk:
 
 
 @dataclass
+class Numbers:
+    """What the sequence numbers of one end say (clean); None: not known."""
+
+    isn: int | None = None
+    next_seq: int | None = None
+    ack: int | None = None
+    talked: bool = False
+    shut: bool = False
+
+
+def not_after(number: int, other: int) -> bool:
+    """Whether a sequence number is at or before another."""
+    return (other - number) % 2**32 < 2**31
+
+
+@dataclass
 class Side:
     """What is kept of one direction."""
 
@@ -457,7 +473,7 @@ class Side:
     fin: int = 0
     window: int = 0
     again: int = 0
-    next_seq: int = -1
+    numbers: Numbers = field(default_factory=Numbers)
 
     @property
     def packets(self) -> int:
@@ -521,11 +537,12 @@ class Flow:
         side, other = self.sides[forward], self.sides[not forward]
         if first:
             self.macs = packet.macs if self.is_forward(packet) else packet.macs[::-1]
+        now, early = self.clock(packet)
         if self.fork:
-            side.bulk.update(packet.time, packet.payload, other.bulk.last)
+            side.bulk.update(now, packet.payload, other.bulk.last)
         else:
-            self.sides[False].bulk.update(packet.time, packet.payload, 0)
-        self.count_gap(packet.time, first)
+            self.sides[False].bulk.update(now, packet.payload, 0)
+        self.count_gap(now, first)
         for i in range(8):
             self.flags[i] += packet.flags >> i & 1
         self.count_direction(side, packet, forward, first)
@@ -534,13 +551,23 @@ class Flow:
         if first and not self.fork:
             self.all.add(packet.payload)
         if side.packets:
-            side.gaps.add(packet.time - side.last)
+            gap = packet.time - side.last
+            side.gaps.add(gap if self.profile != "clean" or gap >= 0 else early)
         side.payload.add(packet.payload)
         side.header += packet.header
-        side.last = packet.time
+        in_order = self.profile != "clean" or side.packets == 1 or packet.time > side.last
+        side.last = packet.time if in_order else side.last
         if not first:
-            self.gaps.add(packet.time - self.last)
-        self.last, self.last_packet = packet.time, packet.number
+            self.gaps.add(now - self.last + early)
+        self.last, self.last_packet = now, packet.number
+        if early:
+            self.start = packet.time
+
+    def clock(self, packet: Packet) -> tuple[int, int]:
+        """Time at which a packet counts, and how much earlier it is than all of its flow (clean)."""
+        if self.profile != "clean":
+            return packet.time, 0
+        return max(packet.time, self.last), max(0, self.start - packet.time)
 
     def count_gap(self, time: int, first: bool) -> None:
         """Sub-flows."""
@@ -586,14 +613,62 @@ class Flow:
             side.again += segment in self.segments
             self.segments.add(segment)
         if self.profile == "clean":
-            size = packet.payload + (1 if packet.flags & (SYN | FIN) else 0)
-            after = (packet.seq + size) % 2**32
-            if size == 0:
-                return
-            if side.next_seq >= 0 and (side.next_seq - after) % 2**32 < 2**31:
-                side.again += 1
-            else:
-                side.next_seq = after
+            self.follow(side, packet)
+
+    def follow(self, side: Side, packet: Packet) -> None:
+        """Keep the sequence numbers (clean)."""
+        numbers = side.numbers
+        if packet.header == 0:  # a later fragment
+            return
+        if packet.flags & SYN and not packet.flags & RST:
+            if numbers.isn != packet.seq:
+                numbers.isn, numbers.next_seq = packet.seq, None
+        elif not packet.flags & RST:
+            numbers.talked = True
+            if numbers.isn is None:
+                numbers.isn = (packet.seq - 1) % 2**32
+        size = packet.payload + (1 if packet.flags & (SYN | FIN) else 0)
+        after = (packet.seq + size) % 2**32
+        if size > 0 and numbers.next_seq is not None and not_after(after, numbers.next_seq):
+            side.again += 1
+        elif size > 0:
+            numbers.next_seq = after
+        if packet.flags & ACK:
+            numbers.ack = packet.ack
+        if not packet.flags & RST:
+            numbers.shut = packet.window == 0
+
+    def carries_nothing(self, packet: Packet) -> bool:
+        """Whether a segment of one byte is a keep-alive or probes a shut window (clean)."""
+        if self.profile != "clean" or packet.protocol != 6 or packet.payload != 1 or packet.header == 0:
+            return False
+        own, other = self.numbers_of(packet)
+        if packet.flags & (SYN | FIN | RST) or own.next_seq is None:
+            return False
+        if packet.seq == own.next_seq:
+            return other.shut
+        repeats_last = packet.seq == (own.next_seq - 1) % 2**32
+        return repeats_last and (other.ack is None or not_after(own.next_seq, other.ack))
+
+    def numbers_of(self, packet: Packet) -> tuple[Numbers, Numbers]:
+        """The sender's numbers and those of the other end."""
+        forward = self.is_forward(packet)
+        return self.sides[forward].numbers, self.sides[not forward].numbers
+
+    def is_reused_by(self, packet: Packet) -> bool:
+        """Whether a packet opens a new connection between the same endpoints (corrected, clean)."""
+        closed = self.state == "ready"
+        if self.profile != "clean":
+            return closed and bool(packet.flags & SYN)
+        if packet.flags & (SYN | RST) != SYN:
+            return False
+        own, other = self.numbers_of(packet)
+        answers = bool(packet.flags & ACK) and other.isn is not None and packet.ack == (other.isn + 1) % 2**32
+        if own.isn == packet.seq:  # again
+            return closed and own.talked
+        if own.isn is not None:
+            return (own.talked and other.talked) or not answers
+        return not answers and (closed or other.talked)
 
     @property
     def packets(self) -> int:
@@ -768,6 +843,8 @@ class NaiveMeter:
             )
         flow = self.flows[key]
         late = packet.time - flow.start > self.flow_us
+        if self.profile == "clean":
+            late = late or flow.last - packet.time > self.flow_us
         if self.profile in FORK_LIKE:
             return self.see_fork(flow, packet, late, (dst, src) if answer else (src, dst))
         return self.see_original(flow, packet, late)
@@ -794,24 +871,29 @@ class NaiveMeter:
         self, flow: Flow, packet: Packet, late: bool, ends: tuple[tuple[str, int], tuple[str, int]]
     ) -> int:
         """A packet of a known flow in the corrected version or ours."""
-        reused = flow.state == "ready" and bool(packet.flags & SYN)
-        silent = self.profile == "clean" and self.idle_us > 0 and packet.time - flow.last > self.idle_us
+        reused = flow.is_reused_by(packet)
+        silence = max(packet.time - flow.last, flow.start - packet.time)
+        silent = self.profile == "clean" and self.idle_us > 0 and silence > self.idle_us
         other_icmp = flow.icmp[0] >= 0 and flow.icmp[0] != packet.icmp[0] and flow.icmp[1] != packet.icmp[1]
         if late or reused or silent or other_icmp:
             self.end(flow)
             is_udp_gap = packet.protocol == 17 and packet.time - flow.last > self.flow_us
             if reused or silent or is_udp_gap or packet.protocol not in (6, 17):
                 return self.new(flow.key, *ends, packet).number
+            if flow.carries_nothing(packet):
+                packet.payload = 0
             heir = Flow(flow.key, flow.src, flow.dst, packet, self.profile, self.created, self.activity_us)
             self.created += 1
             heir.segments = flow.segments
             for side in (True, False):
-                heir.sides[side].next_seq = flow.sides[side].next_seq
-            heir.connection_us = flow.connection_us + packet.time - flow.start
+                heir.sides[side].numbers = flow.sides[side].numbers
+            heir.connection_us = flow.connection_us + flow.clock(packet)[0] - flow.start
             heir.add(packet, first=True)
             self.flows[flow.key] = heir
             return heir.number
-        flow.activity(packet.time)
+        if flow.carries_nothing(packet):
+            packet.payload = 0
+        flow.activity(flow.clock(packet)[0])
         flow.add(packet)
         if packet.flags & FIN:
             if flow.state == "none":

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.decoding import decode_frames
+from iotids.flowmeter.kernels.records import count_out_of_order
 from iotids.flowmeter.kernels.spilling import packets_of
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
@@ -50,10 +51,14 @@ class Decoder:
         self.counts = np.zeros(layout.N_STATUS, np.int64)
         self.fragments = np.zeros(N_FRAGMENTS, layout.FRAGMENT)
         self.n_fragments = np.zeros(1, np.int64)
+        self.out_of_order = 0
+        self.latest_us = -layout.NEVER
 
     def decode(self, block: Block, packets: np.ndarray) -> int:
         """Write the packets of a block; returns how many."""
         n = len(block.frames)
+        late, self.latest_us = count_out_of_order(block.frames, n, self.latest_us)
+        self.out_of_order += late
         decode_frames(
             block.data, block.frames, n, self.rules, packets, self.fragments, self.n_fragments, self.counts
         )
@@ -266,6 +271,7 @@ class Meter:
         ledger.links = {
             LINK_NAMES.get(link, f"link type {link}"): n for link, n in sorted(capture.links.items())
         }
+        ledger.out_of_order = self.decoder.out_of_order
         ledger.flows_created = int(counters[layout.CREATED])
         ledger.flows_not_written = int(counters[layout.UNWRITTEN])
         ledger.packets_in_flows_not_written = int(counters[layout.UNWRITTEN])  # they have one packet each

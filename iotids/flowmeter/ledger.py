@@ -27,6 +27,14 @@ REASONS: tuple[tuple[str, str], ...] = (
 )
 
 
+# what is odd about the times of packets that are metered all the same
+TIMES: tuple[tuple[str, str], ...] = (
+    ("out_of_order", "earlier than a packet before it"),
+    ("time_carried", "sub-second part of a second or more, carried into the seconds"),
+    ("time_inherited", "without a time of its own; it has that of the packet before it"),
+)
+
+
 class LedgerError(RuntimeError):
     """The packets of a capture do not add up; a defect of the meter."""
 
@@ -41,6 +49,9 @@ class Ledger:
     size: int = 0
     sha256: str = ""
     packets: int = 0
+    out_of_order: int = 0
+    time_carried: int = 0
+    time_inherited: int = 0
     links: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     flows: int = 0
@@ -79,6 +90,11 @@ class Ledger:
         """Packets that are in no flow, by reason, without the zeros."""
         return {name: n for name, n in self.counts.items() if n and name != "metered"}
 
+    @property
+    def odd_times(self) -> dict[str, int]:
+        """Packets whose time is odd, by kind, without the zeros."""
+        return {name: getattr(self, name) for name, _ in TIMES if getattr(self, name)}
+
     def as_dict(self) -> dict[str, Any]:
         """The ledger as plain types, for JSON; reasons without packets are left out."""
         return {
@@ -91,6 +107,7 @@ class Ledger:
             "packets": self.packets,
             "metered": self.counts.get("metered", 0),
             "set_aside": self.set_aside,
+            **{name: getattr(self, name) for name, _ in TIMES},
             "flows": self.flows,
             "flows_not_written": self.flows_not_written,
             "packets_in_flows_not_written": self.packets_in_flows_not_written,
@@ -104,6 +121,8 @@ class Ledger:
         if self.flows_not_written:
             line += f" ({self.flows_not_written:,} flows of one packet not written)"
         for name, n in self.set_aside.items():
+            line += f", {n:,} {name.replace('_', ' ')}"
+        for name, n in self.odd_times.items():
             line += f", {n:,} {name.replace('_', ' ')}"
         return line + (f"; INCOMPLETE: {self.fault}" if self.fault else "")
 
@@ -119,6 +138,7 @@ def totals(ledgers: list[Ledger]) -> dict[str, Any]:
         "packets": sum(x.packets for x in ledgers),
         "metered": sum(x.counts.get("metered", 0) for x in ledgers),
         "set_aside": set_aside,
+        **{name: sum(getattr(x, name) for x in ledgers) for name, _ in TIMES},
         "flows": sum(x.flows for x in ledgers),
         "flows_not_written": sum(x.flows_not_written for x in ledgers),
         "bytes": sum(x.size for x in ledgers),

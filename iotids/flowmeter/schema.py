@@ -32,7 +32,7 @@ IDENTITY: tuple[Column, ...] = (
     Column("dst_ip", "Dst IP", "string", "-", "address of the flow's responder"),
     Column("dst_port", "Dst Port", "int32", "-", "port of the responder, 0 without ports"),
     Column("protocol", "Protocol", "int32", "-", "IP protocol number", "original, paper: 0 for all but TCP and UDP"),
-    Column("start_us", "Timestamp", "int64", "µs", "time of the first packet since 1970-01-01 UTC", "CSV: text in the tool's own layout, UTC"),
+    Column("start_us", "Timestamp", "int64", "µs", "time of the first packet since 1970-01-01 UTC, in clean of the earliest", "CSV: text in the tool's own layout, UTC"),
     Column("capture", "", "string", "-", "name of the capture file, relative to the source's root"),
     Column("flow_number", "", "int64", "-", "order of creation within the capture, from 0; packets name their flow by it"),
     Column("first_packet", "", "int64", "-", "number of the first packet within the capture, from 1 as in Wireshark"),
@@ -42,7 +42,7 @@ IDENTITY: tuple[Column, ...] = (
 )
 
 FEATURES: tuple[Column, ...] = (
-    Column("flow_duration_us", "Flow Duration", "int64", "µs", "last packet minus first packet", "negative on captures out of order"),
+    Column("flow_duration_us", "Flow Duration", "int64", "µs", "last packet minus first packet", "negative on captures out of order, but in clean: latest minus earliest time"),
     Column("fwd_packets", "Total Fwd Packet", "int64", "packets", "packets sent by the initiator"),
     Column("bwd_packets", "Total Bwd packets", "int64", "packets", "packets sent by the responder"),
     Column("fwd_bytes", "Total Length of Fwd Packet", "float64", "bytes", "payload bytes sent by the initiator", "payload above TCP or UDP, capped by the snap length except in clean"),

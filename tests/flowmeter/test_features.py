@@ -154,12 +154,13 @@ def test_continued_connection_keeps_its_direction_and_adds_up_its_time(tmp_path:
 
 def test_reset_connection_that_starts_again_is_a_new_flow(tmp_path: Path) -> None:
     records = [
-        segment(0, True, SYN),
+        segment(0, True, SYN, seq=10),
         segment(1, False, RST | ACK),
-        segment(2, True, SYN),
-        segment(3, False, SYN | ACK),
+        segment(2, True, SYN, seq=70),
+        segment(3, False, SYN | ACK, seq=5),
     ]
-    assert [row["bwd_packets"] for row in rows_of(tmp_path, records, "clean")] == [1, 1]
+    for profile in ("corrected", "clean"):
+        assert [row["bwd_packets"] for row in rows_of(tmp_path, records, profile)] == [1, 1]
 
 
 def test_answer_without_its_request_is_a_backward_packet(tmp_path: Path) -> None:

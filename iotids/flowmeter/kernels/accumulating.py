@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from iotids.flowmeter.kernels.compiling import inlined, kernel
 from iotids.flowmeter.kernels.directions import book_bulk, book_direction_flags, book_either, moved, widened
-from iotids.flowmeter.kernels.layout import CORRECTED, PAPER, SECOND_US
+from iotids.flowmeter.kernels.layout import CLEAN, CORRECTED, PAPER, SECOND_US
 
 
 @kernel
@@ -65,10 +67,24 @@ def count_flags(flow, flags):
 
 
 @inlined
+def now_us(flow, packet, logic):
+    """Time at which a packet counts: its own, in clean not before the flow's latest."""
+    return max(packet["time_us"], flow["last"]) if logic == CLEAN else packet["time_us"]
+
+
+@inlined
 def book_packet(flow, packet, forward, rules, number):
-    """Add a packet to an existing flow."""
-    time_us = packet["time_us"]
-    book_bulk(flow, packet, forward, rules.logic < CORRECTED)
+    """Add a packet to an existing flow.
+
+    In clean no time runs backwards: a packet out of order counts as one at the flow's latest time, but one that
+    is earlier than all before it moves the flow's start.
+    """
+    time_us = now_us(flow, packet, rules.logic)
+    early_us = np.int64(0)
+    if rules.logic == CLEAN and packet["time_us"] < flow["start"]:
+        early_us = flow["start"] - packet["time_us"]
+        flow["start"] = packet["time_us"]
+    book_bulk(flow, packet, time_us, forward, rules.logic < CORRECTED)
     update_subflows(flow, time_us, rules)
     if packet["flags"] != 0:
         count_flags(flow, packet["flags"])
@@ -76,9 +92,9 @@ def book_packet(flow, packet, forward, rules, number):
     x = float(packet["payload"])
     n_all = n + 1 if rules.logic < CORRECTED else n
     flow["all_mean"], flow["all_m2"] = moved(flow["all_mean"], flow["all_m2"], n_all, x)
-    book_either(flow, packet, forward)
+    book_either(flow, packet, forward, early_us, rules.logic == CLEAN)
     book_direction_flags(flow, packet, forward, rules, False)
-    gap = time_us - flow["last"]
+    gap = time_us - flow["last"] + early_us
     flow["iat_mean"], flow["iat_m2"] = moved(flow["iat_mean"], flow["iat_m2"], n - 1, float(gap))
     flow["iat_min"], flow["iat_max"] = widened(flow["iat_min"], flow["iat_max"], n - 1, gap)
     flow["last"] = time_us
@@ -99,10 +115,8 @@ def start_flow(flow, packet, forward, from_initiator, rules, number):
     flow["first_payload"] = packet["payload"]
     flow["icmp_type"] = packet["icmp_type"]
     flow["icmp_code"] = packet["icmp_code"]
-    flow["fwd"]["next_seq"] = -1
-    flow["bwd"]["next_seq"] = -1
     flow["segments"] = -1
-    book_bulk(flow, packet, forward, rules.logic < CORRECTED)
+    book_bulk(flow, packet, time_us, forward, rules.logic < CORRECTED)
     if rules.logic == PAPER:
         flow["subflows"] = 1 if time_us - time_us / 1e6 > 1.0 else 0
     flow["start_active"] = time_us
@@ -111,7 +125,7 @@ def start_flow(flow, packet, forward, from_initiator, rules, number):
     flow["all_mean"], flow["all_m2"] = moved(0.0, 0.0, 1, x)
     if rules.logic < CORRECTED:
         flow["all_mean"], flow["all_m2"] = moved(flow["all_mean"], flow["all_m2"], 2, x)
-    book_either(flow, packet, forward)
+    book_either(flow, packet, forward, 0, rules.logic == CLEAN)
     book_direction_flags(flow, packet, forward, rules, True)
     flow["src_mac"] = packet["src_mac"] if from_initiator else packet["dst_mac"]
     flow["dst_mac"] = packet["dst_mac"] if from_initiator else packet["src_mac"]

@@ -84,6 +84,7 @@ def renew_flow(
     counters[CREATED] += 1
     key["reversed"] = is_reversed
     key["state"] = OPEN
+    key["known"] = 0
     start_flow(flow, packet, forward, from_initiator, rules, number)
 
 

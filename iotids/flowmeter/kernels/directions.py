@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from iotids.flowmeter.kernels.compiling import inlined
-from iotids.flowmeter.kernels.layout import CLEAN, CORRECTED, FIN, SECOND_US, SYN
+from iotids.flowmeter.kernels.layout import CLEAN, CORRECTED, SECOND_US
 
 
 @inlined
@@ -51,9 +51,8 @@ def update_bulk(direction, bulk, other_last, time_us, size):
 
 
 @inlined
-def book_bulk(flow, packet, forward, both_as_backward):
+def book_bulk(flow, packet, time_us, forward, both_as_backward):
     """Hand a packet to the bulk state of its direction; the original's direction test never says forward."""
-    time_us = packet["time_us"]
     size = np.int64(packet["payload"])
     if both_as_backward:
         update_bulk(flow["bwd"], flow["bwd_bulk"], np.int64(0), time_us, size)
@@ -64,8 +63,13 @@ def book_bulk(flow, packet, forward, both_as_backward):
 
 
 @inlined
-def book_direction(direction, packet, n):
-    """Add the n-th packet of a direction to its statistics."""
+def book_direction(direction, packet, n, early_us, is_clean):
+    """Add the n-th packet of a direction to its statistics.
+
+    early_us: how much earlier than all packets of its flow before it the packet is (clean); a packet that is
+    earlier only than some of them comes at no distance.
+    """
+    time_us = packet["time_us"]
     size = packet["payload"]
     x = float(size)
     direction["sum"] += x
@@ -73,7 +77,10 @@ def book_direction(direction, packet, n):
     direction["header"] += packet["header"]
     direction["min"], direction["max"] = widened(direction["min"], direction["max"], n, size)
     if n > 1:
-        gap = packet["time_us"] - direction["last"]
+        gap = time_us - direction["last"]
+        if is_clean and gap < 0:
+            gap = early_us
+            time_us = direction["last"]
         direction["iat_sum"] += float(gap)
         direction["iat_mean"], direction["iat_m2"] = moved(
             direction["iat_mean"], direction["iat_m2"], n - 1, float(gap)
@@ -81,18 +88,18 @@ def book_direction(direction, packet, n):
         direction["iat_min"], direction["iat_max"] = widened(
             direction["iat_min"], direction["iat_max"], n - 1, gap
         )
-    direction["last"] = packet["time_us"]
+    direction["last"] = time_us
 
 
 @inlined
-def book_either(flow, packet, forward):
+def book_either(flow, packet, forward, early_us, is_clean):
     """Add a packet to the statistics of its direction."""
     if forward:
         flow["fwd_packets"] += 1
-        book_direction(flow["fwd"], packet, flow["fwd_packets"])
+        book_direction(flow["fwd"], packet, flow["fwd_packets"], early_us, is_clean)
     else:
         flow["bwd_packets"] += 1
-        book_direction(flow["bwd"], packet, flow["bwd_packets"])
+        book_direction(flow["bwd"], packet, flow["bwd_packets"], early_us, is_clean)
 
 
 @inlined
@@ -132,22 +139,3 @@ def book_direction_flags(flow, packet, forward, rules, first):
             flow["bwd"]["window"] = packet["window"]
     elif flow["bwd_packets"] == 1:
         flow["bwd"]["window"] = packet["window"]
-
-
-@inlined
-def not_beyond(next_seq, packet):
-    """Whether a segment ends before the highest sequence number seen (clean); (retransmitted, new highest)."""
-    size = np.int64(packet["payload"]) + (1 if packet["flags"] & (FIN | SYN) else 0)
-    after = (packet["seq"] + size) & 0xFFFFFFFF
-    if size == 0:
-        return False, next_seq
-    if next_seq >= 0 and ((next_seq - after) & 0xFFFFFFFF) < 0x80000000:
-        return True, next_seq
-    return False, after
-
-
-@inlined
-def book_clean_retransmission(direction, packet):
-    """Count segments that carry nothing new."""
-    again, direction["next_seq"] = not_beyond(direction["next_seq"], packet)
-    direction["again"] += 1 if again else 0

@@ -49,7 +49,7 @@ KEY = np.dtype(
         ("order", "i8"),  # counts insertions into the table
         ("state", "i2"),  # OPEN, FIN_ONE, FIN_BOTH, READY
         ("reversed", "i2"),  # 1: the initiator is endpoint b
-        ("unused", "i4"),
+        ("known", "i4"),  # clean, TCP: what is known of either end, HAS_ISN to WINDOW_SHUT
     ]
 )
 
@@ -65,7 +65,8 @@ DIRECTION = np.dtype(
         ("header", "i8"),
         ("header_min", "i4"),
         ("data", "i4"),
-        ("next_seq", "i8"),
+        ("next_seq", "u4"),  # clean: behind the highest sequence number sent
+        ("ack", "u4"),  # clean: the latest acknowledgement number sent
         ("iat_sum", "f8"),
         ("iat_mean", "f8"),
         ("iat_m2", "f8"),
@@ -83,7 +84,8 @@ DIRECTION = np.dtype(
         ("bulk_packets", "i8"),
         ("bulk_bytes", "i8"),
         ("bulk_us", "i8"),
-        ("unused", "i8", (2,)),
+        ("isn", "i8"),  # clean: initial sequence number
+        ("unused", "i8"),
     ]
 )
 BULK = np.dtype(
@@ -242,6 +244,14 @@ CLEAN = 3
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
 OPEN, FIN_ONE, FIN_BOTH, READY = 0, 1, 2, 3
+# bits of KEY["known"], those of the responder BWD_SHIFT higher
+HAS_ISN = 1  # its initial sequence number
+HAS_TALKED = 2  # it has sent a segment that is neither SYN nor RST
+HAS_NEXT = 4  # next_seq
+HAS_ACK = 8  # ack
+WINDOW_SHUT = 16  # its latest window is 0
+BWD_SHIFT = 8
+SEQ_MASK = 0xFFFFFFFF
 TCP, UDP, ICMP, ICMPV6, SCTP = 6, 17, 1, 58, 132
 
 SECOND_US = 1_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.flowmeter.kernels.accumulating import book_packet, update_activity
+from iotids.flowmeter.kernels.accumulating import book_packet, now_us, update_activity
 from iotids.flowmeter.kernels.booking import (
     enter_key,
     hand_out,
@@ -14,7 +14,14 @@ from iotids.flowmeter.kernels.booking import (
     talks_to_itself,
 )
 from iotids.flowmeter.kernels.compiling import entry, inlined
-from iotids.flowmeter.kernels.directions import book_clean_retransmission
+from iotids.flowmeter.kernels.connections import (
+    carries_nothing,
+    follow_numbers,
+    is_segment,
+    numbers_of,
+    opens_connection,
+    restore_numbers,
+)
 from iotids.flowmeter.kernels.disk import take_up
 from iotids.flowmeter.kernels.finding import find_slot
 from iotids.flowmeter.kernels.layout import (
@@ -57,19 +64,29 @@ from iotids.flowmeter.kernels.segments import forget_segments, seen_before
 
 @inlined
 def is_late(flow, packet, rules):
-    """Whether a flow has lasted longer than its timeout when a packet comes."""
-    return packet["time_us"] - flow["start"] > rules.flow_us
+    """Whether a flow has lasted longer than its timeout when a packet comes; in clean also if the packet is
+    from before.
+    """
+    return packet["time_us"] - flow["start"] > rules.flow_us or (
+        rules.logic == CLEAN and flow["last"] - packet["time_us"] > rules.flow_us
+    )
 
 
 @inlined
 def is_silent(flow, packet, rules):
-    """Whether a flow has been silent too long when a packet comes (clean)."""
-    return rules.idle_us > 0 and packet["time_us"] - flow["last"] > rules.idle_us
+    """Whether the silence between a flow and a packet, after or before it, is too long (clean)."""
+    return rules.idle_us > 0 and (
+        packet["time_us"] - flow["last"] > rules.idle_us or flow["start"] - packet["time_us"] > rules.idle_us
+    )
 
 
 @inlined
-def is_reused(key, packet):
-    """Whether a packet opens a connection anew whose earlier use was closed (corrected, clean)."""
+def is_reused(flow, key, packet, forward, rules):
+    """Whether a packet opens a new connection between the same endpoints: after the last was closed (corrected),
+    or by its sequence number (clean).
+    """
+    if rules.logic == CLEAN:
+        return packet["flags"] & (SYN | RST) == SYN and opens_connection(flow, key, packet, forward)
     return key["state"] == READY and packet["flags"] & SYN != 0
 
 
@@ -81,22 +98,22 @@ def is_other_icmp(flow, packet):
 
 
 @inlined
-def is_over(flow, key, packet, rules):
+def is_over(flow, key, packet, forward, rules):
     """Whether a flow is over before a packet of the same endpoints."""
     if rules.logic < CORRECTED:
         return is_late(flow, packet, rules)
     return (
         is_late(flow, packet, rules)
-        or is_reused(key, packet)
+        or is_reused(flow, key, packet, forward, rules)
         or is_silent(flow, packet, rules)
         or is_other_icmp(flow, packet)
     )
 
 
 @inlined
-def goes_on(flow, key, packet, rules):
+def goes_on(flow, key, packet, forward, rules):
     """Whether the flow that begins where another was over continues that one's connection (corrected, clean)."""
-    if is_reused(key, packet) or is_silent(flow, packet, rules):
+    if is_reused(flow, key, packet, forward, rules) or is_silent(flow, packet, rules):
         return False
     if packet["protocol"] == UDP:
         return packet["time_us"] - flow["last"] <= rules.flow_us
@@ -145,14 +162,14 @@ def follow_closing(flow, key, flags):
 
 
 @inlined
-def count_repetition(flow, place, packet, forward, rules, buckets, segments, free_segments, counters):
+def count_repetition(flow, key, place, packet, forward, rules, buckets, segments, free_segments, counters):
     """Count a TCP segment that was seen before (corrected) or carries nothing new (clean)."""
     if rules.logic == CORRECTED:
         if seen_before(packet, place, flow, buckets, segments, free_segments, counters):
             direction = flow["fwd"] if forward else flow["bwd"]
             direction["again"] += 1
-    elif rules.logic == CLEAN:
-        book_clean_retransmission(flow["fwd"] if forward else flow["bwd"], packet)
+    elif rules.logic == CLEAN and is_segment(packet):
+        follow_numbers(flow, key, packet, forward)
 
 
 @entry
@@ -181,7 +198,7 @@ def meter_packets(
     """Book packets to flows, from index `first` on; returns the index of the first packet not booked.
 
     number : int — number of packets[0] within the capture, from 1.
-    due : (places,) int64 — not later than each flow's last packet (clean) or as its start (others), NEVER for
+    due : (places,) int64 — not later than each flow's latest packet (clean) or as its start (others), NEVER for
         a free place.
     counters[REASON] says why it came back: METER_DONE, or what the caller must make room for before calling
     again.
@@ -232,7 +249,6 @@ def meter_packets(
                 counters[REASON] = reason
                 return i
             pointer = slots[slot] & 0xFFFFFFFF
-        time_us = packet["time_us"]
         if pointer == 0:
             if 2 * counters[LIVE] >= len(slots):
                 counters[REASON] = METER_SLOTS_FULL
@@ -256,10 +272,12 @@ def meter_packets(
             place = pointer - 1
             key = keys[place]
             flow = bodies[place]
-            if logic == CLEAN and time_us < flow["last"]:
-                due[place] = min(due[place], time_us)
             forward = is_forward(key, same_direction, logic)
-            if is_over(flow, key, packet, rules):
+            over = is_over(flow, key, packet, forward, rules)
+            continued = over and as_fork and goes_on(flow, key, packet, forward, rules)
+            if logic == CLEAN and over == continued and carries_nothing(flow, key, packet, forward):
+                packet["payload"] = 0
+            if over:
                 hand_out(flow, key, logic, finished, finished_keys, counters)
                 is_reversed = key["reversed"]
                 if not as_fork:
@@ -277,11 +295,10 @@ def meter_packets(
                         blank,
                         counters,
                     )
-                elif goes_on(flow, key, packet, rules):
+                elif continued:
                     known = flow["segments"]
-                    before = flow["connection_us"] + time_us - flow["start"]
-                    fwd_next = flow["fwd"]["next_seq"]
-                    bwd_next = flow["bwd"]["next_seq"]
+                    before = flow["connection_us"] + now_us(flow, packet, logic) - flow["start"]
+                    numbers = numbers_of(flow, key)
                     renew_flow(
                         place,
                         keys,
@@ -298,8 +315,7 @@ def meter_packets(
                     )
                     flow["segments"] = known
                     flow["connection_us"] = before
-                    flow["fwd"]["next_seq"] = fwd_next
-                    flow["bwd"]["next_seq"] = bwd_next
+                    restore_numbers(flow, key, numbers)
                 else:
                     if logic == CORRECTED:
                         forget_segments(flow, buckets, segments, free_segments, counters)
@@ -328,7 +344,7 @@ def meter_packets(
             else:
                 last = is_last(packet, forward, rules)
                 if not last:
-                    update_activity(flow, time_us, rules.activity_us)
+                    update_activity(flow, now_us(flow, packet, logic), rules.activity_us)
                 book_packet(flow, packet, forward, rules, number + i)
                 if last:
                     booked[i] = flow["number"]
@@ -339,5 +355,7 @@ def meter_packets(
                     follow_closing(flow, key, packet["flags"])
         booked[i] = flow["number"]
         if packet["protocol"] == TCP:
-            count_repetition(flow, place, packet, forward, rules, buckets, segments, free_segments, counters)
+            count_repetition(
+                flow, key, place, packet, forward, rules, buckets, segments, free_segments, counters
+            )
     return n_packets
