@@ -4,7 +4,7 @@ over folds.
 Flows of one capture resemble each other, so a bootstrap over flows would be far too sure. Whole groups are
 drawn instead, and everything is computed from one confusion matrix per group: 2,000 resamples of 1.8 million
 predictions take a second.
-The corrected resampled t-test and Holm's correction are in iotids/reporting/sections/differences.py.
+The corrected resampled t-test and Holm's correction are in significance.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+SEED, RESAMPLES = 0, 2000  # a fixed seed: a run that is scored twice says the same
 
 
 @dataclass(frozen=True)
@@ -66,33 +68,35 @@ def scores_of_confusions(confusions: np.ndarray) -> dict[str, np.ndarray]:
         }
 
 
-def bootstrap_scores(confusions: np.ndarray, score: str, *, seed: int, resamples: int = 2000) -> np.ndarray:
-    """(resamples,) pooled scores, each of as many groups as there are, drawn with replacement; the same seed
-    draws the same groups.
+def bootstrap_scores(
+    confusions: np.ndarray, *, seed: int = SEED, resamples: int = RESAMPLES
+) -> dict[str, np.ndarray]:
+    """(resamples,) pooled values of every score of `scores_of_confusions`, each of as many groups as there
+    are, drawn with replacement; the same seed draws the same groups.
 
     Parameters
     ----------
     confusions : (g, k, k)
         From `group_confusions`.
-    score : str
-        One of `scores_of_confusions`.
     """
     g, k, _ = confusions.shape
     times = np.random.default_rng(seed).multinomial(g, np.full(g, 1.0 / g), size=resamples)
-    return scores_of_confusions((times @ confusions.reshape(g, k * k)).reshape(resamples, k, k))[score]
+    return scores_of_confusions((times @ confusions.reshape(g, k * k)).reshape(resamples, k, k))
 
 
-def bootstrap_interval(
-    confusions: np.ndarray, score: str, *, seed: int, resamples: int = 2000, level: float = 0.95
-) -> Interval:
-    """A pooled score and its percentile interval under resampling of groups. Arguments as `bootstrap_scores`."""
-    value = float(scores_of_confusions(confusions.sum(axis=0))[score])
-    return percentile_interval(
-        value,
-        bootstrap_scores(confusions, score, seed=seed, resamples=resamples),
-        confusions.shape[0],
-        level=level,
-    )
+def bootstrap_intervals(
+    confusions: np.ndarray, *, seed: int = SEED, resamples: int = RESAMPLES, level: float = 0.95
+) -> dict[str, Interval]:
+    """Every pooled score of `scores_of_confusions` with its percentile interval under resampling of groups;
+    empty without rows.
+    """
+    if not len(confusions):
+        return {}
+    values = scores_of_confusions(confusions.sum(axis=0))
+    return {
+        score: percentile_interval(float(values[score]), drawn, len(confusions), level=level)
+        for score, drawn in bootstrap_scores(confusions, seed=seed, resamples=resamples).items()
+    }
 
 
 def bootstrap_difference(
@@ -100,8 +104,8 @@ def bootstrap_difference(
     second: np.ndarray,
     score: str,
     *,
-    seed: int,
-    resamples: int = 2000,
+    seed: int = SEED,
+    resamples: int = RESAMPLES,
     level: float = 0.95,
 ) -> Interval:
     """Score of the first model minus the second's on the same flows; both see the same resampled groups.
@@ -112,7 +116,7 @@ def bootstrap_difference(
         The two models were not tested on the same flows: their groups' class counts differ.
     """
     check_same_flows(first, second)
-    drawn = [bootstrap_scores(part, score, seed=seed, resamples=resamples) for part in (first, second)]
+    drawn = [bootstrap_scores(part, seed=seed, resamples=resamples)[score] for part in (first, second)]
     value = [float(scores_of_confusions(part.sum(axis=0))[score]) for part in (first, second)]
     return percentile_interval(value[0] - value[1], drawn[0] - drawn[1], first.shape[0], level=level)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iotids.reporting.results import Result
 from iotids.writing.markdown import csv_table
 
 LINES_PER_CLASS = 1000
@@ -26,13 +25,6 @@ def confusion_lines(
         for predicted, n_lines in zip(classes, _share_out(counts, lines_per_class), strict=True):
             rows += [[actual, predicted]] * int(n_lines)
     return csv_table(["actual", "predicted"], rows)
-
-
-def matrices(result: Result) -> dict[str, list[list[int]]]:
-    """Counts by protocol, all folds added; row = true class, column = predicted class, in the order of the
-    result's classes.
-    """
-    return {protocol: scored.confusion.tolist() for protocol, scored in result.protocols.items()}
 
 
 def _share_out(counts: np.ndarray, total: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures of numbers in a grid: every model against every other, and every model on every network that was
+"""Pictures of numbers in a grid: every model against every other, and every model on every site that was
 left out.
 """
 
@@ -20,8 +20,8 @@ CELL_INCHES = 0.5
 def pairwise_figure(
     panels: Sequence[tuple[str, np.ndarray, np.ndarray]], names: Sequence[str], title: str
 ) -> Figure:
-    """A matrix per split: (its title, (m, m) differences row minus column, (m, m) told apart); bold where
-    told apart, pale where not.
+    """A matrix per split: (its title, (m, m) differences row minus column, (m, m) differ significantly); bold
+    where they do, pale where not.
     """
     size = CELL_INCHES * len(names)
     figure = new_figure((size + 0.4) * len(panels) + 1.8, size + 2.3)
@@ -56,9 +56,9 @@ def _write_numbers(axes, numbers: np.ndarray, shade: np.ndarray, *, bold: np.nda
     """One number per cell that has one, white on dark."""
     for i, j in np.ndindex(numbers.shape):
         if not np.isnan(numbers[i, j]):
-            told = f"{np.round(numbers[i, j], digits) + 0.0:.{digits}f}"  # + 0.0: no minus before a zero
+            text = f"{np.round(numbers[i, j], digits) + 0.0:.{digits}f}"  # + 0.0: no minus before a zero
             colour, weight = "white" if abs(shade[i, j]) > 0.6 else INK, "bold" if bold[i, j] else "normal"
-            axes.text(j, i, told, ha="center", va="center", fontsize=7, color=colour, fontweight=weight)
+            axes.text(j, i, text, ha="center", va="center", fontsize=7, color=colour, fontweight=weight)
 
 
 def _label(axes, rows: Sequence[str], columns: Sequence[str]) -> None:  # type: ignore[no-untyped-def]

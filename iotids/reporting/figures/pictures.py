@@ -5,68 +5,59 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from iotids.reporting import expected
+from iotids.learning.scores.metrics import find_metric
+from iotids.learning.scores.names import METRIC, TASKS, UNSEEN, model_title, run_title, split_title
+from iotids.learning.scores.pairs import Pair
+from iotids.learning.scores.run_scores import RunScores
 from iotids.reporting.figures import plots as figures
 from iotids.reporting.figures.curves import Curves
 from iotids.reporting.figures.matrices import pairwise_figure, unseen_figure
 from iotids.reporting.figures.reliability import reliability_figure
-from iotids.reporting.names import METRIC, TASKS, UNSEEN, model_title, protocol_title, run_title
-from iotids.reporting.results import Result
 from iotids.reporting.sections import pairwise
 from iotids.reporting.sections.unseen import unseen_matrix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+CONFUSION_MODELS = ("hoeffding_tree", "naive_bayes", "hist_gradient_boosting")  # beside every network
+
 
 def task_pictures(
-    results: Sequence[Result],
-    told: Sequence[Curves],
-    compared: Mapping[str, Sequence[pairwise.Pair]],
-    *,
-    curves_of: str,
-    shown: Sequence[str],
+    results: Sequence[RunScores], compared: Mapping[str, Sequence[Pair]], *, shown: Sequence[str]
 ) -> dict[str, Figure]:
     """Pictures of one task.
 
     Parameters
     ----------
     results : all models of the task
-    told : curves of the network `curves_of`, one per split
     compared : pairs of the models by split
     shown : the splits that pictures set side by side
     """
-    task, title = results[0].task, TASKS[results[0].task]
-    chosen = expected.confusion_models([result.model for result in results])
-    drawn = [result for result in results if result.model in chosen]
-    matrices = [[(run_title(r.model, p), r.protocols[p].confusion) for p in shown] for r in drawn]
-    keys = [
-        result.model
-        for result in sorted(results, key=lambda result: -result.protocols[shown[-1]].mean[METRIC])
-    ]
+    task, title, score = results[0].task, TASKS[results[0].task], find_metric(METRIC).title
+    drawn = [r for r in results if r.stage == "network" or r.model in CONFUSION_MODELS] or list(results)
+    matrices = [[(run_title(r.model, s), r.splits[s].confusion) for s in shown] for r in drawn]
+    keys = [r.model for r in sorted(results, key=lambda r: -r.splits[shown[-1]].value(METRIC))]
     ranked = [model_title(key) for key in keys]
-    panels = [(protocol_title(p), *pairwise.matrix(keys, compared[p])) for p in shown]
-    reliable = [
-        (model_title(r.model), [(protocol_title(p), r.protocols[p].reliability) for p in shown])
-        for r in results
-    ]
+    panels = [(split_title(s), *pairwise.matrix(keys, compared[s])) for s in shown]
+    reliable = [(model_title(r.model), [(split_title(s), r.splits[s].reliability) for s in shown]) for r in results]
     pictures = {
-        f"curves_{task}.png": figures.curves_figure(
-            [one for one in told if one.protocol in shown],
-            f"{model_title(curves_of)}, {title.lower()}: accuracy and loss per epoch",
-        ),
         f"confusion_{task}.png": figures.confusion_figure(matrices, results[0].classes, title),
         f"models_{task}.png": figures.comparison_figure(
-            results, shown, f"{title}: macro F of every model", METRIC
+            results, shown, f"{title}: {score} of every model", METRIC
         ),
         f"pairwise_{task}.png": pairwise_figure(
-            panels, ranked, f"{title}: macro F of the row minus the column, in points of 100"
+            panels, ranked, f"{title}: {score} of the row minus the column, in points of 100"
         ),
         f"reliability_{task}.png": reliability_figure(reliable, f"{title}: are scores as good as they say?"),
     }
-    for protocol in (p for p in results[0].protocols if p in UNSEEN):
-        values, left_out = unseen_matrix(results, protocol)
-        heading = f"{title}, {protocol_title(protocol)}: % judged right"
+    for split in (s for s in results[0].splits if s in UNSEEN):
+        values, left_out = unseen_matrix(results, split)
+        heading = f"{title}, {split_title(split)}: % judged right"
         names = [model_title(result.model) for result in results]
-        pictures[f"unseen_{protocol}_{task}.png"] = unseen_figure(values, names, left_out, heading)
+        pictures[f"unseen_{split}_{task}.png"] = unseen_figure(values, names, left_out, heading)
     return pictures
+
+
+def curves_picture(curves: Sequence[Curves], model: str, task: str) -> Figure:
+    """Figure 2 or 3."""
+    return figures.curves_figure(curves, f"{model_title(model)}, {TASKS[task].lower()}: accuracy and loss per epoch")

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iotids.reporting.figures.curves import Curves
-from iotids.reporting.names import model_title, protocol_title
-from iotids.reporting.results import Result
+from iotids.learning.scores.metrics import find_metric
+from iotids.learning.scores.names import model_title, split_title
+from iotids.learning.scores.run_scores import RunScores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# two colours told apart by all kinds of colour sight (Okabe and Ito), and by light and dark
+# colours that every kind of colour sight can tell apart (Okabe and Ito), and by light and dark
 TRAIN, TEST, INK, GRID = "#0072B2", "#D55E00", "#222222", "#DDDDDD"
 COLOURS = (TRAIN, TEST, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def curves_figure(curves: Sequence[Curves], title: str) -> Figure:
-    """Accuracy (left) and loss (right) per epoch, one row per protocol; line: mean over folds, band: ± one
+    """Accuracy (left) and loss (right) per epoch, one row per split; line: mean over folds, band: ± one
     standard deviation.
     """
     from matplotlib.ticker import MaxNLocator
@@ -34,7 +35,7 @@ def curves_figure(curves: Sequence[Curves], title: str) -> Figure:
                 _line_with_band(axes, one, f"{part}_{quantity}", colour, label)
             tidy(axes)
             axes.set_title(
-                f"{quantity.capitalize()}, {protocol_title(one.protocol)} split, {one.n_folds} folds",
+                f"{quantity.capitalize()}, {split_title(one.split)} split, {one.n_folds} folds",
                 fontsize=10,
                 loc="left",
             )
@@ -73,29 +74,27 @@ def confusion_figure(
     return figure
 
 
-def comparison_figure(results: Sequence[Result], protocols: Sequence[str], title: str, score: str) -> Figure:
+def comparison_figure(results: Sequence[RunScores], splits: Sequence[str], title: str, score: str) -> Figure:
     """A dot per model (rows, best on top) and split (colours), with a bar of ± one standard deviation over
     folds.
     """
-    ranked = sorted(results, key=lambda result: result.protocols[protocols[-1]].mean[score])
+    ranked = sorted(results, key=lambda result: result.splits[splits[-1]].value(score))
     height = 1.5 + 0.34 * len(ranked)
     figure = new_figure(8.0, height)
     axes = figure.subplots()
     places = np.arange(len(ranked))
-    shift = 0.22 * ((len(protocols) - 1) / 2 - np.arange(len(protocols)))
-    for protocol, up, colour in zip(protocols, shift, itertools.cycle(COLOURS), strict=False):
-        mean, std = (
-            [getattr(result.protocols[protocol], kind)[score] for result in ranked]
-            for kind in ("mean", "std")
-        )
-        label = f"{protocol_title(protocol)} split"
+    shift = 0.22 * ((len(splits) - 1) / 2 - np.arange(len(splits)))
+    for split, up, colour in zip(splits, shift, itertools.cycle(COLOURS), strict=False):
+        mean = [result.splits[split].value(score) for result in ranked]
+        std = [result.splits[split].spread(score) for result in ranked]
+        label = f"{split_title(split)} split"
         axes.errorbar(
             mean, places + up, xerr=np.nan_to_num(std), fmt="o", color=colour, label=label, capsize=2
         )
     axes.set_yticks(places, [model_title(result.model) for result in ranked])
-    axes.set_xlabel(f"{score.replace('f1_macro', 'macro F')}, mean ± standard deviation over folds")
+    axes.set_xlabel(f"{find_metric(score).title}, mean ± standard deviation over folds")
     tidy(axes)
-    figure.legend(frameon=False, loc="outside lower center", ncols=len(protocols))
+    figure.legend(frameon=False, loc="outside lower center", ncols=len(splits))
     figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
     return figure
 
@@ -119,7 +118,10 @@ def _line_with_band(axes, curves: Curves, name: str, colour: str, label: str) ->
     """One curve."""
     mean, std = curves.mean[name], np.nan_to_num(curves.std[name])
     axes.plot(curves.epochs, mean, color=colour, label=label, linewidth=1.6)
-    axes.fill_between(curves.epochs, mean - std, mean + std, color=colour, alpha=0.18, linewidth=0)
+    low, high = np.maximum(mean - std, 0.0), mean + std
+    if name.endswith("accuracy"):
+        high = np.minimum(high, 1.0)
+    axes.fill_between(curves.epochs, low, high, color=colour, alpha=0.18, linewidth=0)
 
 
 def _zoom_accuracy(panels, curves: Sequence[Curves]) -> None:  # type: ignore[no-untyped-def]

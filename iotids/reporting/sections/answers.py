@@ -7,21 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iotids.reporting.names import (
+from iotids.learning.scores.metrics import find_metric
+from iotids.learning.scores.names import (
     METRIC,
-    METRIC_TITLE,
     TASKS,
     TREES,
     UNSEEN,
-    is_network,
     model_title,
-    protocol_title,
+    split_title,
 )
-from iotids.reporting.results import ProtocolScores, Result
-from iotids.reporting.sections.certainty import interval
-from iotids.reporting.sections.differences import corrected_t_test, holm
+from iotids.learning.scores.run_scores import SplitScores, RunScores
+from iotids.learning.scores.significance import corrected_t_test, holm
 
-LEVEL = 0.05
+LEVEL, METRIC_TITLE = 0.05, find_metric(METRIC).title
 
 
 class Comparison(NamedTuple):
@@ -34,19 +32,19 @@ class Comparison(NamedTuple):
 
     @property
     def words(self) -> str:
-        """better than / worse than / not told apart from."""
+        """better than / worse than / no different from."""
         if not self.p < LEVEL:
-            return "not told apart from"
+            return "no different from"
         return "better than" if self.difference > 0 else "worse than"
 
 
 def compare(
-    results: Mapping[tuple[str, str], Result], *, task: str, protocol: str, model: str, others: Sequence[str]
+    results: Mapping[tuple[str, str], RunScores], *, task: str, split: str, model: str, others: Sequence[str]
 ) -> list[Comparison]:
     """A model against others on the same folds, p-values adjusted for their number."""
-    mine = results[task, model].protocols[protocol]
+    mine = results[task, model].splits[split]
     there = [other for other in others if (task, other) in results and other != model]
-    tests = [_test(mine, results[task, other].protocols[protocol]) for other in there]
+    tests = [_test(mine, results[task, other].splits[split]) for other in there]
     adjusted = holm([p for _, p in tests])
     return [
         Comparison(model, other, difference, p)
@@ -55,117 +53,117 @@ def compare(
 
 
 def answers_markdown(
-    results: Mapping[tuple[str, str], Result],
+    results: Mapping[tuple[str, str], RunScores],
     *,
     figure_models: Mapping[str, str],
-    protocols: Mapping[str, Sequence[str]],
+    splits: Mapping[str, Sequence[str]],
 ) -> str:
     """Questions and answers for every task; `figure_models` names the network that stands for the paper's
     best of each task.
     """
     parts = [
         f"Compared is {METRIC_TITLE} over the same folds, by the corrected resampled t-test with Holm's adjustment at {LEVEL:.0%}; "
-        '± is one standard deviation over folds. "Not told apart" means that these folds show no difference, not that there is none.\n'
+        '± is one standard deviation over folds. "No different" means that these folds show no difference, not that there is none. Where a row was fitted with one seed, a difference between networks below the spread over seeds and machines (up to 0.017 in accuracy between two machines) proves nothing.\n'
     ]
     for task, model in figure_models.items():
-        mine = list(protocols[task])
+        mine = list(splits[task])
         parts.append(f"\n**{TASKS[task]}** ({model_title(model)} stands for the paper's best network)\n")
         parts += [f"* *{question}* {answer}" for question, answer in _questions(results, task, model, mine)]
     return "\n".join(parts) + "\n"
 
 
 def _questions(
-    results: Mapping[tuple[str, str], Result], task: str, model: str, protocols: Sequence[str]
+    results: Mapping[tuple[str, str], RunScores], task: str, model: str, splits: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Every question that the results can answer."""
-    asked = [("Does depth matter?", _depth(results, task, protocols))]
+    asked = [("Does depth matter?", _depth(results, task, splits))]
     asked += [
         (
             "Does the network beat HT and NB?",
-            _against(results, task, model, protocols, ("hoeffding_tree", "vfdt", "naive_bayes")),
+            _against(results, task, model, splits, ("hoeffding_tree", "vfdt", "naive_bayes")),
         )
     ]
-    asked += [("Does it beat trees?", _against(results, task, model, protocols, TREES))]
-    asked += [("How much of it is there for free?", _free(results, task, protocols[0]))]
-    asked += [("Does it survive another split?", _survival(results, task, model, protocols))]
-    asked += [("Does it survive an unseen network or attack?", _unseen(results, task, model, protocols))]
+    asked += [("Does it beat trees?", _against(results, task, model, splits, TREES))]
+    asked += [("How much of it is there for free?", _free(results, task, splits[0]))]
+    asked += [("Does it survive another split?", _survival(results, task, model, splits))]
+    asked += [("Does it survive an unseen site or attack?", _unseen(results, task, model, splits))]
     return [(question, answer) for question, answer in asked if answer]
 
 
-def _depth(results: Mapping[tuple[str, str], Result], task: str, protocols: Sequence[str]) -> str:
+def _depth(results: Mapping[tuple[str, str], RunScores], task: str, splits: Sequence[str]) -> str:
     """The best depth against the others."""
-    networks = [model for its_task, model in results if its_task == task and is_network(model)]
+    networks = [model for its_task, model in results if its_task == task and results[its_task, model].stage == "network"]
     if len(networks) < 2:
         return ""
     said = []
-    for protocol in protocols:
-        if protocol in UNSEEN:
+    for split in splits:
+        if split in UNSEEN:
             continue
-        means = {model: results[task, model].protocols[protocol].mean[METRIC] for model in networks}
+        means = {model: results[task, model].splits[split].mean[METRIC] for model in networks}
         best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
-        told_apart = [
+        different = [
             c
-            for c in compare(results, task=task, protocol=protocol, model=best, others=networks)
+            for c in compare(results, task=task, split=split, model=best, others=networks)
             if c.p < LEVEL
         ]
-        verdict = "no depth is told apart from the best"
-        if told_apart:
+        verdict = "no depth differs significantly from the best"
+        if different:
             verdict = (
-                f"{model_title(best)} is told apart from {_join([model_title(c.other) for c in told_apart])}"
+                f"{model_title(best)} differs significantly from {_join([model_title(c.other) for c in different])}"
             )
         said.append(
-            f"{_under(protocol)}: from {means[worst]:.4f} ({model_title(worst)}) to {means[best]:.4f} ({model_title(best)}), a range of "
-            f"{means[best] - means[worst]:.4f} where one network's folds spread by ± {_spread(results, task, best, protocol)}; {verdict}"
+            f"{_under(split)}: from {means[worst]:.4f} ({model_title(worst)}) to {means[best]:.4f} ({model_title(best)}), a range of "
+            f"{means[best] - means[worst]:.4f} where one network's folds spread by ± {_spread(results, task, best, split)}; {verdict}"
         )
     return "; ".join(said) + "."
 
 
 def _against(
-    results: Mapping[tuple[str, str], Result],
+    results: Mapping[tuple[str, str], RunScores],
     task: str,
     model: str,
-    protocols: Sequence[str],
+    splits: Sequence[str],
     others: Sequence[str],
 ) -> str:
-    """One model against a group of others, per protocol."""
+    """One model against a group of others, per split."""
     said = []
-    for protocol in protocols:
-        if protocol in UNSEEN:
+    for split in splits:
+        if split in UNSEEN:
             continue
-        compared = compare(results, task=task, protocol=protocol, model=model, others=others)
+        compared = compare(results, task=task, split=split, model=model, others=others)
         if compared:
             words = [f"{c.words} {model_title(c.other)} ({c.difference:+.4f}, {_p(c.p)})" for c in compared]
             said.append(
-                f"{_under(protocol)} ({results[task, model].protocols[protocol].mean[METRIC]:.4f}): {_join(words)}"
+                f"{_under(split)} ({results[task, model].splits[split].mean[METRIC]:.4f}): {_join(words)}"
             )
     return "; ".join(said) + "." if said else ""
 
 
-def _free(results: Mapping[tuple[str, str], Result], task: str, protocol: str) -> str:
+def _free(results: Mapping[tuple[str, str], RunScores], task: str, split: str) -> str:
     """What models score that know next to nothing."""
-    told = []
+    said = []
     for model, what in (
         ("majority", "always the most frequent class"),
-        ("dataset_oracle", "knowing only which network a flow comes from"),
+        ("dataset_oracle", "knowing only which site a flow comes from"),
         ("best_single_feature", "one feature"),
     ):
-        if (task, model) in results and protocol in results[task, model].protocols:
-            mean = results[task, model].protocols[protocol].mean
-            told.append(f"{what}: accuracy {mean['accuracy']:.4f}, {METRIC_TITLE} {mean[METRIC]:.4f}")
-    return f"{_under(protocol)}: " + "; ".join(told) + "." if told else ""
+        if (task, model) in results and split in results[task, model].splits:
+            mean = results[task, model].splits[split].mean
+            said.append(f"{what}: accuracy {mean['accuracy']:.4f}, {METRIC_TITLE} {mean[METRIC]:.4f}")
+    return f"{_under(split)}: " + "; ".join(said) + "." if said else ""
 
 
 def _survival(
-    results: Mapping[tuple[str, str], Result], task: str, model: str, protocols: Sequence[str]
+    results: Mapping[tuple[str, str], RunScores], task: str, model: str, splits: Sequence[str]
 ) -> str:
-    """The network under the first protocol and under the others."""
-    others = [protocol for protocol in protocols[1:] if protocol not in UNSEEN]
+    """The network under the first split and under the others."""
+    others = [split for split in splits[1:] if split not in UNSEEN]
     if not others:
         return ""
-    first = results[task, model].protocols[protocols[0]]
-    said = [f"{protocol_title(protocols[0])} {_figures(first)}"]
-    for protocol in others:
-        scored = results[task, model].protocols[protocol]
+    first = results[task, model].splits[splits[0]]
+    said = [f"{split_title(splits[0])} {_figures(first)}"]
+    for split in others:
+        scored = results[task, model].splits[split]
         lost = first.mean[METRIC] - scored.mean[METRIC]
         spread = float(np.hypot(np.nan_to_num(first.std[METRIC]), np.nan_to_num(scored.std[METRIC])))
         verdict = (
@@ -173,34 +171,34 @@ def _survival(
             if lost > spread
             else f"a change of {-lost:+.4f}, within the spread of the folds"
         )
-        said.append(f"{protocol_title(protocol)} {_figures(scored)}: {verdict}")
+        said.append(f"{split_title(split)} {_figures(scored)}: {verdict}")
     return "; ".join(said) + "."
 
 
 def _unseen(
-    results: Mapping[tuple[str, str], Result], task: str, model: str, protocols: Sequence[str]
+    results: Mapping[tuple[str, str], RunScores], task: str, model: str, splits: Sequence[str]
 ) -> str:
-    """The network, the best of all models and the majority on flows of networks or attacks that were left out
+    """The network, the best of all models and the majority on flows of sites or attacks that were left out
     whole.
     """
-    tested = [protocol for protocol in protocols if protocol in UNSEEN]
+    tested = [split for split in splits if split in UNSEEN]
     if not tested:
-        return "Not asked in this run: add `environment` or `attack` to `split.protocols`."
-    seen = results[task, model].protocols[[protocol for protocol in protocols if protocol not in UNSEEN][-1]]
-    return " ".join(_one_unseen(results, task, model, seen, protocol) for protocol in tested)
+        return "Not asked in this run: add `environment` or `attack` to `split.splits`."
+    seen = results[task, model].splits[[split for split in splits if split not in UNSEEN][-1]]
+    return " ".join(_one_unseen(results, task, model, seen, split) for split in tested)
 
 
 def _one_unseen(
-    results: Mapping[tuple[str, str], Result], task: str, model: str, seen: ProtocolScores, protocol: str
+    results: Mapping[tuple[str, str], RunScores], task: str, model: str, seen: SplitScores, split: str
 ) -> str:
     """One such split in two sentences."""
-    scored = results[task, model].protocols[protocol]
-    sure, lost = interval(scored, METRIC), seen.mean[METRIC] - scored.pooled[METRIC]
+    scored = results[task, model].splits[split]
+    sure, lost = scored.intervals[METRIC], seen.mean[METRIC] - scored.value(METRIC)
     verdict = (
         "it does not survive" if sure.high < seen.mean[METRIC] else "no fall that these recordings can show"
     )
     all_pooled = {
-        name: result.protocols[protocol].pooled[METRIC]
+        name: result.splits[split].pooled[METRIC]
         for (its_task, name), result in results.items()
         if its_task == task
     }
@@ -210,22 +208,22 @@ def _one_unseen(
         key=lambda i: scored.folds[i]["accuracy"] if scored.folds[i]["rows"] else 2.0,
     )
     free = "" if majority is None else f"; always the most frequent class scores {majority:.4f}"
-    change = f"{abs(lost):.4f} {'less' if lost > 0 else 'more'} than under the {protocol_title(seen.protocol)} split"
+    change = f"{abs(lost):.4f} {'less' if lost > 0 else 'more'} than under the {split_title(seen.split)} split"
     return (
-        f"{_under(protocol)}: {METRIC_TITLE} over all flows {sure.value:.4f} (95 %: {sure.low:.4f} to {sure.high:.4f}), {change}: {verdict}. "
+        f"{_under(split)}: {METRIC_TITLE} over all flows {sure.value:.4f} (95 %: {sure.low:.4f} to {sure.high:.4f}), {change}: {verdict}. "
         f"With {scored.fold_names[worst]} left out, {scored.folds[worst]['accuracy']:.1%} of its {int(scored.folds[worst]['rows']):,} flows are "
         f"judged right. Best of all models is {model_title(best)} ({all_pooled[best]:.4f}){free}."
     )
 
 
-def _test(first: ProtocolScores, second: ProtocolScores) -> tuple[float, float]:
+def _test(first: SplitScores, second: SplitScores) -> tuple[float, float]:
     """Difference and p of two models on the same folds."""
     return corrected_t_test(
         [f[METRIC] for f in first.folds], [f[METRIC] for f in second.folds], test_share=first.test_share
     )
 
 
-def _figures(scored: ProtocolScores) -> str:
+def _figures(scored: SplitScores) -> str:
     """Accuracy and METRIC with their spread."""
     return (
         f"(accuracy {scored.mean['accuracy']:.4f} ± {np.nan_to_num(scored.std['accuracy']):.4f}, "
@@ -233,15 +231,15 @@ def _figures(scored: ProtocolScores) -> str:
     )
 
 
-def _under(protocol: str) -> str:
+def _under(split: str) -> str:
     """'Stratified split'."""
-    title = protocol_title(protocol)
+    title = split_title(split)
     return f"{title[0].upper()}{title[1:]} split"
 
 
-def _spread(results: Mapping[tuple[str, str], Result], task: str, model: str, protocol: str) -> str:
+def _spread(results: Mapping[tuple[str, str], RunScores], task: str, model: str, split: str) -> str:
     """Standard deviation over folds."""
-    return f"{np.nan_to_num(results[task, model].protocols[protocol].std[METRIC]):.4f}"
+    return f"{np.nan_to_num(results[task, model].splits[split].std[METRIC]):.4f}"
 
 
 def _p(value: float) -> str:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from iotids.reporting.names import model_title, protocol_title
-from iotids.reporting.results import Result
+from iotids.learning.scores.names import model_title, split_title
+from iotids.learning.scores.run_scores import RunScores
 from iotids.writing.markdown import csv_table, markdown_table, number
 
 MEANING = (
@@ -18,32 +18,32 @@ MEANING = (
 
 
 def calibration_markdown(
-    results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]
+    results: Mapping[tuple[str, str], RunScores], *, task: str, splits: Sequence[str]
 ) -> str:
     """Brier and ECE of every model under each split, best calibrated first under the last."""
     mine = [result for (its_task, _), result in results.items() if its_task == task]
     rows = [
         [
             model_title(r.model),
-            *(number(r.protocols[p].told(name)) for p in protocols for name in ("brier", "ece")),
+            *(number(r.splits[p].value(name)) for p in splits for name in ("brier", "ece")),
         ]
-        for r in sorted(mine, key=lambda r: r.protocols[protocols[-1]].told("ece"))
+        for r in sorted(mine, key=lambda r: r.splits[splits[-1]].value("ece"))
     ]
     return markdown_table(
-        ["Model", *(f"{protocol_title(p)} {name}" for p in protocols for name in ("Brier", "ECE"))], rows
+        ["Model", *(f"{split_title(p)} {name}" for p in splits for name in ("Brier", "ECE"))], rows
     )
 
 
-def reliability_csv(results: Mapping[tuple[str, str], Result]) -> str:
+def reliability_csv(results: Mapping[tuple[str, str], RunScores]) -> str:
     """Rows, mean top score and share of hits of every bin that has rows."""
     rows: list[list[object]] = []
     for (task, model), result in results.items():
-        for protocol, scored in result.protocols.items():
+        for split, scored in result.splits.items():
             table = scored.reliability
             for i in table.rows.nonzero()[0]:
                 figures = [
                     float(part[i])
                     for part in (table.edges[:-1], table.edges[1:], table.confidence_mean, table.accuracy)
                 ]
-                rows.append([task, model, protocol, *figures, int(table.rows[i])])
+                rows.append([task, model, split, *figures, int(table.rows[i])])
     return csv_table(["task", "model", "split", "from", "to", "confidence_mean", "accuracy", "flows"], rows)

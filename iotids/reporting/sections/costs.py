@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from iotids.reporting.names import model_title
-from iotids.reporting.results import ProtocolScores, Result
+from iotids.learning.scores.names import model_title
+from iotids.learning.scores.run_scores import SplitScores, RunScores
 from iotids.writing.markdown import csv_table, markdown_table, number
 
 MEANING = (
@@ -15,10 +15,10 @@ MEANING = (
 HEADER = ["fit, s per fold", "predict, s per fold", "µs per flow", "size, KiB"]
 
 
-def costs_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocol: str) -> str:
+def costs_markdown(results: Mapping[tuple[str, str], RunScores], *, task: str, split: str) -> str:
     """A row per model, quickest to judge a flow first."""
     mine = {
-        model_title(model): costs(result.protocols[protocol])
+        model_title(model): costs(result.splits[split])
         for (its_task, model), result in results.items()
         if its_task == task
     }
@@ -29,19 +29,19 @@ def costs_markdown(results: Mapping[tuple[str, str], Result], *, task: str, prot
     )
 
 
-def costs_csv(results: Mapping[tuple[str, str], Result]) -> str:
+def costs_csv(results: Mapping[tuple[str, str], RunScores]) -> str:
     """The same for every task and split."""
     rows = [
-        [task, model, protocol, *costs(scored)]
+        [task, model, split, *costs(scored)]
         for (task, model), r in results.items()
-        for protocol, scored in r.protocols.items()
+        for split, scored in r.splits.items()
     ]
     return csv_table(
         ["task", "model", "split", "fit_s_per_fold", "predict_s_per_fold", "us_per_flow", "size_kib"], rows
     )
 
 
-def costs(scored: ProtocolScores) -> tuple[float, float, float, float]:
+def costs(scored: SplitScores) -> tuple[float, float, float, float]:
     """Seconds to fit and to predict a fold, microseconds per flow, and KiB (mean over folds; NaN where the
     run does not say).
     """

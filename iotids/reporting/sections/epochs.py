@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from iotids.reporting.names import UNSEEN, is_network, model_title, protocol_title
-from iotids.reporting.results import Result
+from iotids.learning.scores.names import UNSEEN, model_title, split_title
+from iotids.learning.scores.run_scores import RunScores
 from iotids.writing.markdown import markdown_table, number
 
 MEANING = (
@@ -16,21 +16,21 @@ MEANING = (
 )
 
 
-def best_epoch_markdown(results: Mapping[tuple[str, str], Result], *, protocols: Sequence[str]) -> str:
+def best_epoch_markdown(results: Mapping[tuple[str, str], RunScores], *, splits: Sequence[str]) -> str:
     """Accuracy after the last epoch beside the best epoch's, mean over folds."""
     rows = []
     for (task, model), result in results.items():
-        for protocol in protocols if is_network(model) else ():
-            if protocol in UNSEEN:
+        for split in splits if result.stage == "network" else ():
+            if split in UNSEEN:
                 continue
-            scored = result.protocols[protocol]
+            scored = result.splits[split]
             last = [record["epochs"] for record in scored.records]
             best = [record["best_epoch"] for record in scored.records]
             rows.append(
                 [
                     task,
                     model_title(model),
-                    protocol_title(protocol),
+                    split_title(split),
                     _range(last),
                     number(scored.mean["accuracy"]),
                     _range([b["epoch"] for b in best]),

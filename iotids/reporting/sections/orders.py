@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from iotids.reporting.names import TASKS, UNSEEN, model_title, protocol_title
-from iotids.reporting.results import Result
+from iotids.learning.scores.names import TASKS, UNSEEN, model_title, split_title
+from iotids.learning.scores.run_scores import RunScores
 from iotids.writing.markdown import markdown_table, number
 
 ORDERS_MEANING = (
@@ -20,18 +20,18 @@ PREQUENTIAL_MEANING = (
 )
 
 
-def orders_markdown(results: Mapping[tuple[str, str], Result]) -> str:
+def orders_markdown(results: Mapping[tuple[str, str], RunScores]) -> str:
     """Spread over orders of accuracy and macro F; empty without streaming models."""
     rows = []
     for (task, model), result in results.items():
-        for protocol, scored in result.protocols.items():
-            if scored.order_std and protocol not in UNSEEN:
+        for split, scored in result.splits.items():
+            if scored.repeat_std and split not in UNSEEN:
                 spread = [
                     number(part[name])
                     for name in ("accuracy", "f1_macro")
-                    for part in (scored.order_std, scored.std)
+                    for part in (scored.repeat_std, scored.std)
                 ]
-                rows.append([TASKS[task], model_title(model), protocol_title(protocol), *spread])
+                rows.append([TASKS[task], model_title(model), split_title(split), *spread])
     header = [
         "Task",
         "Model",
@@ -44,7 +44,7 @@ def orders_markdown(results: Mapping[tuple[str, str], Result]) -> str:
     return ORDERS_MEANING + "\n" + markdown_table(header, rows, kinds="tttn") if rows else ""
 
 
-def prequential_markdown(results: Mapping[tuple[str, str], Result]) -> str:
+def prequential_markdown(results: Mapping[tuple[str, str], RunScores]) -> str:
     """Scores over the whole run in order of time, first and last tenth apart; empty where no model was run
     so.
     """

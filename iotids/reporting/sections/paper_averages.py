@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from iotids.reporting.names import model_title
+from iotids.learning.scores.names import model_title
 from iotids.writing.markdown import markdown_table
 
 CANDIDATES = {
@@ -57,18 +57,18 @@ def explain_rows(paper: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "n_classes": n_classes,
                 "benign_share": benign_share,
             }
-            told = {c: predicted_accuracy(c, **known) for c in candidates}
-            nearest = min(candidates, key=lambda c: abs(told[c] - accuracy))
+            predictions = {c: predicted_accuracy(c, **known) for c in candidates}
+            nearest = min(candidates, key=lambda c: abs(predictions[c] - accuracy))
             rounding = 0.0015 if round(precision, 3) == precision and round(recall, 3) == recall else 0.00015
             rows.append(
                 {
                     "task": task,
                     "model": model,
                     "accuracy": accuracy,
-                    "predicted": told,
+                    "predicted": predictions,
                     "nearest": nearest,
                     "f1": f1,
-                    "explained": abs(told[nearest] - accuracy) <= rounding,
+                    "explained": abs(predictions[nearest] - accuracy) <= rounding,
                     "harmonic_f1": 2 * precision * recall / (precision + recall),
                 }
             )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from iotids.reporting.names import TASKS, model_title, protocol_title
+from iotids.learning.scores.names import TASKS, model_title, split_title
 from iotids.writing.markdown import markdown_table, number
 
 Row = Mapping[str, str]
@@ -69,7 +69,7 @@ def table3_side_by_side(
                 [
                     TASKS[task].split()[0],
                     model_title(model),
-                    protocol_title(split),
+                    split_title(split),
                     _paper(tables, key, scores),
                     *cells,
                 ]

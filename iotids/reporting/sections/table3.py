@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from iotids.reporting.names import TASKS, UNSEEN, model_title, protocol_title
-from iotids.reporting.results import Result
+from iotids.learning.scores.metrics import find_metric
+from iotids.learning.scores.names import METRIC, TASKS, model_title, split_title
+from iotids.learning.scores.run_scores import RunScores
 from iotids.reporting.sections.costs import costs
 from iotids.writing.markdown import csv_table, markdown_table, number
 
@@ -20,6 +21,8 @@ SHOWN = {
     "recall": "recall_weighted",
     "f1": "f1_weighted",
 }
+COMPARED = ("accuracy", METRIC, "mcc")
+CAPTURES = "macro F by capture"
 TWIN = (
     "vfdt"  # the paper's HT once more, by Weka's own rules; its row stands under the paper's figures for HT
 )
@@ -45,7 +48,7 @@ AVERAGES = (
 
 
 def table3_markdown(
-    results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any], *, protocols: Sequence[str]
+    results: Mapping[tuple[str, str], RunScores], paper: Mapping[str, Any], *, splits: Sequence[str]
 ) -> str:
     """The models of the paper's table in the paper's layout: three or more lines each, the first the paper's
     own.
@@ -61,13 +64,13 @@ def table3_markdown(
             rows.append(
                 [name, "paper", *(_paper_cell(paper, task, model, i) for task in tasks for i in range(4))]
             )
-        for i, protocol in enumerate(protocols):
-            cells = (cell for task in tasks for cell in _our_cells(results, task, model, protocol))
-            rows.append([name if model == TWIN and i == 0 else "", protocol_title(protocol), *cells])
+        for i, split in enumerate(splits):
+            cells = (cell for task in tasks for cell in _our_cells(results, task, model, split))
+            rows.append([name if model == TWIN and i == 0 else "", split_title(split), *cells])
     return markdown_table(header, rows, kinds="ttn")
 
 
-def paper_rows(results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any]) -> list[str]:
+def paper_rows(results: Mapping[tuple[str, str], RunScores], paper: Mapping[str, Any]) -> list[str]:
     """Models of Table III in the paper's order, the second Hoeffding tree after the first, then networks of
     other depths that were run.
     """
@@ -78,59 +81,62 @@ def paper_rows(results: Mapping[tuple[str, str], Result], paper: Mapping[str, An
         for name in ((model, TWIN) if model == "hoeffding_tree" else (model,))
     ]
     known = [model for model in order if model in ran]
-    return known + [model for model in ran if model.startswith("dl") and model not in known]
+    networks = {model for (_, model), result in results.items() if result.stage == "network"}
+    return known + [model for model in ran if model in networks and model not in known]
 
 
 def baselines_markdown(
-    results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]
+    results: Mapping[tuple[str, str], RunScores], *, task: str, splits: Sequence[str]
 ) -> str:
-    """Every model of one task, best first under the last protocol: accuracy, macro F, balanced accuracy, MCC
-    for each protocol.
+    """Every model of one task, best first under the last split: for each split the metrics of COMPARED and
+    macro F with every capture weighing the same; then what the model never predicts, and times.
     """
-    shown = {"Acc.": "accuracy", "macro F": "f1_macro", "MCC": "mcc"}
-    columns = [f"{protocol_title(protocol)} {name}" for protocol in protocols for name in shown]
-    header = ["Model", *columns, "fit, s per fold", "µs per flow"]
+    columns = [
+        f"{split_title(split)} {name}"
+        for split in splits
+        for name in (*(find_metric(metric).title for metric in COMPARED), CAPTURES)
+    ]
+    header = ["Model", *columns, f"never predicted, {split_title(splits[-1])}", "fit, s per fold", "µs per flow"]
     mine = [result for (its_task, _), result in results.items() if its_task == task]
-    have = [result for result in mine if all(protocol in result.protocols for protocol in protocols)]
+    have = [result for result in mine if all(split in result.splits for split in splits)]
     rows = []
-    for result in sorted(have, key=lambda r: -r.protocols[protocols[-1]].mean["f1_macro"]):
-        cells = [
-            number(result.protocols[p].mean[m], result.protocols[p].std[m])
-            for p in protocols
-            for m in shown.values()
-        ]
-        fit_s, _, flow_us, _ = costs(result.protocols[protocols[0]])
-        rows.append([model_title(result.model), *cells, f"{fit_s:.1f}", f"{flow_us:.1f}"])
+    for result in sorted(have, key=lambda r: -r.splits[splits[-1]].value(METRIC)):
+        cells = []
+        for scored in (result.splits[split] for split in splits):
+            cells += [number(scored.value(metric), scored.spread(metric)) for metric in COMPARED]
+            cells += [number(scored.by_capture[METRIC])]
+        never = [f"{one.name} {one.folds}/{one.tested}" for one in result.splits[splits[-1]].unpredicted]
+        fit_s, _, flow_us, _ = costs(result.splits[splits[0]])
+        rows.append([model_title(result.model), *cells, ", ".join(never) or "–", f"{fit_s:.1f}", f"{flow_us:.1f}"])
     return markdown_table(header, rows)
 
 
-def splits_markdown(results: Mapping[tuple[str, str], Result], *, task: str, protocols: Sequence[str]) -> str:
+def splits_markdown(results: Mapping[tuple[str, str], RunScores], *, task: str, splits: Sequence[str]) -> str:
     """Macro F of every model of one task under every split, in the order of the results; one pooled figure
-    where folds are unseen networks.
+    where folds leave out a site.
     """
     rows = []
     for (its_task, model), result in results.items():
         if its_task == task:
-            scored = [result.protocols[protocol] for protocol in protocols]
+            scored = [result.splits[split] for split in splits]
             rows.append(
                 [
                     model_title(model),
                     *(
-                        number(s.told("f1_macro"), None if s.protocol in UNSEEN else s.std["f1_macro"])
-                        for s in scored
+                        number(s.value(METRIC), s.spread(METRIC)) for s in scored
                     ),
                 ]
             )
-    return markdown_table(["Model", *map(protocol_title, protocols)], rows)
+    return markdown_table(["Model", *map(split_title, splits)], rows)
 
 
-def table3_csv(results: Mapping[tuple[str, str], Result], paper: Mapping[str, Any]) -> str:
-    """Every average of every model, task and protocol as one long table, with the paper's figure where it
+def table3_csv(results: Mapping[tuple[str, str], RunScores], paper: Mapping[str, Any]) -> str:
+    """Every average of every model, task and split as one long table, with the paper's figure where it
     printed one.
     """
     rows = []
     for (task, model), result in results.items():
-        for protocol, scored in result.protocols.items():
+        for split, scored in result.splits.items():
             for metric in AVERAGES:
                 printed = (
                     _printed(paper, task, model, metric.split("_")[0]) if metric in SHOWN.values() else None
@@ -139,19 +145,20 @@ def table3_csv(results: Mapping[tuple[str, str], Result], paper: Mapping[str, An
                     [
                         task,
                         model,
-                        protocol,
+                        split,
                         metric,
                         printed,
-                        scored.mean[metric],
-                        scored.std[metric],
-                        len(scored.folds),
+                        scored.value(metric),
+                        scored.spread(metric),
+                        scored.figure,
+                        scored.by_capture[metric],
                     ]
                 )
-    return csv_table(["task", "model", "split", "score", "paper", "mean", "std", "folds"], rows)
+    return csv_table(["task", "model", "split", "score", "paper", "value", "std", "figure", "by_capture"], rows)
 
 
 def averages_markdown(
-    results: Mapping[tuple[str, str], Result], *, task: str, protocol: str, models: Sequence[str]
+    results: Mapping[tuple[str, str], RunScores], *, task: str, split: str, models: Sequence[str]
 ) -> str:
     """The same predictions under every average: how far the choice of average alone moves a figure."""
     groups = ("micro", "macro", "weighted", "half")
@@ -163,11 +170,11 @@ def averages_markdown(
     ]
     rows = []
     for model in models:
-        if (task, model) in results and protocol in results[task, model].protocols:
-            mean = results[task, model].protocols[protocol].mean
+        if (task, model) in results and split in results[task, model].splits:
+            scored = results[task, model].splits[split]
             names = [f"{name}_{group}" for group in groups for name in ("precision", "recall", "f1")]
             rows.append(
-                [model_title(model), *(number(mean[name]) for name in ("accuracy", "accuracy_ovr", *names))]
+                [model_title(model), *(number(scored.value(name)) for name in ("accuracy", "accuracy_ovr", *names))]
             )
     return markdown_table(header, rows)
 
@@ -188,10 +195,10 @@ def _paper_cell(paper: Mapping[str, Any], task: str, model: str, column: int) ->
     )
 
 
-def _our_cells(results: Mapping[tuple[str, str], Result], task: str, model: str, protocol: str) -> list[str]:
+def _our_cells(results: Mapping[tuple[str, str], RunScores], task: str, model: str, split: str) -> list[str]:
     """Mean ± sd of the four columns."""
     result = results.get((task, model))
-    if result is None or protocol not in result.protocols:
+    if result is None or split not in result.splits:
         return ["–"] * 4
-    scored = result.protocols[protocol]
-    return [number(scored.mean[name], scored.std[name]) for name in SHOWN.values()]
+    scored = result.splits[split]
+    return [number(scored.value(name), scored.spread(name)) for name in SHOWN.values()]

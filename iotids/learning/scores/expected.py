@@ -1,11 +1,9 @@
-"""Which run folders a report stands on: those that the parameters name, no more and no fewer."""
+"""Which run folders are scored: those that the parameters name, no more and no fewer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-CONFUSION_MODELS = ("hoeffding_tree", "naive_bayes", "hist_gradient_boosting")
 
 
 def run_folders(
@@ -19,7 +17,7 @@ def run_folders(
 
 
 def check_complete(runs: Mapping[tuple[str, str], Path], there: Mapping[tuple[str, str], bool]) -> None:
-    """Refuse to report on less than was asked for.
+    """Refuse to score less than was asked for.
 
     Raises
     ------
@@ -44,13 +42,3 @@ def check_classes(run: str, found: Sequence[str], wanted: Sequence[str]) -> None
         raise ValueError(
             f"{run} was trained on the classes {', '.join(found)}, but data.classes ask for {', '.join(wanted)}: run `dvc repro`"
         )
-
-
-def figure_depth(depths: Sequence[int], wanted: int) -> int:
-    """The depth of Figure 2 or 3: the paper's, or the nearest one that was run, the deeper of two."""
-    return min(depths, key=lambda depth: (abs(depth - wanted), -depth))
-
-
-def confusion_models(models: Sequence[str]) -> list[str]:
-    """Whose matrices are drawn: networks, HT, NB and gradient boosting; the others stand in confusions.json."""
-    return [model for model in models if model.startswith("dl") or model in CONFUSION_MODELS]
