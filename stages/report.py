@@ -12,19 +12,17 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from iotids import reporting
 from iotids.learning.scores.pairs import read_pairs
 from iotids.learning.scores.run_files import run_from_plain
 from iotids.learning.scores.stored_runs import todays_table
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.reporting.figures import architecture, confusion, curves, pictures, plots
+from iotids.reporting.fixed import fixed_texts, paper_table3
 from iotids.reporting.page import Content, report_page
-from iotids.reporting.results_page import Texts, figure_models, readme_table, results_page
+from iotids.reporting.results_page import figure_models, readme_table, results_page
 from iotids.reporting.sections import calibration_table, costs, false_alarms, table3
 from iotids.writing.tables import read_table, replacing, write_text
-
-FIXED = Path(reporting.__file__).parent
 
 
 @dataclass(frozen=True)
@@ -39,26 +37,18 @@ def read_content(score: Path, data_name: str, depths: dict[str, int]) -> Content
     keys = [tuple(key) for key in json.loads((score / "runs.json").read_text(encoding="utf-8"))]
     texts = [(score / "runs" / f"{task}-{model}.json").read_text(encoding="utf-8") for task, model in keys]
     runs = {key: run_from_plain(json.loads(text)) for key, text in zip(keys, texts, strict=True)}
-    paper = json.loads((FIXED / "paper_table3.json").read_text(encoding="utf-8"))
     compared = read_pairs((score / "pairs.csv").read_text(encoding="utf-8"))
-    return Content(runs, compared, paper, data_name, figure_models(runs, depths))
-
-
-def read_texts(table2: Path) -> Texts:
-    """What no run computes."""
-    fixed = [(FIXED / f"{name}.md").read_text(encoding="utf-8") for name in ("other_profiles", "real_captures")]
-    real = json.loads((FIXED / "real_captures.json").read_text(encoding="utf-8"))
-    return Texts(table2.read_text(encoding="utf-8"), *fixed, real["rows"])
+    return Content(runs, compared, paper_table3(), data_name, figure_models(runs, depths))
 
 
 def write_pictures(out: Path, content: Content, network: Path) -> None:
     """Pictures of every task, and the data of two of them for `dvc plots`."""
-    drawn = {}
-    for task in content.tasks:
-        compared = {split: content.compared[task, split] for split in content.both}
-        drawn |= pictures.task_pictures(content.of(task), compared, shown=content.both)
+    drawn = pictures.all_pictures(content)
     for task, model in content.figure_models.items():
-        run, folder = content.runs[task, model], network / f"{task}-{content.runs[task, model].params['depth']}"
+        run, folder = (
+            content.runs[task, model],
+            network / f"{task}-{content.runs[task, model].params['depth']}",
+        )
         history = todays_table(read_table(folder / "history.parquet"))
         all_curves = [curves.curves_of(history, split) for split in run.splits]
         shown = [one for one in all_curves if one.split in content.both]
@@ -80,7 +70,7 @@ def main() -> None:
         parser.add_argument(name, required=True, type=Path)
     arguments, params = parser.parse_args(), read_section("report", Params)
     content = read_content(arguments.score, read_data().name, params.figure_depths)
-    texts, runs = read_texts(arguments.table2), content.runs
+    texts, runs = fixed_texts(arguments.table2.read_text(encoding="utf-8")), content.runs
     for name, text in {
         "report.md": report_page(content),
         "results.md": results_page(content, texts),

@@ -98,7 +98,12 @@ class Content:
 def report_page(content: Content) -> str:
     """report.md."""
     c = content
-    parts = [f"# Results on the data set `{c.data_name}`\n", what_was_run(c), "## Headline\n", HEADLINE_MEANING]
+    parts = [
+        f"# Results on the data set `{c.data_name}`\n",
+        what_was_run(c),
+        "## Headline\n",
+        HEADLINE_MEANING,
+    ]
     for task in c.tasks:
         shown = c.both + [split for split in c.splits(task) if split in UNSEEN]
         parts += [f"{TASKS[task]}:\n", headline_markdown(c.runs, task=task, splits=shown)]
@@ -119,7 +124,9 @@ def report_page(content: Content) -> str:
     streaming = [text for text in (orders_markdown(c.runs), prequential_markdown(c.runs)) if text]
     parts += ["## Models that learn in one pass\n", *streaming] if streaming else []
     parts += ["## Which average did the paper print?\n", _averages(c), "## Files beside this page\n"]
-    return "\n".join([*parts, "\n".join(f"* [{name}]({name}): {what}" for name, what in FILES.items()) + "\n"])
+    return "\n".join(
+        [*parts, "\n".join(f"* [{name}]({name}): {what}" for name, what in FILES.items()) + "\n"]
+    )
 
 
 def what_was_run(content: Content) -> str:
@@ -129,7 +136,9 @@ def what_was_run(content: Content) -> str:
     n_rows = sum(record["test_rows"] for record in first.records)
     titles = ", ".join(split_title(split) for split in content.splits(content.tasks[0]))
     text = f"{n_rows:,} flows, {len(first.folds)} folds; splits: {titles}.\n"
-    networks = [run.params for run in content.runs.values() if run.stage == "network" and "width" in run.params]
+    networks = [
+        run.params for run in content.runs.values() if run.stage == "network" and "width" in run.params
+    ]
     if networks:
         kept = networks[0]
         text += (

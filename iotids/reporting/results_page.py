@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import TASKS, UNSEEN, model_title, split_title
 from iotids.learning.scores.run_scores import RunScores, SplitScores
 from iotids.learning.scores.summary import best_baseline
+from iotids.reporting.fixed import Texts
 from iotids.reporting.page import Content, table3_section, unseen_section, what_was_run
 from iotids.reporting.sections.table3 import baselines_markdown
 from iotids.writing.markdown import markdown_table, number
@@ -23,18 +23,6 @@ CAVEAT = (
     "**The sample is simulated traffic**: its figures show that the pipeline works, not how good a detector is. The real captures show what is left "
     "on traffic that was recorded.\n"
 )
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Parts of the page that a run does not compute: Table II (out/dataset/table2.md), the other flow profiles
-    and the real captures as they were measured, and the real captures' rows of the README's table.
-    """
-
-    table2: str
-    other_profiles: str
-    real_captures: str
-    real_rows: Sequence[Sequence[Any]]
 
 
 def results_page(content: Content, texts: Texts) -> str:
@@ -72,9 +60,23 @@ def readme_table(content: Content, real_rows: Sequence[Sequence[Any]]) -> str:
             ours = [_cell(run.model, run.splits[split], metric) for run in (network, best) if run]
             printed = [f"{name} {number(value, std, digits=3)}" for name, value, std in (real[:3], real[3:])]
             rows.append(
-                [SHORT_TASKS[task], split_title(split), find_metric(metric).title, *(ours + ["–"])[:2], *printed]
+                [
+                    SHORT_TASKS[task],
+                    split_title(split),
+                    find_metric(metric).title,
+                    *[*ours, "–"][:2],
+                    *printed,
+                ]
             )
-    header = ["task", "split", "score", "sample: network", "best baseline", "real captures: network", "best baseline"]
+    header = [
+        "task",
+        "split",
+        "score",
+        "sample: network",
+        "best baseline",
+        "real captures: network",
+        "best baseline",
+    ]
     return markdown_table(header, rows, kinds="tttn") + "\n" + meaning(content)
 
 
@@ -94,9 +96,12 @@ def meaning(content: Content) -> str:
         splits = content.splits(task)
         for split in (s for s in splits if s in UNSEEN[:1]):
             network, best = _shown(content, task, split)
-            first = network.splits[splits[0]].value("f1_macro")
-            text = f"at an unseen site the macro F of {model_title(network.model)} ({SHORT_TASKS[task]}) is {network.splits[split].value('f1_macro'):.2f} instead of {first:.2f}"
-            said.append(text + (f", that of the best baseline {best.splits[split].value('f1_macro'):.2f}" if best else ""))
+            seen, left_out = (network.splits[one].value("f1_macro") for one in (splits[0], split))
+            text = f"at an unseen site the macro F of {model_title(network.model)} ({SHORT_TASKS[task]})"
+            text += f" is {left_out:.2f} instead of {seen:.2f}"
+            if best:
+                text += f", that of the best baseline {best.splits[split].value('f1_macro'):.2f}"
+            said.append(text)
     return ". ".join(text[0].upper() + text[1:] for text in said) + ".\n" if said else ""
 
 

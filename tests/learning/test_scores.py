@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from iotids.learning.scores.confusions import averages, confusion_matrix
+from iotids.learning.scores.judged import capture_weights, judge
+from iotids.learning.scores.metrics import METRICS, find_metric
 from iotids.learning.scores.scores import (
-    averages,
-    confusion_matrix,
     mean_and_std,
     per_class,
     score_fold,
@@ -163,3 +164,119 @@ def test_mean_over_folds_leaves_nan_out():
 
 def test_confusion_rows_are_truth():
     assert confusion_matrix(np.array([0, 0, 1]), np.array([1, 0, 1]), 2).tolist() == [[1, 1], [0, 1]]
+
+
+SITUATIONS = {
+    "no rows": np.zeros(0, int),
+    "one benign row": np.array([0]),
+    "benign only": np.zeros(30, int),
+    "one attack only": np.ones(30, int),
+    "two attacks, no benign": np.repeat([1, 2], 15),
+    "all classes": np.arange(30) % 3,
+}
+SCORES = {
+    "ties": lambda n: np.tile([0.5, 0.25, 0.25], (n, 1)),
+    "coarse": lambda n: np.round(np.random.default_rng(5).dirichlet(np.ones(3), n), 1),
+    "fine": lambda n: np.random.default_rng(6).dirichlet(np.ones(3), n),
+}
+NEEDS_BOTH = ("roc_auc", "pr_auc", "detection_roc_auc", "fpr_at_recall", "recall_at_fpr")
+
+
+def one_vs_rest(truth, scores, figure, weight):
+    """Mean of a scikit-learn ranking figure over the classes that have rows on both sides; NaN without any."""
+    known = [c for c in range(3) if 0 < np.count_nonzero(truth == c) < truth.size]
+    values = [figure(truth == c, scores[:, c], sample_weight=weight) for c in known]
+    return np.mean(values) if values else np.nan
+
+
+def by_scikit_learn(truth, scores, weight):
+    """What scikit-learn says of the metrics that it has; NaN where a figure has no meaning."""
+    if not truth.size:
+        return {}
+    said, present = scores.argmax(axis=1), np.unique(truth)
+    found = {"accuracy": metrics.accuracy_score(truth, said, sample_weight=weight)}
+    for average in ("macro", "weighted"):
+        figures = metrics.precision_recall_fscore_support(
+            truth, said, labels=present, average=average, zero_division=0, sample_weight=weight
+        )
+        found |= dict(
+            zip([f"{name}_{average}" for name in ("precision", "recall", "f1")], figures, strict=False)
+        )
+    found["balanced_accuracy"] = found["recall_macro"]
+    found["mcc"] = metrics.matthews_corrcoef(truth, said, sample_weight=weight)
+    found["roc_auc"] = one_vs_rest(truth, scores, metrics.roc_auc_score, weight)
+    found["pr_auc"] = one_vs_rest(truth, scores, metrics.average_precision_score, weight)
+    attack = truth != 0
+    found["detection_roc_auc"] = (
+        metrics.roc_auc_score(attack, -scores[:, 0], sample_weight=weight)
+        if 0 < attack.sum() < truth.size
+        else np.nan
+    )
+    squared = ((scores - np.eye(3)[truth]) ** 2).sum(axis=1)
+    found["brier"] = np.average(squared, weights=weight)
+    return found
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["rows", "captures"])
+@pytest.mark.parametrize("kind", SCORES)
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.filterwarnings("ignore")
+def test_every_metric_is_scikit_learns_or_undefined_by_its_own_rule(situation, kind, weighted):
+    truth = SITUATIONS[situation]
+    scores = SCORES[kind](truth.size)
+    weight = capture_weights(np.arange(truth.size) // 7) if weighted and truth.size else None
+    got = score_predictions(truth, scores, CLASSES, weight=weight)
+    assert list(got) == list(METRICS)
+    assert {name: got[name] for name in by_scikit_learn(truth, scores, weight)} == pytest.approx(
+        by_scikit_learn(truth, scores, weight), nan_ok=True
+    )
+    has_both = {"detection": 0 < (truth != 0).sum() < truth.size, "any": np.unique(truth).size > 1}
+    for name, value in got.items():
+        if name in ("rows", "classes_scored", "untestable_rows"):
+            assert value == {"rows": truth.size, "classes_scored": np.unique(truth).size}.get(name, 0)
+        elif not truth.size:
+            assert np.isnan(value), name
+        elif name.startswith(NEEDS_BOTH):
+            assert np.isnan(value) != has_both["any" if name in ("roc_auc", "pr_auc") else "detection"], name
+        else:
+            low, high = (-1.0, 1.0) if name in ("mcc", "accuracy_ovr") else (0.0, 2.0)
+            assert low <= value <= high, name
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_refuses_nan_and_says_when_it_is_undefined(name):
+    with pytest.raises(ValueError, match="1 scores are not finite"):
+        find_metric(name).of(judge(np.array([0, 1]), np.array([[1, 0, 0], [0, np.nan, 0]]), CLASSES))
+    assert find_metric(name).undefined in ("no rows", "not both a positive and a negative row", "never")
+
+
+def test_average_precision_has_no_meaning_without_negatives():
+    """A fold of one attack class alone: its ranking would be perfect whatever the scores are."""
+    got = score_predictions(np.ones(5, int), np.tile([0.9, 0.1], (5, 1)), ("BENIGN", "ATTACK"))
+    assert got["accuracy"] == 0.0 and np.isnan(got["pr_auc"]) and np.isnan(got["roc_auc"])
+    assert np.isnan(
+        per_class(np.ones(5, int), np.tile([0.9, 0.1], (5, 1)), ("BENIGN", "ATTACK"))["ATTACK"]["pr_auc"]
+    )
+
+
+def test_captures_of_unequal_size_weigh_the_same_when_asked():
+    """A flood of 90 flows all found, and a capture of 10 flows all missed: 0.9 over flows, 0.5 over captures."""
+    truth, capture = np.ones(100, int), np.repeat([0, 1], [90, 10])
+    scores = np.eye(2)[np.repeat([1, 0], [90, 10])]
+    flows = score_predictions(truth, scores, ("BENIGN", "ATTACK"))
+    captures = score_predictions(truth, scores, ("BENIGN", "ATTACK"), weight=capture_weights(capture))
+    assert (flows["accuracy"], captures["accuracy"]) == (0.9, pytest.approx(0.5))
+    assert captures["rows"] == 100
+
+
+def test_weights_that_are_all_the_same_change_nothing():
+    truth, scores = random_predictions(8)
+    plain, weighted = (
+        score_predictions(truth, scores, CLASSES, weight=w) for w in (None, np.full(truth.size, 3.0))
+    )
+    assert weighted == pytest.approx(plain)
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones():
+    with pytest.raises(KeyError, match="no metric 'f2'; known are rows, classes_scored, accuracy"):
+        find_metric("f2")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from iotids.learning.scores.significance import corrected_t_test, holm
 from iotids.reporting.sections.answers import answers_markdown, compare
-from iotids.reporting.sections.differences import corrected_t_test, holm
 from tests.reporting.made_results import made_result
 
 
@@ -33,7 +33,7 @@ def test_equal_scores_are_no_difference_and_one_fold_has_no_p():
     assert np.isnan(corrected_t_test([0.9, np.nan], [0.8, 0.7], test_share=0.25)[1])
 
 
-def test_random_differences_are_rarely_told_apart():
+def test_random_differences_are_rarely_significant():
     """Under no difference the uncorrected test is at its level; the corrected one stays below it."""
     rng = np.random.default_rng(0)
     p = [corrected_t_test(rng.normal(size=5), rng.normal(size=5), test_share=0.0)[1] for _ in range(2000)]
@@ -52,26 +52,22 @@ def test_a_clear_difference_is_told_and_noise_is_not():
         ("binary", "dl5"): made_result("dl5", quality=0.95, seed=2),
         ("binary", "naive_bayes"): made_result("naive_bayes", quality=0.7, seed=3),
     }
-    told = {
+    words = {
         c.other: c.words
-        for c in compare(
-            results, task="binary", protocol="grouped", model="dl4", others=["dl5", "naive_bayes"]
-        )
+        for c in compare(results, task="binary", split="grouped", model="dl4", others=["dl5", "naive_bayes"])
     }
-    assert told == {"dl5": "not told apart from", "naive_bayes": "better than"}
+    assert words == {"dl5": "no different from", "naive_bayes": "better than"}
     page = answers_markdown(
-        results, figure_models={"binary": "dl4"}, protocols={"binary": ["stratified", "grouped"]}
+        results, figure_models={"binary": "dl4"}, splits={"binary": ["stratified", "grouped"]}
     )
-    assert "no depth is told apart from the best" in page
+    assert "no depth differs significantly from the best" in page
     assert "Not asked in this run: add `environment`" in page
 
 
-def test_unseen_networks_are_answered_where_they_were_asked():
-    protocols = ("stratified", "environment")
+def test_unseen_sites_are_answered_where_they_were_asked():
+    splits = ("stratified", "environment")
     results = {
-        ("binary", "dl4"): made_result(
-            "dl4", quality={"stratified": 0.95, "environment": 0.4}, protocols=protocols
-        )
+        ("binary", "dl4"): made_result("dl4", quality={"stratified": 0.95, "environment": 0.4}, splits=splits)
     }
-    page = answers_markdown(results, figure_models={"binary": "dl4"}, protocols={"binary": protocols})
-    assert "Unseen network split" in page and "it does not survive" in page and "left out, " in page
+    page = answers_markdown(results, figure_models={"binary": "dl4"}, splits={"binary": splits})
+    assert "Unseen site split" in page and "it does not survive" in page and "left out, " in page

@@ -7,12 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from iotids.learning.scores.pairs import pairs
 from iotids.reporting.figures.confusion import confusion_lines
 from iotids.reporting.figures.curves import curves_csv, curves_of
 from iotids.reporting.figures.matrices import pairwise_figure, unseen_figure
 from iotids.reporting.figures.plots import comparison_figure, confusion_figure, curves_figure, save_png
 from iotids.reporting.figures.reliability import reliability_figure
-from iotids.reporting.sections.pairwise import matrix, pairs
+from iotids.reporting.sections.pairwise import matrix
 from iotids.reporting.sections.unseen import unseen_matrix
 from tests.reporting.made_results import made_history, made_result
 
@@ -25,7 +26,7 @@ def test_curves_are_mean_and_sample_spread_over_folds():
 
 
 def test_a_fold_that_stopped_early_leaves_the_mean_of_the_others():
-    history = made_history(protocols=("stratified",), n_folds=2)
+    history = made_history(splits=("stratified",), n_folds=2)
     curves = curves_of(
         history.filter(~(np.array(history["fold"]) == 1) | (np.array(history["epoch"]) < 3)), "stratified"
     )
@@ -34,8 +35,8 @@ def test_a_fold_that_stopped_early_leaves_the_mean_of_the_others():
 
 
 def test_the_csv_has_one_line_per_epoch_and_the_columns_dvc_plots_name():
-    told = [curves_of(made_history(), protocol) for protocol in ("stratified", "grouped")]
-    rows = list(csv.DictReader(io.StringIO(curves_csv(told))))
+    both = [curves_of(made_history(), split) for split in ("stratified", "grouped")]
+    rows = list(csv.DictReader(io.StringIO(curves_csv(both))))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert {
         "train_accuracy",
@@ -67,8 +68,8 @@ def test_every_true_class_has_a_thousand_lines_shared_out_like_its_predictions()
 
 def test_the_same_figures_give_the_same_bytes(tmp_path):
     results = [made_result("dl4", quality=0.9), made_result("naive_bayes", quality=0.7)]
-    matrices = [[(r.model, r.protocols[p].confusion) for p in r.protocols] for r in results]
-    curves = [curves_of(made_history(), protocol) for protocol in ("stratified", "grouped")]
+    matrices = [[(r.model, r.splits[p].confusion) for p in r.splits] for r in results]
+    curves = [curves_of(made_history(), split) for split in ("stratified", "grouped")]
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         save_png(curves_figure(curves, "curves"), tmp_path / name / "curves.png")
@@ -84,7 +85,7 @@ def test_the_same_figures_give_the_same_bytes(tmp_path):
             pairwise_figure([("grouped", difference, apart)], ["DL4", "NB"], "pairs"),
             tmp_path / name / "pairs.png",
         )
-        reliable = [(r.model, [(p, r.protocols[p].reliability) for p in r.protocols]) for r in results]
+        reliable = [(r.model, [(p, r.splits[p].reliability) for p in r.splits]) for r in results]
         save_png(reliability_figure(reliable, "reliability"), tmp_path / name / "reliability.png")
         save_png(
             unseen_figure(*unseen_matrix(results, "grouped")[:1], ["DL4", "NB"], list("abcde"), "unseen"),

@@ -23,9 +23,9 @@ def score(model: str, split: str, name: str, mean: float, *, paper: str = "") ->
         "split": split,
         "score": name,
         "paper": paper,
-        "mean": str(mean),
+        "value": str(mean),
         "std": "0.01",
-        "folds": "5",
+        "figure": "mean over 5 folds",
     }
 
 
@@ -71,6 +71,30 @@ def test_scores_stand_in_the_column_of_their_run_in_the_order_asked_for() -> Non
         "– / –",
     ]
     assert len(lines) == 4  # the majority class was not asked for
+
+
+def test_tables_of_older_runs_are_read_but_for_their_fold_means_at_unseen_sites() -> None:
+    """Their column `mean` is another figure there than the pooled one, and must not stand under its name."""
+    older = [
+        {
+            "task": "binary",
+            "model": "dl4",
+            "split": split,
+            "score": "accuracy",
+            "paper": "",
+            "mean": "0.5",
+            "std": "0.1",
+        }
+        for split in ("grouped", "environment")
+    ]
+    newer = [score("dl4", "environment", "accuracy", 0.25) | {"std": ""}]
+    lines = table3_side_by_side(
+        {"old": older, "new": newer}, models=("dl4",), scores=("accuracy",)
+    ).splitlines()
+    assert [cells(line)[2:] for line in lines[2:]] == [
+        ["grouped", "", "0.5000 ± 0.1000", "–"],
+        ["unseen site", "", "–", "0.2500"],
+    ]
 
 
 def test_a_run_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:

@@ -4,31 +4,22 @@ has.
 
 import csv
 import io
-import json
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from iotids.reporting.expected import (
-    check_classes,
-    check_complete,
-    confusion_models,
-    figure_depth,
-    run_folders,
-)
-from iotids.reporting.page import FILES, headline, readme_tables, report_page, shared_protocols
-from iotids.reporting.results import score_run
+from iotids.learning.scores.expected import check_classes, check_complete, run_folders
+from iotids.learning.scores.summary import summary
+from iotids.learning.scores.tables import per_class_csv
+from iotids.reporting.page import FILES, report_page
+from iotids.reporting.results_page import figure_models
 from iotids.reporting.sections.epochs import best_epoch_markdown
-from iotids.reporting.sections.pairwise import pairs
 from iotids.reporting.sections.paper_averages import explain_rows, predicted_accuracy
-from iotids.reporting.sections.per_class import per_class_rows
 from iotids.reporting.sections.table3 import baselines_markdown, paper_rows, table3_csv, table3_markdown
-from iotids.reporting.summary import summary
 from iotids.writing.markdown import csv_table, markdown_table, number
-from tests.reporting.made_results import BINARY, made_flows, made_result, run_folder_content
-
-PAPER = json.loads((Path(__file__).parents[2] / "iotids/reporting/paper_table3.json").read_text())
+from tests.reporting.made_results import BINARY, PAPER, made_content, made_result, made_run
+from tests.reporting.made_results import scored as score_made
 
 
 @pytest.fixture(scope="module")
@@ -62,18 +53,18 @@ def test_every_row_of_the_papers_table_is_kept():
 
 
 def test_table3_shows_the_paper_then_every_split_in_the_papers_order(results):
-    rows = cells(table3_markdown(results, PAPER, protocols=["stratified", "grouped"]))
+    rows = cells(table3_markdown(results, PAPER, splits=["stratified", "grouped"]))
     assert rows[0] == ["Alg.", "", "Binary Acc.", "Binary P", "Binary R", "Binary F"]
     assert [row[0] for row in rows[1::3]] == ["**HT**", "**NB**", "**DL4**", "**DL7**"]
     assert [row[1] for row in rows[1:4]] == ["paper", "stratified", "grouped"]
     assert rows[7][2:] == ["0.9968", "0.9935", "0.9935", "0.9350*"]
-    mine = results["binary", "dl4"].protocols["stratified"]
+    mine = results["binary", "dl4"].splits["stratified"]
     assert rows[8][2] == f"{mine.mean['accuracy']:.4f} ± {mine.std['accuracy']:.4f}"
     assert rows[8][5] == f"{mine.mean['f1_weighted']:.4f} ± {mine.std['f1_weighted']:.4f}"
 
 
 def test_mean_and_spread_are_those_of_the_folds_recomputed_by_hand(results):
-    scored = results["binary", "dl4"].protocols["grouped"]
+    scored = results["binary", "dl4"].splits["grouped"]
     accuracy = [fold["accuracy"] for fold in scored.folds]
     assert scored.mean["accuracy"] == pytest.approx(np.mean(accuracy))
     assert scored.std["accuracy"] == pytest.approx(np.std(accuracy, ddof=1))
@@ -87,9 +78,9 @@ def test_networks_of_other_depths_stand_below_the_papers(results):
 
 
 def test_baselines_stand_best_first_under_the_last_split(results):
-    rows = cells(baselines_markdown(results, task="binary", protocols=["stratified", "grouped"]))
+    rows = cells(baselines_markdown(results, task="binary", splits=["stratified", "grouped"]))
     assert [row[0] for row in rows[1:]] == ["gradient boosting", "DL4", "DL7", "HT", "NB"]
-    assert rows[1][-2:] == ["2.0", "5.0"]
+    assert rows[1][-3:] == ["–", "2.0", "5.0"]
 
 
 def test_the_csv_has_the_papers_figure_only_beside_the_average_it_is_shown_with(results):
@@ -104,28 +95,20 @@ def test_the_csv_has_the_papers_figure_only_beside_the_average_it_is_shown_with(
 
 
 def test_predictions_that_lack_rows_are_refused_by_fold():
-    document, predictions = run_folder_content("dl4", quality=0.9)
+    document, predictions = made_run("dl4", quality=0.9)
     with pytest.raises(
         ValueError, match="binary-dl4, split grouped, fold 4: 199 predictions for 200 test rows"
     ):
-        score_run(
-            document,
-            predictions.slice(0, predictions.num_rows - 1),
-            protocols=["grouped"],
-            benign="BENIGN",
-            flows=made_flows(document),
-        )
+        score_made(document, predictions.slice(0, predictions.num_rows - 1), splits=["grouped"])
     with pytest.raises(ValueError, match="binary-dl4 has no results for the split temporal"):
-        score_run(document, predictions, protocols=["temporal"], benign="BENIGN", flows=made_flows(document))
+        score_made(document, predictions, splits=["temporal"])
 
 
 def test_rows_of_classes_no_model_could_learn_are_left_out_of_the_scores():
-    document, predictions = run_folder_content("dl4", quality=0.9)
-    for fold in document["protocols"]["grouped"]["folds"]:
+    document, predictions = made_run("dl4", quality=0.9)
+    for fold in document["splits"]["grouped"]["folds"]:
         fold["untrained_classes"] = ["ATTACK"]
-    scored = score_run(
-        document, predictions, protocols=["grouped"], benign="BENIGN", flows=made_flows(document)
-    ).protocols["grouped"]
+    scored = score_made(document, predictions).splits["grouped"]
     assert all(fold["untestable_rows"] > 0 and fold["classes_scored"] == 1 for fold in scored.folds)
 
 
@@ -154,8 +137,10 @@ def test_a_run_of_other_classes_is_refused_by_name():
 @pytest.mark.parametrize(
     ("depths", "wanted", "chosen"), [((4, 5, 6, 7), 6, 6), ((4, 5), 7, 5), ((6, 8), 7, 8)]
 )
-def test_the_figure_shows_the_papers_depth_or_the_nearest(depths, wanted, chosen):
-    assert figure_depth(depths, wanted) == chosen
+def test_the_figure_shows_the_papers_depth_or_the_nearest(results, depths, wanted, chosen):
+    some = results["binary", "dl4"]
+    runs = {("binary", f"dl{d}"): replace(some, model=f"dl{d}", params={"depth": d}) for d in depths}
+    assert figure_models(runs, {"binary": wanted, "multiclass": 6}) == {"binary": f"dl{chosen}"}
 
 
 def test_accuracy_from_precision_and_recall_agrees_with_a_counted_example():
@@ -173,38 +158,35 @@ def test_accuracy_from_precision_and_recall_agrees_with_a_counted_example():
 
 
 def test_which_average_the_paper_printed():
-    told = {
+    found = {
         (row["task"], row["model"]): row["nearest"] if row["explained"] else None
         for row in explain_rows(PAPER)
     }
-    assert {told["binary", m] for m in ("dl4", "dl5", "dl6")} == {"benign class"}
+    assert {found["binary", m] for m in ("dl4", "dl5", "dl6")} == {"benign class"}
     assert {
-        told[task, m] for task in ("binary", "multiclass") for m in ("hoeffding_tree", "naive_bayes")
+        found[task, m] for task in ("binary", "multiclass") for m in ("hoeffding_tree", "naive_bayes")
     } == {"weighted or micro"}
-    assert told["multiclass", "dl4"] == "one-vs-rest"
-    assert told["binary", "dl7"] is told["multiclass", "dl6"] is None
+    assert found["multiclass", "dl4"] == "one-vs-rest"
+    assert found["binary", "dl7"] is found["multiclass", "dl6"] is None
 
 
 def test_per_class_rows_count_every_flow_once(results):
-    rows = per_class_rows(results["binary", "dl4"])
-    assert [row[3] for row in rows] == [*BINARY, *BINARY]
-    assert sum(row[7] for row in rows if row[2] == "grouped") == 1000
+    rows = list(csv.DictReader(io.StringIO(per_class_csv(results))))
+    mine = [row for row in rows if (row["model"], row["split"]) == ("dl4", "grouped")]
+    assert [row["class"] for row in mine] == list(BINARY)
+    assert sum(int(row["support"]) for row in mine) == sum(int(row["predicted"]) for row in mine) == 1000
 
 
-def test_metrics_are_few_and_have_the_same_names_whatever_depth_was_run(results):
-    of_dl4 = summary(results, {"binary": "dl4"}, protocols=["stratified", "grouped"])
-    of_dl7 = summary(results, {"binary": "dl7"}, protocols=["stratified", "grouped"])
-    assert list(of_dl4["binary"]) == list(of_dl7["binary"]) == ["stratified", "grouped"]
-    assert set(of_dl4["binary"]["grouped"]) == {"acc", "f1"}
-    assert of_dl4 != of_dl7
+def test_metrics_name_their_model_and_the_best_baseline(results):
+    tree = summary(results)["binary"]["grouped"]
+    assert list(tree) == ["DL4", "DL7", "best baseline"]
+    value = results["binary", "dl7"].splits["grouped"].value("f1_macro")
+    assert tree["DL7"]["f1_macro"] == pytest.approx(value, abs=5e-5)
+    assert tree["best baseline"]["model"] == "gradient boosting"
 
 
 def test_the_page_answers_the_questions_and_names_the_data(results):
-    protocols = {"binary": ["stratified", "grouped"]}
-    compared = {("binary", p): pairs(list(results.values()), p) for p in protocols["binary"]}
-    page = report_page(
-        results, PAPER, compared, data_name="generated", protocols=protocols, figure_models={"binary": "dl7"}
-    )
+    page = report_page(made_content(results))
     for asked in (
         "Does depth matter?",
         "Does the network beat HT and NB?",
@@ -220,7 +202,7 @@ def test_the_page_answers_the_questions_and_names_the_data(results):
         "How many false alarms?",
         "Do the scores mean what they say?",
         "What does it cost?",
-        "Does it work on a network that it has not seen?",
+        "Does it work at a site that it has not seen?",
     )
     assert all(f"## {question}" in page for question in asked)
     assert (
@@ -235,24 +217,12 @@ def test_the_page_answers_the_questions_and_names_the_data(results):
 
 def test_best_epoch_stands_beside_the_last(results):
     rows = cells(
-        best_epoch_markdown({("binary", "dl4"): results["binary", "dl4"]}, protocols=["stratified"]).split(
+        best_epoch_markdown({("binary", "dl4"): results["binary", "dl4"]}, splits=["stratified"]).split(
             "\n\n"
         )[1]
     )
-    mean = results["binary", "dl4"].protocols["stratified"].mean["accuracy"]
+    mean = results["binary", "dl4"].splits["stratified"].mean["accuracy"]
     assert rows[1] == ["binary", "DL4", "stratified", "3", f"{mean:.4f}", "2", f"{mean + 0.001:.4f}"]
-
-
-def test_the_readme_block_holds_table3_and_every_model(results):
-    block = readme_tables(
-        results, PAPER, data_name="generated", protocols={"binary": ["stratified", "grouped"]}
-    )
-    assert "**DL7**" in block and "gradient boosting" in block
-
-
-def test_tables_of_all_tasks_show_the_splits_that_all_tasks_have():
-    both = {"binary": ["stratified", "attack", "grouped"], "multiclass": ["stratified", "grouped"]}
-    assert shared_protocols(both) == ["stratified", "grouped"]
 
 
 @pytest.mark.parametrize(
@@ -263,8 +233,15 @@ def test_tables_of_all_tasks_show_the_splits_that_all_tasks_have():
         (["stratified"], ["stratified"]),
     ],
 )
-def test_pictures_and_readme_show_the_papers_split_and_the_grouped_one(asked, shown):
-    assert headline(asked) == shown
+def test_pictures_show_the_papers_split_and_the_grouped_one(asked, shown):
+    content = made_content({("binary", "majority"): made_result("majority", splits=asked)})
+    assert content.both == shown
+
+
+def test_tables_of_all_tasks_show_the_splits_that_all_tasks_have():
+    made = {"binary": ["stratified", "attack", "grouped"], "multiclass": ["stratified", "grouped"]}
+    runs = {(task, "majority"): made_result("majority", task=task, splits=s) for task, s in made.items()}
+    assert made_content(runs).shared == ["stratified", "grouped"]
 
 
 def test_markdown_numbers_and_csv_gaps():
@@ -273,8 +250,3 @@ def test_markdown_numbers_and_csv_gaps():
     assert number(float("nan")) == number(None) == "–"
     assert markdown_table(["a", "b"], [["x", "1"]]) == "| a | b |\n|---|---:|\n| x | 1 |\n"
     assert csv_table(["a", "b"], [[1, None], [float("nan"), "x"]]) == "a,b\n1,\n,x\n"
-
-
-def test_confusion_is_drawn_for_networks_ht_nb_and_boosting():
-    asked = ["dl4", "hoeffding_tree", "majority", "hist_gradient_boosting"]
-    assert confusion_models(asked) == ["dl4", "hoeffding_tree", "hist_gradient_boosting"]

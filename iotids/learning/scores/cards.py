@@ -35,7 +35,11 @@ def card(run: RunScores) -> dict[str, Any]:
             ],
         }
         | {
-            name: {"value": scored.value(name), "std": scored.spread(name), "by_capture": scored.by_capture[name]}
+            name: {
+                "value": scored.value(name),
+                "std": scored.spread(name),
+                "by_capture": scored.by_capture[name],
+            }
             for name in SHOWN
         }
         for split, scored in run.splits.items()

@@ -99,28 +99,6 @@ def bootstrap_intervals(
     }
 
 
-def bootstrap_difference(
-    first: np.ndarray,
-    second: np.ndarray,
-    score: str,
-    *,
-    seed: int = SEED,
-    resamples: int = RESAMPLES,
-    level: float = 0.95,
-) -> Interval:
-    """Score of the first model minus the second's on the same flows; both see the same resampled groups.
-
-    Raises
-    ------
-    ValueError
-        The two models were not tested on the same flows: their groups' class counts differ.
-    """
-    check_same_flows(first, second)
-    drawn = [bootstrap_scores(part, seed=seed, resamples=resamples)[score] for part in (first, second)]
-    value = [float(scores_of_confusions(part.sum(axis=0))[score]) for part in (first, second)]
-    return percentile_interval(value[0] - value[1], drawn[0] - drawn[1], first.shape[0], level=level)
-
-
 def check_same_flows(first: np.ndarray, second: np.ndarray) -> None:
     """Refuse two models whose groups' class counts differ (ValueError): they were not tested on the same
     flows.

@@ -7,7 +7,11 @@ import numpy as np
 AVERAGES = (
     "accuracy",
     "accuracy_ovr",
-    *(f"{name}_{average}" for average in ("micro", "macro", "weighted") for name in ("precision", "recall", "f1")),
+    *(
+        f"{name}_{average}"
+        for average in ("micro", "macro", "weighted")
+        for name in ("precision", "recall", "f1")
+    ),
     "balanced_accuracy",
     "mcc",
 )

@@ -137,7 +137,9 @@ METRICS = {metric.name: metric for metric in (
 def find_metric(name: str) -> Metric:
     """The entry of a name; KeyError lists the names there are."""
     if name not in METRICS:
-        raise KeyError(f"no metric {name!r}; known are {', '.join(METRICS)} (iotids/learning/scores/metrics.py)")
+        raise KeyError(
+            f"no metric {name!r}; known are {', '.join(METRICS)} (iotids/learning/scores/metrics.py)"
+        )
     return METRICS[name]
 
 

@@ -18,7 +18,7 @@ from iotids.learning.scores.comparisons import (
     percentile_interval,
     wilcoxon_signed_rank,
 )
-from iotids.learning.scores.names import METRIC
+from iotids.learning.scores.names import METRIC, UNSEEN
 from iotids.learning.scores.run_scores import RunScores, SplitScores
 from iotids.learning.scores.significance import corrected_t_test, holm
 from iotids.writing.markdown import csv_table
@@ -75,10 +75,21 @@ def pairs(runs: Sequence[RunScores], split: str) -> list[Pair]:
     ]
 
 
+def compare_runs(runs: Mapping[tuple[str, str], RunScores]) -> dict[tuple[str, str], list[Pair]]:
+    """All pairs of models of every task, under every split with a mean over folds; by (task, split)."""
+    compared: dict[tuple[str, str], list[Pair]] = {}
+    for task in dict.fromkeys(task for task, _ in runs):
+        mine = [run for (its_task, _), run in runs.items() if its_task == task]
+        compared |= {(task, split): pairs(mine, split) for split in mine[0].splits if split not in UNSEEN}
+    return compared
+
+
 def _groups(scored: SplitScores) -> np.ndarray:
     """Confusion matrices by group, which only a run that was just scored has."""
     if scored.by_group is None:
-        raise ValueError("scores read from a file have no matrices by group: pairs are made by the score stage")
+        raise ValueError(
+            "scores read from a file have no matrices by group: pairs are made by the score stage"
+        )
     return scored.by_group
 
 
@@ -92,5 +103,7 @@ def read_pairs(text: str) -> dict[tuple[str, str], list[Pair]]:
     compared: dict[tuple[str, str], list[Pair]] = {}
     for row in csv.DictReader(io.StringIO(text)):
         numbers = [float(row[name] or "nan") for name in Pair._fields[2:]]
-        compared.setdefault((row["task"], row["split"]), []).append(Pair(row["model"], row["other"], *numbers))
+        compared.setdefault((row["task"], row["split"]), []).append(
+            Pair(row["model"], row["other"], *numbers)
+        )
     return compared

@@ -34,8 +34,13 @@ def run_from_plain(plain: Mapping[str, Any]) -> RunScores:
 def _split_to_plain(scored: SplitScores) -> dict[str, Any]:
     """One split; `value` is what tables show, `figure` says what it is."""
     metrics = {
-        name: {"value": scored.value(name), "std": scored.spread(name), "pooled": scored.pooled[name]}
-        | {"by_capture": scored.by_capture[name], "repeat_std": scored.repeat_std.get(name)}
+        name: {
+            "value": scored.value(name),
+            "std": scored.spread(name),
+            "pooled": scored.pooled[name],
+            "by_capture": scored.by_capture[name],
+            "repeat_std": scored.repeat_std.get(name),
+        }
         for name in scored.pooled
     }
     reliability = {f.name: getattr(scored.reliability, f.name).tolist() for f in fields(Reliability)}
@@ -46,7 +51,9 @@ def _split_to_plain(scored: SplitScores) -> dict[str, Any]:
     return {
         "title": split_title(scored.split),
         "figure": scored.figure,
-        "unpredicted": [{"class": one.name, "folds": one.folds, "tested": one.tested} for one in scored.unpredicted],
+        "unpredicted": [
+            {"class": one.name, "folds": one.folds, "tested": one.tested} for one in scored.unpredicted
+        ],
         "metrics": metrics,
         "intervals": {name: list(one) for name, one in _interval_rows(scored).items()},
         "repeats": scored.repeats,
@@ -78,13 +85,20 @@ def _split_from_plain(name: str, part: Mapping[str, Any]) -> SplitScores:
         {m: _known(figures["by_capture"]) for m, figures in metrics.items()},
         np.array(part["confusion"], np.int64),
         None,
-        {m: Interval(*map(_known, row[:3]), row[3]) for m, row in part["intervals"].items()},
-        Reliability(**{key: np.array([_known(v) for v in values]) for key, values in part["reliability"].items()}),
+        {m: _interval(*row) for m, row in part["intervals"].items()},
+        Reliability(
+            **{key: np.array([_known(v) for v in values]) for key, values in part["reliability"].items()}
+        ),
         records,
         [Unpredicted(one["class"], one["folds"], one["tested"]) for one in part["unpredicted"]],
         part["repeats"],
         {m: figures["repeat_std"] for m, figures in metrics.items() if figures["repeat_std"] is not None},
     )
+
+
+def _interval(value: float | None, low: float | None, high: float | None, groups: int) -> Interval:
+    """An interval again."""
+    return Interval(_known(value), _known(low), _known(high), groups)
 
 
 def _known(value: float | None) -> float:

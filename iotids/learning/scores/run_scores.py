@@ -109,6 +109,27 @@ class Flows:
     fold_names: Mapping[str, Mapping[int, str]]
 
 
+def flows_of(table: pa.Table, described: Mapping[str, Mapping[str, Any]]) -> Flows:
+    """Group and capture of every flow, each numbered within its source, and the folds' names.
+
+    Parameters
+    ----------
+    table : columns source, group, capture
+    described : content of each split's JSON
+    """
+    source, group, capture = (
+        table.column(name).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+        for name in ("source", "group", "capture")
+    )
+    names = {split: {f["fold"]: f["name"] for f in one["folds"]} for split, one in described.items()}
+    return Flows(_numbered(source, group), _numbered(source, capture), names)
+
+
+def _numbered(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """One number for every pair of numbers that there is."""
+    return np.unique(outer * (1 + inner.max(initial=0)) + inner, return_inverse=True)[1]
+
+
 def score_run(
     document: Mapping[str, Any],
     predictions: pa.Table,
@@ -138,10 +159,18 @@ def score_run(
     scored = {}
     for split in splits:
         if split not in document["splits"]:
-            raise ValueError(f"{name} has no results for the split {split}; run its stage again (`dvc repro`)")
+            raise ValueError(
+                f"{name} has no results for the split {split}; run its stage again (`dvc repro`)"
+            )
         records = document["splits"][split]["folds"]
         scored[split] = _score_split(
-            split, _part(predictions, split), records, classes, flows, benign=benign, where=f"{name}, split {split}"
+            split,
+            _part(predictions, split),
+            records,
+            classes,
+            flows,
+            benign=benign,
+            where=f"{name}, split {split}",
         )
         if repeats is not None and (again := _part(repeats, split)).num_rows:
             scored[split] = _with_repeats(scored[split], again, records, classes, benign)

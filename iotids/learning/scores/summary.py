@@ -30,7 +30,9 @@ def summary(runs: Mapping[tuple[str, str], RunScores], *, digits: int = 4) -> di
         for split in mine[0].splits:
             if best := best_baseline(mine, split):
                 figures = {metric: round(best.splits[split].value(metric), digits) for metric in SHOWN}
-                tree.setdefault(task, {}).setdefault(split, {})[BEST] = {"model": model_title(best.model)} | figures
+                tree.setdefault(task, {}).setdefault(split, {})[BEST] = {
+                    "model": model_title(best.model)
+                } | figures
     return tree
 
 

@@ -10,8 +10,29 @@ from iotids.learning.scores.run_scores import RunScores
 from iotids.writing.markdown import csv_table
 
 Runs = Mapping[tuple[str, str], RunScores]
-SCORES = ["task", "model", "split", "score", "value", "std", "pooled", "low95", "high95", "groups", "by_capture"]
+SCORES = [
+    "task",
+    "model",
+    "split",
+    "score",
+    "value",
+    "std",
+    "pooled",
+    "low95",
+    "high95",
+    "groups",
+    "by_capture",
+]
 PER_CLASS = ["task", "model", "split", "class", "precision", "recall", "f1", "support", "predicted"]
+
+
+def long_tables(runs: Runs) -> dict[str, str]:
+    """Every table by file name."""
+    return {
+        "scores.csv": scores_csv(runs),
+        "folds.csv": folds_csv(runs),
+        "per_class.csv": per_class_csv(runs),
+    }
 
 
 def scores_csv(runs: Runs) -> str:
@@ -47,7 +68,11 @@ def per_class_csv(runs: Runs) -> str:
     rows: list[list[object]] = []
     for (task, model), run in runs.items():
         for split, scored in run.splits.items():
-            columns = [*class_counts(scored.confusion), scored.confusion.sum(axis=1), scored.confusion.sum(axis=0)]
+            columns = [
+                *class_counts(scored.confusion),
+                scored.confusion.sum(axis=1),
+                scored.confusion.sum(axis=0),
+            ]
             for k, name in enumerate(run.classes):
                 rows.append([task, model, split, name, *(column[k].item() for column in columns)])
     return csv_table(PER_CLASS, rows)

@@ -74,6 +74,10 @@ def architecture_figure(layers: Sequence[Layer], title: str) -> Figure:
     axes.set_ylim(len(layers) - 0.5, -0.5)
     axes.axis("off")
     figure.suptitle(
-        f"{title}: {total:,} parameters, {learned:,} of them learned", fontsize=12, fontweight="bold", x=0.01, ha="left"
+        f"{title}: {total:,} parameters, {learned:,} of them learned",
+        fontsize=12,
+        fontweight="bold",
+        x=0.01,
+        ha="left",
     )
     return figure

@@ -13,6 +13,7 @@ from iotids.reporting.figures import plots as figures
 from iotids.reporting.figures.curves import Curves
 from iotids.reporting.figures.matrices import pairwise_figure, unseen_figure
 from iotids.reporting.figures.reliability import reliability_figure
+from iotids.reporting.page import Content
 from iotids.reporting.sections import pairwise
 from iotids.reporting.sections.unseen import unseen_matrix
 
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONFUSION_MODELS = ("hoeffding_tree", "naive_bayes", "hist_gradient_boosting")  # beside every network
+
+
+def all_pictures(content: Content) -> dict[str, Figure]:
+    """Pictures of every task."""
+    drawn: dict[str, Figure] = {}
+    for task in content.tasks:
+        compared = {split: content.compared[task, split] for split in content.both}
+        drawn |= task_pictures(content.of(task), compared, shown=content.both)
+    return drawn
 
 
 def task_pictures(
@@ -39,7 +49,9 @@ def task_pictures(
     keys = [r.model for r in sorted(results, key=lambda r: -r.splits[shown[-1]].value(METRIC))]
     ranked = [model_title(key) for key in keys]
     panels = [(split_title(s), *pairwise.matrix(keys, compared[s])) for s in shown]
-    reliable = [(model_title(r.model), [(split_title(s), r.splits[s].reliability) for s in shown]) for r in results]
+    reliable = [
+        (model_title(r.model), [(split_title(s), r.splits[s].reliability) for s in shown]) for r in results
+    ]
     pictures = {
         f"confusion_{task}.png": figures.confusion_figure(matrices, results[0].classes, title),
         f"models_{task}.png": figures.comparison_figure(
@@ -60,4 +72,6 @@ def task_pictures(
 
 def curves_picture(curves: Sequence[Curves], model: str, task: str) -> Figure:
     """Figure 2 or 3."""
-    return figures.curves_figure(curves, f"{model_title(model)}, {TASKS[task].lower()}: accuracy and loss per epoch")
+    return figures.curves_figure(
+        curves, f"{model_title(model)}, {TASKS[task].lower()}: accuracy and loss per epoch"
+    )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iotids.reporting.figures.curves import Curves
 from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import model_title, split_title
 from iotids.learning.scores.run_scores import RunScores
+from iotids.reporting.figures.curves import Curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,7 +16,7 @@ from iotids.learning.scores.names import (
     model_title,
     split_title,
 )
-from iotids.learning.scores.run_scores import SplitScores, RunScores
+from iotids.learning.scores.run_scores import RunScores, SplitScores
 from iotids.learning.scores.significance import corrected_t_test, holm
 
 LEVEL, METRIC_TITLE = 0.05, find_metric(METRIC).title
@@ -63,7 +63,8 @@ def answers_markdown(
     """
     parts = [
         f"Compared is {METRIC_TITLE} over the same folds, by the corrected resampled t-test with Holm's adjustment at {LEVEL:.0%}; "
-        '± is one standard deviation over folds. "No different" means that these folds show no difference, not that there is none. Where a row was fitted with one seed, a difference between networks below the spread over seeds and machines (up to 0.017 in accuracy between two machines) proves nothing.\n'
+        '± is one standard deviation over folds. "No different" means that these folds show no difference, not that there is none. '
+        "A row of one seed also differs by seed and machine (by up to 0.017 in a mean over five folds between two machines).\n"
     ]
     for task, model in figure_models.items():
         mine = list(splits[task])
@@ -92,7 +93,11 @@ def _questions(
 
 def _depth(results: Mapping[tuple[str, str], RunScores], task: str, splits: Sequence[str]) -> str:
     """The best depth against the others."""
-    networks = [model for its_task, model in results if its_task == task and results[its_task, model].stage == "network"]
+    networks = [
+        model
+        for its_task, model in results
+        if its_task == task and results[its_task, model].stage == "network"
+    ]
     if len(networks) < 2:
         return ""
     said = []
@@ -102,15 +107,11 @@ def _depth(results: Mapping[tuple[str, str], RunScores], task: str, splits: Sequ
         means = {model: results[task, model].splits[split].mean[METRIC] for model in networks}
         best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
         different = [
-            c
-            for c in compare(results, task=task, split=split, model=best, others=networks)
-            if c.p < LEVEL
+            c for c in compare(results, task=task, split=split, model=best, others=networks) if c.p < LEVEL
         ]
         verdict = "no depth differs significantly from the best"
         if different:
-            verdict = (
-                f"{model_title(best)} differs significantly from {_join([model_title(c.other) for c in different])}"
-            )
+            verdict = f"{model_title(best)} differs significantly from {_join([model_title(c.other) for c in different])}"
         said.append(
             f"{_under(split)}: from {means[worst]:.4f} ({model_title(worst)}) to {means[best]:.4f} ({model_title(best)}), a range of "
             f"{means[best] - means[worst]:.4f} where one network's folds spread by ± {_spread(results, task, best, split)}; {verdict}"
@@ -208,7 +209,9 @@ def _one_unseen(
         key=lambda i: scored.folds[i]["accuracy"] if scored.folds[i]["rows"] else 2.0,
     )
     free = "" if majority is None else f"; always the most frequent class scores {majority:.4f}"
-    change = f"{abs(lost):.4f} {'less' if lost > 0 else 'more'} than under the {split_title(seen.split)} split"
+    change = (
+        f"{abs(lost):.4f} {'less' if lost > 0 else 'more'} than under the {split_title(seen.split)} split"
+    )
     return (
         f"{_under(split)}: {METRIC_TITLE} over all flows {sure.value:.4f} (95 %: {sure.low:.4f} to {sure.high:.4f}), {change}: {verdict}. "
         f"With {scored.fold_names[worst]} left out, {scored.folds[worst]['accuracy']:.1%} of its {int(scored.folds[worst]['rows']):,} flows are "

@@ -34,13 +34,8 @@ def per_class_markdown(results: Sequence[RunScores], *, splits: Sequence[str]) -
                 " / ".join(number(values[k].item(), digits=3) for values in figures)
                 for k in range(len(classes))
             ]
-<<<<<<< HEAD
-            rows.append([model_title(result.model), protocol_title(protocol), *cells])
-    return markdown_table(header, rows, kinds="ttn")
-=======
             rows.append([model_title(result.model), split_title(split), *cells])
     return markdown_table(header, rows, kinds="ttn")
->>>>>>> 1b4bfa5 (scores: one registry of metrics, and a stage of their own between training and report)
 
 
 def unpredicted_markdown(results: Mapping[tuple[str, str], RunScores], *, splits: Sequence[str]) -> str:

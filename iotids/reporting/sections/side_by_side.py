@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from iotids.learning.scores.names import TASKS, model_title, split_title
+from iotids.learning.scores.names import TASKS, UNSEEN, model_title, split_title
 from iotids.writing.markdown import markdown_table, number
 
 Row = Mapping[str, str]
@@ -47,7 +47,7 @@ def table3_side_by_side(
 
     Parameters
     ----------
-    runs : dict of run name to the rows of its table3.csv (task, model, split, score, paper, mean, std, folds)
+    runs : dict of run name to the rows of its table3.csv (task, model, split, score, paper, value, std)
     models : sequence of str
         Which models, in this order; those that no run has are left out.
     scores : sequence of str
@@ -83,9 +83,15 @@ def _place(model: str, models: Sequence[str]) -> list[int]:
 
 
 def _cell(table: Scores, key: tuple[str, str, str], scores: Sequence[str]) -> str:
-    """The scores of a run, mean ± sd over folds."""
-    rows = [table.get((*key, score)) for score in scores]
-    return " / ".join(number(float(row["mean"]), float(row["std"])) if row else "–" for row in rows)
+    """The scores of a run with their spread over folds."""
+    return " / ".join(_figure(table.get((*key, score))) for score in scores)
+
+
+def _figure(row: Row | None) -> str:
+    """One score. Older runs wrote a mean over folds for unseen sites too, which is another figure: a dash."""
+    if row is None or ("value" not in row and row["split"] in UNSEEN):
+        return "–"
+    return number(float(row.get("value") or row["mean"]), float(row["std"] or "nan"))
 
 
 def _paper(tables: Mapping[str, Scores], key: tuple[str, str, str], scores: Sequence[str]) -> str:

@@ -96,7 +96,13 @@ def baselines_markdown(
         for split in splits
         for name in (*(find_metric(metric).title for metric in COMPARED), CAPTURES)
     ]
-    header = ["Model", *columns, f"never predicted, {split_title(splits[-1])}", "fit, s per fold", "µs per flow"]
+    header = [
+        "Model",
+        *columns,
+        f"never predicted, {split_title(splits[-1])}",
+        "fit, s per fold",
+        "µs per flow",
+    ]
     mine = [result for (its_task, _), result in results.items() if its_task == task]
     have = [result for result in mine if all(split in result.splits for split in splits)]
     rows = []
@@ -107,7 +113,9 @@ def baselines_markdown(
             cells += [number(scored.by_capture[METRIC])]
         never = [f"{one.name} {one.folds}/{one.tested}" for one in result.splits[splits[-1]].unpredicted]
         fit_s, _, flow_us, _ = costs(result.splits[splits[0]])
-        rows.append([model_title(result.model), *cells, ", ".join(never) or "–", f"{fit_s:.1f}", f"{flow_us:.1f}"])
+        rows.append(
+            [model_title(result.model), *cells, ", ".join(never) or "–", f"{fit_s:.1f}", f"{flow_us:.1f}"]
+        )
     return markdown_table(header, rows)
 
 
@@ -122,9 +130,7 @@ def splits_markdown(results: Mapping[tuple[str, str], RunScores], *, task: str, 
             rows.append(
                 [
                     model_title(model),
-                    *(
-                        number(s.value(METRIC), s.spread(METRIC)) for s in scored
-                    ),
+                    *(number(s.value(METRIC), s.spread(METRIC)) for s in scored),
                 ]
             )
     return markdown_table(["Model", *map(split_title, splits)], rows)
@@ -154,7 +160,9 @@ def table3_csv(results: Mapping[tuple[str, str], RunScores], paper: Mapping[str,
                         scored.by_capture[metric],
                     ]
                 )
-    return csv_table(["task", "model", "split", "score", "paper", "value", "std", "figure", "by_capture"], rows)
+    return csv_table(
+        ["task", "model", "split", "score", "paper", "value", "std", "figure", "by_capture"], rows
+    )
 
 
 def averages_markdown(
@@ -174,7 +182,10 @@ def averages_markdown(
             scored = results[task, model].splits[split]
             names = [f"{name}_{group}" for group in groups for name in ("precision", "recall", "f1")]
             rows.append(
-                [model_title(model), *(number(scored.value(name)) for name in ("accuracy", "accuracy_ovr", *names))]
+                [
+                    model_title(model),
+                    *(number(scored.value(name)) for name in ("accuracy", "accuracy_ovr", *names)),
+                ]
             )
     return markdown_table(header, rows)
 

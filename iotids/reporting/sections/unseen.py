@@ -29,14 +29,14 @@ def unseen_markdown(results: Sequence[RunScores], split: str) -> str:
         flows = f"{int(some.folds[i]['rows']):,}" + (
             f" + {int(n):,}" if (n := some.folds[i].get("untestable_rows")) else ""
         )
-        rows.append(
-            [name, flows, *(number(result.splits[split].folds[i]["accuracy"]) for result in results)]
-        )
+        rows.append([name, flows, *(number(result.splits[split].folds[i]["accuracy"]) for result in results)])
     for weighing in ("all", "captures"):
         for metric in POOLED:
             title = f"{weighing}: {TITLES.get(metric, find_metric(metric).title)}"
             part = [result.splits[split] for result in results]
-            values = [scored.value(metric) if weighing == "all" else scored.by_capture[metric] for scored in part]
+            values = [
+                scored.value(metric) if weighing == "all" else scored.by_capture[metric] for scored in part
+            ]
             rows.append([title, "", *map(number, values)])
     return markdown_table(
         ["left out", "flows + those nobody can name", *(model_title(result.model) for result in results)],
