@@ -29,6 +29,17 @@ SOURCES = ["D1", "D2", "D3", "D4"]
 
 pytestmark = pytest.mark.slow
 
+SCORE = [
+    "--network",
+    "out/network",
+    "--baseline",
+    "out/baseline",
+    "--out",
+    "out/score",
+    "--metrics",
+    "out/metrics.json",
+]
+
 
 def environment(folder):
     """A shell's in `folder`, with the project's code."""
@@ -125,20 +136,17 @@ def test_models_are_trained_and_reported_from_their_predictions(workspace):
                 "--out",
                 f"out/baseline/{task}-{model}",
             )
-    run(
-        workspace,
-        "stages.report",
-        *common,
-        "--network",
-        "out/network",
-        "--baseline",
-        "out/baseline",
-        "--out",
-        "out/report",
-    )
+    run(workspace, "stages.score", *common, *SCORE)
+    written = "--score out/score --network out/network --table2 out/dataset/table2.md --out out/report"
+    run(workspace, "stages.report", *written.split())
     folds = json.loads((workspace / "out/network/multiclass-4/folds.json").read_text())
     assert set(folds["protocols"]) == {"stratified", "grouped"}
-    assert "Table III" in (workspace / "out/report/report.md").read_text()
+    assert all(
+        "Table III" in (workspace / f"out/report/{name}.md").read_text() for name in ("report", "results")
+    )
+    assert (
+        json.loads((workspace / "out/metrics.json").read_text())["binary"]["grouped"]["DL4"]["accuracy"] > 0.5
+    )
     assert (workspace / "mlflow.db").is_file()
 
 
@@ -169,14 +177,9 @@ def test_a_missing_run_is_named_and_nothing_is_written(workspace, tmp_path):
     common = ["--dataset", "out/dataset/flows.parquet", "--splits", "out/splits"]
     done = run(
         tmp_path,
-        "stages.report",
+        "stages.score",
         *common,
-        "--network",
-        "out/network",
-        "--baseline",
-        "out/baseline",
-        "--out",
-        "out/report",
+        *SCORE,
         ok=False,
     )
     assert "binary-4" in done.stderr
