@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 FRAME = np.dtype(
-    [("time_us", "i8"), ("offset", "i8"), ("captured", "i4"), ("wire", "i4"), ("link", "i4"), ("fault", "i4")]
+    [
+        ("time_us", "i8"),
+        ("offset", "i8"),
+        ("captured", "i4"),
+        ("wire", "i4"),
+        ("link", "i4"),
+        ("fault", "i2"),
+        ("clock", "i2"),  # TIME_OWN, TIME_CARRIED or TIME_INHERITED
+    ]
 )
 
 PACKET = np.dtype(
@@ -191,6 +199,22 @@ NO_IPV4 = 10
 REPEATED_FIN = 11
 ABSURD_TIME = 12
 N_STATUS = 13
+
+# where a frame's time comes from, and what a capture counts of it
+TIME_CARRIED = 0  # the fraction of a second was a second or more
+TIME_INHERITED = 1  # without a time of its own: that of the packet before
+TIME_OWN = 2
+N_TALLIES = 2
+LATEST_US = 7_258_118_400_000_000  # year 2200: a later time stamp is damage, not a capture
+
+# columns of the table of a section's interfaces
+INTERFACE_LINK = 0
+INTERFACE_SNAP = 1
+INTERFACE_TIMES = 2  # ticks times this, divided by that, are microseconds
+INTERFACE_DIVISOR = 3
+INTERFACE_SHIFT = 4  # or, unless below 0, ticks over two to this are seconds
+INTERFACE_OFFSET_US = 5
+N_INTERFACE = 6
 
 # how a walk over a block of capture bytes ended
 WALK_MORE = 0  # all complete records are walked

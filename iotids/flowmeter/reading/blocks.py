@@ -10,7 +10,11 @@ import numpy as np
 FRAMES_PER_BLOCK = 4096
 STEP_PACKETS = 65_536  # after so many, flows.py looks for flows that need no memory any more
 READ_BYTES = 1 << 20
-LATEST_US = 7_258_118_400_000_000  # year 2200: a later time stamp is damage, not a capture
+
+
+def on_one_line(name: str) -> str:
+    """A file's name as messages show it: what cannot be printed is escaped."""
+    return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in name)
 
 
 class CaptureFault(ValueError):  # noqa: N818  it is the capture that is at fault
@@ -19,7 +23,7 @@ class CaptureFault(ValueError):  # noqa: N818  it is the capture that is at faul
     """
 
     def __init__(self, name: str, problem: str, *, packet: int, offset: int) -> None:
-        super().__init__(f"{name}, packet {packet}, byte {offset}: {problem}")
+        super().__init__(f"{on_one_line(name)}, packet {packet}, byte {offset}: {problem}")
         self.capture = name
         self.problem = problem
         self.packet = packet

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.reading.blocks import FRAMES_PER_BLOCK, READ_BYTES, Block
+from iotids.flowmeter.reading.identifying import LOOK_BYTES, what_it_is
 from iotids.flowmeter.reading.pcap import PCAP_MAGICS, PcapWalk
 from iotids.flowmeter.reading.pcapng import PCAPNG_MAGIC, PcapngWalk
 from iotids.flowmeter.reading.standard_input import Arriving
@@ -34,6 +38,8 @@ class Capture:
         Whether to compute the SHA-256 of the file as stored.
     stopped : callable, optional
         For standard input: yield packets as soon as they arrive, until this returns True.
+    max_bytes : int
+        How many bytes compressed input may expand to; more is a fault. 0: any number.
     """
 
     path: Path | str
@@ -44,15 +50,27 @@ class Capture:
     frames_per_block: int = FRAMES_PER_BLOCK
     read_bytes: int = READ_BYTES
     stopped: Callable[[], bool] | None = None
+    max_bytes: int = 0
     packets: int = 0
     size: int = 0
     sha256: str = ""
     links: dict[int, int] = field(default_factory=dict)
     format: str = ""
+    tallies: np.ndarray = field(default_factory=lambda: np.zeros(layout.N_TALLIES, np.int64))
 
     def __post_init__(self) -> None:
         """Name the capture by its path when no name is given."""
         self.name = self.name or str(self.path)
+
+    @property
+    def time_carried(self) -> int:
+        """Packets whose time stamp's fraction was a second or more, which was added to its seconds."""
+        return int(self.tallies[layout.TIME_CARRIED])
+
+    @property
+    def time_inherited(self) -> int:
+        """Packets that have no time stamp and were given that of the packet before."""
+        return int(self.tallies[layout.TIME_INHERITED])
 
     def blocks(self) -> Iterator[Block]:
         """Yield all frames in order.
@@ -73,7 +91,7 @@ class Capture:
     def _blocks_of(self, file: Any) -> Iterator[Block]:
         counted = Counted(file, with_digest=self.with_digest)
         try:
-            yield from walk_over(self, opened(counted)).blocks()
+            yield from walk_over(self, opened(counted, max_bytes=self.max_bytes)).blocks()
         finally:
             counted.drain()
             self.size = counted.size
@@ -99,6 +117,5 @@ def walk_over(capture: Capture, source: Source) -> Walk:
         return PcapngWalk(capture, source, begun=walk)
     if magic in PCAP_MAGICS:
         return PcapWalk(capture, source, begun=walk)
-    raise walk.fault(
-        f"the file begins with {magic.hex()}, which is neither pcap nor pcapng; convert it, e.g. with editcap -F pcap"
-    )
+    walk.fill(LOOK_BYTES)
+    raise walk.fault(what_it_is(bytes(walk.buffer[: min(walk.end, LOOK_BYTES)])))

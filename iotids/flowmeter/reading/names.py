@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap")
-COMPRESSION_SUFFIXES = ("", ".gz", ".xz", ".zst")
+COMPRESSION_SUFFIXES = ("", ".gz", ".bz2", ".xz", ".zst", ".lz4")
 
 LINK_NAMES = {
     0: "NULL",

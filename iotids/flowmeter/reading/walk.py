@@ -10,7 +10,7 @@ import numpy as np
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.records import survey_frames
 from iotids.flowmeter.reading import blocks
-from iotids.flowmeter.reading.blocks import LATEST_US, Block, CaptureFault
+from iotids.flowmeter.reading.blocks import Block, CaptureFault
 from iotids.flowmeter.reading.streams import Source
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Walk:
             bytes(self.buffer[self.at + ahead : self.at + ahead + 4]), "big" if self.big else "little"
         )
 
-    def grow_or_end(self, header: int, extra: int) -> bool:
+    def grow_or_end(self, header: int) -> bool:
         """Read the rest of a record that the buffer holds only in part; False at a clean end."""
         if not self.fill(1):
             if self.source.problem:
@@ -87,14 +87,21 @@ class Walk:
                 self.source.problem
                 or f"the file ends {self.end - self.at} bytes into a record header of {header}; it is cut off"
             )
-        length_at = 8 if extra else 4
-        wanted = self.word(length_at) + extra
-        if wanted <= (layout.MAX_RECORD if extra else layout.MAX_BLOCK) + extra and not self.fill(wanted):
+        wanted = self.record_bytes()
+        if wanted and not self.fill(wanted) and not self.is_last_record():
             raise self.fault(
                 self.source.problem
                 or f"the file ends {self.end - self.at} bytes into a record of {wanted}; it is cut off"
             )
         return True
+
+    def record_bytes(self) -> int:
+        """Length of the record whose header lies at `at`; 0 when it is impossible."""
+        raise NotImplementedError
+
+    def is_last_record(self) -> bool:
+        """Whether the bytes left are the last record although it seems longer."""
+        return False
 
     def room(self) -> np.ndarray:
         """Frames to fill; blocks end at each multiple of 65,536 packets, wherever the file's bytes were cut
@@ -108,10 +115,9 @@ class Walk:
         """Yield walked frames, up to the first with an impossible time."""
         if n:
             capture = self.capture
-            latest_us = LATEST_US if capture.check_times else layout.NEVER
-            good, oldest_us, link = survey_frames(
-                self.frames, n, latest_us, capture.check_times and not capture.keep_going
-            )
+            latest_us = layout.LATEST_US if capture.check_times else layout.NEVER
+            stops = capture.check_times and not capture.keep_going
+            good, oldest_us, link = survey_frames(self.frames, n, latest_us, stops, capture.tallies)
             if good:
                 first = capture.packets + 1
                 capture.packets += good
