@@ -272,6 +272,7 @@ class Meter:
             LINK_NAMES.get(link, f"link type {link}"): n for link, n in sorted(capture.links.items())
         }
         ledger.out_of_order = self.decoder.out_of_order
+        ledger.time_carried, ledger.time_inherited = capture.time_carried, capture.time_inherited
         ledger.flows_created = int(counters[layout.CREATED])
         ledger.flows_not_written = int(counters[layout.UNWRITTEN])
         ledger.packets_in_flows_not_written = int(counters[layout.UNWRITTEN])  # they have one packet each

@@ -162,7 +162,11 @@ def test_packets_without_time_take_their_predecessors(tmp_path: Path, big: bool)
     blocks += ng_packet(ANSWER, T0 + 500_000, big=big)
     path = written(tmp_path, head + blocks, "c.pcapng")
     assert clocks_of(path) == ([0, 0, 0, 500_000], 0, 2)
-    assert only_row(path)["flow_duration_us"] == 500_000
+    meter = Meter(path)
+    (row,) = [row for batch in meter.batches() for row in batch.to_pylist()]
+    assert row["flow_duration_us"] == 500_000
+    assert (meter.ledger.time_inherited, meter.ledger.time_carried, meter.ledger.out_of_order) == (2, 0, 0)
+    assert "2 time inherited" in meter.ledger.in_words()
 
 
 def test_packets_without_time_keep_it_across_sections_and_blocks_of_frames(tmp_path: Path) -> None:
