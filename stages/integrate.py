@@ -7,7 +7,9 @@ in: out/labelled/<source>.parquet    out: out/dataset/flows.parquet, table2.csv,
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +40,16 @@ class Params:
 
 
 def integrate(
-    tables: Iterable[tuple[str, pa.Table]], classes: Sequence[str], params: Params
+    tables: Iterable[tuple[str, pa.Table]],
+    classes: Sequence[str],
+    params: Params,
+    unwritten: Mapping[str, int] | None = None,
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Clean, sample and merge labelled tables, in their order; give the dataset and the account of what was
     left out.
 
     `tables` are (name for messages, labelled flows); given one by one, only one is in memory with all its
-    columns.
+    columns. `unwritten` counts packets by class whose flows are in no table.
     """
     cleaning, parts = Cleaning(), []
     for where, table in tables:
@@ -53,9 +58,19 @@ def integrate(
                 table, where, classes=classes, keep=params.keep, seed=params.seed, cleaning=cleaning
             )
         )
-    check_merged(parts, classes=classes, keep=params.keep)
+    check_merged(parts, classes=classes, keep=params.keep, cleaning=cleaning, unwritten=unwritten or {})
     dataset = pa.concat_tables(parts)
     return dataset, describe_cleaning(cleaning, constant_columns(parts), dataset.num_rows)
+
+
+def count_unwritten(summaries: Iterable[Path]) -> dict[str, int]:
+    """Add up the packets of classes without flows that labelling counted, by class."""
+    counts: Counter[str] = Counter()
+    for path in summaries:
+        if path.is_file():
+            summary = json.loads(path.read_text(encoding="utf-8"))
+            counts.update(summary.get("packets_of_classes_without_flows", {}))
+    return dict(counts)
 
 
 def main() -> None:
@@ -75,7 +90,10 @@ def main() -> None:
     try:
         paths = [args.labelled / f"{source}.parquet" for source in data.sources] + args.extra
         dataset, cleaning = integrate(
-            ((str(path), read_table(path)) for path in paths), data.classes, read_section("integrate", Params)
+            ((str(path), read_table(path)) for path in paths),
+            data.classes,
+            read_section("integrate", Params),
+            count_unwritten(path.with_suffix(".json") for path in paths),
         )
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")

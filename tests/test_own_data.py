@@ -49,9 +49,12 @@ def scan(start_us, n):
 
 
 def flood(start_us, n):
+    """A half-open flood: every other SYN is answered, none of the answers is acknowledged."""
     for i in range(n):
-        for after_us in (0, 900):
-            yield frame(start_us + i * 10_000 + after_us, LAPTOP, CAMERA, tcp(50_000 + i, 554, flags=SYN))
+        time_us, port = start_us + i * 10_000, 50_000 + i
+        yield frame(time_us, LAPTOP, CAMERA, tcp(port, 554, flags=SYN))
+        if i % 2:
+            yield frame(time_us + 900, CAMERA, LAPTOP, tcp(554, port, flags=SYN | ACK))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +83,8 @@ def test_the_commands_of_the_page_label_audit_and_report_the_captures(mine):
     whole, audit = [shlex.split(line) for line in block.text.splitlines() if line.strip()]
     run(mine, *audit)
     counts = json.loads((mine / "out" / "labelled" / "home.json").read_text())
-    assert "SYN flood" in json.dumps(counts)
+    assert counts["sublabels"]["SCANNING/port scan"] == 200
+    assert counts["sublabels"]["DOS/SYN flood"] == 200
     assert (mine / "out" / "audit" / "audit.html").is_file()
     run(mine, *whole, *QUICK)
     assert "DL4" in (mine / "out" / "report" / "report.md").read_text()

@@ -67,6 +67,12 @@ def test_dataset_has_identity_truth_and_the_70_features_as_numbers() -> None:
     assert {dataset.schema.field(name).type for name in MODEL_FEATURE_NAMES} == {pa.float64()}
 
 
+def test_class_whose_flows_all_have_infinite_rates_is_named_with_that_reason() -> None:
+    table = labelled("D1", ["BENIGN", "DOS"], flow_packets_per_s=[1.0, float("inf")])
+    with pytest.raises(ValueError, match="class DOS is left: 1 have NaN or Infinity"):
+        integrate([("D1", table)], CLASSES, ALL)
+
+
 def test_constant_columns_are_reported_and_stay() -> None:
     table = labelled("D1", ["BENIGN", "DOS"], fwd_packets=[1, 2], syn_flags=[3, 3])
     dataset, cleaning = integrate([("D1", table)], CLASSES, ALL)

@@ -17,7 +17,6 @@ import yaml
 
 from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.packets import packet_batches
-from iotids.flowmeter.schema import TRUTH_NAMES
 from iotids.plumbing.params import Data
 from iotids.truth.formats.registry import open_truth
 from iotids.truth.formats.rule_labels import book_packets, label_by_rules
@@ -26,12 +25,19 @@ from iotids.truth.formats.zeek_join import label_by_connections
 from iotids.truth.formats.zeek_log import read_connections
 from iotids.truth.labelling.flow_labels import Verdict
 from iotids.truth.labelling.named_captures import list_captures
+from iotids.writing.tables import write_table
 from stages.label import Params, label_source
+from tests.packets import Record, ethernet, ipv4, write_pcap
+from tests.packets import tcp as raw_tcp
 from tests.shared import SHARED, needs_shared
 from tests.truth.tables import ACK, SYN, flow, flows, packets, tcp, udp
 from tests.truth.test_zeek import HEADER as ZEEK_HEADER
 from tests.truth.test_zeek import row as zeek_row
 
+SCANNED = [
+    Record(0, ethernet(ipv4("10.0.0.1", "10.0.0.2", 6, raw_tcp(5000, 554, flags=SYN)))),
+    Record(1, ethernet(ipv4("10.0.0.1", "10.0.0.2", 6, raw_tcp(5000, 555, flags=SYN)))),
+]
 STRICT = Params(unlabelled="error", missing_captures="error")
 LENIENT = Params(unlabelled="apart", missing_captures="warn")
 CLASSES = ("BENIGN", "BOTNET", "DOS", "MIRAI", "MITM", "SCANNING")
@@ -107,12 +113,13 @@ def test_capture_that_no_filter_names_and_that_is_not_called_benign_is_unlabelle
 
 
 def test_unlabelled_flows_can_be_kept_apart_with_a_warning(tmp_path: Path) -> None:
-    write(tmp_path, D1_FILES)
+    write(tmp_path, {"rules.csv": D1_TABLE})
     labels, apart, summary = label(tmp_path, D1, two_flows("dso-1-dec.pcap"), LENIENT)
     assert labels == []
     assert apart.num_rows == summary["unlabelled"] == 2
     assert [(notice["name"], notice["severity"]) for notice in summary["notices"]] == [
-        ("unlabelled", "warning")
+        ("missing_capture", "warning"),
+        ("unlabelled", "warning"),
     ]
 
 
@@ -263,7 +270,7 @@ def test_broken_label_tables_are_refused(tmp_path: Path, rows: str, complaint: s
 
 def test_label_table_without_its_columns_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"labels.csv": "file,class\na,b\n"})
-    with pytest.raises(ValueError, match="missing column 'environment', 'group', 'activity', 'rule'"):
+    with pytest.raises(ValueError, match="missing column 'activity', 'environment', 'group', 'rule'"):
         open_truth("X", {"kind": "label_table", "table": "labels.csv"}, tmp_path, "BENIGN")
 
 
@@ -320,11 +327,10 @@ def test_truth_file_that_is_missing_or_not_utf8_is_named(tmp_path: Path) -> None
         open_truth("X", D1, tmp_path, "BENIGN")
 
 
-def test_empty_flow_table_is_labelled_to_an_empty_one(tmp_path: Path) -> None:
-    write(tmp_path, D1_FILES)
-    labels, apart, summary = label(tmp_path, D1, flows())
-    assert (labels, apart.num_rows, summary["flows"]) == ([], 0, 0)
-    assert set(TRUTH_NAMES) <= set(apart.column_names)
+def test_empty_flow_table_is_refused_with_the_usual_reason(tmp_path: Path) -> None:
+    write(tmp_path, {"rules.yaml": "rules: [{label: DOS, port: 554}]"})
+    with pytest.raises(ValueError, match=r"X: the table of flows is empty.*meter\.profile=clean"):
+        label(tmp_path, {"kind": "rules", "rules": "rules.yaml"}, flows())
 
 
 def test_captures_are_listed_with_their_folders_and_endings(tmp_path: Path) -> None:
@@ -346,21 +352,31 @@ def test_stage_writes_its_files_and_says_errors_in_one_line(tmp_path: Path) -> N
         "meter": yaml.safe_load(Path("conf/meter/default.yaml").read_text(encoding="utf-8")),
     }
     write(tmp_path, {"params.yaml": yaml.safe_dump(params)})
-    pq.write_table(flows(), tmp_path / "flows.parquet")
+    capture = write_pcap(tmp_path / "data" / "new\nline.pcap", SCANNED)
+    write_table(flows_from_capture(capture, "clean", name="new\nline.pcap"), tmp_path / "flows.parquet")
+    write_table(flows(), tmp_path / "none.parquet")
 
-    def run(source: str) -> subprocess.CompletedProcess:
-        paths = ["--flows", "flows.parquet", "--out", "out/X.parquet", "--summary", "out/X.json"]
+    def run(source: str, table: str = "flows") -> subprocess.CompletedProcess:
+        paths = ["--flows", f"{table}.parquet", "--out", "out/X.parquet", "--summary", "out/X.json"]
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
         command = [sys.executable, "-m", "stages.label", "--source", source, *paths]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
-    assert run("X").returncode == 0
+    done = run("X")
+    assert done.returncode == 0, done.stderr
+    assert [line.split(" (")[0] for line in done.stderr.splitlines()] == ["warning: unlabelled"]
+    assert "new\\nline.pcap" in done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "X.apart.parquet",
         "X.json",
         "X.parquet",
     ]
-    assert json.loads((tmp_path / "out/X.json").read_text(encoding="utf-8"))["flows"] == 0
+    assert json.loads((tmp_path / "out/X.json").read_text(encoding="utf-8"))["flows"] == 2
+    assert pq.read_table(tmp_path / "out/X.parquet")["label"].to_pylist() == ["DOS"]
+    assert pq.read_table(tmp_path / "out/X.apart.parquet").num_rows == 1
+    empty = run("X", "none")
+    assert (empty.returncode, len(empty.stderr.splitlines())) == (1, 1)
+    assert empty.stderr.startswith("error: X: the table of flows is empty")
     wrong = run("Y")
     assert wrong.returncode == 1
     assert wrong.stderr.strip() == "error: no source 'Y' in data.sources; there are X"

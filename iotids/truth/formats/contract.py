@@ -35,12 +35,13 @@ class Source:
 class Truth:
     """Ground truth of a source.
 
-    `label(capture, flows, packets)` gives the network's name and the verdicts; `names` are captures the truth
-    speaks of.
+    `label(capture, flows, packets)` gives the network's name and the verdicts; `names` are captures or globs
+    that the truth speaks of; `reads_packets` says that captures without a flow have something to say too.
     """
 
     label: LabelCapture
     names: tuple[str, ...] = ()
+    reads_packets: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from iotids.truth.formats.contract import Format, Source, Truth
-from iotids.truth.labelling.flow_labels import CaptureLabels, Notice, Verdict
+from iotids.truth.labelling.flow_labels import CaptureLabels, Verdict
+from iotids.truth.labelling.notices import Notice
 from iotids.truth.labelling.truth_files import read_categories, read_text
+from iotids.truth.labelling.yaml_texts import read_yaml
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,12 @@ def read_hosts(text: str, where: str) -> tuple[list[str], list[str]]:
     ValueError
         No attackers, or something that is no address.
     """
-    content = yaml.safe_load(text) or {}
+    content = read_yaml(text, where) or {}
     if not isinstance(content, Mapping) or not content.get("attackers"):
         raise ValueError(
             f"{where}: wanted the keys `attackers` and `targets`, each a list of addresses; came {content!r}"
         )
-    attackers, targets = (_addresses(content.get(key) or [], where) for key in ("attackers", "targets"))
+    attackers, targets = (_addresses(content.get(key) or [], key, where) for key in ("attackers", "targets"))
     return attackers, targets
 
 
@@ -138,12 +139,13 @@ def _has_end(flows: pa.Table, addresses: Sequence[str]) -> np.ndarray:
     return np.logical_or(*ends)
 
 
-def _addresses(values: Any, where: str) -> list[str]:
+def _addresses(values: Any, key: str, where: str) -> list[str]:
     """Check and normalise addresses."""
+    words = values if isinstance(values, list) else [values]
     try:
-        return [str(ipaddress.ip_address(str(value).strip())) for value in values]
+        return [str(ipaddress.ip_address(word.strip() if isinstance(word, str) else word)) for word in words]
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise ValueError(f"{where}: `{key}`: {error}; wanted a list of addresses") from error
 
 
 FORMAT = Format(Options, open_folders)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,8 @@ import pyarrow as pa
 from iotids.truth.filters.display_filter import parse_filter
 from iotids.truth.formats.contract import Format, Packets, Source, Truth
 from iotids.truth.formats.rule_labels import label_with_rules
-from iotids.truth.formats.rules import Rule, plain_name, read_rules
+from iotids.truth.formats.rules import Rule, read_csv_rows, read_rules
+from iotids.truth.labelling.capture_names import plain_name
 from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Verdict
 from iotids.truth.labelling.truth_files import read_text
 
@@ -46,7 +45,7 @@ def open_label_table(source: Source, options: Options) -> Truth:
             capture, f"{row['environment']}/{row['group']}", flows, packets, rules, rest if rules else whole
         )
 
-    return Truth(label, tuple(row["file"] for row in rows.values()))
+    return Truth(label, tuple(row["file"] for row in rows.values()), reads_packets=True)
 
 
 def read_label_table(text: str, where: str) -> dict[str, dict[str, str]]:
@@ -67,14 +66,9 @@ def read_label_table(text: str, where: str) -> dict[str, dict[str, str]]:
     ValueError
         A column is missing, a cell that must be filled is empty, or a capture comes twice.
     """
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    if missing := [name for name in COLUMNS if name not in (reader.fieldnames or [])]:
-        raise ValueError(
-            f"{where}: missing column {', '.join(map(repr, missing))}; came {', '.join(map(repr, reader.fieldnames or [])) or 'nothing'}"
-        )
     rows: dict[str, dict[str, str]] = {}
-    for line, row in enumerate(reader, start=2):
-        entry = {name: (row[name] or "").strip() for name in COLUMNS}
+    for line, row in read_csv_rows(text, set(COLUMNS), where):
+        entry = {name: row[name].strip() for name in COLUMNS}
         if empty := [name for name in ("file", "environment", "group", "class") if not entry[name]]:
             raise ValueError(f"{where}, line {line}: {', '.join(empty)} is empty")
         if plain_name(entry["file"]) in rows:

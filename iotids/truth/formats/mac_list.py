@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from iotids.truth.filters.fields import read_mac
 from iotids.truth.formats.contract import Format, Source, Truth
-from iotids.truth.labelling.flow_labels import CaptureLabels, Notice, Verdict
+from iotids.truth.labelling.flow_labels import CaptureLabels, Verdict
+from iotids.truth.labelling.notices import Notice
 from iotids.truth.labelling.truth_files import read_categories, read_text
 
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")

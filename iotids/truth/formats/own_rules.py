@@ -36,7 +36,9 @@ def open_own_rules(source: Source, options: Options) -> Truth:
         return source.name, label_with_rules(capture, group, flows, packets, chosen, rest)
 
     return Truth(
-        label, tuple(dict.fromkeys(rule.captures for rule in rules if not set(rule.captures) & set("*?[")))
+        label,
+        tuple(dict.fromkeys(rule.captures for rule in rules if rule.captures != "*")),
+        reads_packets=True,
     )
 
 

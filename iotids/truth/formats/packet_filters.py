@@ -10,7 +10,8 @@ import pyarrow as pa
 from iotids.truth.filters.display_filter import parse_filter
 from iotids.truth.formats.contract import Format, Packets, Source, Truth
 from iotids.truth.formats.rule_labels import label_with_rules
-from iotids.truth.formats.rules import Rule, located, plain_name, read_csv_rows
+from iotids.truth.formats.rules import Rule, located, read_csv_rows
+from iotids.truth.labelling.capture_names import plain_name
 from iotids.truth.labelling.flow_labels import CaptureLabels, Verdict
 from iotids.truth.labelling.truth_files import read_categories, read_text
 
@@ -40,7 +41,7 @@ def open_packet_filters(source: Source, options: Options) -> Truth:
             capture, capture, flows, packets, chosen, default if chosen or is_benign else None
         )
 
-    return Truth(label, tuple(dict.fromkeys(rule.captures for rule in rules)))
+    return Truth(label, tuple(dict.fromkeys(rule.captures for rule in rules)), reads_packets=True)
 
 
 def read_filter_table(text: str, categories: Mapping[str, str], where: str) -> list[Rule]:
@@ -62,7 +63,7 @@ def read_filter_table(text: str, categories: Mapping[str, str], where: str) -> l
     """
     rows = read_csv_rows(text, {"File Name", "Category", "Sub-category", "Rule"}, where)
     rules = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         category = row["Category"].strip()
         if category not in categories:
             raise ValueError(

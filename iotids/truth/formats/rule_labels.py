@@ -16,7 +16,8 @@ import pyarrow as pa
 from iotids.truth.filters.matching import match_packets
 from iotids.truth.formats.contract import Packets
 from iotids.truth.formats.rules import Rule
-from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Notice, Verdict
+from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Verdict
+from iotids.truth.labelling.notices import Notice
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,24 @@ def book_packets(rules: Sequence[Rule], batches: Iterable[pa.RecordBatch]) -> Bo
     rules : (r,) rules
     batches : packets of one capture, with their `flow_number` (-1: in no flow)
     """
-    packets = np.zeros(0, dtype=np.int64)
-    matching = np.zeros((len(rules), 0), dtype=np.int64)
+    counts = np.zeros((len(rules) + 1, 0), dtype=np.int64)  # packets in all, then those matching each rule
     in_no_flow = np.zeros(len(rules), dtype=np.int64)
+    n_flows = 0
     for batch in batches:
         flow_numbers = batch.column("flow_number").to_numpy(zero_copy_only=False).astype(np.int64)
-        n_flows = max(len(packets), int(flow_numbers.max(initial=-1)) + 1)
-        grow = n_flows - len(packets)
-        packets, matching = np.pad(packets, (0, grow)), np.pad(matching, ((0, 0), (0, grow)))
-        packets += np.bincount(flow_numbers[flow_numbers >= 0], minlength=n_flows)
+        n_flows = max(n_flows, int(flow_numbers.max(initial=-1)) + 1)
+        if n_flows > counts.shape[1]:
+            counts = np.pad(counts, ((0, 0), (0, max(n_flows, 2 * counts.shape[1]) - counts.shape[1])))
+        np.add.at(counts[0], flow_numbers[flow_numbers >= 0], 1)
         for row, rule in enumerate(rules):
             mask = (
                 np.ones(batch.num_rows, dtype=bool)
                 if rule.packets is None
                 else match_packets(rule.packets, batch)
             )
-            matching[row] += np.bincount(flow_numbers[mask & (flow_numbers >= 0)], minlength=n_flows)
+            np.add.at(counts[row + 1], flow_numbers[mask & (flow_numbers >= 0)], 1)
             in_no_flow[row] += int((mask & (flow_numbers < 0)).sum())
-    return Bookings(packets, matching, in_no_flow)
+    return Bookings(counts[0, :n_flows], counts[1:, :n_flows], in_no_flow)
 
 
 def label_by_rules(
@@ -103,14 +104,30 @@ def label_by_rules(
         if len(rules)
         else np.full(len(flow_numbers), unmatched)
     )
-    notices = [*_disagreements(capture, rules, fits), *_idle_rules(capture, rules, bookings, fits)]
+    in_table = np.zeros(len(bookings.packets), dtype=bool)
+    in_table[flow_numbers] = True
+    notices = [
+        *_disagreements(capture, rules, fits),
+        *_idle_rules(capture, rules, bookings, fits, in_table),
+        *_left_to_default(capture, rules, matching, codes == unmatched, default),
+    ]
+    not_in_table: Counter[str] = Counter()
+    for row, rule in enumerate(rules):
+        not_in_table[rule.label] += int(bookings.matching[row, ~in_table].sum())
     packets = {
         rule.name: int(bookings.matching[row].sum() + bookings.in_no_flow[row])
         for row, rule in enumerate(rules)
     }
     met = bool(bookings.matching.any() or bookings.in_no_flow.any())
     return CaptureLabels(
-        capture, group, tuple(verdicts), codes.astype(np.int32), tuple(notices), packets, met=met
+        capture,
+        group,
+        tuple(verdicts),
+        codes.astype(np.int32),
+        tuple(notices),
+        packets,
+        met=met,
+        packets_of_unwritten_flows=dict(+not_in_table),
     )
 
 
@@ -159,13 +176,16 @@ def _disagreements(capture: str, rules: Sequence[Rule], fits: np.ndarray) -> lis
     return notices
 
 
-def _idle_rules(capture: str, rules: Sequence[Rule], bookings: Bookings, fits: np.ndarray) -> list[Notice]:
-    """Name rules that matched no packet, or only packets outside all flows."""
+def _idle_rules(
+    capture: str, rules: Sequence[Rule], bookings: Bookings, fits: np.ndarray, in_table: np.ndarray
+) -> list[Notice]:
+    """Name rules that matched no packet, or only packets outside all flows of the table."""
     notices = []
     for row, rule in enumerate(rules):
         if fits[row].any():
             continue
         outside, inside = int(bookings.in_no_flow[row]), int(bookings.matching[row].sum())
+        unwritten = int((bookings.matching[row] > 0)[~in_table].sum())
         if outside + inside == 0:
             notices.append(
                 Notice(
@@ -181,14 +201,40 @@ def _idle_rules(capture: str, rules: Sequence[Rule], bookings: Bookings, fits: n
                     f"{capture}: rule `{rule.name}` matches only packets that belong to no flow, such as ARP",
                 )
             )
-        else:
+        elif unwritten:
             notices.append(
                 Notice(
                     "rule_labels_nothing",
                     "warning",
                     inside,
-                    f"{capture}: rule `{rule.name}` matches packets, but decides no flow of the table (flows of one packet are not "
-                    "written by some profiles)",
+                    f"{capture}: rule `{rule.name}` matches packets of {unwritten:,} flows that are not in the table, and labels "
+                    "none: the profiles `paper` and `original` write no flow of one packet, `-S meter.profile=clean` does",
                 )
             )
+    return notices
+
+
+def _left_to_default(
+    capture: str,
+    rules: Sequence[Rule],
+    matching: np.ndarray,
+    by_default: np.ndarray,
+    default: Verdict | None,
+) -> list[Notice]:
+    """Name rules with `match: every` that match packets of flows which are decided by the default."""
+    notices = []
+    rest = f"are {default.label} by `default`" if default else "stay unlabelled"
+    for row, rule in enumerate(rules):
+        n_packets = matching[row, by_default]
+        if not n_packets.any():
+            continue
+        notices.append(
+            Notice(
+                "rule_left_flows_to_default",
+                "warning",
+                int((n_packets > 0).sum()),
+                f"{capture}: rule `{rule.name}` matches {int(n_packets.sum()):,} packets of flows that {rest}, because other "
+                "packets of these flows, such as answers, do not match; `match: any` would label them",
+            )
+        )
     return notices

@@ -10,19 +10,27 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from functools import reduce
 from typing import Any
 
-import yaml
-
 from iotids.truth.filters.bpf_filter import parse_bpf
-from iotids.truth.filters.display_filter import Both, Compare, Either, Present, Tree, parse_filter
-from iotids.truth.filters.fields import read_time_us
+from iotids.truth.filters.display_filter import (
+    Both,
+    Compare,
+    Either,
+    Member,
+    Present,
+    Tree,
+    joined,
+    parse_filter,
+)
+from iotids.truth.filters.fields import PROTOCOLS, is_ipv6, read_value
+from iotids.truth.labelling.capture_names import names_capture
+from iotids.truth.labelling.yaml_texts import read_yaml
 
-COMPRESSIONS = (".zst", ".gz", ".xz", ".bz2")
+_LISTS = {"host", "mac", "port", "protocol"}
 _KEYS = {
     "label",
     "sublabel",
@@ -57,15 +65,7 @@ class Rule:
         """Tell whether the rule is about a capture, by its path or name, with or without the compression's
         ending.
         """
-        plain = plain_name(capture)
-        return any(fnmatch(name, self.captures) for name in (capture, plain, plain.rpartition("/")[2]))
-
-
-def plain_name(capture: str) -> str:
-    """Take the compression's ending off a capture's name."""
-    return next(
-        (capture.removesuffix(ending) for ending in COMPRESSIONS if capture.endswith(ending)), capture
-    )
+        return names_capture(self.captures, capture)
 
 
 def read_rules(text: str, where: str) -> tuple[list[Rule], str | None]:
@@ -73,106 +73,153 @@ def read_rules(text: str, where: str) -> tuple[list[Rule], str | None]:
 
     Returns
     -------
-    rules : list of Rule
-        In the order of the file; the first that fits a flow wins.
-    default : str or None
-        Class of the flows that no rule fits; None leaves them unlabelled. A CSV writes it as a rule without
+    rules, default
+        `default` is the class of flows no rule fits, None if the file names none; in a CSV it is a rule without
         conditions.
 
     Raises
     ------
     ValueError
-        With the rule's number and what is wrong in it.
+        With the rule's number or the line, and what is wrong in it.
     """
-    if where.endswith(".csv"):
-        entries: Sequence[Mapping[str, Any]] = read_csv_rows(text, {"label"}, where)
-        default = None
-    else:
-        content = yaml.safe_load(text) or {}
-        if (
-            not isinstance(content, Mapping)
-            or not isinstance(content.get("rules"), list)
-            or set(content) - {"rules", "default"}
-        ):
-            raise ValueError(
-                f"{where}: wanted the keys `rules` (a list) and, if wished, `default`; came "
-                f"{content if not isinstance(content, Mapping) else sorted(content)}"
-            )
-        entries, default = content["rules"], content.get("default")
-    return [_rule(entry, f"{where}, rule {number}") for number, entry in enumerate(entries, start=1)], default
+    if where.lower().endswith(".csv"):
+        rows = read_csv_rows(text, {"label"}, where)
+        return [
+            _rule({key: value for key, value in row.items() if value.strip()}, f"{where}, line {line}")
+            for line, row in rows
+        ], None
+    content = read_yaml(text, where) or {}
+    if (
+        not isinstance(content, Mapping)
+        or not isinstance(content.get("rules"), list)
+        or set(content) - {"rules", "default"}
+        or not isinstance(content.get("default"), str | None)
+    ):
+        raise ValueError(
+            f"{where}: wanted the keys `rules` (a list) and, if wished, `default` (a class); came "
+            f"{', '.join(map(repr, content)) if isinstance(content, Mapping) else type(content).__name__}"
+        )
+    rules = [_rule(entry, f"{where}, rule {number}") for number, entry in enumerate(content["rules"], 1)]
+    return rules, content.get("default")
 
 
 def _rule(entry: Any, where: str) -> Rule:
     """Read one rule of your own."""
     if not isinstance(entry, Mapping):
-        raise ValueError(f"{where}: wanted keys and values, came {entry!r}")
-    entry = {key: value for key, value in entry.items() if value not in (None, "", [])}
+        raise ValueError(f"{where}: wanted keys and values, came {_shown(entry)}")
     if unknown := set(entry) - _KEYS:
         raise ValueError(
-            f"{where}: unknown key {', '.join(map(repr, sorted(map(str, unknown))))}; known are {', '.join(sorted(_KEYS))}"
+            f"{where}: unknown key {', '.join(map(repr, sorted(unknown)))}; known are {', '.join(sorted(_KEYS))}"
         )
-    if "label" not in entry:
+    words = {key: _words(key, value, where) for key, value in entry.items()}
+    if "label" not in words:
         raise ValueError(f"{where}: no `label`")
-    match = str(entry.get("match", "any"))
+    match = words.get("match", ["any"])[0]
     if match not in {"any", "every"}:
         raise ValueError(f"{where}: match is {match!r}; wanted `any` or `every` (packet of the flow)")
-    tests = located(_conditions, entry, where)
+    tests = located(_conditions, words, where)
     return Rule(
-        name=str(entry.get("name") or _wording(entry)),
-        label=str(entry["label"]),
-        sublabel=str(entry.get("sublabel", "")),
-        packets=reduce(Both, tests) if tests else None,
-        captures=str(entry.get("captures", "*")),
+        name=" ".join(words.get("name", [])) or _wording(entry),
+        label=words["label"][0],
+        sublabel=" ".join(words.get("sublabel", [])),
+        packets=joined(Both, tests) if tests else None,
+        captures=words.get("captures", ["*"])[0],
         every=match == "every",
     )
 
 
-def _conditions(entry: Mapping[str, Any]) -> list[Tree]:
+def _words(key: str, value: Any, where: str) -> list[str]:
+    """Give what a key says as a list of texts; an empty condition would fit everything, and is refused."""
+    values = value if isinstance(value, list) else [value]
+    if not values or any(one is None or (isinstance(one, str) and not one.strip()) for one in values):
+        if key == "sublabel":
+            return []
+        raise ValueError(f"{where}: `{key}` is empty; take it out, or say something")
+    if not all(isinstance(one, str) for one in values) or (key not in _LISTS and len(values) > 1):
+        wanted = "a text or a list of texts" if key in _LISTS else "a text"
+        raise ValueError(f"{where}: `{key}` is {_shown(value)}; wanted {wanted}")
+    if key not in _LISTS:
+        return [values[0].strip()]
+    words = [word for one in values for word in re.split(r"[\s,]+", one) if word]
+    if not words:
+        raise ValueError(f"{where}: `{key}` is empty; take it out, or say something")
+    return words
+
+
+def _conditions(words: Mapping[str, list[str]]) -> list[Tree]:
     """Turn the conditions of a rule into filters."""
-    tests: list[Tree] = []
-    if "host" in entry:
-        tests.append(_any_of("ip.addr", entry["host"]))
-    if "mac" in entry:
-        tests.append(_any_of("eth.addr", entry["mac"]))
-    if "port" in entry:
-        tests.append(Either(_any_of("tcp.port", entry["port"]), _any_of("udp.port", entry["port"])))
-    if "protocol" in entry:
-        tests.append(_any_protocol(entry["protocol"]))
-    if "from" in entry:
-        tests.append(_time(">=", entry["from"]))
-    if "until" in entry:
-        tests.append(_time("<", entry["until"]))
-    if "filter" in entry:
-        tests.append(parse_filter(str(entry["filter"])))
-    if "bpf" in entry:
-        tests.append(parse_bpf(str(entry["bpf"])))
-    return tests
+    readers = {
+        "host": _any_host,
+        "mac": lambda macs: _member("mac", "eth.addr", macs),
+        "port": _any_port,
+        "protocol": lambda names: joined(Either, [_protocol(name) for name in dict.fromkeys(names)]),
+        "from": lambda moments: _time(">=", moments[0]),
+        "until": lambda moments: _time("<", moments[0]),
+        "filter": lambda texts: parse_filter(texts[0]),
+        "bpf": lambda texts: parse_bpf(texts[0]),
+    }
+    tests = {key: located(read, words[key], f"`{key}`") for key, read in readers.items() if key in words}
+    begin, end = tests.get("from"), tests.get("until")
+    if isinstance(begin, Compare) and isinstance(end, Compare) and begin.value >= end.value:
+        raise ValueError(f"`until` ({words['until'][0]}) is not later than `from` ({words['from'][0]})")
+    return list(tests.values())
 
 
-def _any_of(field: str, values: Any) -> Tree:
+def _member(kind: str, field: str, words: Sequence[str]) -> Tree:
     """Ask that a field has one of some values."""
-    words = [str(value).strip() for value in (values if isinstance(values, list) else str(values).split())]
-    return parse_filter(
-        f"{field} in {{{' '.join(word.replace('-', '..') if field.endswith('port') else word for word in words)}}}"
+    return Member(field, tuple(read_value(kind, word) for word in words))
+
+
+def _any_host(words: Sequence[str]) -> Tree:
+    """Ask for one of some addresses or subnets, of IPv4 or IPv6, at either end."""
+    by_version = {
+        ("address6", "ipv6.addr"): [word for word in words if is_ipv6(word)],
+        ("address", "ip.addr"): [word for word in words if not is_ipv6(word)],
+    }
+    return joined(Either, [_member(*field, chosen) for field, chosen in by_version.items() if chosen])
+
+
+def _any_port(words: Sequence[str]) -> Tree:
+    """Ask for one of some ports or ranges `80-90` of TCP, UDP or SCTP at either end."""
+    ranges = []
+    for word in words:
+        first, dash, last = word.replace("..", "-").partition("-")
+        low, high = read_value("number", first)[0], read_value("number", last if dash else first)[1]
+        if low > high or high > 65535:
+            raise ValueError(f"{word!r} is no port or range of ports from 0 to 65535")
+        ranges.append((low, high))
+    return joined(Either, [Member(f"{name}.port", tuple(ranges)) for name in ("tcp", "udp", "sctp")])
+
+
+def _protocol(word: str) -> Tree:
+    """Ask for a protocol; `ip` and `icmp` mean both versions."""
+    names = {"ip": ("ip", "ipv6"), "ipv4": ("ip",), "icmp": ("icmp", "icmpv6")}.get(
+        word.lower(), (word.lower(),)
     )
+    if unknown := set(names) - set(PROTOCOLS):
+        raise ValueError(f"{unknown.pop()!r} is unknown; known are {', '.join([*PROTOCOLS, 'ipv4'])}")
+    return joined(Either, [Present(name) for name in names])
 
 
-def _any_protocol(values: Any) -> Tree:
-    """Ask for one of some protocols."""
-    words = values if isinstance(values, list) else str(values).split()
-    return reduce(Either, [parse_filter(str(word).lower()) for word in words])
-
-
-def _time(relation: str, moment: Any) -> Compare | Present:
-    """Compare the packet's time with a moment; YAML may have read it as a date already."""
-    time_us = read_time_us(moment.isoformat() if hasattr(moment, "isoformat") else str(moment))
-    return Compare("frame.time_epoch", relation, (time_us, time_us))
+def _time(relation: str, moment: str) -> Compare:
+    """Compare the packet's time with a moment."""
+    return Compare("frame.time_epoch", relation, read_value("time", moment))
 
 
 def _wording(entry: Mapping[str, Any]) -> str:
     """Write the conditions of a rule as its name."""
-    words = [f"{key} {value}" for key, value in entry.items() if key not in {"label", "sublabel", "name"}]
+    words = [
+        f"{key} {', '.join(value) if isinstance(value, list) else value}"
+        for key, value in entry.items()
+        if key not in {"label", "sublabel", "name"}
+    ]
     return ", ".join(words) or "every flow"
+
+
+def _shown(value: Any) -> str:
+    """Write a value for a message, its beginning if it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def located(read: Any, content: Any, where: str) -> Any:
@@ -183,20 +230,32 @@ def located(read: Any, content: Any, where: str) -> Any:
         raise ValueError(f"{where}: {error}") from error
 
 
-def read_csv_rows(text: str, wanted: set[str], where: str) -> list[dict[str, str]]:
-    """Read a CSV with a header; a missing column is named."""
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""), skipinitialspace=True)
-    came = [name.strip() for name in reader.fieldnames or []]
-    if missing := wanted - set(came):
-        raise ValueError(
-            f"{where}: missing column {', '.join(map(repr, sorted(missing)))}; came {', '.join(map(repr, came)) or 'nothing'}"
-        )
-    reader.fieldnames = came
-    rows = [row for row in reader if any(str(value).strip() for value in row.values() if value)]
-    if broken := next(
-        (number for number, row in enumerate(rows, start=2) if None in row or None in row.values()), None
-    ):
-        raise ValueError(
-            f"{where}, line {broken}: not {len(came)} fields; a comma inside a field needs quotes"
-        )
-    return rows
+def read_csv_rows(text: str, wanted: set[str], where: str) -> list[tuple[int, dict[str, str]]]:
+    """Read a CSV with a header as (line where the row ends, row); empty rows are none.
+
+    Raises
+    ------
+    ValueError
+        A column is missing or comes twice, or a row has another number of fields.
+    """
+    reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), skipinitialspace=True)
+    try:
+        came = [name.strip() for name in next(reader, [])]
+        if missing := wanted - set(came):
+            raise ValueError(
+                f"{where}: missing column {', '.join(map(repr, sorted(missing)))}; came {_shown(came) if came else 'nothing'}"
+            )
+        if len(set(came)) < len(came):
+            raise ValueError(f"{where}: a column comes twice: {_shown(came)}")
+        rows = []
+        for fields in reader:
+            if not any(field.strip() for field in fields):
+                continue
+            if len(fields) != len(came):
+                raise ValueError(
+                    f"{where}, line {reader.line_num}: {len(fields)} fields, not {len(came)}; a comma inside a field needs quotes"
+                )
+            rows.append((reader.line_num, dict(zip(came, fields, strict=True))))
+        return rows
+    except csv.Error as error:
+        raise ValueError(f"{where}, line {reader.line_num}: no CSV: {error}") from error

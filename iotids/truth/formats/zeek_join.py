@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotids.truth.formats.zeek_log import Connections
-from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Notice, Verdict
+from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Verdict
+from iotids.truth.labelling.notices import Notice
 
 _PORT_PROTOCOLS = {"tcp": 6, "udp": 17}
 

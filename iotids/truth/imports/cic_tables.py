@@ -17,7 +17,7 @@ from iotids.truth.imports.column_names import Matching, match_header
 from iotids.truth.imports.csv_texts import as_lines, read_texts
 from iotids.truth.imports.header_check import check_again, check_header
 from iotids.truth.imports.table_values import infer_time_unit, read_numbers, read_times, to_us
-from iotids.truth.labelling.flow_labels import Notice
+from iotids.truth.labelling.notices import Notice
 
 _FEATURE_NAMES = {column.name for column in FEATURES}
 _NO_LABEL = {"needmanuallabel", "no label", ""}

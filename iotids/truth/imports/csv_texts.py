@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 
-from iotids.truth.labelling.flow_labels import Notice
+from iotids.truth.labelling.notices import Notice
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from iotids.flowmeter.schema import FEATURES, IDENTITY
 from iotids.truth.imports.column_names import Matching, suggest, suggest_label
-from iotids.truth.labelling.flow_labels import Notice
+from iotids.truth.labelling.notices import Notice
 
 
 def check_header(

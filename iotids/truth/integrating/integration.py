@@ -119,8 +119,22 @@ def draw_rows(table: pa.Table, keep: Mapping[str, float], seed: int) -> np.ndarr
     return np.flatnonzero(kept)
 
 
-def check_merged(parts: Sequence[pa.Table], *, classes: Sequence[str], keep: Mapping[str, float]) -> None:
+def check_merged(
+    parts: Sequence[pa.Table],
+    *,
+    classes: Sequence[str],
+    keep: Mapping[str, float],
+    cleaning: Cleaning,
+    unwritten: Mapping[str, int],
+) -> None:
     """Check the merged dataset: every class has flows, every entry of `keep` spoke of some.
+
+    Parameters
+    ----------
+    cleaning : Cleaning
+        What was left out.
+    unwritten : mapping
+        Packets by class that match rules of labelling, but whose flows no table has.
 
     Raises
     ------
@@ -129,15 +143,35 @@ def check_merged(parts: Sequence[pa.Table], *, classes: Sequence[str], keep: Map
     """
     present = {label for part in parts for label in pc.unique(part.column("label")).to_pylist()}
     if absent := [name for name in classes if name not in present]:
-        raise ValueError(
-            f"no flow of class {', '.join(absent)} is left; give captures that hold it, or take it out of data.classes"
-        )
+        raise ValueError("; ".join(_why_absent(name, cleaning, unwritten) for name in absent))
     sources = {source for part in parts for source in pc.unique(part.column("source")).to_pylist()}
     names = sources | {f"{source}/{label}" for source in sources for label in classes}
     if unknown := sorted(set(keep) - names):
         raise ValueError(
             f"integrate.keep names {', '.join(unknown)}; there are {', '.join(sorted(sources))}, alone or with /class"
         )
+
+
+def _why_absent(name: str, cleaning: Cleaning, unwritten: Mapping[str, int]) -> str:
+    """Say why no flow has a class, as far as is known."""
+    not_finite, not_drawn = (
+        sum(classes.get(name, 0) for classes in counts.values())
+        for counts in (cleaning.not_finite, cleaning.not_drawn)
+    )
+    if not_finite or not_drawn:
+        return (
+            f"no flow of class {name} is left: {not_finite:,} have NaN or Infinity in a feature (a duration of 0 gives it, except under "
+            f"`-S meter.profile=clean`), {not_drawn:,} are left out by integrate.keep"
+        )
+    if n_packets := unwritten.get(name):
+        return (
+            f"no flow of class {name} is left: {n_packets:,} packets match its rules, but their flows have one packet each and the "
+            "profile writes none of those (`paper`, `original`); run again with `-S meter.profile=clean`"
+        )
+    return (
+        f"no flow of class {name} is left; give captures that hold it, or take it out of data.classes. If it consists of flows of one "
+        "packet, such as a flood without answers: the profiles `paper` and `original` write none, `-S meter.profile=clean` does"
+    )
 
 
 def constant_columns(parts: Iterable[pa.Table]) -> dict[str, float]:

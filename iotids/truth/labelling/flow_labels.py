@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.flowmeter.schema import TRUTH, arrow_schema
+from iotids.truth.labelling.notices import Notice
 
 UNLABELLED = -1
 """Code of a flow that the ground truth says nothing about."""
@@ -28,23 +29,14 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Notice:
-    """Something a person should know: a short name to look for, how bad, how often, and the sentence."""
-
-    name: str
-    severity: str
-    count: int
-    message: str
-
-
-@dataclass(frozen=True)
 class CaptureLabels:
     """Verdicts for the flows of one capture.
 
     `codes` is (n,) int32 in the order of the flows: an index into `verdicts`, or UNLABELLED. `rule_packets`
     counts the packets that each rule matched; `broken_truth` are lines of the ground truth that could not be
     used; `met` says whether the truth found anything of what it speaks of (a packet, an attacker, a device),
-    None when it speaks of nothing here.
+    None when it speaks of nothing here. `packets_of_unwritten_flows` counts, by class, packets that match rules
+    but whose flows are not in the table.
     """
 
     capture: str
@@ -55,6 +47,7 @@ class CaptureLabels:
     rule_packets: dict[str, int] = field(default_factory=dict)
     broken_truth: tuple[str, ...] = ()
     met: bool | None = None
+    packets_of_unwritten_flows: dict[str, int] = field(default_factory=dict)
 
 
 def truth_columns(source: str, labels: CaptureLabels) -> pa.Table:
@@ -88,15 +81,6 @@ def count_verdicts(parts: Sequence[CaptureLabels]) -> dict[str, Any]:
         "unlabelled": int(sum((part.codes == UNLABELLED).sum() for part in parts)),
         "matching_packets": dict(sorted(packets.items())),
     }
-
-
-def merge_notices(notices: Sequence[Notice]) -> list[Notice]:
-    """Add up the counts of notices that say the same; keep the order of their first coming."""
-    merged: dict[tuple[str, str, str], int] = {}
-    for notice in notices:
-        key = (notice.name, notice.severity, notice.message)
-        merged[key] = merged.get(key, 0) + notice.count
-    return [Notice(name, severity, count, message) for (name, severity, message), count in merged.items()]
 
 
 def _totals(pairs: Any) -> dict[str, int]:

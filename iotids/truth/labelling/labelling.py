@@ -4,6 +4,7 @@ apart with the reason.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,14 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotids.flowmeter.schema import TRUTH_NAMES
-from iotids.truth.labelling.flow_labels import (
-    UNLABELLED,
-    CaptureLabels,
-    Notice,
-    count_verdicts,
-    merge_notices,
-    truth_columns,
-)
+from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, count_verdicts, truth_columns
+from iotids.truth.labelling.notices import Notice, merge_notices
 
 Part = tuple[str, CaptureLabels]
 """Name of the network, and the verdicts for one of its captures."""
@@ -91,7 +86,7 @@ def check_labels(parts: Sequence[Part], *, classes: Sequence[str], unlabelled: s
             f"the ground truth gives the class {', '.join(unknown)}, but data.classes are {', '.join(classes)}: mend the rules or "
             "the class list"
         )
-    meetings = {labels.met for _, labels in parts if len(labels.codes)} - {None}
+    meetings = {labels.met for _, labels in parts if len(labels.codes) or labels.met} - {None}
     if meetings == {False}:
         raise ValueError(
             "the ground truth meets nothing in any capture: no packet fits a rule, or no attacker or listed device appears; is it "
@@ -112,6 +107,36 @@ def check_labels(parts: Sequence[Part], *, classes: Sequence[str], unlabelled: s
     return [Notice("unlabelled", "warning", sum(holes.values()), message)]
 
 
+def check_found(source: str, parts: Sequence[Part]) -> list[Notice]:
+    """Check that there are flows, and that one of them has a class.
+
+    Returns
+    -------
+    list of Notice
+        One when every flow is kept apart.
+
+    Raises
+    ------
+    ValueError
+        There is no flow at all.
+    """
+    codes = [labels.codes for _, labels in parts]
+    n_flows = sum(len(one) for one in codes)
+    if not n_flows:
+        raise ValueError(
+            f"{source}: the table of flows is empty, so there is nothing to label; the profiles `paper` and `original` write no "
+            "flow of one packet, `-S meter.profile=clean` does"
+        )
+    has_class = any(
+        labels.verdicts[code].label for _, labels in parts for code in np.unique(labels.codes) if code >= 0
+    )
+    if has_class or any((one == UNLABELLED).any() for one in codes):  # the latter is a notice of its own
+        return []
+    reasons = {verdict.rule for _, labels in parts for verdict in labels.verdicts if not verdict.label}
+    message = f"{source}: no flow has a class, all are kept apart: {'; '.join(sorted(reasons)[:3])}"
+    return [Notice("nothing_labelled", "warning", n_flows, message)]
+
+
 def summarise(source: str, parts: Sequence[Part], extra: Iterable[Notice]) -> dict[str, Any]:
     """Count what a source's flows became, for the summary file."""
     labels = [part for _, part in parts]
@@ -124,11 +149,17 @@ def summarise(source: str, parts: Sequence[Part], extra: Iterable[Notice]) -> di
             -notice.count,
         )
 
+    counts = count_verdicts(labels)
+    unwritten: Counter[str] = Counter()
+    for part in labels:
+        unwritten.update(part.packets_of_unwritten_flows)
+    empty = {name: n for name, n in sorted(unwritten.items()) if name not in counts["labels"]}
     return {
         "source": source,
         "captures": len(labels),
         "flows": int(sum(len(part.codes) for part in labels)),
-        **count_verdicts(labels),
+        **counts,
+        **({"packets_of_classes_without_flows": empty} if empty else {}),
         "broken_truth": {part.capture: list(part.broken_truth) for part in labels if part.broken_truth},
         "notices": [vars(notice) for notice in sorted(notices, key=ranks)],
     }

@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from iotids.truth.formats.rules import plain_name
-from iotids.truth.labelling.flow_labels import Notice
+from iotids.truth.labelling.capture_names import (
+    is_capture,
+    is_glob,
+    names_capture,
+    plain_name,
+    spellings,
+    text_of_name,
+)
+from iotids.truth.labelling.notices import Notice
 
-CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap")
+
+def find_captures(folder: Path) -> dict[str, Path]:
+    """Find the captures below a folder by their names relative to it, as the column `capture` writes them."""
+    files = (path for path in folder.rglob("*") if path.is_file() and is_capture(path.name))
+    return {text_of_name(path.relative_to(folder).as_posix()): path for path in files}
 
 
 def list_captures(folder: Path) -> list[str]:
     """Name the captures below a folder, relative to it, compressed ones with their ending."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in files
-        if plain_name(path.name).endswith(CAPTURE_ENDINGS)
-    )
+    return sorted(find_captures(folder))
 
 
 def missing_captures(names: Sequence[str], captures: Sequence[str]) -> list[str]:
-    """Give the names, in paths or bare, with or without a compressed file's ending, that no capture has."""
-    known = {plain_name(capture) for capture in captures} | {
-        plain_name(capture).rpartition("/")[2] for capture in captures
-    }
-    return [name for name in names if plain_name(name) not in known]
+    """Give the names, in paths or bare, with or without a compressed file's ending, or globs, that no capture has."""
+    known = {spelling for capture in captures for spelling in spellings(capture)}
+    return [
+        name
+        for name in names
+        if name not in known
+        and plain_name(name) not in known
+        and not (is_glob(name) and any(names_capture(name, capture) for capture in captures))
+    ]
 
 
 def check_captures(source: str, names: Sequence[str], folder: Path, policy: str) -> list[Notice]:

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from iotids.truth.formats.rules import plain_name
+from iotids.truth.labelling.capture_names import plain_name
 
 HERE = Path(__file__).parent
 IOT23 = HERE / "iot23_scenarios.csv"
@@ -73,19 +74,30 @@ def find_log(capture: Path, folder: Path) -> Path:
         With the places looked at.
     """
     for place in capture.parents:
-        patterns = (
-            f"{plain_name(capture.name)}*conn*log.labeled",
-            "conn.log.labeled",
-            "bro/conn.log.labeled",
-            "zeek/conn.log.labeled",
-            "*conn.log.labeled",
-            "*labeled.csv",
-        )
-        for pattern in patterns:
-            if found := sorted(place.glob(pattern)):
-                return found[0]
+        if found := _log_in(place, plain_name(capture.name)):
+            return found
         if place == folder:
             break
     raise FileNotFoundError(
         f"{capture}: no conn.log.labeled beside it or in the folders above it up to {folder}"
     )
+
+
+def _log_in(place: Path, capture: str) -> Path | None:
+    """Find the log in one folder or its `bro` or `zeek`: first one named after the capture, then any."""
+    files = sorted(path for path in place.iterdir() if path.is_file()) if place.is_dir() else []
+    inner = [place / name / "conn.log.labeled" for name in ("bro", "zeek")]
+    inner = [path for path in inner for path in (path, path.with_name(f"{path.name}.gz")) if path.is_file()]
+    for wanted in (
+        rf"{re.escape(capture)}.*conn.*log\.labell?ed",
+        r"conn\.log\.labell?ed",
+        None,
+        r".*conn[.-]log\.labell?ed",
+        r".*labell?ed\.(csv|json)",
+        r".*\.log\.labell?ed",
+        r"conn\.log",
+    ):
+        named = [path for path in files if wanted and re.fullmatch(wanted, plain_name(path.name), re.DOTALL)]
+        if found := named if wanted else inner:
+            return found[0]
+    return None
