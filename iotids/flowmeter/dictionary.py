@@ -8,10 +8,14 @@ from iotids.writing.markdown import markdown_table
 
 SECTIONS: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
     ("Identity", "Who, when and where; never seen by a model.", IDENTITY),
-    ("Features", "The 76 features of CICFlowMeter. The models see all but the six marked *.", FEATURES),
+    (
+        "Features",
+        f"The {len(FEATURES)} features of CICFlowMeter. The models see all but the {len(BULK_NAMES)} marked *.",
+        FEATURES,
+    ),
     (
         "Features of the corrected tool",
-        "Ten more, written by `corrected` and `clean` only; the models do not see them.",
+        f"{len(CORRECTED_EXTRAS)} more, written by `corrected` and `clean` only; the models do not see them.",
         CORRECTED_EXTRAS,
     ),
     ("Truth", "Added by the labelling stage.", TRUTH),

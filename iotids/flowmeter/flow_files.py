@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from iotids.flowmeter.profiles import Profile
-from iotids.flowmeter.rows import columns_of, schema_of
+from iotids.flowmeter.profiles import CLEAN, Profile
+from iotids.flowmeter.rows import schema_of
 from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 
 ROW_GROUP_ROWS = 16_384  # 99 columns of it are about 13 MB
@@ -103,7 +103,7 @@ class CsvSink:
         self._profile = profile
         self._file: IO[str] = path.open("w", encoding="utf-8", newline="\n")
         self._columns = csv_columns(profile)
-        names = [profile.cwr_name if c.name == "cwr_flags" else c.cic_name for c in self._columns]
+        names = [profile.cwr_name if c.name == "cwr_flags" else c.cic_name or c.name for c in self._columns]
         self._file.write(",".join([*names, "Label"]) + "\n")
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -161,14 +161,18 @@ class sink_for:  # noqa: N801  a context manager, used like a function
 
 
 def csv_columns(profile: Profile) -> list[Column]:
-    """The columns of a profile's CSV, but for the label: those that CICFlowMeter has, in its order."""
-    extras = {column.name: column for column in CORRECTED_EXTRAS}
+    """The columns of a profile's CSV, but for the label: those that CICFlowMeter has, in its order; in clean
+    behind them the features that it does not have.
+    """
+    extras = {column.name: column for column in CORRECTED_EXTRAS if column.cic_name}
     columns = [column for column in IDENTITY if column.cic_name]
     for column in FEATURES:
-        columns.append(column)
+        if column.cic_name:
+            columns.append(column)
         if profile.has_extras:
             columns += [extras[name] for name in EXTRAS_BEHIND.get(column.name, ())]
-    assert len(columns) == len(columns_of(profile)) - sum(not c.cic_name for c in IDENTITY)
+    if profile.logic == CLEAN:
+        columns += [column for column in FEATURES + CORRECTED_EXTRAS if not column.cic_name]
     return columns
 
 

@@ -3,66 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from iotids.flowmeter.decoder import Decoded, Decoder
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.decoding import decode_frames
-from iotids.flowmeter.kernels.records import count_out_of_order
-from iotids.flowmeter.kernels.spilling import packets_of
+from iotids.flowmeter.kernels.expiring import packets_of
 from iotids.flowmeter.ledger import Ledger
-from iotids.flowmeter.profiles import CLEAN, Profile, Rules, profile_named, rules_of
+from iotids.flowmeter.profiles import CLEAN, Profile, profile_named, rules_of
 from iotids.flowmeter.reading import LINK_NAMES, Block, Capture, CaptureFault, blocks
 from iotids.flowmeter.reading.blocks import FRAMES_PER_BLOCK, READ_BYTES
 from iotids.flowmeter.rows import RowBuilder, schema_of
 from iotids.flowmeter.table import OUTPUT_FLOWS, FlowTable, Over
-from iotids.flowmeter.worker_threads import Ahead, giving_way, usable_cores
+from iotids.flowmeter.worker_threads import Background, under_batch_scheduling, usable_cores
 
-N_FRAGMENTS = 1024
 BATCH_ROWS = 16_384
-AHEAD_SCALE = 4  # pieces that go from thread to thread are larger: fewer hand-overs count for more than a core's own cache
-READ_AHEAD = 4  # blocks
-OVER_AHEAD = 6  # lots of flows that are over and wait for their rows to be made
-BATCHES_AHEAD = 1  # batches of rows that wait to be written
+THREADED_SCALE = 4  # pieces that go from thread to thread are larger: fewer hand-overs count for more than a core's own cache
+QUEUED_BLOCKS = 4  # blocks
+QUEUED_LOTS = 6  # lots of flows that are over and wait for their rows to be made
+QUEUED_BATCHES = 1  # batches of rows that wait to be written
 SWEEP_US = 5_000_000  # when prompt: how often to look for silent flows, in packet time
 THREADS_FROM_BYTES = 8 << 20  # a smaller capture is metered before threads pay
-FLOWS_IN_MEMORY = 50_000  # 38 MB; more, and those past their timeout are set down on disk
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """Some consecutive packets; the block they come from is valid only when nothing is read ahead."""
-
-    block: Block
-    packets: np.ndarray
-    n: int
-    first_number: int
-    oldest_us: int
-
-
-class Decoder:
-    """Frames to packets; remembers first fragments from block to block."""
-
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
-        self.counts = np.zeros(layout.N_STATUS, np.int64)
-        self.fragments = np.zeros(N_FRAGMENTS, layout.FRAGMENT)
-        self.n_fragments = np.zeros(1, np.int64)
-        self.out_of_order = 0
-        self.latest_us = -layout.NEVER
-
-    def decode(self, block: Block, packets: np.ndarray) -> int:
-        """Write the packets of a block; returns how many."""
-        n = len(block.frames)
-        late, self.latest_us = count_out_of_order(block.frames, n, self.latest_us)
-        self.out_of_order += late
-        decode_frames(
-            block.data, block.frames, n, self.rules, packets, self.fragments, self.n_fragments, self.counts
-        )
-        return n
+FLOWS_IN_MEMORY = 50_000  # 38 MB; more, and those past their timeout are spilled to disk
 
 
 class Meter:
@@ -118,7 +82,7 @@ class Meter:
         self.name = name or ("stdin" if str(path) == "-" else Path(path).name)
         self.keep_going = keep_going
         self.threads = threads or _threads_for(path)
-        larger = AHEAD_SCALE if self.threads > 1 else 1
+        larger = THREADED_SCALE if self.threads > 1 else 1
         self.capture = Capture(
             path,
             name=str(path),
@@ -151,10 +115,10 @@ class Meter:
             When the file cannot be opened.
         """
         if self.threads > 1:
-            decoded = Ahead(self._decoded(None), depth=READ_AHEAD, gives_way=True)
-            over = Ahead(self._metered(decoded, progress), depth=OVER_AHEAD)  # it has most to do
-            rows = Ahead(self._rows(over), depth=BATCHES_AHEAD, gives_way=True)
-            with giving_way():
+            decoded = Background(self._decoded(None), depth=QUEUED_BLOCKS, in_batch=True)
+            over = Background(self._metered(decoded, progress), depth=QUEUED_LOTS)  # it has most to do
+            rows = Background(self._rows(over), depth=QUEUED_BATCHES, in_batch=True)
+            with under_batch_scheduling():
                 yield from rows
         else:
             yield from self._rows(self._metered(self._decoded(1), progress))
@@ -201,7 +165,7 @@ class Meter:
         """
         size = self.capture.frames_per_block
         ring = [
-            np.empty(size, layout.PACKET) for _ in range(buffers or READ_AHEAD + 2)
+            np.empty(size, layout.PACKET) for _ in range(buffers or QUEUED_BLOCKS + 2)
         ]  # queued, in use, being written
         try:
             for i, block in enumerate(self.capture.blocks()):
@@ -214,11 +178,11 @@ class Meter:
     def _meter_part(self, part: Decoded, booked: np.ndarray) -> Iterator[Over]:
         """Book some packets, and look for silent flows when it is time to; yields the flows that are over."""
         self.table.meter(part.packets, part.n, part.first_number, booked)
-        yield from self._counted(self.table.taken())
+        yield from self._counted(self.table.take())
         yield from self._counted(self._swept(part.oldest_us, part.n))
         if self.prompt:
             self.table.flush()
-            yield from self._counted(self.table.taken())
+            yield from self._counted(self.table.take())
 
     def _counted(self, lots: Iterable[Over]) -> Iterator[Over]:
         """Note flows that are over in the ledger."""
@@ -242,8 +206,8 @@ class Meter:
     def _swept(self, oldest_us: int, n: int) -> Iterable[Over]:
         """Every 65,536 packets, look for flows that need no memory any more.
 
-        clean: end those silent for too long before the oldest of these packets. Without idle expiry: set down
-        on disk those whose timeout has passed, when there are many.
+        clean: end those silent for too long before the oldest of these packets. Without idle expiry: spill
+        those whose timeout has passed to disk, when there are many.
         """
         self._watermark = min(self._watermark, oldest_us)
         self._since_sweep += n
@@ -253,7 +217,7 @@ class Meter:
         watermark, self._watermark, self._since_sweep = self._watermark, 1 << 62, 0
         if self.rules.idle_us == 0:
             if self.table.flows_in_memory() >= self.flows_in_memory:
-                self.table.set_down(watermark)
+                self.table.spill_expired(watermark)
         elif abs(watermark - self._swept_at) >= (SWEEP_US if prompt else self.rules.idle_us // 4):
             self._swept_at = watermark
             return self.table.expire(watermark)

@@ -1,6 +1,4 @@
-"""Memory that grows without being copied, memory that is used again, and temporary files for what is not
-needed soon.
-"""
+"""Memory that grows without being copied, memory that is used again, and temporary files of spilled flows."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.disk import Disk as DiskView
+from iotids.flowmeter.kernels.bundles import Disk
 from iotids.flowmeter.kernels.disk import read_records
 
 PAIRS_AT_ONCE = 256
@@ -87,14 +85,14 @@ class Reused:
         ]
 
 
-class Disk:
-    """Nameless temporary files: flows set down, what their rows are sorted by, and the TCP segments that they
+class SpillFiles:
+    """Nameless temporary files: spilled flows, what their rows are sorted by, and the TCP segments that they
     have seen.
     """
 
     def __init__(self) -> None:
         self._opened: list[IO[bytes] | None] = [None] * layout.N_FILES
-        self.view = DiskView(
+        self.view = Disk(
             np.full(layout.N_FILES, -1, np.int64),
             np.empty(1, layout.KEY),
             np.empty((PAIRS_AT_ONCE, 2), np.int64),
@@ -116,18 +114,18 @@ class Disk:
         """Flows from disk, with their keys. places : (n,) int.  Returns (n,) RECORD."""
         records = np.empty(len(places), layout.RECORD)
         if len(places) and read_records(self.view.files[layout.RECORDS], places, records) < len(places):
-            self.complain()
+            self.raise_unreadable()
         return records
 
     def sort_words(self) -> np.ndarray:
-        """What the rows of all flows that were ever set down are sorted by. Returns (n,) int64."""
+        """What the rows of all flows that were ever spilled are sorted by. Returns (n,) int64."""
         file, words = self._opened[layout.SORT_WORDS], mapped(self.used[layout.SORT_WORDS], np.int64)
         if file is not None:
             file.seek(0)
             if file.readinto(words.view(np.uint8)) < words.nbytes:  # type: ignore[attr-defined]
-                self.complain()
+                self.raise_unreadable()
         return words
 
-    def complain(self) -> None:
-        """Say that what was written is not there any more."""
+    def raise_unreadable(self) -> None:
+        """Raise that what was written is not there any more."""
         raise OSError("a temporary file of flows cannot be read back")

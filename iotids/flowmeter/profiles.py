@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 ORIGINAL, PAPER, CORRECTED, CLEAN = (
     0,
@@ -12,9 +16,12 @@ ORIGINAL, PAPER, CORRECTED, CLEAN = (
     3,
 )  # the same numbers as in kernels/layout.py, a test compares them
 
+SECRET_WORDS = 12  # the same number as in kernels/hashing.py, a test compares them
+SHORTEST_S, LONGEST_S = 1e-6, 1e9  # kernels count microseconds; thirty years are for ever
+
 
 class Rules(NamedTuple):
-    """Switches of the kernels; all integers, times in microseconds."""
+    """Switches of the kernels, times in microseconds; and the secret of this run's hashes, see kernels/hashing.py."""
 
     logic: int
     true_links: int
@@ -22,6 +29,7 @@ class Rules(NamedTuple):
     flow_us: int
     activity_us: int
     idle_us: int
+    secret: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,28 @@ def profile_named(name: str) -> Profile:
     return PROFILES[name]
 
 
+def new_secret() -> np.ndarray:
+    """Random odd numbers, (SECRET_WORDS,) int64."""
+    return np.frombuffer(os.urandom(8 * SECRET_WORDS), np.int64) | 1
+
+
+def check_timeout(name: str, seconds: float, *, or_off: bool = False) -> None:
+    """Refuse a timeout that is no number of seconds between a microsecond and LONGEST_S.
+
+    Raises
+    ------
+    ValueError
+        or_off: 0 is allowed.
+    """
+    if or_off and seconds == 0:
+        return
+    if not (math.isfinite(seconds) and SHORTEST_S <= seconds <= LONGEST_S):
+        off = "0 (off) or " if or_off else ""
+        raise ValueError(
+            f"{name} {seconds:g} s: give {off}a number of seconds from {SHORTEST_S:f} to {LONGEST_S:,.0f}"
+        )
+
+
 def rules_of(
     profile: Profile,
     *,
@@ -106,13 +136,12 @@ def rules_of(
     Raises
     ------
     ValueError
-        For a timeout that is not positive, a negative idle timeout or another word for tunnels.
+        For a timeout that is not positive, a negative idle timeout, one above LONGEST_S or another word for
+        tunnels.
     """
-    if not flow_timeout_s > 0 or not activity_timeout_s > 0 or not idle_timeout_s >= 0:
-        raise ValueError(
-            f"flow timeout {flow_timeout_s} s, activity timeout {activity_timeout_s} s, idle timeout {idle_timeout_s} s: "
-            "the first two must be above 0, the last 0 (off) or above"
-        )
+    check_timeout("flow timeout", flow_timeout_s)
+    check_timeout("activity timeout", activity_timeout_s)
+    check_timeout("idle timeout", idle_timeout_s, or_off=True)
     if tunnels not in ("inner", "outer"):
         raise ValueError(f"tunnels is {tunnels!r}; choose inner or outer")
     is_clean = profile.logic == CLEAN
@@ -123,4 +152,5 @@ def rules_of(
         flow_us=round(flow_timeout_s * 1e6),
         activity_us=round(activity_timeout_s * 1e6),
         idle_us=round(idle_timeout_s * 1e6) if is_clean else 0,
+        secret=new_secret(),
     )

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.kernels.columns import N_FEATURES, N_NUMBERS, TEXT_PER_ROW, fill_rows
+from iotids.flowmeter.kernels.columns import TEXT_PER_ROW, fill_rows
+from iotids.flowmeter.kernels.positions import (
+    FEATURE,
+    N_FEATURES,
+    N_NUMBERS,
+    N_PORTS,
+    N_TEXTS,
+    NUMBER,
+    PORT,
+    TEXT,
+)
 from iotids.flowmeter.memory import Reused
 from iotids.flowmeter.profiles import Profile
 from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column, arrow_schema
@@ -65,9 +75,9 @@ class RowBuilder:
         self.cells, self.numbers, self.ports, self.texts, self.offsets = self.memory.arrays(
             ((N_FEATURES, self.rows + PADDING), np.int64),
             ((N_NUMBERS, self.rows + PADDING), np.int64),
-            ((3, self.rows + 2 * PADDING), np.int32),
-            ((5, self.rows * TEXT_PER_ROW), np.uint8),
-            ((5, self.rows + 2 * PADDING), np.int32),
+            ((N_PORTS, self.rows + 2 * PADDING), np.int32),
+            ((N_TEXTS, self.rows * TEXT_PER_ROW), np.uint8),
+            ((N_TEXTS, self.rows + 2 * PADDING), np.int32),
         )
         self.offsets[:, 0] = 0
 
@@ -105,36 +115,24 @@ class RowBuilder:
 
     def _batch(self) -> pa.RecordBatch:
         """Wrap the columns."""
-        n = self.used
-        flow_id, src_ip, dst_ip, src_mac, dst_mac = (
-            _strings(self.texts[i], self.offsets[i, : n + 1]) for i in range(5)
-        )
-        src_port, dst_port, protocol = (wrapped(self.ports[i, :n]) for i in range(3))
-        start, number, first, last = (wrapped(self.numbers[i, :n]) for i in range(4))
-        capture = _repeated(self.capture, n)
-        identity = [
-            flow_id,
-            src_ip,
-            src_port,
-            dst_ip,
-            dst_port,
-            protocol,
-            start,
-            capture,
-            number,
-            first,
-            last,
-            src_mac,
-            dst_mac,
-        ]
-        columns = columns_of(self.profile)[len(IDENTITY) :]
-        floats = self.cells.view(np.float64)
-        features = [
-            wrapped((floats if column.dtype == "float64" else self.cells)[i, :n])
-            for i, column in enumerate(columns)
-        ]
+        columns = [self._column(column, self.used) for column in columns_of(self.profile)]
         self.room = self.used = 0
-        return pa.RecordBatch.from_arrays(identity + features, schema=schema_of(self.profile))
+        return pa.RecordBatch.from_arrays(columns, schema=schema_of(self.profile))
+
+    def _column(self, column: Column, n: int) -> pa.Array:
+        """The first n values of a column."""
+        name = column.name
+        if name == "capture":
+            return _repeated(self.capture, n)
+        if hasattr(TEXT, name):
+            at = getattr(TEXT, name)
+            return _strings(self.texts[at], self.offsets[at, : n + 1])
+        if hasattr(PORT, name):
+            return wrapped(self.ports[getattr(PORT, name), :n])
+        if hasattr(NUMBER, name):
+            return wrapped(self.numbers[getattr(NUMBER, name), :n])
+        cells = self.cells.view(np.float64) if column.dtype == "float64" else self.cells
+        return wrapped(cells[getattr(FEATURE, name), :n])
 
 
 def wrapped(values: np.ndarray) -> pa.Array:

@@ -8,8 +8,10 @@ derived from here. Source: CICFlowMeter V4 (ahlashkari, 2021) and its corrected 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,10 @@ FEATURE_NAMES: tuple[str, ...] = tuple(c.name for c in FEATURES)
 TRUTH_NAMES: tuple[str, ...] = tuple(c.name for c in TRUTH)
 MODEL_FEATURE_NAMES: tuple[str, ...] = tuple(name for name in FEATURE_NAMES if name not in BULK_NAMES)
 
-_ARROW_TYPES = {"string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64()}
-
 
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """Arrow schema of some columns, in their order; no column can be null."""
-    return pa.schema([pa.field(c.name, _ARROW_TYPES[c.dtype], nullable=False) for c in columns])
+    import pyarrow as pa  # kernels have their column names from here and need no Arrow
+
+    types = {"string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64()}
+    return pa.schema([pa.field(c.name, types[c.dtype], nullable=False) for c in columns])

@@ -1,4 +1,4 @@
-"""The flow table: memory for live flows that the kernels work on, and the rows of those that are over."""
+"""The flow table: memory for live flows that the kernels work on, and those that are over until they are taken."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from iotids.flowmeter.kernels import layout
+from iotids.flowmeter.kernels.bundles import Table
+from iotids.flowmeter.kernels.expiring import emit_flows, release_flows, silent_places
 from iotids.flowmeter.kernels.finding import spread_slots
 from iotids.flowmeter.kernels.metering import meter_packets
-from iotids.flowmeter.kernels.segments import count_segments, rehash_segments, unload_segments
-from iotids.flowmeter.kernels.spilling import (
-    gather_flows,
-    live_places,
-    move_out,
-    old_places,
-    release_places,
-    silent_places,
-    sort_words_of,
-)
+from iotids.flowmeter.kernels.ordering import live_places, sort_words_of
+from iotids.flowmeter.kernels.spilling import late_places, spill_flows
 from iotids.flowmeter.kernels.text import FLOW_ID_BYTES
-from iotids.flowmeter.memory import Disk, Growing, Reused, mapped
+from iotids.flowmeter.memory import Growing, Reused, SpillFiles, mapped
 from iotids.flowmeter.profiles import CLEAN, CORRECTED, Rules
+from iotids.flowmeter.segment_pool import SegmentPool, more_free
 
 OUTPUT_FLOWS = 512  # they stay in the second-level cache until their rows are made
 Over = tuple[np.ndarray, np.ndarray]  # keys and flows that are over, structured arrays of the same length
@@ -35,7 +30,7 @@ class FlowTable:
         self.rules = rules
         self.output_flows = output_flows
         self._over: list[Over] = []
-        self.disk = Disk()
+        self.disk = SpillFiles()
         self.counters = np.zeros(layout.N_COUNTERS, np.int64)
         self.counts = np.zeros(layout.N_STATUS, np.int64)
         self.slot_memory = Growing(np.dtype(np.int64), 4 * flows)
@@ -46,17 +41,27 @@ class FlowTable:
         self.bodies = self.body_memory.array
         self.due = np.full(flows, layout.NEVER, np.int64)
         self.blank = np.zeros(1, layout.FLOW)
-        self.free_places = np.arange(flows, dtype=np.int32)[::-1].copy()
+        self.free = np.arange(flows, dtype=np.int32)[::-1].copy()
         self.counters[layout.FREE_PLACES] = flows
+        self.segments = SegmentPool(rules.secret, self.counters, in_use=rules.logic == CORRECTED)
         self.output_memory = Reused()
         self._new_output()
-        pool = 1024 if rules.logic == CORRECTED else 1
-        self.segments = np.zeros(pool, layout.SEGMENT)
-        self.buckets = np.full(pool, -1, np.int32)
-        self.free_segments = np.arange(pool, dtype=np.int32)[::-1].copy()
-        self.counters[layout.FREE_SEGMENTS] = pool
-        self.heads = np.empty(self.output_flows, np.int32)
         self.text = np.empty(FLOW_ID_BYTES, np.uint8)
+
+    @property
+    def view(self) -> Table:
+        """The table as kernels see it; not to be kept, memory moves when it grows."""
+        return Table(
+            self.slots,
+            self.keys,
+            self.bodies,
+            self.due,
+            self.blank,
+            self.free,
+            self.over,
+            self.over_keys,
+            self.counters,
+        )
 
     def meter(self, packets: np.ndarray, n_packets: int, number: int, booked: np.ndarray) -> None:
         """Book packets; `number` is the first one's in the capture, `booked` receives each one's flow number.
@@ -70,8 +75,8 @@ class FlowTable:
             layout.METER_PLACES_FULL: self.grow_places,
             layout.METER_SLOTS_FULL: self.grow_slots,
             layout.METER_OUTPUT_FULL: self.flush,
-            layout.METER_SEGMENTS_FULL: self.grow_segments,
-            layout.METER_UNREADABLE: self.disk.complain,
+            layout.METER_SEGMENTS_FULL: self.segments.grow,
+            layout.METER_UNREADABLE: self.disk.raise_unreadable,
         }
         first = 0
         while True:
@@ -81,18 +86,8 @@ class FlowTable:
                 n_packets,
                 number,
                 self.rules,
-                self.slots,
-                self.keys,
-                self.bodies,
-                self.due,
-                self.blank,
-                self.free_places,
-                self.counters,
-                self.finished,
-                self.finished_keys,
-                self.buckets,
-                self.segments,
-                self.free_segments,
+                self.view,
+                self.segments.view,
                 self.disk.view,
                 self.counts,
                 booked,
@@ -109,7 +104,7 @@ class FlowTable:
         self.keys = self.key_memory.grow(2 * old)
         self.bodies = self.body_memory.grow(2 * old)
         self.due = np.concatenate([self.due, np.full(old, layout.NEVER, np.int64)])
-        self.free_places = self._more_free(self.free_places, layout.FREE_PLACES, old)
+        self.free = more_free(self.free, self.counters, layout.FREE_PLACES, old)
 
     def grow_slots(self) -> None:
         """Double the hash table."""
@@ -118,46 +113,21 @@ class FlowTable:
         self.slots = self.slot_memory.grow(2 * old)
         spread_slots(self.slots, old)
 
-    def _more_free(self, free: np.ndarray, counter: int, old: int) -> np.ndarray:
-        """A stack of free indexes twice as large, the new ones on top of what is left."""
-        left = int(self.counters[counter])
-        larger = np.zeros(2 * len(free), np.int32)
-        larger[:left] = free[:left]
-        larger[left : left + old] = np.arange(2 * old - 1, old - 1, -1)
-        self.counters[counter] = left + old
-        return larger
-
-    def grow_segments(self) -> None:
-        """Make room for as many remembered TCP segments as are wanted."""
-        while self.counters[layout.FREE_SEGMENTS] < self.counters[layout.WANTED_SEGMENTS]:
-            self._double_segments()
-
-    def _double_segments(self) -> None:
-        """Double the room for remembered TCP segments."""
-        old = len(self.segments)
-        in_use = np.zeros(2 * old, np.bool_)
-        in_use[:old] = True
-        in_use[self.free_segments[: self.counters[layout.FREE_SEGMENTS]]] = False
-        self.segments = np.concatenate([self.segments, np.zeros(old, layout.SEGMENT)])
-        self.free_segments = self._more_free(self.free_segments, layout.FREE_SEGMENTS, old)
-        self.buckets = np.full(2 * old, -1, np.int32)
-        rehash_segments(self.buckets, self.segments, in_use)
-
     def flush(self) -> None:
         """Put the flows that are over among those to be taken."""
         n = int(self.counters[layout.FINISHED])
         if n:
-            self._over.append((self.finished_keys[:n], self.finished[:n]))
+            self._over.append((self.over_keys[:n], self.over[:n]))
             self._new_output()
         self.counters[layout.FINISHED] = 0
 
     def _new_output(self) -> None:
         """Memory for the next flows that are over: the last belongs to whoever receives it."""
-        self.finished, self.finished_keys = self.output_memory.arrays(
+        self.over, self.over_keys = self.output_memory.arrays(
             ((self.output_flows,), layout.FLOW), ((self.output_flows,), layout.KEY)
         )
 
-    def taken(self) -> list[Over]:
+    def take(self) -> list[Over]:
         """The flows that are over, in their order; they belong to the caller."""
         over, self._over = self._over, []
         return over
@@ -173,56 +143,26 @@ class FlowTable:
         silent, numbers = np.empty(live, np.int64), np.empty(live, np.int64)
         n = silent_places(self.due, self.bodies, watermark_us, self.rules.idle_us, silent, numbers)
         silent = silent[:n][np.argsort(numbers[:n])]
-        yield from self._hand_out_in_order(silent)
-        release_places(self.slots, self.keys, silent, self.due, self.free_places, self.counters)
+        yield from self._emit_in_order(silent)
+        release_flows(self.view, silent)
 
-    def set_down(self, watermark_us: int) -> None:
-        """Move flows whose timeout passed before a time from memory to disk; only their own next packet or
-        the end needs them.
+    def spill_expired(self, watermark_us: int) -> None:
+        """Spill flows whose timeout passed before a time to disk; only their own next packet or the end needs
+        them.
 
-        In the CICFlowMeter profiles no flow ends by silence, so they would fill the memory. Nothing else
-        changes.
+        The CICFlowMeter profiles have no idle timeout: such flows would fill the memory. Nothing else changes.
         """
-        old = np.empty(self.flows_in_memory(), np.int64)
-        n = old_places(self.due, watermark_us, self.rules.flow_us, old)
+        late = np.empty(self.flows_in_memory(), np.int64)
+        n = late_places(self.due, watermark_us, self.rules.flow_us, late)
         for first in range(0, n, self.output_flows):
-            places = old[first : min(n, first + self.output_flows)]
+            places = late[first : min(n, first + self.output_flows)]
             if self.rules.logic == CORRECTED:
-                self._set_down_segments(places)
+                pairs = self.segments.unload(self.bodies, places, self.disk.used[layout.PAIRS])
+                self.disk.append(layout.PAIRS, pairs)
             records, words = np.empty(len(places), layout.RECORD), np.empty(len(places), np.int64)
-            first_on_disk = self.disk.used[layout.RECORDS]
-            move_out(
-                self.slots,
-                self.keys,
-                self.bodies,
-                self.due,
-                places,
-                first_on_disk,
-                records,
-                words,
-                self.text,
-                self.free_places,
-                self.counters,
-            )
+            spill_flows(self.view, places, self.disk.used[layout.RECORDS], records, words, self.text)
             self.disk.append(layout.RECORDS, records)
             self.disk.append(layout.SORT_WORDS, words)
-
-    def _set_down_segments(self, places: np.ndarray) -> None:
-        """Move the TCP segments that some flows have seen to disk."""
-        pairs = np.empty(
-            (count_segments(self.bodies, places, self.heads, self.buckets, self.segments), 2), np.int64
-        )
-        unload_segments(
-            self.bodies,
-            places,
-            pairs,
-            self.disk.used[layout.PAIRS],
-            self.buckets,
-            self.segments,
-            self.free_segments,
-            self.counters,
-        )
-        self.disk.append(layout.PAIRS, pairs)
 
     def flows_in_memory(self) -> int:
         """How many flows are in memory."""
@@ -230,24 +170,23 @@ class FlowTable:
 
     def finish(self) -> Iterator[Over]:
         """Yield all flows that are left: in creation order, or as Java's HashMap would list them."""
-        yield from self._hand_out_in_order(self._final_order())
+        yield from self._emit_in_order(self._final_order())
 
     def release(self) -> None:
         """Give the memory back at once; the counters stay."""
-        del self.keys, self.bodies, self.key_memory, self.body_memory, self.finished, self.finished_keys
-        del self.segments, self.buckets, self.disk
+        del self.keys, self.bodies, self.key_memory, self.body_memory, self.over, self.over_keys
+        del self.segments, self.disk
 
     def _final_order(self) -> np.ndarray:
-        """Places of the flows left at the end, in the order of the rows; -1 - place for those on disk.
-        Empties the hash table.
-        """
+        """Places of the flows left at the end, in the order of the rows; -1 - place for those on disk."""
         if self.counters[layout.ORDER] > 1 << layout.ORDER_BITS:
             raise OverflowError(
                 f"the capture has more than {1 << layout.ORDER_BITS:,} flows; split it, e.g. with editcap"
             )
         places = mapped(int(self.counters[layout.LIVE]), np.int32)
         live_places(self.slots, places)
-        del self.slots, self.slot_memory
+        self.slots = np.zeros(1, np.int64)  # the memory is needed for the rest
+        del self.slot_memory
         capacity = 16
         while self.counters[layout.PEAK] > 0.75 * capacity:
             capacity *= 2
@@ -262,25 +201,15 @@ class FlowTable:
         )
         return sorted_by(words, places)
 
-    def _hand_out_in_order(self, places: np.ndarray) -> Iterator[Over]:
+    def _emit_in_order(self, places: np.ndarray) -> Iterator[Over]:
         """Yield flows in the given order, behind those that were over before."""
         self.flush()
-        yield from self.taken()
+        yield from self.take()
         for first in range(0, len(places), self.output_flows):
             chosen = places[first : first + self.output_flows]
-            records = self.disk.flows(-1 - chosen[chosen < 0])
-            gather_flows(
-                self.keys,
-                self.bodies,
-                chosen,
-                records,
-                self.rules.logic,
-                self.finished,
-                self.finished_keys,
-                self.counters,
-            )
+            emit_flows(self.view, chosen, self.disk.flows(-1 - chosen[chosen < 0]), self.rules.logic)
             self.flush()
-            yield from self.taken()
+            yield from self.take()
 
 
 def sorted_by(words: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,4 @@
-"""Work ahead in a thread: reading and decoding beside metering, metering beside writing; the results are the
-same.
-"""
+"""Run the steps of the flow meter's pipeline in threads of their own; the results are the same."""
 
 from __future__ import annotations
 
@@ -20,9 +18,9 @@ def usable_cores() -> int:
 
 
 @contextmanager
-def giving_way() -> Iterator[None]:
-    """This thread does not push others aside when it has something to do again, where the system knows such a
-    thing (Linux).
+def under_batch_scheduling() -> Iterator[None]:
+    """Run this thread under SCHED_BATCH, so that it does not preempt others on wake-up (Linux; elsewhere a
+    no-op).
     """
     if not hasattr(os, "SCHED_BATCH") or os.sched_getscheduler(0) != os.SCHED_OTHER:
         yield
@@ -34,23 +32,23 @@ def giving_way() -> Iterator[None]:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
-class Ahead(Generic[T]):
-    """Runs an iterator in a thread, at most `depth` items ahead of the reader.
+class Background(Generic[T]):
+    """Runs an iterator in a thread of its own, with a queue of at most `depth` items to the reader.
 
-    gives_way: whether threads that do not are to be faster, where there are more threads than cores.
+    in_batch: run under SCHED_BATCH: where there are more threads than cores, the others are faster.
     Two queues, items one way and room for them the other: handing over is a tenth of what a queue with a
     bound of its own takes.
     """
 
-    def __init__(self, items: Iterator[T], *, depth: int, gives_way: bool = False) -> None:
+    def __init__(self, items: Iterator[T], *, depth: int, in_batch: bool = False) -> None:
         self._items = items
         self._ready: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self._room: SimpleQueue[None] = SimpleQueue()
         for _ in range(depth):
             self._room.put(None)
         self._reader_gone = False
-        target = giving_way()(self._run) if gives_way else self._run
-        self._thread = threading.Thread(target=target, name="ahead", daemon=True)
+        target = under_batch_scheduling()(self._run) if in_batch else self._run
+        self._thread = threading.Thread(target=target, name="flowmeter", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

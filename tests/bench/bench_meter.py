@@ -102,7 +102,7 @@ def run_meter(
     path: Path, profile: str, out: Path, *, kernels_apart: bool = False, for_keeping: bool = False
 ) -> tuple[int, float]:
     """Capture to finished Parquet file with this meter."""
-    from iotids.flowmeter import flows, table
+    from iotids.flowmeter import decoder, table
     from iotids.flowmeter.captures import NamedCapture, Options, meter_captures
     from iotids.flowmeter.reading import pcap
 
@@ -117,7 +117,7 @@ def run_meter(
 
         return call
 
-    callers = ((pcap, "walk_pcap"), (flows, "decode_frames"), (table, "meter_packets"))
+    callers = ((pcap, "walk_pcap"), (decoder, "decode_frames"), (table, "meter_packets"))
     kept = [getattr(caller, name) for caller, name in callers]
     if kernels_apart:
         for (caller, name), kernel in zip(callers, kept, strict=True):

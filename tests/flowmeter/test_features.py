@@ -15,12 +15,12 @@ from iotids.flowmeter import flows as flows_module
 from iotids.flowmeter import profiles
 from iotids.flowmeter.flow_files import java_double, microsecond_time, twelve_hour_time
 from iotids.flowmeter.flows import Meter, flows_from_capture
-from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.columns import N_FEATURES
+from iotids.flowmeter.kernels import hashing, layout
+from iotids.flowmeter.kernels.positions import N_FEATURES
 from iotids.flowmeter.ledger import REASONS
 from iotids.flowmeter.reading import blocks
 from iotids.flowmeter.rows import columns_of
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES
+from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
 from iotids.flowmeter.table import FlowTable, Over
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, icmp, ipv4, tcp, udp, write_pcap
 
@@ -344,7 +344,7 @@ def test_flows_found_silent_are_those_that_are_even_when_time_runs_backwards(
         live = table.bodies[table.due != layout.NEVER]
         silent = live["number"][watermark_us - live["last"] > 120_000_000]
         table.flush()
-        over_before = table.taken()
+        over_before = table.take()
         lots = list(FlowTable.expire(table, watermark_us))
         ended.append([int(number) for _, flows in lots for number in flows["number"]])
         assert ended[-1] == sorted(silent.tolist())
@@ -357,7 +357,7 @@ def test_flows_found_silent_are_those_that_are_even_when_time_runs_backwards(
 
 @pytest.mark.parametrize("with_tcp", [True, False])
 @pytest.mark.parametrize("profile", profiles.PROFILES)
-def test_setting_flows_down_on_disk_changes_nothing(
+def test_spilling_flows_to_disk_changes_nothing(
     tmp_path: Path, profile: str, with_tcp: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = []
@@ -383,13 +383,13 @@ def test_setting_flows_down_on_disk_changes_nothing(
 
     def final_order() -> np.ndarray:
         places = FlowTable._final_order(table)
-        seen.update(set_down=table.disk.used[layout.RECORDS], still_there=int((places < 0).sum()))
+        seen.update(spilled=table.disk.used[layout.RECORDS], still_there=int((places < 0).sum()))
         return places
 
     monkeypatch.setattr(table, "_final_order", final_order)
     assert pa.Table.from_batches(list(meter.batches())).equals(usual)
     assert seen["still_there"] > 100
-    assert seen["set_down"] - seen["still_there"] > 100  # these came back
+    assert seen["spilled"] - seen["still_there"] > 100  # these came back
 
 
 def test_codes_of_kernels_profiles_and_ledger_agree() -> None:
@@ -403,9 +403,10 @@ def test_codes_of_kernels_profiles_and_ledger_agree() -> None:
     aliases = {"IMPOSSIBLE_TIME": "ABSURD_TIME"}
     assert [getattr(layout, aliases.get(name, name)) for name in names] == list(range(layout.N_STATUS))
     assert len(FEATURES + CORRECTED_EXTRAS) == N_FEATURES
+    assert profiles.SECRET_WORDS == hashing.SECRET_WORDS
     assert layout.KEY.itemsize == 64
     assert layout.FLOW.itemsize % 64 == 0
-    assert len(columns_of(profiles.PROFILES["clean"])) == 13 + 76 + 10
+    assert columns_of(profiles.PROFILES["clean"]) == IDENTITY + FEATURES + CORRECTED_EXTRAS
 
 
 def test_numbers_and_times_are_written_as_java_does() -> None:

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.spilling import old_places, silent_places
+from iotids.flowmeter.kernels.expiring import silent_places
+from iotids.flowmeter.kernels.spilling import late_places
 from iotids.flowmeter.memory import Growing, Reused
 from iotids.flowmeter.rows import wrapped
 from iotids.flowmeter.table import sorted_by
@@ -83,7 +84,7 @@ def test_free_places_are_never_due_however_absurd_the_time(watermark_us: int) ->
     bodies = np.zeros(3, layout.FLOW)
     found, numbers = np.empty(3, np.int64), np.empty(3, np.int64)
     for n in (
-        old_places(due, watermark_us, 10, found),
+        late_places(due, watermark_us, 10, found),
         silent_places(due, bodies, watermark_us, 10, found, numbers),
     ):
         assert set(found[:n].tolist()) <= {1}

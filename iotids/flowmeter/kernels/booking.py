@@ -1,4 +1,4 @@
-"""Flows begin, end and are found to be one's own: what booking under every profile is made of."""
+"""Flows begin and end, and packets find their direction: what metering under every profile is made of."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from iotids.flowmeter.kernels.layout import (
 
 
 @kernel
-def free_place(place, due, free_places, counters):
+def free_place(place, table):
     """Give a place in memory back."""
-    due[place] = NEVER
-    free_places[counters[FREE_PLACES]] = place
-    counters[FREE_PLACES] += 1
+    table.due[place] = NEVER
+    table.free[table.counters[FREE_PLACES]] = place
+    table.counters[FREE_PLACES] += 1
 
 
 @kernel
-def release_flow(slots, slot, place, due, free_places, counters):
+def release_flow(slot, place, table):
     """Take a flow out of the table."""
-    free_slot(slots, slot)
-    free_place(place, due, free_places, counters)
-    counters[LIVE] -= 1
+    free_slot(table.slots, slot)
+    free_place(place, table)
+    table.counters[LIVE] -= 1
 
 
 @kernel
-def hand_out(flow, key, logic, finished, finished_keys, counters):
+def emit_flow(flow, key, logic, table):
     """Copy a flow that is over to the output; the original tools drop those of one packet."""
     if logic < CORRECTED and flow["fwd_packets"] + flow["bwd_packets"] < 2:
-        counters[UNWRITTEN] += 1
+        table.counters[UNWRITTEN] += 1
         return
-    at = counters[FINISHED]
-    finished[at] = flow
-    finished_keys[at] = key
-    counters[FINISHED] += 1
+    at = table.counters[FINISHED]
+    table.over[at] = flow
+    table.over_keys[at] = key
+    table.counters[FINISHED] += 1
 
 
 @kernel
@@ -70,18 +70,16 @@ def enter_key(key, packet, swapped):
 
 
 @kernel
-def renew_flow(
-    place, keys, bodies, due, packet, forward, from_initiator, is_reversed, rules, number, blank, counters
-):
-    """Begin a new flow in the place of one that has been handed out; the table's order sees a new entry."""
-    bodies[place] = blank[0]
-    due[place] = packet["time_us"]
-    flow = bodies[place]
-    key = keys[place]
-    key["order"] = counters[ORDER]
-    counters[ORDER] += 1
-    flow["number"] = counters[CREATED]
-    counters[CREATED] += 1
+def begin_flow(place, packet, forward, from_initiator, is_reversed, rules, number, table):
+    """Begin a new flow in a place, also in that of one that has been emitted; the table's order sees a new entry."""
+    table.bodies[place] = table.blank[0]
+    table.due[place] = packet["time_us"]
+    flow = table.bodies[place]
+    key = table.keys[place]
+    key["order"] = table.counters[ORDER]
+    table.counters[ORDER] += 1
+    flow["number"] = table.counters[CREATED]
+    table.counters[CREATED] += 1
     key["reversed"] = is_reversed
     key["state"] = OPEN
     key["known"] = 0

@@ -1,4 +1,4 @@
-"""Compile kernels, and keep their machine code between runs until any file of this folder changes."""
+"""Compile kernels, and keep their machine code between runs until a file of this folder or the schema changes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numba import config, njit
 # no fastmath, sums must match bit for bit
 # no counting of references to arrays, with which metering takes 1.5 to 1.8 times as long: so kernels cannot
 # allocate, callers hand them what they need
+SCHEMA = Path(__file__).resolve().parents[1] / "schema.py"
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 kernel = njit(**OPTIONS)
 inlined = njit(inline="always", **OPTIONS)
@@ -25,7 +26,7 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 
     numba discards what it kept when the file of this very function changes. Here the function's own file is
     not enough: a change in a kernel that it calls, in another file, must count too. So the stamp by which
-    numba knows the file is replaced by one of all files.
+    numba knows the file is replaced by one of all files, and of the schema, from which kernels have constants.
     """
     compiled: Any = njit(cache=True, **OPTIONS)(function)
     if not config.DISABLE_JIT:  # type: ignore[attr-defined]
@@ -37,8 +38,8 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @functools.cache
 def digest_of_kernels(folder: Path) -> str:
-    """SHA-256 over the Python files of a folder."""
+    """SHA-256 over the Python files of a folder and the schema beside it."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in [*sorted(folder.glob("*.py")), SCHEMA]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

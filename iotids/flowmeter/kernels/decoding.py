@@ -137,4 +137,4 @@ def decode_frames(data, frames, n_frames, rules, packets, fragments, n_fragments
         packet["status"] = status
         counts[status] += 1
         if status == METERED:
-            packet["hash"] = symmetric_hash(packet)
+            packet["hash"] = symmetric_hash(packet, rules.secret)

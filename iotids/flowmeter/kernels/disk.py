@@ -1,11 +1,10 @@
-"""Flows that were set down on disk: read a key, bring a flow back."""
+"""Read flows back that were spilled to disk: a key to compare, a flow to go on with."""
 # mypy: disable-error-code="assignment,attr-defined"
 
 from __future__ import annotations
 
 import ctypes
 import os
-from typing import NamedTuple
 
 import numpy as np
 from numba import config, types
@@ -25,15 +24,7 @@ from iotids.flowmeter.kernels.layout import (
     RECORDS,
     WANTED_SEGMENTS,
 )
-from iotids.flowmeter.kernels.segments import enter_segment
-
-
-class Disk(NamedTuple):
-    """Flows on disk, as kernels see them."""
-
-    files: np.ndarray  # (N_FILES,) int64: descriptors, -1 where there is none
-    key: np.ndarray  # (1,) KEY: room for one that is looked at
-    pairs: np.ndarray  # (some, 2) int64: room for TCP segments that are read
+from iotids.flowmeter.kernels.segments import remember_segment
 
 
 def pread(file, address, size, offset):
@@ -65,75 +56,49 @@ def read_records(file, places, records):
 
 
 @kernel
-def read_flow(disk, place, keys, bodies, at):
+def read_flow(disk, place, table, at):
     """Read a flow from disk to a place in memory; whether it came whole."""
     file = np.int32(disk.files[RECORDS])
-    whole = pread(file, keys[at:].ctypes.data, KEY_BYTES, place * RECORD_BYTES) == KEY_BYTES
+    whole = pread(file, table.keys[at:].ctypes.data, KEY_BYTES, place * RECORD_BYTES) == KEY_BYTES
     return (
         whole
-        and pread(file, bodies[at:].ctypes.data, FLOW_BYTES, place * RECORD_BYTES + KEY_BYTES) == FLOW_BYTES
+        and pread(file, table.bodies[at:].ctypes.data, FLOW_BYTES, place * RECORD_BYTES + KEY_BYTES)
+        == FLOW_BYTES
     )
 
 
 @kernel
-def read_segments(disk, flow, connection, tag, buckets, segments, free_segments, counters):
+def read_segments(disk, flow, connection, tag, segments):
     """Remember the TCP segments of a flow again that was on disk; whether they came whole."""
     flow["segments"] = -1
     pairs = disk.pairs
+    file = np.int32(disk.files[PAIRS])
     n = np.int64(flow["segments_n"])
     for first in range(0, n, len(pairs)):
         some = min(np.int64(len(pairs)), n - first)
-        if (
-            pread(
-                np.int32(disk.files[PAIRS]), pairs.ctypes.data, 16 * some, 16 * (flow["segments_at"] + first)
-            )
-            != 16 * some
-        ):
+        if pread(file, pairs.ctypes.data, 16 * some, 16 * (flow["segments_at"] + first)) != 16 * some:
             return False
         for i in range(some):
-            counters[FREE_SEGMENTS] -= 1
-            enter_segment(
-                free_segments[counters[FREE_SEGMENTS]],
-                connection,
-                tag,
-                pairs[i, 0],
-                pairs[i, 1],
-                flow,
-                buckets,
-                segments,
-            )
+            remember_segment(connection, tag, pairs[i, 0], pairs[i, 1], flow, segments)
     return True
 
 
 @kernel
-def take_up(
-    slot,
-    slots,
-    keys,
-    bodies,
-    due,
-    free_places,
-    with_segments,
-    buckets,
-    segments,
-    free_segments,
-    disk,
-    counters,
-):
-    """Bring a flow back from disk into a free place; METER_DONE, or why not, and then nothing has changed but
-    what was free.
+def restore_flow(slot, table, with_segments, segments, disk):
+    """Read a flow from disk into a free place; METER_DONE, or why not, and then nothing has changed but what
+    was free.
     """
-    at = np.int64(free_places[counters[FREE_PLACES] - 1])
-    if not read_flow(disk, (slots[slot] & 0xFFFFFFFF) - ON_DISK, keys, bodies, at):
+    at = np.int64(table.free[table.counters[FREE_PLACES] - 1])
+    if not read_flow(disk, (table.slots[slot] & 0xFFFFFFFF) - ON_DISK, table, at):
         return METER_UNREADABLE
-    flow = bodies[at]
+    flow = table.bodies[at]
     if with_segments:
-        if counters[FREE_SEGMENTS] <= flow["segments_n"]:
-            counters[WANTED_SEGMENTS] = flow["segments_n"] + 1
+        if table.counters[FREE_SEGMENTS] <= flow["segments_n"]:
+            table.counters[WANTED_SEGMENTS] = flow["segments_n"] + 1
             return METER_SEGMENTS_FULL
-        if not read_segments(disk, flow, at, keys[at]["tag"], buckets, segments, free_segments, counters):
+        if not read_segments(disk, flow, at, table.keys[at]["tag"], segments):
             return METER_UNREADABLE
-    counters[FREE_PLACES] -= 1
-    due[at] = flow["start"]
-    slots[slot] = (slots[slot] >> 32 << 32) | (at + 1)
+    table.counters[FREE_PLACES] -= 1
+    table.due[at] = flow["start"]
+    table.slots[slot] = (table.slots[slot] >> 32 << 32) | (at + 1)
     return METER_DONE

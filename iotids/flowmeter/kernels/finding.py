@@ -37,12 +37,13 @@ def direction_of(packet, key):
 
 
 @inlined
-def find_slot(slots, keys, packet, disk):
+def find_slot(table, packet, disk):
     """Slot of the packet's flow, of either direction, or of the empty place where it belongs.
 
     Returns slot; place plus one, ON_DISK plus place, 0 for a new flow, -1 when the disk
     cannot be read; whether the packet has the direction of the key.
     """
+    slots = table.slots
     mask = len(slots) - 1
     tag = packet["hash"] & 0x7FFFFFFF
     at = tag & mask
@@ -54,7 +55,7 @@ def find_slot(slots, keys, packet, disk):
                     return at, np.int64(-1), True
                 direction = direction_of(packet, disk.key[0])
             else:
-                direction = direction_of(packet, keys[pointer - 1])
+                direction = direction_of(packet, table.keys[pointer - 1])
             if direction != 0:
                 return at, pointer, direction > 0
         at = (at + 1) & mask
