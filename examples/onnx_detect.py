@@ -37,10 +37,7 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     flows, called, probability = judge(sys.argv[1], sys.argv[2])
     for i in np.argsort(-np.nan_to_num(probability))[:10]:
-        flow = {
-            name: flows[name][int(i)].as_py() for name in ("src_ip", "dst_ip", "dst_port", "first_packet")
-        }
-        print(
-            f"{called[i]:10} {probability[i]:.4f}  {flow['src_ip']} -> {flow['dst_ip']}:{flow['dst_port']}  packet {flow['first_packet']}"
-        )
+        names = ("src_ip", "dst_ip", "dst_port", "first_packet")
+        src, dst, port, packet = (flows[name][int(i)].as_py() for name in names)
+        print(f"{called[i]:10} {probability[i]:.4f}  {src} -> {dst}:{port}  packet {packet}")
     print({str(name): int(n) for name, n in zip(*np.unique(called, return_counts=True), strict=True)})

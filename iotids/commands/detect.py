@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,30 +49,43 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     load_numba_without_scipy()
     import pyarrow as pa
 
-    from iotids.detecting.calibrating.calibration_run import (
-        calibrate_on,
-    )  # onnxruntime, numba: once the arguments are found good
+    from iotids.detecting.calibrating.calibration_run import calibrate_on
+    from iotids.detecting.following.folder import FollowedFolder
     from iotids.detecting.running.runs import Wanted, judge_captures
-    from iotids.detecting.running.sources import captures_of, open_capture
+    from iotids.detecting.running.sources import NamedFile, StandardInput, open_capture
 
-    pa.set_memory_pool(
-        pa.system_memory_pool()
-    )  # Arrow's own allocator gives pages back and takes them again: a fifth of the time
-    opened = lambda path: open_capture(path, package.manifest["meter"], stop)  # noqa: E731
+    # Arrow's own allocator gives pages back and takes them again: a fifth of the time
+    pa.set_memory_pool(pa.system_memory_pool())
+    settings, faults = package.manifest["meter"], []
+
+    def lose(sentence: str) -> None:
+        faults.append(sentence)
+        print(f"error: {sentence}", file=sys.stderr)
+
     with progress_bar(unit="flows", description="detect") as bar:
         shown = lambda tally: _show(bar, tally)  # noqa: E731
         if arguments.calibrate:
-            out, wish = Path(arguments.out or "own-network.json"), arguments.max_alarms_per_day
             return calibrate_on(
-                package, arguments.captures, opened, max_alarms_per_day=wish, out=out, told_so_far=shown
+                package,
+                arguments.captures,
+                lambda path: open_capture(path, settings, stop),
+                max_alarms_per_day=arguments.max_alarms_per_day,
+                out=Path(arguments.out or "own-network.json"),
+                told_so_far=shown,
             )
+        sources: Iterable[Any] = (
+            StandardInput(settings, stop) if path == "-" else NamedFile(path, settings, stop)
+            for path in arguments.captures
+        )
+        if arguments.follow is not None:
+            note = lambda sentence: print(f"note: {sentence}", file=sys.stderr)  # noqa: E731
+            folder = FollowedFolder(arguments.follow, stopped=stop.asked, notice=note, lose=lose)
+            sources = folder.pieces(settings, max_bytes=arguments.max_bytes)
         live = arguments.follow is not None or "-" in arguments.captures
         wanted = Wanted(
             arguments.out or "verdicts.parquet", arguments.report, arguments.operating_point, live
         )
-        return judge_captures(
-            package, captures_of(arguments.captures, arguments.follow, stop), opened, wanted, stop, shown
-        )
+        return judge_captures(package, sources, wanted, stop, shown, faults)
 
 
 def _show(bar: Any, tally: Tally) -> None:

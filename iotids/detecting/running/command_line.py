@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+MAX_BYTES = 20_000_000_000  # of a followed file: others than the user may write there
+
 
 def parse_arguments(description: str | None) -> argparse.Namespace:
     """The command line, checked; `description` is what --help says first. Ends the program with code 2 on
@@ -32,7 +34,14 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         "--follow",
         type=Path,
         metavar="FOLDER",
-        help="take the captures of a folder as they are finished, until a signal comes",
+        help="read the captures that are written in a folder, until a signal comes",
+    )
+    parser.add_argument(
+        "--max-bytes",
+        type=int,
+        default=MAX_BYTES,
+        metavar="N",
+        help=f"with --follow: how much a compressed capture may expand to (default: {MAX_BYTES:,}; 0: any amount)",
     )
     parser.add_argument(
         "--operating-point", type=Path, metavar="JSON", help="use an operating point that --calibrate made"

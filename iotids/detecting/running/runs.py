@@ -6,17 +6,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from iotids.detecting.calibrating.site_file import origin_of, read_point
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Network
 from iotids.detecting.package.package import Package
 from iotids.detecting.running.ending import finish, unwritten
-from iotids.detecting.running.follow import is_growing
 from iotids.detecting.running.session import ROWS_AT_ONCE, MeteredCapture, Session
 from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.tally import Tally
@@ -29,6 +28,19 @@ class Stop(Protocol):
     """What may end a run early (stop.Stop)."""
 
     signal: int
+
+
+class Source(Protocol):
+    """Where packets come from: NamedFile, StandardInput, or a Piece of a followed file."""
+
+    path: str
+    packets_before: int
+
+    def open(self) -> MeteredCapture:
+        """The flow meter; OSError when there is nothing to open."""
+
+    def close(self, ledger: Mapping[str, Any]) -> str:
+        """After the last flow: what was wrong, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +57,18 @@ class Wanted:
 
 def judge_captures(
     package: Package,
-    paths: Iterable[str],
-    open_capture: Callable[[str], MeteredCapture],
+    sources: Iterable[Source],
     wanted: Wanted,
     stop: Stop,
-    told_so_far: Callable[[Tally], None],
+    show: Callable[[Tally], None],
+    faults: list[str],
 ) -> int:
     """Judge captures one after the other, write verdicts, summary and report; gives the exit code.
+
+    Parameters
+    ----------
+    faults : list of str
+        What is wrong so far; those who find the sources add to it.
 
     Raises
     ------
@@ -66,16 +83,14 @@ def judge_captures(
         check_place(wanted.report)
     for sentence in concerns_about(package):
         print(f"warning: {sentence}", file=sys.stderr)
-    session = Session(judge, VerdictFile(wanted.out, judge.schema), told_so_far)
-    started, faults = time.perf_counter(), []
+    session = Session(judge, VerdictFile(wanted.out, judge.schema), show)
+    started = time.perf_counter()
     try:
-        for path in paths:
-            if fault := _judge_one(
-                session, path, open_capture, at_once=1 if wanted.live else ROWS_AT_ONCE, stop=stop
-            ):
+        for source in sources:
+            if fault := _judge_one(session, source, at_once=1 if wanted.live else ROWS_AT_ONCE):
                 faults.append(fault)
                 print(f"error: {fault}", file=sys.stderr)
-            if stop.signal:
+            if stop.signal and not wanted.live:
                 break
     except CannotWriteError as error:
         faults.append(unwritten(error))
@@ -103,27 +118,13 @@ def concerns_about(package: Package) -> list[str]:
     ]
 
 
-def _judge_one(
-    session: Session, path: str, open_capture: Callable[[str], MeteredCapture], *, at_once: int, stop: Stop
-) -> str:
-    """Judge one capture; gives what was wrong with it, or nothing."""
-    is_file = path != "-"
+def _judge_one(session: Session, source: Source, *, at_once: int) -> str:
+    """Judge one source; gives what was wrong with it, or nothing."""
     try:
-        size = Path(path).stat().st_size if is_file else 0
-        ledger = session.take(open_capture(path), at_once=at_once)
+        ledger = session.take(source.open(), at_once=at_once, packets_before=source.packets_before)
     except CannotWriteError:
         raise
     except OSError as error:
-        return f"{path}: cannot be read ({error.strerror or error})"
-    fault = ledger["fault"]
-    if stop.signal and fault and not is_file:
-        ledger["fault"] = fault = ""  # a live capture that was stopped ends in the middle of a packet
-    if (
-        is_file
-        and not stop.signal
-        and is_growing(Path(path), size, now_s=time.time())
-        and ("cut off" in fault or Path(path).stat().st_size != size)
-    ):
-        fault = f"still growing while it was read; wait until it is finished, or use --follow or a pipe ({fault or 'so far without fault'})"
-        ledger["fault"] = fault
-    return fault if not fault or path in fault else f"{path}: {fault}"
+        return f"{source.path}: cannot be read ({error.strerror or error})"
+    fault = ledger["fault"] = source.close(ledger)
+    return fault if not fault or source.path in fault else f"{source.path}: {fault}"

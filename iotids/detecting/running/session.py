@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from iotids.detecting.judging.drift import DriftCounter
 from iotids.detecting.judging.verdict_words import ATTACK
@@ -65,6 +66,7 @@ class Session:
         capture: MeteredCapture,
         *,
         at_once: int = ROWS_AT_ONCE,
+        packets_before: int = 0,
         aside: Callable[..., None] | None = None,
     ) -> dict[str, Any]:
         """Judge all flows of a capture; gives its ledger, with `fault` set where the capture could not be
@@ -74,6 +76,8 @@ class Session:
         ----------
         at_once : int
             Flows to wait for before they are judged together; 1 for live traffic.
+        packets_before : int
+            Packets of the same file that were read before: packet numbers go on from there.
         aside : callable, optional
             Also gets (features, log-odds) of every batch; calibration listens here.
         """
@@ -82,6 +86,8 @@ class Session:
                 flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK)
             )
             verdicts = pa.concat_tables([self._judge(block, aside) for block in blocks])
+            if packets_before:
+                verdicts = _renumbered(verdicts, packets_before)
             if self.file is not None:
                 self.file.write(verdicts)
             self.tally.add(verdicts)
@@ -98,6 +104,14 @@ class Session:
         if aside is not None:
             aside(X, decisions.log_odds)
         return verdicts
+
+
+def _renumbered(verdicts: pa.Table, packets_before: int) -> pa.Table:
+    """Verdicts with packet numbers that count from the beginning of the file."""
+    for name in ("first_packet", "last_packet"):
+        place = verdicts.schema.get_field_index(name)
+        verdicts = verdicts.set_column(place, name, pc.add(verdicts.column(name), packets_before))
+    return verdicts
 
 
 def gathered(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
