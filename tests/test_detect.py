@@ -321,7 +321,7 @@ def test_a_file_that_is_no_capture_is_an_error(command, tmp_path):
     (tmp_path / "letter.pcap").write_text("Dear colleague,")
     code, said = command("letter.pcap", "-o", "v.jsonl")
     assert code == 1
-    assert "neither pcap nor pcapng" in said
+    assert "not a capture" in said
 
 
 def test_a_damaged_pcapng_block_is_an_error_with_its_place(command, tmp_path):

@@ -34,7 +34,6 @@ class LiveCapture(Capture):
 
     arrival: Arrival
     whole_bytes: int = 0
-    max_bytes: int = 0
 
     def blocks(self) -> Iterator[Block]:
         """Frames in order; see Capture.blocks."""

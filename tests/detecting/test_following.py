@@ -219,6 +219,15 @@ def test_compressed_files_are_read_and_files_there_before_too(tmp_path):
     assert follower.faults == []
 
 
+def test_a_compressed_file_expands_to_its_limit_and_no_further(tmp_path):
+    with Follower(tmp_path, max_bytes=20_000) as follower:
+        (tmp_path / "bomb.gz").write_bytes(gzip.compress(pcap_bytes(records(10)) + bytes(10_000_000)))
+        (tmp_path / "x.pcap").write_bytes(pcap_bytes(records(10, first=100)))
+    assert judged(follower) >= ports(10, first=100)
+    assert len(follower.faults) == 1
+    assert "bomb.gz" in follower.faults[0]
+
+
 @pytest.mark.skipif(shutil.which("tcpdump") is None, reason="no tcpdump")
 @pytest.mark.parametrize("options", [["-C", "1"], ["-C", "1", "-W", "4"]], ids=["C", "C-W"])
 def test_of_the_packets_of_a_ring_of_tcpdump_all_are_judged(tmp_path, options):

@@ -31,6 +31,8 @@ class NotJudged:
 
     def in_words(self) -> str:
         """One sentence without a full stop."""
+        if self.of_packets == 0:
+            return "no packet was read"
         if self.packets == 0:
             return "every packet is in a judged flow"
         shown = list(self.reasons.items())[:SHOWN_REASONS]
