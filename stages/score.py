@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iotids.learning.data.flow_columns import task_classes
+from iotids.learning.data.task_splits import splits_of_task
 from iotids.learning.scores import expected, pairs, stored_runs
 from iotids.learning.scores.cards import card
 from iotids.learning.scores.run_files import run_to_plain
 from iotids.learning.scores.run_scores import Flows, RunScores, flows_of, score_run
 from iotids.learning.scores.summary import summary
 from iotids.learning.scores.tables import long_tables
-from iotids.learning.splits.task_splits import protocols_of_task
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.parallel import parallel_map
 from iotids.plumbing.params import read_data, read_section
@@ -60,7 +60,7 @@ def main() -> None:
     described = {name: json.loads((arguments.splits / f"{name}.json").read_text()) for name in params.splits}
     flows = flows_of(read_table(arguments.dataset, ["source", "group", "capture"]), described)
     classes = {task: task_classes(task, data.classes, data.benign) for task in params.tasks}
-    splits = {task: protocols_of_task(params.splits, task) for task in params.tasks}
+    splits = {task: splits_of_task(params.splits, task) for task in params.tasks}
     jobs = [(one, splits[task], classes[task], data.benign, flows) for (task, _), one in folders.items()]
     runs = dict(zip(folders, parallel_map(read_run, jobs, description="scores"), strict=True))
     for (task, model), run in runs.items():

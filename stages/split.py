@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.data.flow_columns import flows_from_table
+from iotids.learning.splits.flows import flows_from_table
 from iotids.learning.splits.folds import describe_split, split_table
 from iotids.learning.splits.makers import make_split
 from iotids.plumbing.errors import run_plainly

@@ -53,6 +53,7 @@ def test_a_stage_watches_every_key_of_its_section_but_the_lists_that_multiply_it
         for value in multipliers
         if value.startswith(f"${{{name}.")
     }
+    watched |= {".".join(param.split(".")[:2]) for param in watched}  # baseline.settings.${item.model}
     assert name in watched or {f"{name}.{key}" for key in keys - lists} <= watched
     assert not lists or name not in watched
 

@@ -29,3 +29,9 @@ def progress_bar(
         disable=not sys.stderr.isatty(),
         dynamic_ncols=True,
     )
+
+
+def advance(bar: tqdm, line: str) -> None:
+    """Move a bar by one and show a line beside it."""
+    bar.set_postfix_str(line)
+    bar.update()

@@ -13,11 +13,12 @@ from time import process_time
 
 import numpy as np
 
-from iotids.learning.baselines.registry import find_model
+from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.scores.scores import score_predictions
 from iotids.plumbing.params import read_section
 from stages.baseline import Params
 from tests.learning.generated_flows import CLASSES, flow_like_features
+from tests.learning.given import training_data
 
 SLOW_SHARE = {"hoeffding_tree": 0.1}  # of the rows; River learns row by row in Python
 PAPER_ROWS, FOLDS = 1_805_053, 5
@@ -41,13 +42,13 @@ def main() -> None:
     print(f"{rows} rows, {X.shape[1]} features, 5 classes; rows per CPU second")
     print("| model | learn | predict | the paper's flows, h |\n|---|---:|---:|---:|")
     for name in ("vfdt", "hoeffding_tree", "naive_bayes", "gaussian_nb"):
-        n = int(rows * SLOW_SHARE.get(name, 1.0))
-        find_model(name).make().fit(X[:500], y[:500], n_classes=5, seed=0)
-        model = find_model(name).make()
-        learn = seconds(lambda model=model, n=n: model.fit(X[:n], y[:n], n_classes=5, seed=0))
-        model.predict_scores(X[:10])
-        predict = seconds(lambda model=model: model.predict_scores(X))
-        fits = len(params.tasks) * FOLDS * (params.order_seeds if find_model(name).by_order else 1)
+        n, kind = int(rows * SLOW_SHARE.get(name, 1.0)), BASELINES[name]
+        settings, data = kind.settings({}), training_data(X[:n], y[:n], n_classes=5)
+        kind.fit(data.take(np.arange(500)), settings, seed=0).scores(X[:10])  # compiles
+        learn = seconds(lambda kind=kind, data=data, settings=settings: kind.fit(data, settings, seed=0))
+        model = kind.fit(data, settings, seed=0)
+        predict = seconds(lambda model=model: model.scores(X))
+        fits = len(params.tasks) * FOLDS * (params.order_seeds if kind.by_order else 1)
         hours = fits * PAPER_ROWS * (learn / n * (FOLDS - 1) / FOLDS + predict / rows / FOLDS) / 3600
         print(f"| {name} | {n / learn:,.0f} | {rows / predict:,.0f} | {hours:.2f} |", flush=True)
     scores = np.random.default_rng(0).dirichlet(np.ones(5), rows).astype(np.float32)

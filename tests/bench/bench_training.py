@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from iotids.learning.networks.dense.inputs import Fold
+from iotids.learning.data.folds import Fold
 from iotids.learning.networks.dense.keras_network import build_network, compile_as_paper
 from iotids.learning.networks.dense.stacked import StackedNetworks
 from iotids.learning.networks.dense.stacked_step import NetworkShape

@@ -26,9 +26,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from iotids.learning.baselines.registry import find_model
+from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.data.flow_columns import feature_matrix, task_truth
 from tests.learning.generated_flows import flow_like_features
+from tests.learning.given import fitted_scores
 
 WEKA = {
     "vfdt": "weka.classifiers.trees.HoeffdingTree",
@@ -135,16 +136,14 @@ def compare(jar: Path, model: str, task: str, train: Rows, test: Rows, n_classes
 
 def our_scores(model: str, train: Rows, X: np.ndarray, n_classes: int) -> np.ndarray:
     """Our scores after learning the rows in their order, as Weka does."""
-    ours, (rows, classes), seed = find_model(model).make(), train, 0
-    if (
-        find_model(model).by_order
-    ):  # shuffles by seed before it learns: dealt out the other way round, the rows come in their order again
+    (rows, classes), seed = train, 0
+    if BASELINES[model].by_order:
+        # shuffles by seed before it learns: dealt out the other way round, the rows come in their order again
         shuffle = np.random.default_rng(seed).permutation(classes.size)
         dealt = np.empty_like(rows), np.empty_like(classes)
         dealt[0][shuffle], dealt[1][shuffle] = rows, classes
         rows, classes = dealt
-    ours.fit(rows, classes, n_classes=n_classes, seed=seed)
-    return ours.predict_scores(X)
+    return fitted_scores(model, rows, classes, X, n_classes=n_classes, seed=seed)
 
 
 def available(jar: Path | None) -> str:
@@ -229,11 +228,9 @@ def our_cross_validation(
         test_fold = stratified_folds(y, n_folds=folds, seed=seed)
         hits = 0
         for fold in range(folds):
-            ours = find_model(model).make()
-            ours.fit(X[test_fold != fold], y[test_fold != fold], n_classes=n_classes, seed=seed)
-            hits += int(
-                (ours.predict_scores(X[test_fold == fold]).argmax(axis=1) == y[test_fold == fold]).sum()
-            )
+            train, test = test_fold != fold, test_fold == fold
+            scores = fitted_scores(model, X[train], y[train], X[test], n_classes=n_classes, seed=seed)
+            hits += int((scores.argmax(axis=1) == y[test]).sum())
         result.append(hits / y.size)
     return result
 

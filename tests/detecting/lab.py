@@ -17,7 +17,7 @@ from iotids.detecting.packing.assembly import PackSettings, Training, describe, 
 from iotids.detecting.packing.out_of_fold import OutOfFold
 from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.networks.dense.onnx_graph import DenseChain
+from iotids.learning.networks.dense.chain import DenseChain
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
 
 CLASSES = ("BENIGN", "DOS", "SCANNING")

@@ -24,8 +24,9 @@ from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Network
 from iotids.detecting.package.package import PackageError, open_package
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.contract import FoldResult
 from iotids.learning.data.flow_columns import feature_matrix
-from iotids.learning.runs.run_folder import FoldResult, predictions_table, run_document
+from iotids.learning.runs.metrics_beside import predictions_table, run_document
 from tests.learning.generated_flows import CLASSES, dataset_table
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 
 from iotids.detecting.package.inference import open_graph, run_in_batches
-from iotids.learning.networks.dense.onnx_graph import (
-    DenseChain,
-    chain_from_weights,
-    gradient_graph,
-    logits_graph,
-)
+from iotids.learning.networks.dense.chain import DenseChain, chain_from_weights
+from iotids.learning.networks.dense.graphs import gradient_graph, logits_graph
 from tests.detecting.lab import chain_logits
 
 

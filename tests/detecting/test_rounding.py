@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from iotids.learning.networks.dense.chain import DenseChain
 from iotids.learning.networks.dense.forms.rounding import STEPS, rounded_chain, rounded_kernel
-from iotids.learning.networks.dense.onnx_graph import DenseChain, int8_weights_graph
+from iotids.learning.networks.dense.graphs import int8_weights_graph
 
 
 def inputs_that_go_together(rng, n=4000, d=40):

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from iotids.learning.baselines import fits as baseline_fits
+from iotids.learning.runs import cross_validation
 from iotids.learning.scores.scores import score_predictions
 from stages import baseline, split
 from tests.learning.generated_flows import CLASSES, dataset_table
@@ -26,7 +26,7 @@ PARAMS = {
     "baseline": {
         "models": ["vfdt"],
         "tasks": ["binary"],
-        "protocols": ["stratified", "grouped", "attack"],
+        "splits": ["stratified", "grouped", "attack"],
         "seed": 1,
         "order_seeds": 2,
         "settings": {},
@@ -113,22 +113,23 @@ def test_a_run_broken_off_keeps_its_finished_fits_and_goes_on_to_the_same_predic
     _, whole = run_model(workspace, "multiclass", "decision_tree")
     done = []
 
-    def press_ctrl_c_at_the_third_fit(problem, job):
+    def press_ctrl_c_at_the_third_fit(task, job):
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(job.name)
-        return fit_and_test(problem, job)
+        return fit_and_test(task, job)
 
-    fit_and_test = baseline_fits.fit_and_test
-    monkeypatch.setattr(baseline_fits, "fit_and_test", press_ctrl_c_at_the_third_fit)
+    fit_and_test = cross_validation.fit_and_test
+    monkeypatch.setattr(cross_validation, "fit_and_test", press_ctrl_c_at_the_third_fit)
     with pytest.raises(KeyboardInterrupt):
         run_model(workspace, "multiclass", "decision_tree")
-    assert len(list((workspace / "runs/.multiclass-decision_tree.unfinished").glob("*.npz"))) == 2
+    kept = (workspace / "runs/.multiclass-decision_tree.unfinished").glob("*.npz")
+    assert len([path for path in kept if path.stem != "model"]) == 2
     again = []
     monkeypatch.setattr(
-        baseline_fits,
+        cross_validation,
         "fit_and_test",
-        lambda problem, job: again.append(job.name) or fit_and_test(problem, job),
+        lambda task, job: again.append(job.name) or fit_and_test(task, job),
     )
     document, predictions = run_model(workspace, "multiclass", "decision_tree")
     assert len(again) == 6 - 2 and not set(again) & set(done)
@@ -140,7 +141,7 @@ def test_a_class_that_a_fold_did_not_train_on_is_told_and_left_out_of_its_scores
     of_one_network = {
         **PARAMS,
         "split": {**PARAMS["split"], "protocols": ["environment"]},
-        "baseline": {**PARAMS["baseline"], "protocols": ["environment"]},
+        "baseline": {**PARAMS["baseline"], "splits": ["environment"]},
     }
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(of_one_network))
     pq.write_table(

@@ -7,10 +7,12 @@ import pyarrow as pa
 import pytest
 
 from iotids.learning.data.duplicates import vector_numbers
-from iotids.learning.data.flow_columns import flows_from_table, task_truth
-from iotids.learning.splits.folds import describe_split, fold_rows, split_table, trains_in
+from iotids.learning.data.flow_columns import task_truth
+from iotids.learning.data.folds import fold_rows, trains_in
+from iotids.learning.data.task_splits import splits_of_task
+from iotids.learning.splits.flows import flows_from_table
+from iotids.learning.splits.folds import describe_split, split_table
 from iotids.learning.splits.makers import make_split
-from iotids.learning.splits.task_splits import protocols_of_task
 from tests.learning.generated_flows import dataset_table
 
 COUNTS = {"BENIGN": 900, "DOS": 120, "MIRAI": 700, "MITM": 60, "SCANNING": 800}
@@ -191,5 +193,5 @@ def test_a_label_outside_the_class_list_is_named():
 
 
 def test_the_attack_protocol_is_for_the_binary_task():
-    assert protocols_of_task(("stratified", "attack"), "multiclass") == ("stratified",)
-    assert protocols_of_task(("stratified", "attack"), "binary") == ("stratified", "attack")
+    assert splits_of_task(("stratified", "attack"), "multiclass") == ("stratified",)
+    assert splits_of_task(("stratified", "attack"), "binary") == ("stratified", "attack")

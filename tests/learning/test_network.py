@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from iotids.learning.networks import network, stacked_step
+from iotids.learning.networks.dense import keras_network as network
+from iotids.learning.networks.dense import stacked_step
 from iotids.learning.networks.dense.keras_network import (
     build_network,
     compile_as_paper,

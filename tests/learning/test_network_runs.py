@@ -3,39 +3,30 @@ stage's run folder.
 """
 
 import json
-from types import SimpleNamespace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from iotids.learning.networks.dense import trainer as network_runs
-from iotids.learning.networks.dense.inputs import Fold
-from iotids.learning.networks.dense.trainer import NetworkTrainer
+from iotids.learning.data.folds import Fold
+from iotids.learning.networks.dense import trainer as trainer_file
+from iotids.learning.networks.dense.kind import DenseSettings
+from iotids.learning.networks.dense.trainer import DenseTrainer
 from iotids.plumbing.unfinished import Unfinished
 from iotids.writing.tables import write_table
 from stages import network
 from stages.split import Params as SplitParams
 from stages.split import split_flows
 from tests.learning.generated_flows import CLASSES, dataset_table, gaussian_problem
+from tests.learning.given import training_data
 
-SETTINGS = SimpleNamespace(
-    width=16,
-    batch_size=64,
-    epochs=4,
-    learning_rate=0.1,
-    momentum=0.09,
-    decay=1e-6,
-    nesterov=True,
-    dropout=0.2,
-    patience=0,
-    seed=3,
-)
+SETTINGS = DenseSettings(depth=1, width=16, batch_size=64, epochs=4)
 
 
 def settings(**changes):
-    return SimpleNamespace(**vars(SETTINGS) | changes)
+    return replace(SETTINGS, **changes)
 
 
 def k_folds(n, k=3, seed=0):
@@ -43,19 +34,24 @@ def k_folds(n, k=3, seed=0):
     return [Fold(f, np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(k)]
 
 
-def trainer(X, y, chosen=SETTINGS, names=("BENIGN", "ATTACK"), depth=1):
-    return NetworkTrainer(X.astype(np.float32), y, names, depth=depth, settings=chosen, benign=names[0])
+def trainer(X, y, chosen=SETTINGS, names=("BENIGN", "ATTACK")):
+    data = training_data(X, y, n_classes=len(names), classes=names, dtype=np.float32)
+    return DenseTrainer(data, chosen, seed=3)
+
+
+def accuracy_of(run):
+    return np.mean([(result.scores.argmax(axis=1) == result.truth).mean() for result in run.results])
 
 
 def test_the_network_comes_close_to_the_bayes_rate_and_shuffled_labels_score_at_chance(tmp_path):
     X, y, bayes = gaussian_problem(n=6000, seed=1)
     mine = trainer(X, y, settings(epochs=12))
     learned = mine.run("stratified", k_folds(6000), Unfinished(tmp_path / "a", "1"))
-    accuracy = np.mean([result.record["metrics"]["accuracy"] for result in learned.results])
+    accuracy = accuracy_of(learned)
     assert abs(accuracy - bayes) < 0.02
     shuffled = trainer(X, np.random.default_rng(5).permutation(y), settings(epochs=4))
     chance = shuffled.run("stratified", k_folds(6000), Unfinished(tmp_path / "b", "1"))
-    accuracy = np.mean([result.record["metrics"]["accuracy"] for result in chance.results])
+    accuracy = accuracy_of(chance)
     assert abs(accuracy - 0.5) < 4 * np.sqrt(0.25 / 6000)
 
 
@@ -68,7 +64,7 @@ def test_a_run_broken_off_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     whole = {
         name: networks.run(name, mine, Unfinished(tmp_path / "whole", "1")) for name, mine in folds.items()
     }
-    monkeypatch.setattr(network_runs, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer_file, "SAVE_EVERY_S", 0.0)
     told = []
 
     def press_ctrl_c_in_the_seventh_epoch(line):
@@ -110,7 +106,6 @@ def test_folds_of_very_different_size_train_and_a_class_absent_from_training_is_
         "environment", folds, Unfinished(tmp_path / "run", "1")
     )
     assert run.results[0].record["untrained_classes"] == ["MIRAI"]
-    assert run.results[0].record["metrics"]["untestable_rows"] == 40
     assert run.results[1].scores.shape == (380, 3)
     np.testing.assert_allclose(run.results[1].scores.sum(axis=1), 1.0, rtol=1e-5)
 
@@ -133,7 +128,9 @@ def workspace(tmp_path, monkeypatch):
     for name, (split, _) in split_flows(table, chosen, benign="BENIGN").items():
         write_table(split, tmp_path / f"out/splits/{name}.parquet")
     (tmp_path / "data").mkdir()
-    section = vars(settings(epochs=2)) | {"depths": [2], "protocols": ["stratified", "grouped"]}
+    section = asdict(settings(epochs=2)) | {"kind": "dense", "depths": [2], "seed": 3, "settings": {}}
+    del section["depth"]
+    section["splits"] = ["stratified", "grouped"]
     data = {"name": "generated", "root": "data", "sources": {}, "classes": list(CLASSES), "benign": "BENIGN"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"data": data, "network": section}))
     monkeypatch.chdir(tmp_path)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from iotids.learning.data.folds import Fold
 from iotids.learning.networks.dense.dropout_masks import keep_mask, layer_keys
-from iotids.learning.networks.dense.inputs import Fold
 from iotids.learning.networks.dense.keras_network import (
     build_network,
     compile_as_paper,

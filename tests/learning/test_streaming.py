@@ -59,15 +59,15 @@ def test_a_class_seen_once_does_not_win_a_row_of_another_class():
     y = np.array([0] * 50 + [1])
     model = HoeffdingTree()
     model.fit(X, y, n_classes=2, seed=0)
-    leaf = model.tree._root
-    assert leaf.bayes_scores(np.full((1, 20), 1e6))[0, 0] > 0.999
+    assert model.frozen.by_bayes.tolist() == [True]
+    assert model.scores(np.full((1, 20), 1e6))[0, 0] > 0.999
 
 
 def test_predicting_does_not_learn():
     X, y, _ = gaussian_problem(n=1000, seed=0)
     model = HoeffdingTree()
     model.fit(X, y, n_classes=2, seed=0)
-    assert np.array_equal(model.predict_scores(X), model.predict_scores(X[::-1])[::-1])
+    assert np.array_equal(model.scores(X), model.scores(X[::-1])[::-1])
 
 
 def test_another_order_of_rows_gives_another_tree_or_other_scores():
@@ -75,4 +75,4 @@ def test_another_order_of_rows_gives_another_tree_or_other_scores():
     one, two = HoeffdingTree(), HoeffdingTree()
     one.fit(X, y, n_classes=2, seed=0)
     two.fit(X, y, n_classes=2, seed=1)
-    assert not np.array_equal(one.predict_scores(X), two.predict_scores(X))
+    assert not np.array_equal(one.scores(X), two.scores(X))

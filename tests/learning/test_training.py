@@ -4,14 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.learning.networks.dense.inputs import (
-    Fold,
-    bytes_needed,
-    check_folds,
-    check_memory,
-    float32_matrix,
-    folds_of_split,
-)
+from iotids.learning.data.folds import Fold, check_two_classes, folds_of_split
+from iotids.learning.data.training_data import feature_array
+from iotids.learning.networks.dense.batches import bytes_needed
+from iotids.learning.networks.dense.kind import DenseKind, DenseSettings
 from iotids.learning.networks.dense.training import (
     EpochFigures,
     TrainingPlan,
@@ -20,6 +16,8 @@ from iotids.learning.networks.dense.training import (
     epoch_batches,
     stopped_folds,
 )
+from iotids.learning.runs.inputs import RunInputs, check_memory
+from tests.learning.given import training_data
 
 PLAN = TrainingPlan(epochs=2, batch_size=16, seed=1, patience=0)
 FOLDS = [Fold(0, np.arange(0, 50), np.arange(50, 60)), Fold(3, np.arange(20, 33), np.arange(0, 5))]
@@ -93,46 +91,54 @@ def test_a_loss_that_is_no_number_names_epoch_fold_and_what_to_change():
 def test_a_feature_value_no_network_can_use_is_named(value):
     column = np.array([1.0, value, 2.0])
     with pytest.raises(ValueError, match=r"feature idle_max_us of row 1 is .*run the integrate stage again"):
-        float32_matrix([("flow_duration_us", np.ones(3)), ("idle_max_us", column)], n_rows=3, n_columns=2)
+        feature_array(
+            [("flow_duration_us", np.ones(3)), ("idle_max_us", column)], shape=(3, 2), dtype=np.float32
+        )
 
 
 def test_the_matrix_holds_the_columns_in_order_as_float32():
-    matrix = float32_matrix(
-        [("a", np.array([1.0, 2.0])), ("b", np.array([3.0, 1e15]))], n_rows=2, n_columns=2
-    )
+    columns = [("a", np.array([1.0, 2.0])), ("b", np.array([3.0, 1e15]))]
+    matrix = feature_array(columns, shape=(2, 2), dtype=np.float32)
     assert matrix.dtype == np.float32 and matrix.tolist() == [[1.0, 3.0], [2.0, float(np.float32(1e15))]]
+
+
+def split_table(test_fold, train_folds):
+    rows = np.arange(len(test_fold))
+    return pa.table(
+        {
+            "row": rows,
+            "test_fold": np.array(test_fold, np.int16),
+            "train_folds": np.array(train_folds, np.uint64),
+        }
+    )
 
 
 def test_folds_without_rows_or_with_one_class_are_refused_by_number():
     truth = np.array([0] * 40 + [1] * 20)
-    with pytest.raises(ValueError, match="fold 2 has 0 training and 1 test rows"):
-        check_folds([Fold(2, np.arange(0), np.arange(1))], truth, ("BENIGN", "ATTACK"))
+    with pytest.raises(ValueError, match="split grouped: fold 1 has no training rows for 2 test rows"):
+        folds_of_split(split_table([0, 1, 1], [0, 1, 1]), 3, "grouped")
     with pytest.raises(ValueError, match="fold 1 has no training row of any class but BENIGN"):
-        check_folds([Fold(1, np.arange(30), np.arange(30, 60))], truth, ("BENIGN", "ATTACK"))
+        check_two_classes([Fold(1, np.arange(30), np.arange(30, 60))], truth, ("BENIGN", "ATTACK"))
     with pytest.raises(ValueError, match="no fold with test rows"):
-        check_folds([], truth, ("BENIGN", "ATTACK"))
+        folds_of_split(split_table([-1, -1], [1, 1]), 2, "grouped")
 
 
 def test_a_split_of_another_dataset_is_refused():
-    split = pa.table(
-        {"row": np.arange(4), "test_fold": np.zeros(4, np.int16), "train_folds": np.zeros(4, np.uint64)}
-    )
     with pytest.raises(ValueError, match="split grouped is of 4 flows, but the dataset has 5"):
-        folds_of_split(split, np.zeros(5, int), ("BENIGN", "ATTACK"), "grouped")
+        folds_of_split(split_table([0] * 4, [0] * 4), 5, "grouped")
 
 
 def test_too_little_memory_says_how_much_is_needed_and_what_to_lower():
-    with pytest.raises(
-        MemoryError, match=r"needs about 2.0 GiB and 1.0 GiB are free. Lower network.batch_size"
-    ):
-        check_memory(2 * 2**30, 2**30)
+    kind, data = DenseKind(), training_data(np.ones((1000, 70)), np.zeros(1000), n_classes=2)
+    inputs = RunInputs(data, {"stratified": FOLDS})
+    with pytest.raises(MemoryError, match=r"dense needs about .* GiB and 0.0 GiB are free. Lower batch_size"):
+        check_memory(inputs, kind, kind.settings({"depth": 7, "width": 512}), 2**20)
+    check_memory(inputs, kind, kind.settings({"depth": 7, "width": 512}), 2**34)
 
 
 def test_the_papers_size_fits_three_gigabytes():
     n = 1_805_053
     splits = {"stratified": [Fold(f, np.arange(2), np.arange(1)) for f in range(5)]}
 
-    class Settings:
-        width, batch_size = 128, 1024
-
-    assert bytes_needed(n, 5, splits, 7, Settings()) < 3e9
+    settings = DenseSettings(depth=7, width=128, batch_size=1024)
+    assert bytes_needed(n, 5, splits, settings) < 3e9

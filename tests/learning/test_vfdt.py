@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from iotids.learning.baselines.prequential import prequential_record, prequential_scores
+from iotids.learning.baselines.hoeffding import VfdtSettings
+from iotids.learning.baselines.prequential import prequential_scores, run_in_time_order
 from iotids.learning.baselines.vfdt import Vfdt
 from iotids.learning.baselines.vfdt_kernels import SPLIT, normal_cdf
 from tests.crosscheck import weka
 from tests.learning.generated_flows import flow_like_features, gaussian_problem
+from tests.learning.given import training_data
 from tests.naive_vfdt import NaiveVfdt
 
 
@@ -43,7 +45,7 @@ def test_the_compiled_tree_is_the_slow_twins_tree_and_gives_its_scores(k, seed):
         slow.learn(x, c)
     assert slow.shape() == shape(fast) and slow.shape() is not None
     wanted = np.array([slow.scores(x) for x in X[2000:].tolist()])
-    assert np.abs(fast.predict_scores(X[2000:]) - wanted).max() < 1e-5
+    assert np.abs(fast.scores(X[2000:]) - wanted).max() < 1e-5
 
 
 def test_a_leaf_of_constants_closes_as_wekas_does():
@@ -51,7 +53,7 @@ def test_a_leaf_of_constants_closes_as_wekas_does():
     y = np.arange(600) % 2
     fast.learn_in_order(np.ones((600, 3)), y, np.arange(600), n_classes=2)
     assert fast.facts() == {"nodes": 1, "leaves": 1, "closed_leaves": 1, "height": 1}
-    assert fast.predict_scores(np.ones((1, 3)))[0] == pytest.approx([0.5, 0.5])
+    assert fast.scores(np.ones((1, 3)))[0] == pytest.approx([0.5, 0.5])
 
 
 def test_a_tree_that_outgrows_its_room_is_the_same_tree():
@@ -60,7 +62,7 @@ def test_a_tree_that_outgrows_its_room_is_the_same_tree():
     roomy.learn_in_order(X, y, np.arange(y.size), n_classes=3)
     assert roomy.n_nodes > 64
     tight.learn_in_order(X, y, np.arange(y.size), n_classes=3)
-    assert np.array_equal(roomy.predict_scores(X), tight.predict_scores(X))
+    assert np.array_equal(roomy.scores(X), tight.scores(X))
     assert roomy.nodes.child[: roomy.n_nodes].max() == roomy.n_nodes - 1
 
 
@@ -69,21 +71,21 @@ def test_every_kind_of_leaf_learns(leaf):
     X, y, bayes = gaussian_problem(n=20_000, seed=1)
     model = Vfdt(leaf=leaf)
     model.fit(X[:15_000], y[:15_000], n_classes=2, seed=0)
-    assert (model.predict_scores(X[15_000:]).argmax(axis=1) == y[15_000:]).mean() > bayes - 0.06
+    assert (model.scores(X[15_000:]).argmax(axis=1) == y[15_000:]).mean() > bayes - 0.06
 
 
 def test_predicting_changes_nothing():
     X, y = flows(1500, 3, 7)
     model = Vfdt()
     model.fit(X, y, n_classes=3, seed=0)
-    before = model.predict_scores(X)
-    model.predict_scores(X[::-1].copy())
-    assert np.array_equal(before, model.predict_scores(X))
+    before = model.scores(X)
+    model.scores(X[::-1].copy())
+    assert np.array_equal(before, model.scores(X))
 
 
 def test_an_unknown_leaf_is_refused():
     with pytest.raises(ValueError, match="leaf 'nba'; known are majority"):
-        Vfdt(leaf="nba")
+        VfdtSettings(leaf="nba")
 
 
 JAR = Path(os.environ["WEKA_JAR"]) if "WEKA_JAR" in os.environ else None
@@ -119,7 +121,7 @@ def test_values_as_large_as_absolute_times_are_told_apart_as_weka_does():
     for x, c in zip(X[:1200].tolist(), y[:1200].tolist(), strict=True):
         slow.learn(x, c)
     wanted = np.array([slow.scores(x) for x in X[1200:].tolist()])
-    assert np.abs(fast.predict_scores(X[1200:]) - wanted).max() < 1e-6
+    assert np.abs(fast.scores(X[1200:]) - wanted).max() < 1e-6
 
 
 def test_a_prequential_run_tests_every_flow_before_it_learns_it():
@@ -129,13 +131,15 @@ def test_a_prequential_run_tests_every_flow_before_it_learns_it():
     for position in (1, 37, 399):
         before = Vfdt()
         before.learn_in_order(X, y, order[:position], n_classes=3)
-        assert np.array_equal(scores[position], before.predict_scores(X[order[position : position + 1]])[0])
+        assert np.array_equal(scores[position], before.scores(X[order[position : position + 1]])[0])
     assert scores[0] == pytest.approx([1 / 3] * 3)
 
 
-def test_the_prequential_record_follows_time_and_not_row_order():
+def test_the_run_in_order_of_time_does_not_depend_on_row_order():
     X, y = flows(600, 2, 9)
     start_us = np.random.default_rng(1).permutation(600)
-    record = prequential_record(X, y, start_us, ("BENIGN", "ATTACK"), "BENIGN", settings={})
-    again = prequential_record(X[::-1], y[::-1], start_us[::-1], ("BENIGN", "ATTACK"), "BENIGN", settings={})
-    assert record == again and sum(record["window_flows"]) == record["metrics"]["rows"] == 600
+    rows, scores = run_in_time_order(training_data(X, y, n_classes=2, start_us=start_us), VfdtSettings())
+    backwards = training_data(X[::-1], y[::-1], n_classes=2, start_us=start_us[::-1])
+    rows_again, scores_again = run_in_time_order(backwards, VfdtSettings())
+    assert np.array_equal(rows, 599 - rows_again) and np.array_equal(scores, scores_again)
+    assert np.array_equal(start_us[rows], np.arange(600))

@@ -40,7 +40,7 @@ def test_posteriors_are_those_of_the_slow_version(seed):
     model = WekaNaiveBayes()
     model.fit(X[:250], y[:250], n_classes=3)
     wanted = np.array([slow_posterior(X[:250], y[:250], x, 3) for x in X[250:]])
-    assert model.predict_scores(X[250:]) == pytest.approx(wanted, abs=1e-6)
+    assert model.scores(X[250:]) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_precision_is_the_mean_gap_between_distinct_values():
@@ -66,4 +66,4 @@ def test_a_class_that_underflows_stays_at_zero():
     model = WekaNaiveBayes()
     model.fit(X, y, n_classes=2)
     row = np.array([[0.0] * 5 + [1e9]])
-    assert model.predict_scores(row).argmax() == 0
+    assert model.scores(row).argmax() == 0

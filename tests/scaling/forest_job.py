@@ -18,12 +18,12 @@ def predictions_bytes(path: Path) -> bytes:
     """Fit all folds by `parallel_map`, write predictions.parquet as stages/baseline.py does, and give its
     bytes.
     """
-    from iotids.learning.baselines.fits import fit_and_test
+    from iotids.learning.runs.cross_validation import fit_and_keep
     from iotids.learning.runs.run_folder import predictions_table
 
-    problem, jobs = _problem_and_jobs()
-    results = parallel_map(partial(fit_and_test, problem), jobs)
-    write_table(predictions_table(results, problem.classes), path)
+    task, jobs = _task_and_jobs()
+    results = parallel_map(partial(fit_and_keep, task), jobs)
+    write_table(predictions_table(results, task.data.classes), path)
     return path.read_bytes()
 
 
@@ -32,14 +32,17 @@ def where_it_runs(item: int) -> tuple[int, int]:
     return os.getpid() + 0 * int(np.linalg.svd(np.ones((300, 300)))[1].size), item
 
 
-def _problem_and_jobs():  # type: ignore[no-untyped-def]
+def _task_and_jobs():  # type: ignore[no-untyped-def]
     """A dataset of 600 flows in five classes, and one job for each of five folds."""
-    from iotids.learning.baselines.problem import Job, read_problem
+    from iotids.learning.data.folds import Fold
+    from iotids.learning.data.training_data import read_training_data
+    from iotids.learning.registry import KINDS
+    from iotids.learning.runs.cross_validation import Task, jobs_of
     from tests.learning.generated_flows import CLASSES, dataset_table
+    from tests.learning.given import Memory
 
-    dataset = dataset_table(counts=dict.fromkeys(CLASSES, 120), seed=3)
-    problem = read_problem(dataset, "random_forest", "multiclass", CLASSES, CLASSES[0], {})
+    dataset, kind = dataset_table(counts=dict.fromkeys(CLASSES, 120), seed=3), KINDS["random_forest"]
+    data = read_training_data(dataset.select, kind, "multiclass", CLASSES, CLASSES[0])
     fold = np.arange(dataset.num_rows) % 5
-    return problem, [
-        Job("stratified", f, np.flatnonzero(fold != f), np.flatnonzero(fold == f), 7 + f) for f in range(5)
-    ]
+    folds = [Fold(f, np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(5)]
+    return Task(kind, data, kind.settings({}), Memory()), jobs_of({"stratified": folds}, seed=7, orders=1)

@@ -26,7 +26,8 @@ from iotids.detecting.packing.out_of_fold import (
     choose_temperature,
     unseen_site_cost,
 )
-from iotids.learning.networks.dense.onnx_graph import DenseChain, gradient_graph, logits_graph
+from iotids.learning.networks.dense.chain import DenseChain
+from iotids.learning.networks.dense.graphs import gradient_graph, logits_graph
 
 SCORES_SHOWN = (
     "accuracy",

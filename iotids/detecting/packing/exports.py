@@ -18,8 +18,9 @@ from iotids.detecting.judging.novelty import balanced_rows
 from iotids.detecting.judging.operating_point import decide, log_scores, probabilities
 from iotids.detecting.package.package import ONNX
 from iotids.detecting.packing.assembly import PackSettings, Training, graph_notes
+from iotids.learning.networks.dense.chain import DenseChain
 from iotids.learning.networks.dense.forms.rounding import rounded_chain
-from iotids.learning.networks.dense.onnx_graph import DenseChain, int8_weights_graph, logits_graph
+from iotids.learning.networks.dense.graphs import int8_weights_graph, logits_graph
 
 FILES = {
     "onnx": ONNX,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from iotids.learning.networks.dense.inputs import Fold, check_folds
+from iotids.learning.data.folds import Fold, check_two_classes
 from iotids.learning.networks.dense.stacked import NetworkShape, StackedNetworks
 from iotids.learning.networks.dense.training import TrainingPlan, train_epochs
 
@@ -37,7 +37,7 @@ def train_on_all(
     """
     rows = np.arange(truth.size)
     fold = Fold(0, rows, rows[:WATCHED_ROWS])
-    check_folds([fold], truth, [str(c) for c in range(n_classes)])
+    check_two_classes([fold], truth, [str(c) for c in range(n_classes)])
     shape = NetworkShape(
         n_features=X.shape[1], n_classes=n_classes, **{key: settings[key] for key in LEARNING_KEYS}
     )

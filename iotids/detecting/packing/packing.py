@@ -25,8 +25,8 @@ from iotids.detecting.packing.assembly import (
 from iotids.detecting.packing.out_of_fold import OutOfFold, read_out_of_fold
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.learning.data.flow_columns import feature_matrix, task_classes, task_truth
+from iotids.learning.networks.dense.chain import chain_from_weights
 from iotids.learning.networks.dense.keras_file import save_keras
-from iotids.learning.networks.dense.onnx_graph import chain_from_weights
 
 UNSEEN_SITE = "environment"  # the split that leaves sites out
 

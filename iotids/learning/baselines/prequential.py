@@ -1,19 +1,22 @@
 """Test, then train, flow by flow in order of time: how a streaming model would have done on the air. No
 cross-validation.
 
-Its figures answer another question than the folds' and stand apart from them (`prequential` in folds.json):
-every flow is tested once, by a model that has seen all earlier flows of all networks with their true labels.
+Its figures answer another question than the folds' and are kept apart from them (prequential.parquet): every
+flow is tested once, by a model that has seen all earlier flows of all sources with their true labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iotids.learning.baselines.vfdt import Vfdt
-from iotids.learning.scores.scores import score_predictions
+from iotids.learning.contract import TrainingData
+
+if TYPE_CHECKING:
+    from iotids.learning.baselines.hoeffding import VfdtSettings
 
 
 def prequential_scores(
@@ -26,36 +29,16 @@ def prequential_scores(
     for position in range(order.size):
         row = order[position : position + 1]
         if position:
-            scores[position] = model.predict_scores(X[row])[0]
+            scores[position] = model.scores(X[row])[0]
             model.learn_more(X, y, row)
         else:
             model.learn_in_order(X, y, row, n_classes=n_classes)
     return scores
 
 
-def prequential_record(
-    X: np.ndarray,
-    y: np.ndarray,
-    start_us: np.ndarray,
-    classes: Sequence[str],
-    benign: str,
-    *,
-    settings: dict[str, Any],
-    windows: int = 50,
-) -> dict[str, Any]:
-    """Scores over the whole run and the accuracy in each of `windows` equal stretches of flows, in order of
-    flow start.
-
-    Flows that start in the same microsecond are taken in row order.
-    """
-    order = np.lexsort((np.arange(y.size), start_us))
-    X, y = np.ascontiguousarray(X, np.float64), np.ascontiguousarray(y, np.int64)
-    scores = prequential_scores(Vfdt(**settings), X, y, order, n_classes=len(classes))
-    hit = scores.argmax(axis=1) == y[order]
-    parts = np.array_split(hit, min(windows, hit.size))
-    return {
-        "protocol": "test, then train, in order of flow start",
-        "metrics": score_predictions(y[order], scores, classes, benign=benign),
-        "window_flows": [part.size for part in parts],
-        "window_accuracy": [float(part.mean()) for part in parts],
-    }
+def run_in_time_order(data: TrainingData, settings: VfdtSettings) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) rows in order of flow start and their (n, k) scores; equal starts are taken in row order."""
+    order = np.lexsort((np.arange(data.truth.size), data.start_us))
+    X = np.ascontiguousarray(data.features, np.float64)
+    y = np.ascontiguousarray(data.truth, np.int64)
+    return order, prequential_scores(Vfdt(**asdict(settings)), X, y, order, n_classes=data.n_classes)

@@ -10,6 +10,8 @@ about ten times as fast as River's observers.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,10 @@ from river.tree.nodes.htc_nodes import LeafNaiveBayesAdaptive
 from river.tree.utils import BranchFactory
 from scipy.special import ndtr, xlogy
 
-from iotids.learning.baselines.weka_bayes import DEFAULT_PRECISION, SMALLEST_LIKELIHOOD
+from iotids.learning.baselines.array_model import ArrayModel
+from iotids.learning.baselines.frozen_tree import FrozenTree, bayes_logs, score_rows
+from iotids.learning.baselines.hoeffding import HoeffdingSettings
+from iotids.learning.baselines.weka_bayes import DEFAULT_PRECISION
 from iotids.learning.contract import check_training
 
 N_CUT_POINTS = 10
@@ -27,7 +32,7 @@ UNLIMITED_MIB = 1e9
 SMALLEST_STD = DEFAULT_PRECISION / 6.0
 
 
-class HoeffdingTree:
+class HoeffdingTree(ArrayModel):
     """River's HoeffdingTreeClassifier as Weka's HoeffdingTree would be: one seeded pass over the training
     rows, then frozen.
 
@@ -37,52 +42,75 @@ class HoeffdingTree:
         Weka's -G 200, -E 1e-7, -H 0.05, -M 0.01.
     """
 
-    def __init__(
-        self,
-        *,
-        grace_period: int = 200,
-        delta: float = 1e-7,
-        tau: float = 0.05,
-        min_branch_fraction: float = 0.01,
-    ) -> None:
-        self.settings = {
-            "grace_period": grace_period,
-            "delta": delta,
-            "tau": tau,
-            "min_branch_fraction": min_branch_fraction,
-        }
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
 
     def fit(self, X: np.ndarray, y: np.ndarray, *, n_classes: int, seed: int) -> None:
         """One pass over the rows in the order of a permutation drawn with `seed` (Weka shuffles each training
         part too).
         """
         check_training(X, y, n_classes=n_classes)
-        self.n_classes = n_classes
-        self.tree = WekaLikeTree(n_classes=n_classes, n_features=X.shape[1], **self.settings)
+        self.tree = WekaLikeTree(
+            n_classes=n_classes, n_features=X.shape[1], **asdict(HoeffdingSettings(**self.settings))
+        )
         for row in np.random.default_rng(seed).permutation(y.size):
             # a row serves as River's dict: the tree only asks for x[feature number]
             self.tree.learn_one(X[row], int(y[row]))
+        self.frozen = freeze(self.tree)
+        self.height = int(self.tree.height)
 
-    def predict_scores(self, X: np.ndarray) -> np.ndarray:
+    def scores(self, features: np.ndarray) -> np.ndarray:
         """(n, k) leaf by leaf; nothing is learnt."""
-        scores = np.empty((X.shape[0], self.n_classes))
-        stack: list[tuple[Any, np.ndarray]] = [(self.tree._root, np.arange(X.shape[0]))]
-        while stack:
-            node, rows = stack.pop()
-            if isinstance(node, NumericBinaryBranch):
-                left = X[rows, node.feature] <= node.threshold
-                stack += [(node.children[0], rows[left]), (node.children[1], rows[~left])]
-            elif rows.size:
-                scores[rows] = node.scores(X[rows])
-        return scores
+        return score_rows(self.frozen, features)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The frozen tree."""
+        return self.frozen._asdict() | {"height": np.array(self.height)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> HoeffdingTree:
+        """The frozen tree again."""
+        model = cls()
+        model.frozen = FrozenTree(*(arrays[name] for name in FrozenTree._fields))
+        model.height = int(arrays["height"])
+        return model
 
     def facts(self) -> dict[str, Any]:
         """Size of the tree."""
-        return {
-            "nodes": int(self.tree.n_nodes),
-            "leaves": int(self.tree.n_leaves),
-            "height": int(self.tree.height),
-        }
+        leaves = int((self.frozen.feature < 0).sum())
+        return {"nodes": self.frozen.feature.size, "leaves": leaves, "height": self.height}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What scores need; River's objects are neither sent nor stored."""
+        return {name: value for name, value in self.__dict__.items() if name != "tree"}
+
+
+def freeze(tree: WekaLikeTree) -> FrozenTree:
+    """The tree's splits and leaves, parents before their children."""
+    nodes: list[Any] = [tree._root]
+    children = []
+    for node in nodes:  # grows while it is walked
+        split = isinstance(node, NumericBinaryBranch)
+        children.append([len(nodes), len(nodes) + 1] if split else [-1, -1])
+        nodes += node.children if split else []
+    shape = (len(nodes), tree.n_classes, tree.n_features)
+    frozen = FrozenTree(
+        feature=np.full(shape[0], -1),
+        threshold=np.zeros(shape[0]),
+        children=np.array(children),
+        by_bayes=np.zeros(shape[0], bool),
+        shares=np.zeros(shape[:2]),
+        seen=np.zeros(shape[:2]),
+        mean=np.zeros(shape),
+        std=np.ones(shape),
+    )
+    for i, node in enumerate(nodes):
+        if isinstance(node, NumericBinaryBranch):
+            frozen.feature[i], frozen.threshold[i] = node.feature, node.threshold
+        else:
+            frozen.by_bayes[i], frozen.shares[i] = node.answers_by_bayes(), node.shares()
+            frozen.seen[i], frozen.mean[i], frozen.std[i] = node.seen, node.bayes_mean, node.bayes_std
+    return frozen
 
 
 class WekaLikeTree(HoeffdingTreeClassifier):
@@ -154,28 +182,18 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
         np.minimum(self.lowest[y], x, out=self.lowest[y])
         np.maximum(self.highest[y], x, out=self.highest[y])
 
-    def scores(self, X: np.ndarray) -> np.ndarray:
-        """(n, k) of the predictor that was right more often in this leaf; naive Bayes when even."""
-        if self.is_active() and self._nb_correct_weight >= self._mc_correct_weight:
-            return self.bayes_scores(X)
-        shares = np.array([self.stats.get(c, 0.0) for c in range(self.seen.size)])
-        return np.tile(shares / shares.sum(), (X.shape[0], 1))
+    def answers_by_bayes(self) -> bool:
+        """Whether naive Bayes was right at least as often in this leaf as the majority."""
+        return bool(self.is_active() and self._nb_correct_weight >= self._mc_correct_weight)
 
-    def bayes_scores(self, X: np.ndarray) -> np.ndarray:
-        """(n, k) posterior of the leaf's naive Bayes."""
-        logs = self.bayes_logs(X[:, None, :])
-        scores = np.exp(logs - logs.max(axis=1, keepdims=True))
-        return scores / scores.sum(axis=1, keepdims=True)
+    def shares(self) -> np.ndarray:
+        """(k,) class shares."""
+        counts = np.array([self.stats.get(c, 0.0) for c in range(self.seen.size)])
+        return counts / max(counts.sum(), 1e-300)  # a leaf that no row has reached
 
     def bayes_logs(self, x: np.ndarray) -> np.ndarray:
-        """(..., k) unnormalised log posterior of rows (..., 1, d) or of one row (d,): in logarithms nothing
-        underflows.
-        """
-        half = DEFAULT_PRECISION / 2.0
-        offset = np.rint(x / DEFAULT_PRECISION) * DEFAULT_PRECISION - self.bayes_mean
-        mass = ndtr((offset + half) / self.bayes_std) - ndtr((offset - half) / self.bayes_std)
-        prior = np.log((self.seen + 1.0) / (self.seen.sum() + self.seen.size))
-        return prior + np.log(np.maximum(mass / DEFAULT_PRECISION, SMALLEST_LIKELIHOOD)).sum(axis=-1)
+        """(k,) unnormalised log posterior of one row."""
+        return bayes_logs(x, self.seen, self.bayes_mean, self.bayes_std)
 
     def best_split_suggestions(self, criterion: Any, tree: Any) -> list[BranchFactory]:
         """No split, and the best cut of every feature: River's GaussianSplitter for all features and cuts at

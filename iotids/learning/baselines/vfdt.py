@@ -4,10 +4,12 @@ size.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from iotids.learning.baselines.array_model import ArrayModel
 from iotids.learning.baselines.vfdt_kernels import (
     ADAPTIVE,
     BAYES,
@@ -26,7 +28,7 @@ from iotids.learning.contract import check_training
 LEAF_KINDS = {"majority": MAJORITY, "bayes": BAYES, "adaptive": ADAPTIVE}
 
 
-class Vfdt:
+class Vfdt(ArrayModel):
     """Hoeffding tree of Domingos and Hulten (2000) as Weka has it: one pass, then frozen.
 
     Parameters
@@ -71,11 +73,25 @@ class Vfdt:
             if done < order.size:
                 self.nodes = doubled(self.nodes)
 
-    def predict_scores(self, X: np.ndarray) -> np.ndarray:
+    def scores(self, features: np.ndarray) -> np.ndarray:
         """(n, k) leaf by leaf; nothing is learnt."""
-        scores = np.empty((X.shape[0], self.nodes.seen.shape[1]))
-        predict_rows(self.nodes, np.ascontiguousarray(X, np.float64), self.leaf_kind, scores)
+        scores = np.empty((features.shape[0], self.nodes.seen.shape[1]))
+        predict_rows(self.nodes, np.ascontiguousarray(features, np.float64), self.leaf_kind, scores)
         return scores
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The nodes in use, and what a leaf answers with."""
+        nodes = {name: part[: self.n_nodes] for name, part in self.nodes._asdict().items()}
+        return nodes | {"leaf_kind": np.array(self.leaf_kind)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Vfdt:
+        """The tree again."""
+        model = cls()
+        model.leaf_kind = int(arrays["leaf_kind"])
+        model.nodes = Nodes(*(arrays[name] for name in Nodes._fields))
+        model.n_nodes = len(model.nodes.kind)
+        return model
 
     def facts(self) -> dict[str, Any]:
         """Size of the tree."""
@@ -95,13 +111,6 @@ class Vfdt:
             if self.nodes.kind[node] == SPLIT:
                 depth[self.nodes.child[node]] = depth[node] + 1
         return int(depth.max())
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the nodes in use are worth storing."""
-        state = dict(self.__dict__)
-        if "nodes" in state:
-            state["nodes"] = Nodes(*(part[: self.n_nodes] for part in self.nodes))
-        return state
 
 
 def empty_nodes(size: int, k: int, d: int) -> Nodes:

@@ -8,11 +8,13 @@ docs/evaluation.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
+from iotids.learning.baselines.array_model import ArrayModel
 from iotids.learning.contract import check_training
 
 DEFAULT_PRECISION = 0.01  # of an attribute with fewer than two distinct values
@@ -21,7 +23,7 @@ FLAT_STD = 1e-10  # below it Weka takes the spread for unknown
 ROWS_PER_BLOCK = 65_536
 
 
-class WekaNaiveBayes:
+class WekaNaiveBayes(ArrayModel):
     """Weka's NaiveBayes without kernel estimator and without discretisation, which are its defaults.
 
     Per attribute, precision = mean gap between adjacent distinct training values. Per class a normal with the
@@ -44,15 +46,27 @@ class WekaNaiveBayes:
             squares = np.bincount(y, rounded * rounded, n_classes)
             self.mean[:, j], self.std[:, j] = normal_from_sums(counts, total, squares, precision)
 
-    def predict_scores(self, X: np.ndarray) -> np.ndarray:
+    def scores(self, features: np.ndarray) -> np.ndarray:
         """(n, k) posterior; a class that was not seen keeps its Laplace prior and a normal around 0, as in
         Weka.
         """
-        scores = np.empty((X.shape[0], self.prior.size))
-        for start in range(0, X.shape[0], ROWS_PER_BLOCK):
+        scores = np.empty((features.shape[0], self.prior.size))
+        for start in range(0, features.shape[0], ROWS_PER_BLOCK):
             block = slice(start, start + ROWS_PER_BLOCK)
-            scores[block] = posterior(X[block], self.prior, self.mean, self.std, self.precision)
+            scores[block] = posterior(features[block], self.prior, self.mean, self.std, self.precision)
         return scores
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Prior, normals and precisions."""
+        return {name: getattr(self, name) for name in ("prior", "mean", "std", "precision")}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> WekaNaiveBayes:
+        """The estimators again."""
+        model = cls()
+        model.prior, model.precision = arrays["prior"], arrays["precision"]
+        model.mean, model.std = arrays["mean"], arrays["std"]
+        return model
 
     def facts(self) -> dict[str, Any]:
         """Number of stored figures."""

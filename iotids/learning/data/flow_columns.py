@@ -1,6 +1,4 @@
-"""From the dataset table to what learning needs: the feature matrix, the truth of a task, and the columns
-splits look at.
-"""
+"""From the dataset table to what learning needs: the feature matrix and the truth of a task."""
 
 from __future__ import annotations
 
@@ -10,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.splits.folds import Flows
 
 ATTACK = "ATTACK"
 TASKS = ("binary", "multiclass")
@@ -83,23 +80,6 @@ def task_truth(dataset: pa.Table, task: str, classes: Sequence[str], benign: str
         return (label != benign).astype(np.int8)
     order = np.argsort(known)
     return order[np.searchsorted(known[order], label)].astype(np.int8)
-
-
-def flows_from_table(dataset: pa.Table, *, benign: str) -> Flows:
-    """The columns that split protocols look at."""
-    text = {
-        n: dataset.column(n).to_numpy(zero_copy_only=False).astype(str)
-        for n in ("label", "sublabel", "source", "group", "capture")
-    }
-    start_us = dataset.column("start_us").to_numpy()
-    duration_us = np.maximum(dataset.column("flow_duration_us").to_numpy(), 0.0)
-    return Flows(
-        **text,
-        start_us=start_us,
-        end_us=start_us + duration_us.astype(np.int64),
-        features=feature_matrix(dataset),
-        benign=benign,
-    )
 
 
 def source_column(dataset: pa.Table) -> np.ndarray:

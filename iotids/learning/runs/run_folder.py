@@ -1,105 +1,122 @@
-"""What a run folder says: the record of every fold, its summary per protocol, and the table of predictions."""
+"""What a run folder holds: one kind of model with one set of settings, fitted to every fold of every split.
+
+predictions.parquet
+    One row per tested flow and order: `split`, `order` (0, or the number of a further order of the training
+    rows), `row` of the dataset, `fold`, `truth` (class number), `score_<CLASS>` float32.
+history.parquet
+    Kinds with epochs only: `split`, `fold`, `epoch` (from 1), `train_loss`, `train_accuracy`, `val_loss`,
+    `val_accuracy`; val_ is of the fold's test rows.
+prequential.parquet
+    Kinds that also test, then train, in order of time: `row`, `truth`, `score_<CLASS>`, in the order of testing.
+model.npz or model.onnx, and further files
+    The model of the first split's first fold (`ModelKind.load` reads it).
+folds.json
+    Written last: where it is, the folder is complete. Keys:
+    stage ('network' or 'baseline'), kind, model (name in tables: dl4, random_forest), task, classes, benign,
+    features (their number), feature_names, exports_onnx,
+    params : settings of the kind, seed, orders
+    splits : by name {"folds": [...]}, each fold with fold, train_rows, test_rows, fit_s, predict_s,
+        us_per_flow, model_bytes, facts, untrained_classes; kinds with epochs also epochs and best_epoch.
+
+Metrics are computed from the predictions by another stage, so that a new one retrains nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from iotids.learning.scores.scores import mean_and_std
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.contract import CrossValidation, FoldResult, ModelKind, TrainingData
+from iotids.writing.tables import write_json, write_table
 
 
 @dataclass(frozen=True)
-class FoldResult:
-    """One fitted and tested fold.
+class Configuration:
+    """What was run: the stage and the task, the kind with its settings, the seed and the number of orders."""
 
-    Attributes
-    ----------
-    rows : (n,) int64 test rows of the dataset, ascending
-    truth : (n,) int8 class numbers
-    scores : (n, k) float32
-    record : what folds.json says of it: fold, train_rows, test_rows, fit_s, predict_s, metrics and more
-    """
+    stage: str
+    task: str
+    kind: ModelKind
+    settings: Any
+    seed: int
+    orders: int = 1
 
-    protocol: str
-    fold: int
-    rows: np.ndarray
-    truth: np.ndarray
-    scores: np.ndarray
-    record: dict[str, Any] = field(default_factory=dict)
+    @property
+    def params(self) -> dict[str, Any]:
+        """What the results depend on, for folds.json."""
+        return asdict(self.settings) | {"seed": self.seed, "orders": self.orders}
+
+
+def write_run(
+    folder: Path,
+    run: CrossValidation,
+    configuration: Configuration,
+    data: TrainingData,
+) -> None:
+    """Write the whole folder, folds.json last."""
+    from iotids.learning.runs.metrics_beside import with_metrics, with_protocol
+
+    classes = data.classes
+    write_table(with_protocol(predictions_table(run.results, classes)), folder / "predictions.parquet")
+    if run.history:
+        write_table(with_protocol(pa.table(dict(run.history))), folder / "history.parquet")
+    if run.prequential is not None:
+        rows, scores = run.prequential
+        table = {"row": rows, "truth": data.truth[rows].astype(np.int8)} | score_columns(scores, classes)
+        write_table(pa.table(table), folder / "prequential.parquet")
+    run.model.save(folder)
+    document = run_document(run.results, configuration, classes, data.benign)
+    write_json(with_metrics(document, run, data), folder / "folds.json")
 
 
 def predictions_table(results: Sequence[FoldResult], classes: Sequence[str]) -> pa.Table:
-    """All predictions: protocol, row, fold, truth, score_<CLASS> per class, in the order of the results."""
-    protocols = list(dict.fromkeys(result.protocol for result in results))
-    numbers = np.concatenate([np.full(r.rows.size, protocols.index(r.protocol), np.int8) for r in results])
-    scores = np.concatenate([result.scores for result in results]).astype(np.float32)
+    """All predictions in the order of the results; columns as above."""
+    splits = list(dict.fromkeys(result.split for result in results))
+    numbers = np.concatenate([np.full(r.rows.size, splits.index(r.split), np.int8) for r in results])
     columns: dict[str, Any] = {
-        "protocol": pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(protocols)),
+        "split": pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(splits)),
+        "order": np.concatenate([np.full(r.rows.size, r.order, np.int16) for r in results]),
         "row": np.concatenate([result.rows for result in results]).astype(np.int64),
         "fold": np.concatenate([np.full(r.rows.size, r.fold, np.int16) for r in results]),
         "truth": np.concatenate([result.truth for result in results]).astype(np.int8),
     }
-    return pa.table(columns | {f"score_{name}": scores[:, c] for c, name in enumerate(classes)})
+    return pa.table(columns | score_columns(np.concatenate([r.scores for r in results]), classes))
+
+
+def score_columns(scores: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """A float32 column per class."""
+    return {f"score_{name}": scores[:, c].astype(np.float32) for c, name in enumerate(classes)}
 
 
 def run_document(
     results: Sequence[FoldResult],
-    task: str,
-    model: str,
+    configuration: Configuration,
     classes: Sequence[str],
-    *,
-    n_features: int,
-    params: Mapping[str, Any],
+    benign: str,
 ) -> dict[str, Any]:
-    """The content of folds.json: every fold's record, and mean and standard deviation over folds, per
-    protocol.
-    """
-    protocols: dict[str, Any] = {}
-    for protocol in dict.fromkeys(result.protocol for result in results):
-        folds = [result.record for result in results if result.protocol == protocol]
-        mean, std = mean_and_std([fold["metrics"] for fold in folds])
-        protocols[protocol] = {"folds": folds, "mean": mean, "std": std} | order_seed_spread(folds)
-    return {
-        "task": task,
-        "model": model,
-        "classes": list(classes),
-        "features": n_features,
-        "protocols": protocols,
-        "params": dict(params),
-    }
-
-
-def order_seed_spread(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean over folds of every score for each order of the training rows, and their standard deviation over
-    orders.
-
-    Empty for models that do not depend on the order. The run's own figures are those of the first order.
-    """
-    if not folds or not folds[0].get("orders"):
-        return {}
-    per_order = [
-        mean_and_std([fold["orders"][i]["metrics"] for fold in folds])[0]
-        for i in range(len(folds[0]["orders"]))
-    ]
-    _, spread = mean_and_std(per_order)
-    return {"orders": len(per_order), "order_means": per_order, "order_std": spread}
-
-
-def join_orders(results: Sequence[FoldResult]) -> list[FoldResult]:
-    """Keep the result of each fold's first order, and note the scores of all its orders in its record, where
-    there are several.
-    """
-    firsts: dict[tuple[str, int], FoldResult] = {}
-    orders: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    """The content of folds.json; the record of a fold is that of its first order."""
+    splits: dict[str, Mapping[str, list]] = {}
     for result in results:
-        key = result.protocol, result.fold
-        firsts.setdefault(key, result)
-        orders.setdefault(key, []).append({"metrics": result.record["metrics"]})
-    for key, first in firsts.items():
-        if len(orders[key]) > 1:
-            first.record["orders"] = orders[key]
-    return list(firsts.values())
+        if result.order == 0:
+            splits.setdefault(result.split, {"folds": []})["folds"].append(result.record)
+    kind = configuration.kind
+    feature_names = MODEL_FEATURE_NAMES if kind.sees == "features" else (kind.sees,)
+    return {
+        "stage": configuration.stage,
+        "kind": kind.name,
+        "model": kind.model_name(configuration.settings),
+        "task": configuration.task,
+        "classes": list(classes),
+        "benign": benign,
+        "features": len(feature_names),
+        "feature_names": list(feature_names),
+        "exports_onnx": kind.exports_onnx,
+        "params": configuration.params,
+        "splits": splits,
+    }

@@ -1,53 +1,23 @@
-"""What a split is: which fold tests a flow, and which folds train on it; read, written and checked here.
+"""What a split is: which fold tests a flow, and which folds train on it; written and described here.
 
-The protocols that make splits are in shuffled_folds, grouped_folds, time_folds and left_out_folds;
-`protocols` lists them.
+What makes splits is in shuffled_folds, grouped_folds, time_folds and left_out_folds; `makers` lists them. Models
+read a split by iotids.learning.data.folds, so that an edit here retrains nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-MAX_FOLDS = 64  # one bit of a uint64 per fold
+from iotids.learning.data.folds import trains_in
+from iotids.learning.splits.flows import Flows
+
 NEVER_TESTED = -1
-
-
-@dataclass(frozen=True)
-class Flows:
-    """What the protocols look at, one row per flow, each (n,): nothing of it is a model feature but
-    `features`.
-    """
-
-    label: np.ndarray
-    sublabel: np.ndarray
-    source: np.ndarray
-    group: np.ndarray
-    capture: np.ndarray
-    start_us: np.ndarray
-    end_us: np.ndarray
-    features: np.ndarray
-    benign: str
-
-    @property
-    def n(self) -> int:
-        """Number of flows."""
-        return self.label.size
-
-    @cached_property
-    def classes(self) -> tuple[str, ...]:
-        """Labels that occur, sorted."""
-        return tuple(np.unique(self.label).tolist())
-
-    @cached_property
-    def class_number(self) -> np.ndarray:
-        """(n,) index of each flow's label in `classes`."""
-        return np.searchsorted(np.array(self.classes), self.label)
+MAX_FOLDS = 64  # one bit of a uint64 per fold
 
 
 @dataclass(frozen=True)
@@ -93,11 +63,6 @@ def all_but_own_fold(test_fold: np.ndarray, n_folds: int, *, used: np.ndarray | 
     return np.where(test_fold >= 0 if used is None else used, bits, np.uint64(0)).astype(np.uint64)
 
 
-def trains_in(train_folds: np.ndarray, fold: int) -> np.ndarray:
-    """(n,) bool: the flow is in the training part of this fold."""
-    return (train_folds >> np.uint64(fold)) & np.uint64(1) == 1
-
-
 def split_table(split: Split) -> pa.Table:
     """The split as a table: row int64, test_fold int16, train_folds uint64."""
     rows = np.arange(split.test_fold.size, dtype=np.int64)
@@ -108,24 +73,6 @@ def split_table(split: Split) -> pa.Table:
             "train_folds": split.train_folds.astype(np.uint64),
         }
     )
-
-
-def fold_rows(table: pa.Table) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Go through the folds of a split table as (fold, training rows, test rows), rows ascending and int64.
-
-    Folds without a test row are left out. Raises ValueError when a row is on both sides of a fold.
-    """
-    rows, test_fold, train_folds = (
-        table.column(name).to_numpy() for name in ("row", "test_fold", "train_folds")
-    )
-    for fold in range(int(test_fold.max(initial=-1)) + 1):
-        tested, trained = test_fold == fold, trains_in(train_folds, fold)
-        if (tested & trained).any():
-            raise ValueError(
-                f"fold {fold}: row {int(rows[tested & trained][0])} is both trained on and tested; run the split stage again"
-            )
-        if tested.any():
-            yield fold, rows[trained], rows[tested]
 
 
 def check_class_sizes(

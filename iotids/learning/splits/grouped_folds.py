@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.learning.splits.folds import Flows, Split, all_but_own_fold, check_class_sizes
+from iotids.learning.splits.flows import Flows
+from iotids.learning.splits.folds import Split, all_but_own_fold, check_class_sizes
 from iotids.learning.splits.shuffled_folds import grouped_folds, number_names
 
 MIN_GROUPS = 2  # one to train on, one to test on

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.learning.splits.folds import NEVER_TESTED, Flows, Split, all_but_own_fold
+from iotids.learning.splits.flows import Flows
+from iotids.learning.splits.folds import NEVER_TESTED, Split, all_but_own_fold
 from iotids.learning.splits.shuffled_folds import grouped_folds
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from iotids.learning.splits.folds import Flows, Split
+from iotids.learning.splits.flows import Flows
+from iotids.learning.splits.folds import Split
 
 
 def make_split(

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from iotids.learning.data.duplicates import duplicate_figures, vector_numbers
-from iotids.learning.splits.folds import NEVER_TESTED, Flows, Split, all_but_own_fold, check_class_sizes
+from iotids.learning.splits.flows import Flows
+from iotids.learning.splits.folds import NEVER_TESTED, Split, all_but_own_fold, check_class_sizes
 
 
 def stratified_split(flows: Flows, *, n_folds: int, seed: int) -> Split:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from iotids.learning.networks.dense.batches import EVALUATION_ROWS, batches_in_order
 from iotids.learning.networks.dense.dropout_masks import fold_keys
-from iotids.learning.networks.dense.inputs import EVALUATION_ROWS, batches_in_order
 from iotids.learning.networks.dense.stacked_step import (
     NetworkShape,
     State,

@@ -40,6 +40,11 @@ class NetworkShape:
         """(inputs, outputs) of every Dense layer."""
         return list(pairwise([self.n_features, *[self.width] * self.depth, self.n_classes]))
 
+    @property
+    def n_parameters(self) -> int:
+        """Trained values: kernels, biases, and the scale and offset of the batch normalisation."""
+        return 2 * self.n_features + sum((inputs + 1) * outputs for inputs, outputs in self.layer_sizes)
+
     def layers_of(
         self, trained: Sequence[tf.Tensor]
     ) -> tuple[Sequence[tf.Tensor], Sequence[tf.Tensor], Sequence[tf.Tensor]]:

@@ -1,8 +1,7 @@
-"""Epochs over stacked folds: which rows meet in which batch, when a fold stops, and what is told about every
-epoch.
+"""Epochs over stacked folds: which rows share a batch, when a fold stops, and the figures of every epoch.
 
-Nothing here remembers anything: batches follow from (seed, fold, epoch) and stopping from the history so far,
-so a run that was broken off goes on from its last epoch to the same numbers.
+Nothing here has a state: batches follow from (seed, fold, epoch) and stopping from the history so far, so a
+run that was broken off continues from its last epoch to the same numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from iotids.learning.networks.dense.inputs import EVALUATION_ROWS, Fold, batches_in_order
+from iotids.learning.networks.dense.batches import EVALUATION_ROWS, Fold, batches_in_order
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -128,8 +127,8 @@ def stopped_folds(history: Sequence[EpochFigures], patience: int) -> frozenset[i
 
 
 def best_epoch(history: Sequence[EpochFigures], fold: int) -> EpochFigures:
-    """The epoch with the highest accuracy on the fold's test rows: a choice no one could have made
-    beforehand, told as such.
+    """The epoch with the highest accuracy on the fold's test rows. This peeks at the test rows; report it only
+    as an upper bound.
     """
     return max((row for row in history if row.fold == fold), key=lambda row: (row.val_accuracy, -row.epoch))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from iotids.learning.networks.dense.onnx_graph import DenseChain
+from iotids.learning.networks.dense.chain import DenseChain
 
 BATCH_ROWS = 4096
 

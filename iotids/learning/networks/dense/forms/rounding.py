@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from iotids.learning.networks.dense.onnx_graph import DenseChain
+from iotids.learning.networks.dense.chain import DenseChain
 
 STEPS = 127  # on either side of zero, the largest weight of a neuron on the last of them
 DAMPING = 0.01  # of the mean square input, added to every input's own: keeps inputs that hardly vary from carrying errors

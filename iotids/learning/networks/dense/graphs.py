@@ -7,52 +7,17 @@ graph takes float64 and rounds after scaling. A second graph gives the gradient 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from iotids.learning.networks.dense.chain import DenseChain
 
 if TYPE_CHECKING:
     import onnx
 
 OPSET, IR_VERSION = 17, 8  # read by onnxruntime since 1.14 (2023)
-BN_EPSILON = 1e-3  # Keras' default; network.py uses it
-
-
-@dataclass(frozen=True)
-class DenseChain:
-    """A trained network: inputs are (x - mean) * scale + offset, then dense layers with ReLU between, then
-    logits.
-
-    mean, scale, offset : (d,) float64. kernels[i] : (inputs, outputs) float32; biases[i] : (outputs,)
-        float32.
-    """
-
-    mean: np.ndarray
-    scale: np.ndarray
-    offset: np.ndarray
-    kernels: tuple[np.ndarray, ...]
-    biases: tuple[np.ndarray, ...]
-
-    def normalise(self, X: np.ndarray) -> np.ndarray:
-        """(n, d) float64 features as the first dense layer sees them, float32."""
-        return ((X - self.mean) * self.scale + self.offset).astype(np.float32)
-
-
-def chain_from_weights(weights: Sequence[np.ndarray]) -> DenseChain:
-    """The chain of a network's weights in Keras' order: gamma, beta, moving mean, moving variance, then
-    kernel and bias per layer.
-    """
-    gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in weights[:4])
-    kernels, biases = weights[4::2], weights[5::2]
-    return DenseChain(
-        mean,
-        gamma / np.sqrt(variance + BN_EPSILON),
-        beta,
-        tuple(np.asarray(k, np.float32) for k in kernels),
-        tuple(np.asarray(b, np.float32) for b in biases),
-    )
 
 
 def logits_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.ModelProto:
@@ -150,6 +115,29 @@ def gradient_graph(chain: DenseChain, metadata: Mapping[str, Any]) -> onnx.Model
         for name in ("normalised", "gradient")
     )
     return _model(nodes, [normalised, direction], [output], values, metadata, "gradient")
+
+
+def feature_gradient_graph(chain: DenseChain) -> onnx.ModelProto:
+    """`features` (n, d) float64, `direction` (n, k) float32 -> `gradient` (n, d) float32 by the features.
+
+    As `gradient_graph`, with the scaling of the inputs before it and its slope after it.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    inner = gradient_graph(chain, {}).graph
+    nodes, values = _normalisation(chain)
+    for node in inner.node:
+        if node.output[0] == "gradient":
+            node.output[0] = "gradient_normalised"
+    nodes += [
+        *inner.node,
+        helper.make_node("Cast", ["gradient_normalised"], ["gradient_double"], to=TensorProto.DOUBLE),
+        helper.make_node("Mul", ["gradient_double", "slope"], ["gradient_scaled"]),
+        helper.make_node("Cast", ["gradient_scaled"], ["gradient"], to=TensorProto.FLOAT),
+    ]
+    values += [*inner.initializer, numpy_helper.from_array(chain.scale, "slope")]
+    direction = next(value for value in inner.input if value.name == "direction")
+    return _model(nodes, [_features_info(chain), direction], list(inner.output), values, {}, "gradient")
 
 
 def _normalisation(chain: DenseChain) -> tuple[list[Any], list[Any]]:

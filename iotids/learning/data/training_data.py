@@ -1,0 +1,95 @@
+"""Read the dataset for one task and one kind of model: features, truth, and what orders and groups the flows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.contract import ModelKind, TrainingData
+from iotids.learning.data.flow_columns import task_classes, task_truth
+
+MAX_FLOAT32 = 1e18  # its square still fits float32, in which the variance of a batch is computed
+IDENTITY = ("source", "group")  # what tells recordings apart: numbered here, never a feature
+
+
+def read_training_data(
+    read: Callable[[list[str]], pa.Table], kind: ModelKind, task: str, classes: Sequence[str], benign: str
+) -> TrainingData:
+    """What the kind may see of the dataset.
+
+    Parameters
+    ----------
+    read
+        Gives a table of the named columns; features are read one at a time, because all doubles at once would
+        triple the memory of float32 features.
+
+    Raises
+    ------
+    ValueError
+        A label outside the class list, a missing column, or a feature that is no number.
+    """
+    names = [*IDENTITY, "label", "start_us", *kind.inputs]
+    try:
+        table = read(names)
+    except (KeyError, pa.ArrowInvalid) as error:
+        wanted = f"kind {kind.name} needs the columns {', '.join(names)}"
+        raise ValueError(f"{wanted}: {error}; run the stages meter to integrate again") from error
+    truth = task_truth(table, task, classes, benign).astype(np.int64)
+    numbers = {name: _numbers(table.column(name)) for name in IDENTITY}
+    if kind.sees == "source":
+        features = numbers["source"].astype(np.float64)[:, None]
+    else:
+        columns = ((name, read([name]).column(0).to_numpy()) for name in MODEL_FEATURE_NAMES)
+        features = feature_array(columns, shape=(truth.size, len(MODEL_FEATURE_NAMES)), dtype=kind.dtype)
+    return TrainingData(
+        features,
+        truth,
+        task_classes(task, classes, benign),
+        benign,
+        table.column("start_us").to_numpy(),
+        numbers["group"],
+        numbers["source"],
+        inputs={name: _stacked(table.column(name)) for name in kind.inputs},
+    )
+
+
+def feature_array(
+    columns: Iterable[tuple[str, np.ndarray]], *, shape: tuple[int, int], dtype: type
+) -> np.ndarray:
+    """(n, d) array of `dtype` from (name, float64 column) pairs that come one at a time.
+
+    Raises
+    ------
+    ValueError
+        A value is NaN or infinite, or at least 1e18 in size where the array is float32; names the feature,
+        the row and what to do.
+    """
+    matrix: np.ndarray = np.empty(shape, dtype)
+    limit = MAX_FLOAT32 if dtype is np.float32 else np.inf
+    for j, (name, column) in enumerate(columns):
+        bad = ~(np.abs(column) < limit)
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise ValueError(
+                f"feature {name} of row {row} is {column[row]} ({int(bad.sum())} such values); models want finite numbers"
+                f"{f' below {limit:.0e}' if limit < np.inf else ''}: run the integrate stage again (it removes such "
+                f"flows, see out/dataset/cleaning.json)"
+            )
+        matrix[:, j] = column
+    return matrix
+
+
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) int64 number of each text in the sorted list of texts."""
+    text = column.to_numpy(zero_copy_only=False).astype(str)
+    return np.unique(text, return_inverse=True)[1].astype(np.int64)
+
+
+def _stacked(column: pa.ChunkedArray) -> np.ndarray:
+    """(n, m) array of a column of lists of equal length, (n,) of a column of numbers."""
+    if pa.types.is_nested(column.type):
+        return np.stack(column.to_numpy(zero_copy_only=False))
+    return column.to_numpy()

@@ -1,0 +1,132 @@
+"""The paper's network as a kind of model: batch normalisation, then `depth` dense layers with dropout, softmax."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iotids.learning.contract import (
+    CrossValidation,
+    Fitted,
+    ModelKind,
+    RunContext,
+    TrainingData,
+    check_training,
+)
+from iotids.learning.data.folds import Fold, check_two_classes
+from iotids.learning.networks.dense.batches import bytes_needed
+from iotids.learning.networks.dense.fitted import DenseModel
+
+if TYPE_CHECKING:
+    from iotids.learning.networks.dense.trainer import DenseTrainer
+
+
+@dataclass(frozen=True)
+class DenseSettings:
+    """conf/network/default.yaml says what each setting means and where it comes from."""
+
+    depth: int
+    width: int = 64
+    batch_size: int = 256
+    epochs: int = 50
+    learning_rate: float = 0.1
+    momentum: float = 0.09
+    decay: float = 1e-6
+    nesterov: bool = True
+    dropout: float = 0.2
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that no network can be trained with, by name."""
+        for key in ("depth", "width", "batch_size", "epochs", "learning_rate"):
+            if not getattr(self, key) > 0:
+                raise ValueError(
+                    f"network.{key} is {getattr(self, key)}; it must be above 0: give another with -S network.{key}=…"
+                )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(
+                f"network.dropout is {self.dropout}; it is a share of neurons, from 0 to below 1"
+            )
+
+
+class DenseKind(ModelKind):
+    """Pecori et al., IJCNN 2020, Sec. IV-B and V-B: DL4 to DL7 are depths 4 to 7. All folds of a split train together."""
+
+    name = "dense"
+    settings_type = DenseSettings
+    dtype = np.float32
+
+    def model_name(self, settings: DenseSettings) -> str:
+        """dl4, dl5, ...: the paper's names."""
+        return f"dl{settings.depth}"
+
+    def fit(self, data: TrainingData, settings: DenseSettings, *, seed: int) -> Fitted:
+        """Train on every row, with the code and the settings of cross-validation.
+
+        Raises
+        ------
+        ValueError
+            One class only, or a feature that is no number.
+        FloatingPointError
+            Training diverged.
+        """
+        check_training(data.features, data.truth, n_classes=data.n_classes)
+        rows = np.arange(data.truth.size)
+        check_two_classes([Fold(0, rows, rows)], data.truth, data.classes)
+        return DenseModel(_trainer_class()(data, settings, seed=seed).train_on_all(), settings.dropout)
+
+    def fit_folds(
+        self,
+        data: TrainingData,
+        splits: Mapping[str, Sequence[Fold]],
+        settings: DenseSettings,
+        *,
+        seed: int,
+        orders: int,
+        context: RunContext,
+    ) -> CrossValidation:
+        """Train each split's folds as one stack; the order of rows is part of the seed, so `orders` has no effect."""
+        for name, folds in splits.items():
+            try:
+                check_two_classes(folds, data.truth, data.classes)
+            except ValueError as error:
+                raise ValueError(f"split {name}: {error}") from error
+        trainer = _trainer_class()(data, settings, seed=seed)
+        runs = {
+            name: trainer.run(name, folds, context.store, context.report_progress)
+            for name, folds in splits.items()
+        }
+        first = next(iter(runs.values()))
+        return CrossValidation(
+            [result for run in runs.values() for result in run.results],
+            DenseModel(first.weights, settings.dropout),
+            trainer.history_columns({name: run.history for name, run in runs.items()}),
+        )
+
+    def load(self, folder: Path) -> Fitted:
+        """Weights and dropout rate."""
+        return DenseModel.load(folder)
+
+    def bytes_needed(
+        self,
+        n_rows: int,
+        n_features: int,
+        n_classes: int,
+        splits: Mapping[str, Sequence[Fold]],
+        settings: DenseSettings,
+    ) -> int:
+        """The matrix, batches, activations and weights of the largest stack."""
+        return bytes_needed(n_rows, n_classes, splits, settings, n_features)
+
+
+def _trainer_class() -> type[DenseTrainer]:
+    """The trainer; TensorFlow takes seconds to import and prints twenty lines that say nothing of the run."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from iotids.learning.networks.dense.trainer import DenseTrainer
+
+    return DenseTrainer

@@ -1,0 +1,8 @@
+"""The kinds of neural network by name: one line here, a file or folder beside it, and its name in conf/network."""
+
+from __future__ import annotations
+
+from iotids.learning.contract import ModelKind
+from iotids.learning.networks.dense.kind import DenseKind
+
+NETWORKS: dict[str, ModelKind] = {kind.name: kind for kind in (DenseKind(),)}

@@ -1,0 +1,71 @@
+"""What a run is given, read and checked before an hour of work: the flows of a task, the folds of its splits, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from iotids.learning.contract import ModelKind, TrainingData
+from iotids.learning.data.folds import Fold, folds_of_split
+from iotids.learning.data.task_splits import splits_of_task
+from iotids.learning.data.training_data import read_training_data
+from iotids.learning.runs.checkpoints import fingerprint
+from iotids.writing.tables import read_table
+
+
+class RunInputs(NamedTuple):
+    """The flows, and the folds of every split by name."""
+
+    data: TrainingData
+    splits: Mapping[str, Sequence[Fold]]
+
+    def fingerprint(self, *settings: object) -> str:
+        """Hash of everything a checkpoint depends on; a run resumes only if it matches."""
+        data = self.data
+        arrays = [data.features, data.truth, data.start_us, data.group, data.source, *data.inputs.values()]
+        rows = [part for folds in self.splits.values() for fold in folds for part in fold[1:]]
+        return fingerprint([*arrays, *rows], data.classes, data.benign, list(self.splits), *settings)
+
+
+def read_inputs(
+    dataset: Path,
+    folder: Path,
+    kind: ModelKind,
+    task: str,
+    splits: tuple[str, ...],
+    classes: Sequence[str],
+    benign: str,
+) -> RunInputs:
+    """The flows that a kind may see for a task, and those of the splits in `folder` that say something about it.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        A file is missing, of another dataset, or holds what cannot be learned from; says what to do.
+    """
+    data = read_training_data(partial(read_table, dataset), kind, task, classes, benign)
+    names = splits_of_task(splits, task)
+    if not names:
+        raise ValueError(f"none of the splits {', '.join(splits)} says anything about the task {task}")
+    tables = {name: read_table(folder / f"{name}.parquet") for name in names}
+    folds = {name: folds_of_split(table, data.truth.size, name) for name, table in tables.items()}
+    return RunInputs(data, folds)
+
+
+def check_memory(inputs: RunInputs, kind: ModelKind, settings: Any, available_bytes: int) -> None:
+    """Refuse a training that cannot fit.
+
+    Raises
+    ------
+    MemoryError
+        Says what is needed, what is free, and which parameters to lower.
+    """
+    n_rows, n_features = inputs.data.features.shape
+    needed = kind.bytes_needed(n_rows, n_features, inputs.data.n_classes, inputs.splits, settings)
+    if needed > available_bytes:
+        raise MemoryError(
+            f"training {kind.name} needs about {needed / 2**30:.1f} GiB and {available_bytes / 2**30:.1f} GiB are free. "
+            f"Lower batch_size or width where the kind has them, or split.folds, use fewer flows, or close other programs"
+        )
