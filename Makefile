@@ -10,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 .PHONY: all setup data test test-slow test-long smoke sweep apply ui bench lint sample lock clean
 
 all: data                       ## the paper's experiment: data, flows, models, tables, figures
-	python -m iotids.plumbing.params_check
+	iotids check
 	dvc repro
 	@echo; echo "Table III, figures and audit: out/report/report.md   Runs: make ui"
 
@@ -22,6 +22,7 @@ $(VENV)/ready: requirements.lock requirements-uv.lock
 	@test -x $(VENV)/bin/uv || $(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements-uv.lock
 	$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --compile-bytecode --require-hashes requirements.lock
 	$(VENV)/bin/python -m iotids.plumbing.plots_page $(VENV)/plots_page.html
+	$(VENV)/bin/python -m iotids.plumbing.launcher $(VENV)
 	@touch $@
 
 data: setup
@@ -72,7 +73,7 @@ lint: setup
 
 sample: setup                   ## write the sample anew (same bytes) and store it
 	rm -rf data/sample
-	python -m iotids.testbed data/sample --seed 7
+	iotids sample data/sample --seed 7
 	dvc add data && dvc push data.dvc
 
 lock: setup                     ## resolve the dependencies anew

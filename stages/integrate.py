@@ -82,7 +82,7 @@ def main() -> None:
         type=Path,
         nargs="*",
         default=[],
-        help="labelled tables from elsewhere (python -m iotids.commands.import_table)",
+        help="labelled tables from elsewhere (iotids import)",
     )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()

@@ -89,11 +89,11 @@ def finished_project(folder: Path) -> Path:
     copy_project(folder)
     run(folder, "dvc", "config", "--local", "cache.dir", str(ROOT / ".dvc" / "cache"))
     run(folder, "dvc", "pull", "--quiet", "data.dvc")
-    run(folder, sys.executable, "-m", "iotids.plumbing.params", "preset=smoke")
+    run(folder, sys.executable, "-m", "iotids", "params", "preset=smoke")
     run(folder, "dvc", "repro", "--quiet", timeout_s=3600)
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-q", "--allow-empty", "-m", "smoke results")
-    run(folder, sys.executable, "-m", "iotids.tracking.publishing", "out")
+    run(folder, sys.executable, "-m", "iotids", "publish", "out")
     return folder
 
 

@@ -70,7 +70,7 @@ def command(monkeypatch, capsys, package, tmp_path):
 def in_a_process(*arguments, **options):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, "-m", "iotids.commands.detect", *map(str, arguments)],
+        [sys.executable, "-m", "iotids", "detect", *map(str, arguments)],
         env=environment,
         stderr=subprocess.PIPE,
         **options,
@@ -220,7 +220,9 @@ def test_a_followed_folder_gives_verdicts_for_every_finished_capture(package, tm
 @pytest.mark.skipif(shutil.which("tcpdump") is None, reason="no tcpdump")
 def test_tcpdump_pipes_its_packets_into_detect(package, captures, tmp_path):
     shutil.copy(captures["attack"], tmp_path / "c.pcap")
-    pipe = f"tcpdump -r c.pcap -U -w - | {sys.executable} -m iotids.commands.detect - -o v.jsonl --model {package.folder}"
+    pipe = (
+        f"tcpdump -r c.pcap -U -w - | {sys.executable} -m iotids detect - -o v.jsonl --model {package.folder}"
+    )
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", pipe],
         cwd=tmp_path,

@@ -247,7 +247,7 @@ def four_ways(finished, tmp_path_factory):
     )
     run(finished, "dvc", "queue", "start", "-j", "2")
     wait_for_queue(finished)
-    run(finished, "python", "-m", "iotids.plumbing.params", "preset=smoke", few, f"baseline.seed={start + 4}")
+    run(finished, "python", "-m", "iotids", "params", "preset=smoke", few, f"baseline.seed={start + 4}")
     run(finished, "dvc", "repro", "report")
     with dask_cluster(tmp_path_factory.mktemp("cluster"), code=finished) as address:
         run(

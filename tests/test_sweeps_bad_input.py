@@ -121,6 +121,6 @@ def test_a_broken_store_costs_an_experiment_a_warning_and_files_fill_a_new_one(f
         assert "not published to MLflow" in done.stdout
         assert f"Move {store} away" in done.stdout
         store.unlink()
-        assert "new runs in" in run(finished, "python", "-m", "iotids.tracking.publishing", "out").stdout
+        assert "new runs in" in run(finished, "python", "-m", "iotids", "publish", "out").stdout
     finally:
         kept.replace(store)

@@ -1,1 +1,81 @@
-"""Room: what a person runs."""
+"""The command `iotids`: what a person runs, as sub-commands.
+
+A sub-command is a module with a `main()` that reads sys.argv; it is imported only when it is called, so that the
+command starts fast and needs only the libraries that it uses.
+"""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import NamedTuple
+
+from iotids import __version__
+from iotids.plumbing.errors import run_plainly
+
+
+class Command(NamedTuple):
+    """Group in the help, module with `main`, what it does in one line, and whether it uses TensorFlow."""
+
+    group: str
+    module: str
+    purpose: str
+    uses_tensorflow: bool = False
+
+
+COMMANDS = {
+    "meter": Command("Captures", "iotids.commands.meter", "captures → flow table with CICFlowMeter's features"),
+    "detect": Command("Captures", "iotids.commands.detect", "captures → a verdict for every flow, and a report page"),
+    "calibrate": Command("Captures", "iotids.commands.calibrate", "benign captures of a site → its operating point"),
+    "label": Command("Flows", "iotids.commands.label", "captures and a file of rules → labelled flow table"),
+    "import": Command("Flows", "iotids.commands.import_table", "CSV files of CICFlowMeter → flow table"),
+    "audit": Command("Flows", "iotids.commands.audit", "labelled flow table → what it can and cannot prove"),
+    "fetch": Command("Experiment", "iotids.commands.fetch", "download the public datasets"),
+    "params": Command("Experiment", "iotids.plumbing.params", "compose params.yaml from conf/"),
+    "check": Command("Experiment", "iotids.plumbing.params_check", "check params.yaml before an hour of work"),
+    "compare": Command("Experiment", "iotids.commands.compare", "Tables II and III of several runs, next to each other"),
+    "timeouts": Command("Experiment", "iotids.commands.timeouts", "the effect of other flow timeouts"),
+    "evaluate": Command("Experiment", "iotids.detecting.calibrating.evaluate", "a detector on labelled flows, per class and site"),
+    "publish": Command("Experiment", "iotids.tracking.publishing", "run folders → MLflow"),
+    "register": Command("Experiment", "iotids.tracking.registry", "detector packages → MLflow's model registry"),
+    "sample": Command("Experiment", "iotids.testbed.__main__", "write the embedded sample of captures"),
+}  # fmt: skip
+
+
+def overview() -> str:
+    """The help page: every sub-command with its purpose, by group."""
+    lines = ["usage: iotids COMMAND [ARGUMENT …]      iotids COMMAND --help      iotids --version", ""]
+    for group in dict.fromkeys(command.group for command in COMMANDS.values()):
+        lines.append(f"{group}:")
+        lines += [f"  {name:<10} {c.purpose}" for name, c in COMMANDS.items() if c.group == group]
+    lines += [
+        "",
+        "A capture is pcap or pcapng, also .gz, .bz2, .xz, .zst; - reads standard input. Example:",
+        "  iotids detect capture.pcap --model PACKAGE -o verdicts.csv --report page.html",
+    ]
+    return "\n".join(lines)
+
+
+def unknown(name: str) -> str:
+    """What to say of a word that is no sub-command."""
+    near = get_close_matches(name, COMMANDS, n=1)
+    meant = f"; did you mean `iotids {near[0]}`?" if near else ""
+    return f"error: no command {name!r}{meant} Known are {', '.join(COMMANDS)}"
+
+
+def main() -> None:
+    """Run a sub-command and end the process with its exit code."""
+    name, *rest = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(overview())
+        sys.exit(0)
+    if name == "--version":
+        print(f"iotids {__version__}")
+        sys.exit(0)
+    if name not in COMMANDS:
+        print(unknown(name), file=sys.stderr)
+        sys.exit(2)
+    command = COMMANDS[name]
+    sys.argv = [f"iotids {name}", *rest]
+    run_plainly(lambda: import_module(command.module).main(), filter_stderr=command.uses_tensorflow)

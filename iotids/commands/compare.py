@@ -1,5 +1,4 @@
-"""Set Tables II and III of several runs side by side: python -m iotids.commands.compare paper=workspace
-clean=EXPERIMENT ...
+"""Set Tables II and III of several runs side by side: iotids compare paper=workspace clean=EXPERIMENT ...
 
 In: out/dataset/table2.csv and out/report/table3.csv of each run, from the workspace or from a DVC experiment,
 branch or commit. Out: Markdown on standard output.
@@ -12,7 +11,6 @@ import csv
 import io
 from pathlib import Path
 
-from iotids.plumbing.errors import run_plainly
 from iotids.reporting.sections.side_by_side import table2_side_by_side, table3_side_by_side
 
 TABLE2, TABLE3 = "out/dataset/table2.csv", "out/report/table3.csv"
@@ -46,7 +44,7 @@ def read_rows(path: str, revision: str) -> list[dict[str, str]]:
 def main() -> None:
     """Read the tables of every run, print them side by side."""
     parser = argparse.ArgumentParser(
-        prog="python -m iotids.commands.compare",
+        prog="iotids compare",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -72,7 +70,3 @@ def main() -> None:
     print(f"{' / '.join(arguments.scores)}, mean ± sd over folds\n")
     rows = {name: read_rows(TABLE3, revision) for name, revision in runs.items()}
     print(table3_side_by_side(rows, models=arguments.models, scores=arguments.scores))
-
-
-if __name__ == "__main__":
-    run_plainly(main)

@@ -1,9 +1,9 @@
 """A command: captures in, a verdict for every flow out (docs/detector.md).
 
-python -m iotids.commands.detect CAPTURE... [--model NAME] -o verdicts.parquet [--report page.html]
-tcpdump -i eth0 -U -w - | python -m iotids.commands.detect - -o verdicts.jsonl
-python -m iotids.commands.detect --follow FOLDER -o verdicts.jsonl
-python -m iotids.commands.detect --calibrate BENIGN_CAPTURE... --max-alarms-per-day 1 -o own-network.json
+iotids detect CAPTURE... [--model NAME] -o verdicts.parquet [--report page.html]
+tcpdump -i eth0 -U -w - | iotids detect - -o verdicts.jsonl
+iotids detect --follow FOLDER -o verdicts.jsonl
+iotids calibrate BENIGN_CAPTURE... --max-alarms-per-day 1 -o own-network.json
 """
 
 from __future__ import annotations

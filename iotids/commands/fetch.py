@@ -1,8 +1,8 @@
 """A command: download the public datasets as far as they need no login, and say exactly what to do for the
 others.
 
-python -m iotids.commands.fetch d3 d4 --to datasets          python -m iotids.commands.fetch d4 --parts 34-1
-44-1          python -m iotids.commands.fetch d1
+iotids fetch d3 d4 --to datasets          iotids fetch d4 --parts 34-1
+44-1          iotids fetch d1
 """
 
 from __future__ import annotations
@@ -124,7 +124,3 @@ def main() -> None:
             failed.append(f"error: {dataset}: {error}")
     if failed:
         sys.exit("\n".join(failed))
-
-
-if __name__ == "__main__":
-    main()

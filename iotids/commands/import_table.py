@@ -91,7 +91,3 @@ def main() -> None:
         f"{args.out}: {imported.flows.num_rows:,} flows, {imported.broken.num_rows:,} lines kept apart",
         file=sys.stderr,
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """A command: meter the same captures with other flow timeouts, and see what becomes of flows, classes and a
 simple model's score.
 
-python -m iotids.commands.timeouts --seconds 15 120 600 3600 --out out/timeouts      out: <out>/timeouts.json,
+iotids timeouts --seconds 15 120 600 3600 --out out/timeouts      out: <out>/timeouts.json,
 <out>/timeouts.md For each timeout the project's own stages run from captures to splits in a folder of their
 own; nothing in out/ is touched.
 """
@@ -23,7 +23,6 @@ from iotids.auditing.timeout_table import MeanAndStd, Metered, timeout_table
 from iotids.learning.baselines.fits import fit_and_test
 from iotids.learning.baselines.problem import jobs_of, read_problem
 from iotids.learning.scores.scores import mean_and_std
-from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import Data, read_data
 from iotids.truth.integrating.integration import count_flows
 from iotids.truth.integrating.table2 import add_up
@@ -95,7 +94,7 @@ def score_tree(dataset: Path, splits: list[Path], data: Data, seed: int) -> dict
 def main() -> None:
     """Run everything once per timeout."""
     parser = argparse.ArgumentParser(
-        prog="python -m iotids.commands.timeouts",
+        prog="iotids timeouts",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -133,7 +132,3 @@ def main() -> None:
     table = timeout_table(metered, data.classes)
     write_text(table, args.out / "timeouts.md")
     print(table, end="")
-
-
-if __name__ == "__main__":
-    run_plainly(main)

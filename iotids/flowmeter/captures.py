@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +39,33 @@ class NamedCapture:
 
     path: Path | str
     name: str
+
+
+def named_captures(paths: Sequence[str]) -> list[NamedCapture]:
+    """Name captures by their file names; those of one name in several folders keep as much of their folder as
+    tells them apart. Bytes that are no UTF-8 are written as \\xNN, because the flow table holds text.
+    """
+    parts = [("stdin",) if path == "-" else Path(path).absolute().parts for path in paths]
+    depths = [1] * len(parts)
+    while repeated := _repeated([own[-depth:] for own, depth in zip(parts, depths, strict=True)]):
+        longer = [i for i in repeated if depths[i] < len(parts[i])]
+        if not longer:  # the same file twice
+            break
+        for i in longer:
+            depths[i] += 1
+    names = ("/".join(own[-depth:]) for own, depth in zip(parts, depths, strict=True))
+    return [NamedCapture(path, text_of_name(name)) for path, name in zip(paths, names, strict=True)]
+
+
+def _repeated(names: Sequence[tuple[str, ...]]) -> list[int]:
+    """Positions of names that occur more than once."""
+    counts = Counter(names)
+    return [i for i, name in enumerate(names) if counts[name] > 1]
+
+
+def text_of_name(name: str) -> str:
+    """A file name as text that UTF-8 can hold."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def captures_of_source(root: Path, source: dict[str, Any]) -> list[NamedCapture]:

@@ -1,13 +1,13 @@
 """Read params.yaml section by section, strictly; and compose it from conf/ the way DVC does.
 
-`python -m iotids.plumbing.params [OVERRIDE…]` writes params.yaml anew, for example after an edit in conf/ or
+`iotids params [OVERRIDE…]` writes params.yaml anew, for example after an edit in conf/ or
 with `preset=smoke`.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -25,7 +25,7 @@ TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "text"),
     Path: ((str,), "a path"),
 }
-HOW_TO_MEND = "edit conf/ and run `python -m iotids.plumbing.params` (params.yaml itself is generated)"
+HOW_TO_MEND = "edit conf/ and run `iotids params` (params.yaml itself is generated)"
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def read_params(path: Path) -> Mapping[str, Any]:
     """Load the whole file; errors as `read_section`."""
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path.absolute()}: no parameters here; run from the repository's root, or write them with `python -m iotids.plumbing.params`"
+            f"{path.absolute()}: no parameters here; run from the repository's root, or write them with `iotids params`"
         )
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -164,6 +164,18 @@ def compose(overrides: list[str], params_file: Path = PARAMS_FILE, config_dir: P
     compose_and_dump(params_file, str(config_dir.absolute()), None, "config", "", overrides)
 
 
+def main() -> None:
+    """Write params.yaml with the overrides of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="iotids params", description="Compose params.yaml from conf/, as `dvc exp run` does."
+    )
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="as for `dvc exp run -S`, for example preset=smoke"
+    )
+    overrides = parser.parse_args().overrides
+    compose(overrides)
+    print(f"{PARAMS_FILE} written from conf/ {' '.join(overrides)}")
+
+
 if __name__ == "__main__":
-    compose(sys.argv[1:])
-    print(f"{PARAMS_FILE} written from conf/ {' '.join(sys.argv[1:])}")
+    main()

@@ -1,5 +1,4 @@
-"""Say how params.yaml differs from what conf/ composes, because the next `dvc exp run` will silently replace
-it.
+"""Say how params.yaml differs from what conf/ composes, which the next `dvc exp run` would replace it by.
 
 `make` runs this before `dvc repro`. A difference is no error: `dvc exp apply` and `dvc exp run` leave one on
 purpose.
@@ -7,19 +6,19 @@ purpose.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import PARAMS_FILE, compose, read_params
 
 NOTICE = """{file} is not what conf/ composes (edited by hand, or applied from an experiment):
 {lines}
 `dvc repro` uses {file} as it is; `dvc exp run` composes it anew and drops these values.
-To keep them: write them into conf/, or give them with -S. To drop them: python -m iotids.plumbing.params"""
+To keep them: write them into conf/, or give them with -S. To drop them: iotids params"""
 
 
 def differences(params: Mapping[str, Any], composed: Mapping[str, Any]) -> list[str]:
@@ -44,7 +43,7 @@ def _leaves(prefix: str, content: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return found
 
 
-def main(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> None:
+def notice_differences(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> None:
     """Print the notice, or nothing."""
     with TemporaryDirectory() as temporary:
         composed = Path(temporary) / "params.yaml"
@@ -57,5 +56,7 @@ def main(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> No
         )
 
 
-if __name__ == "__main__":
-    run_plainly(main)
+def main() -> None:
+    """Read the command line, print the notice."""
+    argparse.ArgumentParser(prog="iotids check", description=__doc__.splitlines()[0]).parse_args()
+    notice_differences()

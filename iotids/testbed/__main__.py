@@ -1,6 +1,6 @@
 """Write the sample: four scenarios of captures with their ground truth.
 
-    python -m iotids.testbed data/sample --seed 7
+    iotids sample data/sample --seed 7
 
 The same seed and scale give the same bytes on every machine.  Nothing is sent; the packets exist only in the
 files.
@@ -19,7 +19,7 @@ from iotids.testbed.sample import write_sample
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line, write the sample, say how big it became."""
     parser = argparse.ArgumentParser(
-        prog="python -m iotids.testbed",
+        prog="iotids sample",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

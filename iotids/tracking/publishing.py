@@ -1,11 +1,12 @@
 """Mirror run folders into MLflow: a parent run per configuration and split protocol, a child run per fold.
 
 The files in out/ are the truth; the MLflow store is a view that can be deleted and rebuilt at any time:
-`python -m iotids.tracking.publishing out/` publishes every run folder that the store does not have yet.
+`iotids publish out/` publishes every run folder that the store does not have yet.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import logging
@@ -28,7 +29,7 @@ EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",  # else the UI opens with pages for chat programs
     "mlflow.note.content": "One run per configuration and split protocol (`tags.level = 'cv'`), its folds below (`tags.level = 'fold'`). "
     "`test/` holds the scores to compare, `test_more/` all others; curves of a parent are the mean over its folds. "
-    "Everything here is mirrored from files in `out/` and can be rebuilt: `python -m iotids.tracking.publishing out/`.",
+    "Everything here is mirrored from files in `out/` and can be rebuilt: `iotids publish out/`.",
 }
 HEADLINE = (
     "accuracy",
@@ -345,9 +346,7 @@ def _why(error: Exception) -> str:
 
 def _what_to_do(folder: str | Path, error: Exception) -> str:
     """Say how to get the results into the store later, and how to mend a damaged one."""
-    retry = (
-        f"Results are safe on disk; once the store works, run: python -m iotids.tracking.publishing {folder}"
-    )
+    retry = f"Results are safe on disk; once the store works, run: iotids publish {folder}"
     broken = (
         "malformed",
         "not a database",
@@ -361,8 +360,15 @@ def _what_to_do(folder: str | Path, error: Exception) -> str:
     return retry
 
 
-def main(paths: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Publish every run folder at or below the given paths."""
+    parser = argparse.ArgumentParser(
+        prog="iotids publish", description="Run folders → runs in MLflow's store."
+    )
+    parser.add_argument(
+        "paths", nargs="*", default=["out"], help="run folders, or folders of them (default: out)"
+    )
+    paths = parser.parse_args(arguments).paths
     folders = sorted({file.parent for path in paths for file in Path(path).rglob("folds.json")})
     if not folders:
         print(
@@ -382,4 +388,4 @@ def main(paths: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or ["out"]))
+    sys.exit(main())

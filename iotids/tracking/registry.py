@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import sys
@@ -53,7 +54,7 @@ def register(folder: Path, manifest: Mapping[str, Any], *, alias: str) -> None:
     except Exception as error:  # noqa: BLE001  as in tracking.publish: the package is already on disk
         warnings.warn(
             f"{folder}: not registered in MLflow at {store_uri()} ({type(error).__name__}: {error}). The package is safe on disk; once the "
-            f"store works, run `python -m iotids.tracking.registry {folder}`",
+            f"store works, run `iotids register {folder}`",
             stacklevel=2,
         )
 
@@ -190,8 +191,13 @@ def write_served_model(
     )
 
 
-def main(paths: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Register packages that lie on disk."""
+    parser = argparse.ArgumentParser(
+        prog="iotids register", description="Detector packages → versions in MLflow's model registry."
+    )
+    parser.add_argument("packages", nargs="+", help="folders of packages, for example out/final/multiclass-4")
+    paths = parser.parse_args(arguments).packages
     alias = "current"
     for path in paths:
         try:
@@ -207,4 +213,4 @@ def main(paths: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

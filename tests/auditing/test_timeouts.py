@@ -67,7 +67,7 @@ def workspace(folder: Path) -> Path:
 
 def run(folder: Path, *seconds: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": ""}
-    command = [sys.executable, "-m", "iotids.commands.timeouts", "--seconds", *seconds]
+    command = [sys.executable, "-m", "iotids", "timeouts", "--seconds", *seconds]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 

@@ -45,7 +45,7 @@ def measure(
 
 def publishing(folder: Path, environment: dict[str, str]) -> dict[str, tuple[float, float]]:
     """Publish to a store that must be made first, and to one that is there."""
-    command = [sys.executable, "-m", "iotids.tracking.publishing", str(folder / "out")]
+    command = [sys.executable, "-m", "iotids", "publish", str(folder / "out")]
     widths = iter(range(1000))
     fresh = lambda: (folder / "mlflow.db").unlink(missing_ok=True)  # noqa: E731
     times = {

@@ -24,9 +24,7 @@ def served_sweep(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(root))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        subprocess.run(
-            [sys.executable, "-m", "iotids.tracking.publishing", str(root / "out")], cwd=ROOT, check=True
-        )
+        subprocess.run([sys.executable, "-m", "iotids", "publish", str(root / "out")], cwd=ROOT, check=True)
     with mlflow_ui(f"sqlite:///{root / 'mlflow.db'}", root / "ui.log") as base:
         yield base
 

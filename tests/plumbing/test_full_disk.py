@@ -121,4 +121,4 @@ def test_publishing_to_a_full_disk_costs_a_warning(tmp_path):
     done, _ = on_a_small_disk(tmp_path, [sys.executable, "-c", code])
     assert done.returncode == 0
     assert "not published" in done.stderr
-    assert "python -m iotids.tracking.publishing" in done.stderr
+    assert "iotids publish" in done.stderr

@@ -60,7 +60,7 @@ def test_a_wrong_section_is_named(tmp_path, text, message):
     ],
 )
 def test_a_value_edited_by_hand_into_another_type_is_named_with_what_to_do(tmp_path, value, wanted):
-    with pytest.raises(ValueError, match=re.escape(wanted) + ".*python -m iotids.plumbing.params"):
+    with pytest.raises(ValueError, match=re.escape(wanted) + ".*iotids params"):
         read_section("network", Params, write(tmp_path, f"network: {value}"))
 
 
@@ -72,7 +72,7 @@ def test_a_whole_number_is_a_number_too(tmp_path):
 
 
 def test_a_missing_file_says_how_to_write_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match="iotids.plumbing.params"):
+    with pytest.raises(FileNotFoundError, match="iotids params"):
         read_section("network", Params, tmp_path / "params.yaml")
 
 

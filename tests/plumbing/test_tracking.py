@@ -160,7 +160,7 @@ def test_an_unreachable_server_gives_a_warning_with_the_command_that_publishes_l
     store, run_folder, monkeypatch
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.warns(UserWarning, match="python -m iotids.tracking.publishing"):
+    with pytest.warns(UserWarning, match="iotids publish"):
         tracking.publish(run_folder)
 
 
@@ -170,7 +170,7 @@ def test_a_store_locked_by_another_program_costs_a_warning_and_nothing_else(stor
     other = sqlite3.connect(store / "mlflow.db")
     other.execute("BEGIN EXCLUSIVE")
     start = time.monotonic()
-    with pytest.warns(UserWarning, match="(?s)database is locked.*python -m iotids.tracking.publishing"):
+    with pytest.warns(UserWarning, match="(?s)database is locked.*iotids publish"):
         tracking.publish(run_folder)
     assert time.monotonic() - start < 60
     other.close()
@@ -181,7 +181,7 @@ def test_a_store_locked_by_another_program_costs_a_warning_and_nothing_else(stor
 @pytest.mark.slow
 def test_a_damaged_store_gives_a_warning_that_says_to_move_it_away(store, run_folder):
     (store / "mlflow.db").write_bytes(b"no database at all" * 100)
-    with pytest.warns(UserWarning, match=r"(?s)Move .*mlflow\.db away.*python -m iotids.tracking.publishing"):
+    with pytest.warns(UserWarning, match=r"(?s)Move .*mlflow\.db away.*iotids publish"):
         tracking.publish(run_folder)
     (store / "mlflow.db").unlink()
     assert "not published" not in publishing_process(run_folder, store).communicate(timeout=120)[1]

@@ -31,7 +31,7 @@ def published(server, tmp_path_factory):
 
     build_network(n_features=70, n_classes=2, depth=4, width=8, dropout=0.2).save(folders[0] / "model.keras")
     environment = {**os.environ, "MLFLOW_TRACKING_URI": server, "DVC_ROOT": str(root)}
-    command = [sys.executable, "-m", "iotids.tracking.publishing"]
+    command = [sys.executable, "-m", "iotids", "publish"]
     processes = [subprocess.Popen([*command, str(folder)], cwd=ROOT, env=environment) for folder in folders]
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
     assert not (root / "mlflow.db").exists()

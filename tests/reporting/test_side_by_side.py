@@ -98,7 +98,7 @@ def test_tables_of_older_runs_are_read_but_for_their_fold_means_at_unseen_sites(
 
 
 def test_a_run_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "iotids.commands.compare", "x=workspace"]
+    command = [sys.executable, "-m", "iotids", "compare", "x=workspace"]
     done = subprocess.run(
         command,
         cwd=tmp_path,

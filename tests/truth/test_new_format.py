@@ -92,7 +92,7 @@ def test_a_new_format_is_four_files_and_labels_a_capture(project):
     ]
     capture = write_pcap(project / "mine" / "a.pcap", [Record(i, frame) for i, frame in enumerate(frames)])
     write_table(flows_from_capture(capture, "clean", name="a.pcap"), project / "flows.parquet")
-    run(project, sys.executable, "-m", "iotids.plumbing.params", "data=ports")
+    run(project, sys.executable, "-m", "iotids", "params", "data=ports")
     label = "-m stages.label --source home --flows flows.parquet --out home.parquet --summary home.json"
     run(project, sys.executable, *label.split())
     rows = pq.read_table(project / "home.parquet").to_pylist()
@@ -105,7 +105,7 @@ def test_an_unknown_format_is_answered_with_those_that_are_known(project):
     frame = ethernet(ipv4("10.0.0.1", "10.0.0.2", 17, udp(5000, 53, b"x")))
     capture = write_pcap(project / "mine" / "b.pcap", [Record(0, frame)])
     write_table(flows_from_capture(capture, "clean", name="b.pcap"), project / "b.parquet")
-    run(project, sys.executable, "-m", "iotids.plumbing.params", "data=other")
+    run(project, sys.executable, "-m", "iotids", "params", "data=other")
     label = "-m stages.label --source home --flows b.parquet --out b.out.parquet --summary b.json"
     done = run(project, sys.executable, *label.split(), check=False)
     assert done.returncode == 1

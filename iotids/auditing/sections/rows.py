@@ -244,7 +244,7 @@ def write_timeouts(audit: Mapping[str, Any]) -> Section:
         "Pekar and Jozsa (arXiv 2401.16843) show that the timeout changes what models score. IoTID20's longest flow is 99,984 µs: its "
         "connections were chopped every 100 ms, which multiplies rows that look alike.",
         "Rows of one connection are not independent. Where sources differ in longest duration or in the share of continued rows, the "
-        "timeout is a mark of the source; meter all captures with one setting. `python -m iotids.commands.timeouts` meters them again with other "
+        "timeout is a mark of the source; meter all captures with one setting. `iotids timeouts` meters them again with other "
         "timeouts and shows what becomes of the flows, their classes and a tree's score.",
         [Table("Rows and connections (same capture, endpoints, ports and protocol)", header, rows)],
         ["durations"],

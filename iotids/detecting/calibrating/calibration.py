@@ -198,7 +198,7 @@ def _doubts(
     if attack_share > SUSPICIOUS_SHARE:
         doubts.append(
             f"before calibration the model called {attack_share:.1%} of these flows attacks: either it does not know this network, or the "
-            "captures hold attacks, which would then be learned as ordinary; look at them with `python -m iotids.commands.detect --report` first"
+            "captures hold attacks, which would then be learned as ordinary; look at them with `iotids detect --report` first"
         )
     if left_out["too_many"]:
         doubts.append(

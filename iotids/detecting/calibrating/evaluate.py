@@ -1,7 +1,7 @@
 """How a package does: out of fold, on labelled flows it was not trained on, and before and after calibration
 on benign flows of their networks.
 
-`python -m iotids.detecting.calibrating.evaluate PACKAGE [LABELLED.parquet...] [--max-alarms-per-day 10]`
+`iotids evaluate PACKAGE [LABELLED.parquet...] [--max-alarms-per-day 10]`
 prints the tables of docs/detector.md. Labelled tables are what the label stage writes; they must be metered
 under the package's profile.
 """
@@ -216,9 +216,7 @@ def export_table(package: Package) -> Iterator[tuple[str, int, str, str, str]]:
 
 def main() -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        prog="python -m iotids.detecting.calibrating.evaluate", description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="iotids evaluate", description=__doc__.splitlines()[0])
     parser.add_argument("package", type=Path)
     parser.add_argument("labelled", type=Path, nargs="*")
     parser.add_argument("--max-alarms-per-day", type=float, default=10.0)

@@ -14,7 +14,7 @@ from iotids.detecting.judging.verdicts import OperatingPoint, package_point
 from iotids.detecting.package.package import Package, PackageError
 from iotids.writing.tables import write_text
 
-HOW_TO_MAKE = "make one with `python -m iotids.commands.detect --calibrate`"
+HOW_TO_MAKE = "make one with `iotids calibrate`"
 
 
 def write_point(point: dict[str, Any], path: Path) -> None:

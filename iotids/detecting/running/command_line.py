@@ -1,4 +1,4 @@
-"""What can be written behind `python -m iotids.commands.detect`, and what of it does not go together."""
+"""What can be written behind `iotids detect`, and what of it does not go together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
     arguments that cannot be.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m iotids.commands.detect",
+        prog="iotids detect",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -103,7 +103,7 @@ def _warnings(summary: Mapping[str, Any]) -> str:
     if summary["drift"] and moved > len(summary["drift"]) / 3:
         warnings.append(
             f"{moved} of {len(summary['drift'])} features have moved away from benign training traffic: verdicts rest on thin ice "
-            "until the operating point is set on your own benign traffic (python -m iotids.commands.detect --calibrate)"
+            "until the operating point is set on your own benign traffic (iotids calibrate)"
         )
     return _warning_boxes(warnings)
 

@@ -65,7 +65,7 @@ def integrate_source(
     """
     if missing := [name for name in DATASET_SCHEMA.names if name not in table.column_names]:
         raise ValueError(
-            f"{where}: missing column {', '.join(missing)}; run `dvc repro` again, or import the table with `python -m iotids.commands.import_table`"
+            f"{where}: missing column {', '.join(missing)}; run `dvc repro` again, or import the table with `iotids import`"
         )
     if unknown := sorted(set(pc.unique(table.column("label")).to_pylist()) - set(classes)):
         raise ValueError(

@@ -1,0 +1,29 @@
+"""Benign captures of a site → its operating point (docs/detector.md): iotids calibrate CAPTURE... -o site.json"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from iotids.commands import detect
+
+
+def main() -> int:
+    """Read the command line, hand it to `detect --calibrate`."""
+    parser = argparse.ArgumentParser(prog="iotids calibrate", description=__doc__)
+    parser.add_argument(
+        "captures", nargs="+", help="benign traffic of the site, a day or more; - reads standard input"
+    )
+    parser.add_argument(
+        "--max-alarms-per-day", required=True, metavar="N", help="false alarms a day that are acceptable"
+    )
+    parser.add_argument("--model", help="package, as for `iotids detect`")
+    parser.add_argument("--profile", help="refuse a model that was trained on flows of another profile")
+    parser.add_argument(
+        "-o", "--out", metavar="JSON", help="operating point, for `iotids detect --operating-point`"
+    )
+    given = vars(parser.parse_args())
+    captures = given.pop("captures")
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+    sys.argv = ["iotids calibrate", "--calibrate", *options, "--", *captures]
+    return detect.main()

@@ -1,0 +1,131 @@
+"""Captures and a file of rules → labelled flow table: iotids label CAPTURE... --rules rules.yaml -o labelled.parquet
+
+Rules say which packets are an attack (docs/your-own-data.md). Next to the table: .apart.parquet with the flows that
+no rule and no default decides, .json with counts and notices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iotids.commands.meter import add_meter_options, existing_captures, options_of
+from iotids.plumbing.numba_start import load_numba_without_scipy
+from iotids.writing.tables import read_table, write_json, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from iotids.flowmeter.captures import NamedCapture, Options
+
+
+def label_captures(
+    captures: Sequence[NamedCapture],
+    flows: pa.Table,
+    rules: Path,
+    packets: Callable[[Path | str], Iterable[pa.RecordBatch]],
+    *,
+    source: str,
+    unlabelled: str,
+) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
+    """Label flows by rules: labelled flows, flows kept apart, and the summary.
+
+    Parameters
+    ----------
+    flows : pa.Table
+        Flows of these captures, as the meter books the packets that `packets(path)` gives.
+    unlabelled : {'error', 'apart'}
+        What flows that nothing decides are.
+
+    Raises
+    ------
+    ValueError
+        The rules cannot be understood, meet nothing, or leave flows undecided; or the table has a capture that
+        is not named.
+    """
+    from iotids.truth.formats.registry import open_truth
+    from iotids.truth.formats.rules import read_rules
+    from iotids.truth.labelling.labelling import check_labels, join_labels, rows_by_capture, summarise
+    from iotids.truth.labelling.truth_files import read_text
+
+    if not rules.is_file():
+        raise FileNotFoundError(f"{rules}: no such file; rules are a .yaml or .csv (docs/your-own-data.md)")
+    found, default = read_rules(read_text(rules), rules.name)
+    classes = sorted({rule.label for rule in found} | ({default} if default else set()))
+    truth = open_truth(
+        source, {"kind": "rules", "rules": rules.name}, rules.absolute().parent, default or "BENIGN"
+    )
+    paths = {capture.name: capture.path for capture in captures}
+    rows = list(rows_by_capture(flows))
+    if missing := [name for name, _ in rows if name not in paths]:
+        raise ValueError(
+            f"the flow table has flows of {', '.join(missing[:3])}; name these captures, too "
+            f"(named are {', '.join(paths)})"
+        )
+    parts = [truth.label(name, flows.take(numbers), partial(packets, paths[name])) for name, numbers in rows]
+    notices = check_labels(parts, classes=classes, unlabelled=unlabelled)
+    labelled, apart = join_labels(
+        flows, [(numbers, part) for (_, numbers), part in zip(rows, parts, strict=True)]
+    )
+    return labelled, apart, summarise(source, parts, notices)
+
+
+def flows_of(captures: Sequence[NamedCapture], options: Options) -> pa.Table:
+    """Meter the captures one after the other."""
+    import pyarrow as pa
+
+    from iotids.flowmeter.flows import flows_from_capture
+
+    if any(str(capture.path) == "-" for capture in captures):
+        raise ValueError("standard input can be read once only; labelling reads a capture twice: give a file")
+    return pa.concat_tables(
+        [flows_from_capture(one.path, name=one.name, **vars(options)) for one in captures]
+    )
+
+
+def main() -> None:
+    """Read the command line, meter where no flow table is given, label."""
+    parser = argparse.ArgumentParser(prog="iotids label", description=__doc__.splitlines()[0])
+    parser.add_argument("captures", nargs="+", help="pcap or pcapng, also compressed")
+    parser.add_argument("--rules", type=Path, required=True, help="rules, .yaml or .csv")
+    parser.add_argument("--flows", type=Path, help="flow table of these captures (default: meter them)")
+    parser.add_argument("--source", default="mine", help="name of the site, for the column `source`")
+    parser.add_argument(
+        "--unlabelled",
+        choices=("error", "apart"),
+        default="error",
+        help="flows that no rule and no default decides: an error, or kept apart (default: %(default)s)",
+    )
+    parser.add_argument("-o", "--out", type=Path, default=Path("labelled.parquet"), metavar="PARQUET")
+    add_meter_options(parser)
+    arguments = parser.parse_args()
+    load_numba_without_scipy()
+    from iotids.flowmeter.packets import packet_batches
+
+    captures, options = existing_captures(arguments.captures), options_of(arguments)
+    flows = read_table(arguments.flows) if arguments.flows else flows_of(captures, options)
+    labelled, apart, summary = label_captures(
+        captures,
+        flows,
+        arguments.rules,
+        partial(packet_batches, **vars(options)),
+        source=arguments.source,
+        unlabelled=arguments.unlabelled,
+    )
+    write_table(labelled, arguments.out)
+    write_table(apart, arguments.out.with_suffix(".apart.parquet"))
+    write_json(summary, arguments.out.with_suffix(".json"))
+    for notice in summary["notices"]:
+        print(f"{notice['severity']}: {notice['message']}", file=sys.stderr)
+    counts = ", ".join(f"{n:,} {name}" for name, n in count_labels(labelled))
+    print(f"{arguments.out}: {counts or 'no flow'}; {apart.num_rows:,} kept apart", file=sys.stderr)
+
+
+def count_labels(labelled: pa.Table) -> list[tuple[str, int]]:
+    """Flows by class, the most frequent first."""
+    counts = labelled.column("label").value_counts().to_pylist()
+    return sorted(((one["values"], one["counts"]) for one in counts), key=lambda item: (-item[1], item[0]))

@@ -1,0 +1,155 @@
+"""Captures → flow table with CICFlowMeter's features, and packet ledger: iotids meter CAPTURE... -o flows.parquet"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iotids.flowmeter.profiles import PROFILES
+from iotids.plumbing.numba_start import load_numba_without_scipy
+from iotids.plumbing.parallel import parallel_map
+from iotids.plumbing.progress import progress_bar
+from iotids.writing.tables import replacing, write_json
+
+if TYPE_CHECKING:
+    from iotids.flowmeter.captures import NamedCapture, Options
+    from iotids.flowmeter.ledger import Ledger
+
+
+def existing_captures(paths: list[str]) -> list[NamedCapture]:
+    """Name the captures of a command line; refuse what cannot be one before anything is written.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        No such file, or a folder; the message says what to give.
+    """
+    from iotids.flowmeter.captures import named_captures
+
+    if paths.count("-") and len(paths) > 1:
+        raise ValueError("standard input goes alone: give - or files")
+    for path in paths:
+        if path != "-" and Path(path).is_dir():
+            raise IsADirectoryError(f"{path} is a folder; name the captures in it, for example {path}/*.pcap")
+        if path != "-" and not Path(path).exists():
+            raise FileNotFoundError(f"{path}: no such file; give captures, or - for standard input")
+    return named_captures(paths)
+
+
+def meter(captures: list[NamedCapture], out: Path, options: Options, *, for_keeping: bool) -> list[Ledger]:
+    """Meter captures into one table that takes its name when it is finished.
+
+    Raises
+    ------
+    ValueError
+        Not one packet could be read from any of them; what was at `out` stays.
+    """
+    load_numba_without_scipy()
+    from iotids.flowmeter.captures import meter_captures
+
+    with replacing(out) as temporary, progress_bar(unit="packets", description="meter") as bar:
+        into = partial(meter_captures, captures, temporary, options, suffix=out.suffix, mapper=parallel_map)
+        ledgers = into(for_keeping=for_keeping, progress=bar.update)
+        if not any(ledger.packets or ledger.complete for ledger in ledgers):
+            raise ValueError("; ".join(ledger.fault for ledger in ledgers))  # nothing was metered: no table
+        return ledgers
+
+
+def meter_and_report(
+    captures: list[NamedCapture], out: Path, ledger: Path | None, options: Options, *, for_keeping: bool
+) -> int:
+    """Meter, write the flow table and the ledger, print the summary; gives the exit code.
+
+    Raises
+    ------
+    ValueError
+        A capture is damaged and `options.keep_going` is off.
+    OSError
+        A file cannot be read or written.
+    """
+    start = time.perf_counter()
+    ledgers = meter(captures, out, options, for_keeping=for_keeping)
+    from iotids.flowmeter.ledger import in_words, totals
+
+    sums = totals(ledgers)
+    content = {"captures": [one.as_dict() for one in ledgers], "totals": sums}
+    write_json(content, ledger or out.with_suffix(".ledger.json"))
+    print(*in_words(ledgers, out, seconds=time.perf_counter() - start), sep="\n", file=sys.stderr)
+    return 0 if sums["complete"] or options.keep_going else 1
+
+
+def add_meter_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the flow meter, for every command that meters."""
+    group = parser.add_argument_group("flow meter")
+    group.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="clean",
+        help="which CICFlowMeter to reproduce, or what we would do (clean, the default); docs/flow-meter.md",
+    )
+    for option, default, meaning in (
+        ("--flow-timeout", 120.0, "a flow ends this long after its start"),
+        ("--activity-timeout", 5.0, "longer gaps are idle time"),
+        ("--idle-timeout", 120.0, "clean: a flow silent so long is over; 0: off"),
+    ):
+        group.add_argument(
+            option, type=float, default=default, metavar="S", help=f"{meaning} (default: %(default)s)"
+        )
+    group.add_argument(
+        "--tunnels",
+        choices=("inner", "outer"),
+        default="inner",
+        help="clean: what to meter of tunnels (default: %(default)s)",
+    )
+    group.add_argument(
+        "--keep-going", action="store_true", help="exit code 0 and further captures in spite of damaged ones"
+    )
+
+
+def options_of(arguments: argparse.Namespace) -> Options:
+    """What `add_meter_options` read."""
+    from iotids.flowmeter.captures import Options
+
+    return Options(
+        arguments.profile,
+        arguments.flow_timeout,
+        arguments.activity_timeout,
+        arguments.idle_timeout,
+        arguments.tunnels,
+        arguments.keep_going,
+    )
+
+
+def main() -> int:
+    """Read the command line, meter."""
+    parser = argparse.ArgumentParser(prog="iotids meter", description=__doc__)
+    parser.add_argument(
+        "captures", nargs="+", help="pcap or pcapng, also .gz, .bz2, .xz, .zst; - reads standard input"
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("flows.parquet"),
+        help="flow table, .parquet or .csv (default: %(default)s)",
+    )
+    parser.add_argument("--ledger", type=Path, help="packet ledger as JSON (default: next to the flow table)")
+    parser.add_argument(
+        "--for-keeping",
+        action="store_true",
+        help="SHA-256 of the captures into the ledger, smaller Parquet file; slower",
+    )
+    add_meter_options(parser)
+    arguments = parser.parse_args()
+    load_numba_without_scipy()
+    return meter_and_report(
+        existing_captures(arguments.captures),
+        arguments.out,
+        arguments.ledger,
+        options_of(arguments),
+        for_keeping=arguments.for_keeping,
+    )

@@ -1,0 +1,36 @@
+"""Judge a table of flows in one call, for Python programs; `iotids detect` does it in batches from captures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from iotids.detecting.judging.verdicts import Judge, package_point
+from iotids.detecting.package.inference import Network
+from iotids.detecting.package.package import Package, open_package
+
+
+def judge_flows(package: Package | str | Path, flows: pa.Table) -> pa.Table:
+    """Verdict, class, probabilities and reasons for every flow.
+
+    Parameters
+    ----------
+    package : Package, str or Path
+        An open package, or its folder.
+    flows : pa.Table
+        As `iotids.flows_from_capture(path, package.profile)` gives them: the features mean other things under
+        another profile.
+
+    Returns
+    -------
+    pa.Table
+        A row per flow in the same order; columns as in the verdict file (docs/detector.md).
+
+    Raises
+    ------
+    PackageError
+        The folder is no package, or must not be used.
+    """
+    opened = package if isinstance(package, Package) else open_package(package)
+    return Judge(opened, Network(opened), package_point(opened)).judge(flows)[0]

@@ -1,0 +1,216 @@
+"""The command `iotids`: sub-commands, help, exit codes, and what a user can type wrong."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from iotids.commands import COMMANDS
+from tests.packets import SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def iotids(*arguments, cwd, python=(sys.executable, "-m", "iotids")):
+    return subprocess.run(
+        [*python, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def captures(tmp_path):
+    """Two captures of one name in two folders: a DNS question, and SYN packets to two ports."""
+    question = ethernet(ipv4("10.0.0.2", "10.0.0.1", 17, udp(5000, 53, b"a")))
+    scan = [ethernet(ipv4("10.0.0.9", "10.0.0.2", 6, tcp(4000, port, flags=SYN))) for port in (23, 80)]
+    for folder, frames in (("a", [question]), ("b", [question, *scan])):
+        (tmp_path / folder).mkdir()
+        write_pcap(
+            tmp_path / folder / "day.pcap", [Record(i * 1_000_000, frame) for i, frame in enumerate(frames)]
+        )
+    return ["a/day.pcap", "b/day.pcap"]
+
+
+def test_the_entry_point_of_the_package_is_the_command():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = declared["iotids"].partition(":")
+    assert callable(getattr(import_module(module), function))
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_the_help_names_every_command_and_fits_a_screen(tmp_path, words):
+    done = iotids(*words, cwd=tmp_path)
+    assert done.returncode == 0
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+    assert len(done.stdout.splitlines()) <= 30
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_answers_help_under_its_own_name(tmp_path, name):
+    done = iotids(name, "--help", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: iotids {name} ")
+    assert len(done.stdout.splitlines()) <= 45
+
+
+def test_an_unknown_command_gets_those_that_are_known_and_the_nearest(tmp_path):
+    done = iotids("metre", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "did you mean `iotids meter`?" in done.stderr
+    assert all(name in done.stderr for name in COMMANDS)
+
+
+def test_captures_of_one_name_keep_their_folders(tmp_path, captures):
+    done = iotids("meter", *captures, "-o", "flows.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = pq.read_table(tmp_path / "flows.parquet").column("capture").to_pylist()
+    assert sorted(set(names)) == captures
+
+
+def test_captures_of_different_names_have_no_folder(tmp_path, captures):
+    (tmp_path / "b" / "day.pcap").rename(tmp_path / "b" / "night.pcap")
+    iotids("meter", "a/day.pcap", "b/night.pcap", "-o", "flows.parquet", cwd=tmp_path)
+    assert set(pq.read_table(tmp_path / "flows.parquet").column("capture").to_pylist()) == {
+        "day.pcap",
+        "night.pcap",
+    }
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.pcap", b"a [1]'\" .pcap", b"=cmd|' C'!A0.pcap", b"a\nb.PCAP"])
+def test_any_name_that_a_file_system_allows_can_be_metered_and_labelled(tmp_path, captures, name):
+    (tmp_path / "b" / "day.pcap").rename(tmp_path / os.fsdecode(name))
+    (tmp_path / "rules.yaml").write_text("default: BENIGN\nrules: [{label: SCAN, host: 10.0.0.9}]\n")
+    capture = os.fsdecode(name)
+    assert iotids("meter", capture, "-o", "flows.parquet", cwd=tmp_path).returncode == 0
+    assert pq.read_table(tmp_path / "flows.parquet").num_rows == 3
+    done = iotids("label", capture, "--rules", "rules.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(pq.read_table(tmp_path / "labelled.parquet").column("label").to_pylist()) == [
+        "BENIGN",
+        "SCAN",
+        "SCAN",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["nothing.pcap"], "nothing.pcap: no such file"),
+        (["a"], "a is a folder; name the captures in it"),
+        (["-", "a/day.pcap"], "standard input goes alone"),
+        (["no.pcap"], "neither pcap nor pcapng"),
+        (["a/day.pcap", "-o", "a"], "a is a folder; give the name of a file"),
+    ],
+)
+def test_what_cannot_be_metered_is_one_line_and_the_old_table_stays(tmp_path, captures, arguments, wanted):
+    (tmp_path / "no.pcap").write_text("no capture")
+    (tmp_path / "flows.parquet").write_text("old")
+    done = iotids("meter", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert wanted in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert (tmp_path / "flows.parquet").read_text() == "old"
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_rules_label_captures_metered_before_or_now_alike(tmp_path, captures):
+    (tmp_path / "rules.yaml").write_text(
+        "default: BENIGN\nrules: [{label: SCAN, filter: tcp.flags.syn == 1}]\n"
+    )
+    iotids("meter", *captures, "-o", "flows.parquet", cwd=tmp_path)
+    now = iotids("label", *captures, "--rules", "rules.yaml", "-o", "now.parquet", cwd=tmp_path)
+    before = iotids(
+        *("label", *captures, "--rules", "rules.yaml", "--flows", "flows.parquet", "-o", "before.parquet"),
+        cwd=tmp_path,
+    )
+    assert (now.returncode, before.returncode) == (0, 0), now.stderr + before.stderr
+    assert "2 BENIGN, 2 SCAN" in now.stderr
+    assert pq.read_table(tmp_path / "now.parquet").equals(pq.read_table(tmp_path / "before.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"rules": "none.yaml"}, "none.yaml: no such file"),
+        ({"captures": ["a/day.pcap"], "flows": "flows.parquet"}, "name these captures, too"),
+        ({"flows": "a/day.pcap"}, "no Parquet file"),
+    ],
+)
+def test_what_cannot_be_labelled_is_one_line(tmp_path, captures, change, wanted):
+    (tmp_path / "rules.yaml").write_text(
+        "default: BENIGN\nrules: [{label: SCAN, filter: tcp.flags.syn == 1}]\n"
+    )
+    iotids("meter", *captures, "-o", "flows.parquet", cwd=tmp_path)
+    words = [*change.get("captures", captures), "--rules", change.get("rules", "rules.yaml")]
+    if "flows" in change:
+        words += ["--flows", change["flows"]]
+    done = iotids("label", *words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert wanted in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_labelled_table_can_be_audited(tmp_path, captures):
+    (tmp_path / "rules.yaml").write_text(
+        "default: BENIGN\nrules: [{label: SCAN, filter: tcp.flags.syn == 1}]\n"
+    )
+    iotids("label", *captures, "--rules", "rules.yaml", cwd=tmp_path)
+    done = iotids("audit", "labelled.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 flows of 1 sources" in (tmp_path / "audit" / "audit.md").read_text()
+    assert (tmp_path / "audit" / "audit.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("table", "wanted"),
+    [
+        ("none.parquet", "no such file"),
+        ("flows.parquet", "no column 'label'"),
+        ("a/day.pcap", "no Parquet file"),
+    ],
+)
+def test_a_table_that_cannot_be_audited_is_one_line(tmp_path, captures, table, wanted):
+    iotids("meter", *captures, "-o", "flows.parquet", cwd=tmp_path)
+    done = iotids("audit", table, cwd=tmp_path)
+    assert done.returncode == 1
+    assert wanted in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_launcher_of_another_folder_runs_the_copy_it_stands_in(tmp_path):
+    from iotids.plumbing.launcher import launcher
+
+    command = tmp_path / "it's a launcher"
+    command.write_text(launcher(ROOT, Path(sys.executable)))
+    assert iotids("--version", cwd=tmp_path, python=("sh", str(command))).stdout.startswith("iotids ")
+    copy = tmp_path / "copy"
+    (copy / "iotids" / "commands").mkdir(parents=True)
+    (copy / "dvc.yaml").write_text("")
+    (copy / "iotids" / "__init__.py").write_text("")
+    (copy / "iotids" / "commands" / "__init__.py").write_text("")
+    (copy / "iotids" / "__main__.py").write_text("print('the copy')")
+    assert iotids("--version", cwd=copy, python=("sh", str(command))).stdout == "the copy\n"
+    (tmp_path / "random.py").write_text("raise SystemExit('a module that lies here by chance')")
+    assert iotids("--version", cwd=tmp_path, python=("sh", str(command))).returncode == 0
+
+
+def test_a_stage_runs_the_code_of_the_folder_it_is_started_in(tmp_path):
+    """A queued experiment is a copy of the project; the environment may know another copy."""
+    for package in ("stages", "iotids"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("")
+    (tmp_path / "stages" / "meter.py").write_text("import iotids.mark; print(iotids.mark.__file__)")
+    (tmp_path / "iotids" / "mark.py").write_text("")
+    done = iotids(cwd=tmp_path, python=(sys.executable, "-m", "stages.meter"))
+    assert done.stdout.strip() == str(tmp_path / "iotids" / "mark.py")
