@@ -22,7 +22,6 @@ from iotids.plumbing.machine import available_memory_bytes
 from iotids.plumbing.parallel import code_digest, parallel_map
 from iotids.plumbing.params import read_data, read_section
 from iotids.plumbing.unfinished import Unfinished
-from iotids.tracking.publishing import publish
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Params:
 
 
 def main() -> None:
-    """Read, fit all folds (or continue), write the run folder, publish it."""
+    """Read, fit all folds (or continue), write the run folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", required=True, choices=TASKS)
     parser.add_argument("--model", required=True)
@@ -63,7 +62,6 @@ def main() -> None:
     run = kind.fit_folds(*inputs, settings, seed=params.seed, orders=orders, context=context)
     write_run(args.out, run, configuration, inputs.data)
     store.forget()
-    publish(args.out)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from iotids.plumbing.parallel import code_digest
 from iotids.plumbing.params import read_data, read_section
 from iotids.plumbing.progress import advance, progress_bar
 from iotids.plumbing.unfinished import Unfinished
-from iotids.tracking.publishing import publish
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Params:
 
 
 def main() -> None:
-    """Read, check, train (or continue), write the run folder, publish it."""
+    """Read, check, train (or continue), write the run folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", required=True, choices=TASKS)
     parser.add_argument("--depth", required=True, type=int)
@@ -74,7 +73,6 @@ def main() -> None:
         run = kind.fit_folds(*inputs, settings, seed=params.seed, orders=1, context=context)
     write_run(args.out, run, configuration, inputs.data)
     store.forget()
-    publish(args.out)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ this stage and the report, and trains nothing. Paper: Sec. VI.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from iotids.learning.data.flow_columns import task_classes
 from iotids.learning.data.task_splits import splits_of_task
 from iotids.learning.scores import expected, pairs, stored_runs
 from iotids.learning.scores.cards import card
+from iotids.learning.scores.made_from import made_from
 from iotids.learning.scores.run_files import run_to_plain
 from iotids.learning.scores.run_scores import Flows, RunScores, flows_of, score_run
 from iotids.learning.scores.summary import summary
 from iotids.learning.scores.tables import long_tables
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.parallel import parallel_map
-from iotids.plumbing.params import read_data, read_section
+from iotids.plumbing.params import PARAMS_FILE, read_data, read_params, read_section
+from iotids.tracking.publishing import publish
 from iotids.writing.tables import read_table, write_json, write_text
 
 
@@ -58,18 +61,23 @@ def main() -> None:
     folders = expected.run_folders(params.tasks, params.depths, params.models, **stages)
     expected.check_complete(folders, {key: (one / "folds.json").is_file() for key, one in folders.items()})
     described = {name: json.loads((arguments.splits / f"{name}.json").read_text()) for name in params.splits}
-    flows = flows_of(read_table(arguments.dataset, ["source", "group", "capture"]), described)
+    table = read_table(arguments.dataset, ["source", "group", "capture", "label"])
+    flows, sha256 = flows_of(table, described), hashlib.sha256(arguments.dataset.read_bytes()).hexdigest()
     classes = {task: task_classes(task, data.classes, data.benign) for task in params.tasks}
     splits = {task: splits_of_task(params.splits, task) for task in params.tasks}
     jobs = [(one, splits[task], classes[task], data.benign, flows) for (task, _), one in folders.items()]
     runs = dict(zip(folders, parallel_map(read_run, jobs, description="scores"), strict=True))
     for (task, model), run in runs.items():
-        write_json(run_to_plain(run), arguments.out / "runs" / f"{task}-{model}.json")
+        folder = {"folder": f"{run.stage}/{folders[task, model].name}"}
+        write_json(run_to_plain(run) | folder, arguments.out / "runs" / f"{task}-{model}.json")
         write_json(card(run), arguments.out / "cards" / f"{task}-{model}.json")
     write_json([list(key) for key in runs], arguments.out / "runs.json")
     for name, text in (long_tables(runs) | {"pairs.csv": pairs.pairs_csv(pairs.compare_runs(runs))}).items():
         write_text(text, arguments.out / name)
+    made = made_from(read_params(PARAMS_FILE), table.column("label"), sha256)
+    write_json(made, arguments.out / "made_from.json")
     write_json(summary(runs), arguments.metrics)
+    publish(arguments.out)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import json
 import platform
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +19,14 @@ FILE = "model.keras"
 
 
 def publish_model(
-    client: Any, experiment_id: str, run_id: str, folder: Path, results: dict, *, alias: str
+    client: Any,
+    experiment_id: str,
+    run_id: str,
+    folder: Path,
+    results: Mapping[str, Any],
+    *,
+    n_features: int,
+    alias: str,
 ) -> str:
     """Log `folder/model.keras` as the output of a run, register it as <task>-<model> and let the alias point
     to it.
@@ -31,7 +39,7 @@ def publish_model(
     name, alias = f"{results['task']}-{results['model']}", clean_alias(alias)
     model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id, model_type="keras")
     with TemporaryDirectory() as temporary:
-        sizes = {"n_features": results["features"], "n_classes": len(results["classes"])}
+        sizes = {"n_features": n_features, "n_classes": len(results["classes"])}
         write_model(folder / FILE, Path(temporary), **sizes, run_id=run_id, model_id=model.model_id)
         client.log_model_artifacts(model.model_id, temporary)
     client.finalize_logged_model(model.model_id, "READY")
@@ -48,6 +56,14 @@ def publish_model(
     version = client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
     client.set_registered_model_alias(name, alias, version.version)
     return f"models:/{name}@{alias}"
+
+
+def add_alias(client: Any, results: Mapping[str, Any], run_id: str, *, alias: str) -> None:
+    """Let a further alias point to the model version that a run registered, where it registered one."""
+    name = f"{results['task']}-{results['model']}"
+    for version in client.search_model_versions(f"name='{name}'"):
+        if version.run_id == run_id:
+            client.set_registered_model_alias(name, clean_alias(alias), version.version)
 
 
 def write_model(

@@ -1,7 +1,8 @@
-"""Mirror run folders into MLflow: a parent run per configuration and split protocol, a child run per fold.
+"""Mirror scored runs into MLflow: a parent run per model and split, a child run per fold.
 
 The files in out/ are the truth; the MLflow store is a view that can be deleted and rebuilt at any time:
-`iotids publish out/` publishes every run folder that the store does not have yet.
+`iotids publish out/` publishes every scored run and every detector package that the
+store does not have yet.
 """
 
 from __future__ import annotations
@@ -9,28 +10,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import logging
-import os
-import subprocess
 import sys
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from iotids.tracking import keras_model as tracked_model
-from iotids.tracking import view as tracking_view
+from iotids.tracking.provenance import dataset_input, run_params, run_tags
+from iotids.tracking.store import experiment_name, open_store, store_uri
 
-EXPERIMENT = "iot-attack-detection"
-EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",  # else the UI opens with pages for chat programs
-    "mlflow.note.content": "One run per configuration and split protocol (`tags.level = 'cv'`), its folds below (`tags.level = 'fold'`). "
-    "`test/` holds the scores to compare, `test_more/` all others; curves of a parent are the mean over its folds. "
-    "Everything here is mirrored from files in `out/` and can be rebuilt: `iotids publish out/`.",
-}
 HEADLINE = (
     "accuracy",
     "balanced_accuracy",
@@ -46,176 +37,143 @@ EPOCH_METRICS = {
     "val_loss": "val/loss",
     "val_accuracy": "val/accuracy",
 }
-MAX_METRICS_PER_CALL, MAX_PARAMS_PER_CALL, MAX_PARAM_LENGTH = (
-    1000,
-    100,
-    500,
-)  # MLflow's limits of log_batch; 500 holds for old servers too
-QUICK_AND_QUIET = {  # MLflow's own default is to try a dead server for four minutes
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-WAIT_FOR_OTHERS_S = 120
+MAX_METRICS_PER_CALL, MAX_PARAMS_PER_CALL = 1000, 100  # MLflow's limits of log_batch
+FOLD_FACTS = {"size": ("train_rows", "test_rows"), "time": ("fit_s", "predict_s")}
+Curve = list[tuple[str, float, int]]
 
 
-def publish(folder: str | Path) -> None:
-    """Publish one run folder; never fail, because the results are already on disk.
+def publish(score: Path) -> None:
+    """Publish every run of a folder that the stage `score` wrote; never fail, because the results are on disk.
 
     A store that is locked, broken or out of reach gives a warning that says how to publish later.
     """
     try:
-        publish_folder(Path(folder))
+        publish_scores(score)
     except Exception as error:  # noqa: BLE001  the one place where this is right: see the docstring
         warnings.warn(
-            f"{folder}: not published to MLflow at {store_uri()}. {_why(error)}\n{_what_to_do(folder, error)}",
+            f"{score}: not published to MLflow at {store_uri()}. {_why(error)}\n{_what_to_do(score, error)}",
             stacklevel=2,
         )
 
 
-def publish_folder(folder: Path) -> list[str]:
-    """Publish one run folder and give the ids of the parent runs that were new.
+def publish_scores(score: Path) -> list[str]:
+    """Publish every run of out/score and give the ids of the parent runs that were new.
 
-    A folder with `folds.json` (see stages/network.py) becomes one parent run per split protocol. Results that
-    the store already has (same hash) are left alone; what a broken-off attempt left is replaced.
-
-    Raises
-    ------
-    FileNotFoundError
-        The folder has no folds.json.
+    Results that the store already has (same hash) are left alone, and tagged with this experiment's name;
+    what a broken-off attempt left is replaced.
     """
-    results = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
-    digest = _digest(folder)
+    made_from = json.loads((score / "made_from.json").read_text(encoding="utf-8"))
+    new = []
     with open_store() as (client, experiment_id):
-        new = []
-        for number, protocol in enumerate(results["protocols"]):
-            if _is_published(client, experiment_id, f"{digest}-{protocol}"):
-                continue
-            parent_id = _publish_protocol(
-                client, experiment_id, folder, results, protocol, f"{digest}-{protocol}"
-            )
-            if number == 0 and (folder / tracked_model.FILE).is_file():
-                tracked_model.publish_model(
-                    client, experiment_id, parent_id, folder, results, alias=experiment_name()
-                )
-            client.set_terminated(parent_id)
-            new.append(parent_id)
+        for file in sorted((score / "runs").glob("*.json")):
+            scored = json.loads(file.read_text(encoding="utf-8"))
+            folder, data = score.parent / scored["folder"], made_from["dataset"]["sha256"]
+            for number, split in enumerate(scored["splits"]):
+                digest = f"{_digest(scored['splits'][split], scored['params'], data)}-{split}"
+                if published := _published(client, experiment_id, digest):
+                    _add_experiment(client, published, scored, first=number == 0)
+                    continue
+                parent = _publish_split(client, experiment_id, folder, scored, split, made_from, digest)
+                if number == 0 and (folder / tracked_model.FILE).is_file():
+                    tracked_model.publish_model(
+                        client,
+                        experiment_id,
+                        parent,
+                        folder,
+                        scored,
+                        n_features=len(made_from["dataset"]["features"]),
+                        alias=experiment_name(),
+                    )
+                client.set_terminated(parent, end_time=_times(folder, scored["splits"][split])[1])
+                new.append(parent)
     return new
 
 
-def store_uri() -> str:
-    """Give the address of the store: MLFLOW_TRACKING_URI, else one SQLite file in the workspace, also for
-    queued experiments.
-    """
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace() / 'mlflow.db'}"
-
-
-def workspace() -> Path:
-    """Find the workspace: DVC_ROOT (of the parent repository in queued runs), else git's top level, else the
-    current folder.
-    """
-    if root := os.environ.get("DVC_ROOT"):
-        return Path(root).absolute()
-    return Path(_git("rev-parse", "--show-toplevel") or ".").absolute()
-
-
-def experiment_name() -> str:
-    """Name the DVC experiment that runs now; `workspace` for `dvc repro` and for back-filling."""
-    return os.environ.get("DVC_EXP_NAME") or "workspace"
-
-
-@contextmanager
-def open_store() -> Iterator[tuple[Any, str]]:
-    """Open the store and its experiment, one process of this workspace at a time.
-
-    Four processes that met a fresh SQLite store at once broke it for good, and many writers lock each other
-    out.
-    """
-    for name, value in QUICK_AND_QUIET.items():
-        os.environ.setdefault(name, value)
-    from filelock import FileLock
-    from mlflow import MlflowClient
-
-    for name in ("alembic", "mlflow", "urllib3"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with FileLock(workspace() / "mlflow.db.lock", timeout=WAIT_FOR_OTHERS_S):
-        client = MlflowClient(tracking_uri=store_uri())
-        yield client, _experiment_id(client)
-
-
-def _experiment_id(client: Any) -> str:
-    """Find or make the experiment; artifacts of a local store lie beside it, by absolute path."""
-    if experiment := client.get_experiment_by_name(EXPERIMENT):
-        if experiment.lifecycle_stage == "deleted":
-            client.restore_experiment(experiment.experiment_id)
-        return experiment.experiment_id
-    local = store_uri().startswith("sqlite:")
-    location = (workspace() / "mlartifacts").as_uri() if local else None
-    tags = {**EXPERIMENT_TAGS, tracking_view.TAG: tracking_view.view_tag()}
-    return client.create_experiment(EXPERIMENT, artifact_location=location, tags=tags)
-
-
-def _is_published(client: Any, experiment_id: str, digest: str) -> bool:
-    """Say whether a finished parent run with this digest exists; remove an unfinished one with its folds."""
+def _published(client: Any, experiment_id: str, digest: str) -> Any | None:
+    """A finished parent run with this digest; an unfinished one is removed with its folds."""
     found = client.search_runs([experiment_id], f"tags.`result.hash` = '{digest}'")
     for run in found:
         if run.info.status != "FINISHED":
-            for fold in client.search_runs(
-                [experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
-            ):
-                client.delete_run(fold.info.run_id)
-            client.delete_run(run.info.run_id)
-    return any(run.info.status == "FINISHED" for run in found)
+            children = client.search_runs([experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+            for each in (*children, run):
+                client.delete_run(each.info.run_id)
+    return next((run for run in found if run.info.status == "FINISHED"), None)
 
 
-def _publish_protocol(
-    client: Any, experiment_id: str, folder: Path, results: dict, protocol: str, digest: str
+def _add_experiment(client: Any, run: Any, scored: Mapping[str, Any], *, first: bool) -> None:
+    """Note that this experiment has the same results: in the run's tag and as an alias of its model."""
+    names = run.data.tags.get("dvc.exp", "").split(", ")
+    if experiment_name() in names:
+        return
+    client.set_tag(run.info.run_id, "dvc.exp", ", ".join(filter(None, [*names, experiment_name()])))
+    if first:
+        tracked_model.add_alias(client, scored, run.info.run_id, alias=experiment_name())
+
+
+def _publish_split(
+    client: Any,
+    experiment_id: str,
+    folder: Path,
+    scored: Mapping[str, Any],
+    split: str,
+    made_from: Mapping[str, Any],
+    digest: str,
 ) -> str:
     """Write one parent run and its folds; the caller sets it FINISHED when all of it is in the store."""
-    part = results["protocols"][protocol]
-    tags = _tags(folder, results, protocol)
-    curves = _epoch_curves(folder, protocol)
-    name = f"{results['task']} {results['model']} {protocol}" + (
-        "" if experiment_name() == "workspace" else f" ({experiment_name()})"
-    )
-    parent = client.create_run(
-        experiment_id, run_name=name, tags={**tags, "level": "cv", "result.hash": digest}
-    ).info.run_id
-    _log(client, parent, _summary(part), _flat_params(results, protocol), _mean_curves(list(curves.values())))
+    part, tags = scored["splits"][split], run_tags(scored, split)
+    params, curves = run_params(scored, split, made_from), _epoch_curves(folder, split)
+    name = f"{scored['title']} · {scored['task']} · {part['title']}"
+    name += "" if experiment_name() == "workspace" else f" ({experiment_name()})"
+    start, end = _times(folder, part)
+    parent_tags = {**tags, "level": "cv", "result.hash": digest}
+    parent = client.create_run(experiment_id, start_time=start, run_name=name, tags=parent_tags).info.run_id
+    _log(client, parent, _summary(scored, part), params, _mean_curves(list(curves.values())))
+    client.log_inputs(parent, [dataset_input(made_from)])
     for fold in part["folds"]:
         number = fold["fold"]
         fold_tags = {**tags, "level": "fold", "fold": str(number), "mlflow.parentRunId": parent}
-        run = client.create_run(experiment_id, run_name=f"{name} fold {number}", tags=fold_tags).info.run_id
-        sizes = {
-            name: fold[name.split("/")[1]]
-            for name in ("size/train_rows", "size/test_rows", "time/fit_s", "time/predict_s")
-        }
+        title = f"{name} · fold {fold['name']}"
+        run = client.create_run(experiment_id, start_time=start, run_name=title, tags=fold_tags).info.run_id
+        facts = {f"{kind}/{key}": fold[key] for kind, keys in FOLD_FACTS.items() for key in keys}
         scores = {_metric_name(key): value for key, value in fold["metrics"].items()}
-        _log(
-            client,
-            run,
-            {**scores, **sizes},
-            {**_flat_params(results, protocol), "fold": number},
-            curves.get(number),
-        )
-        client.set_terminated(run)
-    for file in ("folds.json", "history.parquet"):
-        if (folder / file).is_file():
-            client.log_artifact(parent, str(folder / file))
+        _log(client, run, {**scores, **facts}, {**params, "fold": number}, curves.get(number))
+        client.set_terminated(run, end_time=end)
+    for file in (folder / "folds.json", folder / "history.parquet"):
+        if file.is_file():
+            client.log_artifact(parent, str(file))
+    client.log_text(parent, _per_class_csv(scored["classes"], part["confusion"]), "per_class.csv")
     return parent
 
 
-def _summary(part: dict) -> dict[str, float]:
-    """Name means and standard deviations over the folds, and the time all folds took."""
-    means = {f"{_metric_name(key)}_mean": value for key, value in part["mean"].items()}
-    spreads = {f"{_metric_name(key)}_std": value for key, value in part["std"].items()}
-    return {
-        **means,
-        **spreads,
-        **{f"time/{key}": sum(fold[key] for fold in part["folds"]) for key in ("fit_s", "predict_s")},
-    }
+def _times(folder: Path, part: Mapping[str, Any]) -> tuple[int, int]:
+    """Start and end in ms: the folder was written when training ended, and the folds say how long they took."""
+    end = (folder / "folds.json").stat().st_mtime if (folder / "folds.json").is_file() else time.time()
+    spent = sum(fold[key] for fold in part["folds"] for key in FOLD_FACTS["time"])
+    return int(1000 * (end - spent)), int(1000 * end)
+
+
+def _summary(scored: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, float | None]:
+    """Every metric's value, its spread over folds, its value by capture for those one compares; recall of
+    every class; the time all folds took.
+    """
+    found: dict[str, float | None] = {}
+    for name, figures in part["metrics"].items():
+        title = _metric_name(name)
+        found |= {title: figures["value"], f"{title}_sd": figures["std"]}
+        if name in HEADLINE:
+            found[f"test_more/{name}_by_capture"] = figures["by_capture"]
+    for name, row, k in zip(scored["classes"], part["confusion"], range(len(part["confusion"])), strict=True):
+        found[f"recall/{name}"] = row[k] / sum(row) if sum(row) else None
+    return found | {f"time/{key}": sum(fold[key] for fold in part["folds"]) for key in FOLD_FACTS["time"]}
+
+
+def _per_class_csv(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
+    """The confusion matrix with its margins: a line per true class, a column per predicted one."""
+    lines = [",".join(["true class", *(f"said {name}" for name in classes), "flows"])]
+    lines += [
+        ",".join(map(str, [name, *row, sum(row)])) for name, row in zip(classes, confusion, strict=True)
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _metric_name(score: str) -> str:
@@ -223,24 +181,24 @@ def _metric_name(score: str) -> str:
     return f"test/{score}" if score in HEADLINE else f"test_more/{score}"
 
 
-def _epoch_curves(folder: Path, protocol: str) -> dict[int, list[tuple[str, float, int]]]:
+def _epoch_curves(folder: Path, split: str) -> dict[int, Curve]:
     """Read the curves of every fold as (metric, value, epoch); empty for models without epochs."""
     path = folder / "history.parquet"
     if not path.is_file():
         return {}
     import pyarrow.parquet as pq
 
-    curves: dict[int, list[tuple[str, float, int]]] = defaultdict(list)
-    for row in pq.read_table(path, filters=[("protocol", "==", protocol)]).to_pylist():
-        curves[row["fold"]] += [
-            (EPOCH_METRICS[name], row[name], row["epoch"])
-            for name in EPOCH_METRICS
-            if row.get(name) is not None
-        ]
+    table = pq.read_table(path)
+    curves: dict[int, Curve] = defaultdict(list)
+    named = "split" if "split" in table.column_names else "protocol"  # as older versions wrote it
+    for row in table.to_pylist():
+        if row[named] == split:
+            known = [(metric, row.get(name)) for name, metric in EPOCH_METRICS.items()]
+            curves[row["fold"]] += [(metric, v, row["epoch"]) for metric, v in known if v is not None]
     return dict(curves)
 
 
-def _mean_curves(folds: list[list[tuple[str, float, int]]]) -> list[tuple[str, float, int]]:
+def _mean_curves(folds: list[Curve]) -> Curve:
     """Average curves over the folds that reached an epoch."""
     values = defaultdict(list)
     for curve in folds:
@@ -252,9 +210,9 @@ def _mean_curves(folds: list[list[tuple[str, float, int]]]) -> list[tuple[str, f
 def _log(
     client: Any,
     run_id: str,
-    scalars: dict,
-    params: dict[str, Any],
-    curves: list[tuple[str, float, int]] | None = None,
+    scalars: Mapping[str, float | None],
+    params: Mapping[str, Any],
+    curves: Curve | None = None,
 ) -> None:
     """Send metrics and parameters in as few calls as the store allows; values that are not numbers are left
     out.
@@ -264,17 +222,17 @@ def _log(
     from mlflow.entities import Metric, Param
 
     now_ms = int(time.time() * 1000)
-    first = sorted(
-        scalars.items(), key=lambda item: not item[0].startswith("test/")
-    )  # a run's page lists them in this order
+    # a run's page lists them in this order
+    first = sorted(scalars.items(), key=lambda item: not item[0].startswith("test/"))
     metrics = [
         Metric(_clean(name), float(f"{value:.6g}"), now_ms, 0) for name, value in first if value is not None
     ]
     metrics += [Metric(name, float(value), now_ms, int(step)) for name, value, step in curves or []]
-    shown = [Param(_clean(key), str(value)[:MAX_PARAM_LENGTH]) for key, value in params.items()]
-    client.log_batch(run_id, metrics[:MAX_METRICS_PER_CALL], shown[:MAX_PARAMS_PER_CALL])
-    for start in range(MAX_METRICS_PER_CALL, len(metrics), MAX_METRICS_PER_CALL):
+    shown = [Param(_clean(key), str(value)) for key, value in params.items()]
+    for start in range(0, max(len(metrics), len(shown), 1), MAX_METRICS_PER_CALL):
         client.log_batch(run_id, metrics[start : start + MAX_METRICS_PER_CALL])
+    for start in range(0, len(shown), MAX_PARAMS_PER_CALL):
+        client.log_batch(run_id, params=shown[start : start + MAX_PARAMS_PER_CALL])
 
 
 def _clean(name: str) -> str:
@@ -282,60 +240,12 @@ def _clean(name: str) -> str:
     return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
 
 
-def _flat_params(results: dict, protocol: str) -> dict[str, Any]:
-    """Name parameters as in conf/: `network.depth`, `network.width`, …; nested ones with dots."""
-    given = results.get("params", {})
-    stage = "network" if "depth" in given else "baseline"
-    return {
-        "task": results["task"],
-        "model": results["model"],
-        "split.protocol": protocol,
-        **dict(_flatten(stage, given)),
-    }
-
-
-def _flatten(prefix: str, content: dict) -> Iterator[tuple[str, Any]]:
-    """Give (dotted name, value) of every leaf; lists are leaves."""
-    for key, value in content.items():
-        if isinstance(value, dict):
-            yield from _flatten(f"{prefix}.{key}", value)
-        else:
-            yield f"{prefix}.{key}", value
-
-
-def _tags(folder: Path, results: dict, protocol: str) -> dict[str, str]:
-    """Say where the run comes from: stage, experiment, commit."""
-    tags = {
-        "task": results["task"],
-        "model": results["model"],
-        "protocol": protocol,
-        "dvc.stage": os.environ.get("DVC_STAGE") or f"{folder.parent.name}@{folder.name}",
-        "dvc.exp": experiment_name(),
-        "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", "")[:10],
-        "mlflow.source.git.commit": _git("rev-parse", "HEAD"),
-        "mlflow.source.name": f"out/{folder.parent.name}/{folder.name}",
-        "mlflow.user": "dvc",
-    }
-    return {key: value for key, value in tags.items() if value}
-
-
-def _digest(folder: Path) -> str:
-    """Hash the results of a run folder; they hold measured times, so every execution has its own."""
-    digest = hashlib.sha256()
-    for name in ("folds.json", "predictions.parquet", "history.parquet"):
-        if (folder / name).is_file():
-            digest.update((folder / name).read_bytes())
-    return digest.hexdigest()[:20]
-
-
-def _git(*arguments: str) -> str:
-    """Ask git; empty where there is none."""
-    try:
-        return subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, check=True, timeout=20
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
+def _digest(part: Mapping[str, Any], params: Mapping[str, Any], data: str) -> str:
+    """Hash of one split's results, settings and data; results hold measured times, so every execution has its
+    own.
+    """
+    text = json.dumps([part, params, data], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def _why(error: Exception) -> str:
@@ -361,30 +271,32 @@ def _what_to_do(folder: str | Path, error: Exception) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Publish every run folder at or below the given paths."""
+    """Publish every scored run and every detector package at or below the given paths."""
     parser = argparse.ArgumentParser(
-        prog="iotids publish", description="Run folders → runs in MLflow's store."
+        prog="iotids publish", description="Scored runs and detector packages → MLflow's store."
     )
-    parser.add_argument(
-        "paths", nargs="*", default=["out"], help="run folders, or folders of them (default: out)"
-    )
+    parser.add_argument("paths", nargs="*", default=["out"], help="folders to look in (default: out)")
     paths = parser.parse_args(arguments).paths
-    folders = sorted({file.parent for path in paths for file in Path(path).rglob("folds.json")})
-    if not folders:
+    scores = sorted({file.parent for path in paths for file in Path(path).rglob("made_from.json")})
+    packages = sorted({file.parent for path in paths for file in Path(path).rglob("package.json")})
+    if not scores:
         print(
-            f"no run folder (folds.json) at or below {', '.join(paths)}; `make` writes them to out/",
+            f"no scores (made_from.json) at or below {', '.join(paths)}; `make` or `dvc repro score` writes them to out/score/",
             file=sys.stderr,
         )
         return 1
     new = 0
-    for folder in folders:
+    for folder in scores:
         try:
-            new += len(publish_folder(folder))
+            new += len(publish_scores(folder))
         except Exception as error:  # noqa: BLE001  whatever the store raises, the answer is the same sentence
             print(f"{folder}: {_why(error)}\n{_what_to_do(folder, error)}", file=sys.stderr)
             return 1
-    print(f"{len(folders)} run folders, {new} new runs in {store_uri()}")
-    return 0
+    runs = sum(1 for folder in scores for _ in (folder / "runs").glob("*.json"))
+    print(f"{runs} scored models, {new} new runs in {store_uri()}")
+    from iotids.tracking.registry import main as register_packages
+
+    return register_packages([str(folder) for folder in packages]) if packages else 0
 
 
 if __name__ == "__main__":

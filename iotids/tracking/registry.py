@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotids.tracking.keras_model import clean_alias
-from iotids.tracking.publishing import experiment_name, open_store, store_uri
+from iotids.tracking.store import experiment_name, open_store, store_uri
 
 PREFIX = "detector-"
 LOADER = "iotids.detecting.judging.mlflow_serving"  # by name: this room imports nothing of ours

@@ -1,6 +1,6 @@
-"""The view with which MLflow's UI opens: which columns its run table has and which charts compare the runs.
+"""The views of MLflow's UI: which runs they show, which columns the table has and which charts compare the runs.
 
-MLflow keeps such views as tags of the experiment; `?viewStateShareKey=compare` in the address opens this one.
+MLflow keeps such views as tags of the experiment; `?viewStateShareKey=compare` in the address opens the first.
 The names of its keys are MLflow's own (read off a view saved in the UI of 3.17); a UI that does not know them
 shows its default.
 """
@@ -12,34 +12,54 @@ import json
 import zlib
 from typing import Any
 
-KEY = "compare"
-TAG = f"mlflow.sharedViewState.{KEY}"
+
+def _only(task: str, split: str) -> str:
+    """One task and split: figures of several do not belong on one axis."""
+    return f"tags.level='cv' AND params.task='{task}' AND params.split='{split}'"
+
+
+KEY = "compare"  # the one that `make ui` opens
+PREFIX = "mlflow.sharedViewState."
 NAME_COLUMN = "attributes.`Run Name`"
+SORTED_BY = "test/f1_macro"
 COLUMNS = {  # and their widths in pixels: MLflow's own cut names and scores off
-    "metrics.`test/accuracy_mean`": 135,
-    "metrics.`test/f1_macro_mean`": 135,
-    "metrics.`test/mcc_mean`": 125,
-    "params.`task`": 95,
-    "params.`model`": 105,
-    "params.`split.protocol`": 105,
+    f"metrics.`{SORTED_BY}`": 125,
+    "metrics.`test/f1_macro_sd`": 125,
+    "metrics.`test/accuracy`": 125,
+    "metrics.`test/mcc`": 110,
+    "tags.`never predicted`": 240,
+    "tags.`dvc.exp`": 120,
 }
-NAME_WIDTH = 270
-COMPARED = ("test/accuracy_mean", "test/f1_macro_mean", "test/mcc_mean")
+NAME_WIDTH = 300
+COMPARED = ("test/f1_macro", "test/accuracy", "test/mcc")
 CURVES = ("val/loss", "val/accuracy", "train/loss", "train/accuracy")
-KNOBS = ("task", "split.protocol", "network.depth", "network.width")
+KNOBS = ("model", "network.depth", "network.width", "network.epochs", "meter.profile")
+VIEWS = {  # by key: title, filter
+    KEY: ("five classes, grouped split", _only("multiclass", "grouped")),
+    "binary": ("two classes, grouped split", _only("binary", "grouped")),
+    "paper": ("five classes, the paper's split", _only("multiclass", "stratified")),
+    "unseen": ("five classes, unseen site", _only("multiclass", "environment")),
+    "unseen-binary": ("two classes, unseen site", _only("binary", "environment")),
+    "all": ("every model, task and split", "tags.level='cv'"),
+}
 
 
-def view_tag() -> str:
-    """Give the value of the experiment's tag `TAG`."""
-    state = base64.b64encode(zlib.compress(json.dumps(_state()).encode())).decode()
-    return json.dumps({"name": "compare runs", "createdAt": 0, "updatedAt": 0, "state": f"deflate;{state}"})
+def view_tags() -> dict[str, str]:
+    """Give the experiment's tags, one per view."""
+    return {f"{PREFIX}{key}": _tag(title, search) for key, (title, search) in VIEWS.items()}
 
 
-def _state() -> dict[str, Any]:
-    """Parents only, the columns worth a look, and two sections of charts: scores and curves."""
+def _tag(title: str, search: str) -> str:
+    """One view."""
+    state = base64.b64encode(zlib.compress(json.dumps(_state(search)).encode())).decode()
+    return json.dumps({"name": title, "createdAt": 0, "updatedAt": 0, "state": f"deflate;{state}"})
+
+
+def _state(search: str) -> dict[str, Any]:
+    """The columns worth a look, best macro F first, and two sections of charts: scores and curves."""
     return {
-        "searchFilter": "tags.level='cv'",
-        "orderByKey": "attributes.start_time",
+        "searchFilter": search,
+        "orderByKey": f"metrics.`{SORTED_BY}`",
         "orderByAsc": False,
         "startTime": "ALL",
         "lifecycleFilter": "Active",

@@ -67,7 +67,7 @@ def open_run_table(page: Page, base: str, names: set[str], *, only_these: bool =
     page.open(page_address(base).replace("&compareRunsMode=CHART", ""))
     page.wait_for_text(*names, seconds=120)
     close_assistant(page)
-    page.wait_for_text("test/accuracy_mean", "Metrics", "Parameters")
+    page.wait_for_text("test/f1_macro", "Metrics", "Tags")
     assert " fold 0" not in page.text()
     assert not only_these or f"{len(names)} matching runs" in page.text()
 

@@ -117,7 +117,7 @@ def test_publishing_to_a_full_disk_costs_a_warning(tmp_path):
     from tests.plumbing.run_folders import write_run_folder
 
     folder = write_run_folder(tmp_path)
-    code = f"from iotids.tracking.publishing import publish; publish({str(folder)!r})"
+    code = f"from pathlib import Path; from iotids.tracking.publishing import publish; publish(Path({str(folder)!r}))"
     done, _ = on_a_small_disk(tmp_path, [sys.executable, "-c", code])
     assert done.returncode == 0
     assert "not published" in done.stderr

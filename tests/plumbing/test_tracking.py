@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from iotids.tracking import publishing as tracking
+from iotids.tracking.store import EXPERIMENT, store_uri
 from tests.plumbing.run_folders import write_run_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,17 +39,17 @@ def store(tmp_path, monkeypatch, empty_store):
 
 
 @pytest.fixture
-def run_folder(tmp_path):
+def score(tmp_path):
     return write_run_folder(tmp_path, n_folds=N_FOLDS, n_epochs=N_EPOCHS)
 
 
 def runs(level, uri=None):
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri=uri or tracking.store_uri())
+    client = MlflowClient(tracking_uri=uri or store_uri())
     return client, list(
         client.search_runs(
-            [client.get_experiment_by_name(tracking.EXPERIMENT).experiment_id], f"tags.level = '{level}'"
+            [client.get_experiment_by_name(EXPERIMENT).experiment_id], f"tags.level = '{level}'"
         )
     )
 
@@ -59,7 +60,7 @@ def publishing_process(folder, workspace, **environment):
         [
             sys.executable,
             "-c",
-            "import sys; from iotids.tracking.publishing import publish; publish(sys.argv[1])",
+            "import pathlib, sys; from iotids.tracking.publishing import publish; publish(pathlib.Path(sys.argv[1]))",
             str(folder),
         ],
         cwd=ROOT,
@@ -69,23 +70,76 @@ def publishing_process(folder, workspace, **environment):
     )
 
 
-def test_each_fold_is_a_child_of_one_parent_with_its_epoch_curve(store, run_folder):
-    tracking.publish_folder(run_folder)
+def written(score, split="stratified"):
+    """One split of the file that was published."""
+    (file,) = (score / "runs").glob("*.json")
+    return json.loads(file.read_text())["splits"][split]
+
+
+def test_each_fold_is_a_child_of_one_parent_with_its_epoch_curve(store, score):
+    tracking.publish_scores(score)
     client, parents = runs("cv")
     _, folds = runs("fold")
-    assert [
-        (p.data.params["network.depth"], round(p.data.metrics["test/accuracy_mean"], 6)) for p in parents
-    ] == [("4", 0.842)]
-    assert {f.data.tags["mlflow.parentRunId"] for f in folds} == {parents[0].info.run_id}
-    assert sorted(round(f.data.metrics["test/accuracy"], 6) for f in folds) == [
-        round(0.84 + f / 1000, 6) for f in range(N_FOLDS)
+    value = written(score)["metrics"]["accuracy"]["value"]
+    assert [(p.data.params["network.depth"], p.data.metrics["test/accuracy"]) for p in parents] == [
+        ("4", pytest.approx(value, rel=1e-5))
     ]
+    assert {f.data.tags["mlflow.parentRunId"] for f in folds} == {parents[0].info.run_id}
+    assert sorted(f.data.metrics["test/accuracy"] for f in folds) == pytest.approx(
+        sorted(fold["metrics"]["accuracy"] for fold in written(score)["folds"]), rel=1e-5
+    )
     curve = client.get_metric_history(folds[0].info.run_id, "train/loss")
     assert [m.step for m in curve] == list(range(1, N_EPOCHS + 1))
 
 
-def test_a_parent_shows_the_mean_curve_of_its_folds(store, run_folder):
-    tracking.publish_folder(run_folder)
+def test_a_run_says_what_it_was_made_from(store, score, monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "wide")
+    tracking.publish_scores(score)
+    client, (parent,) = runs("cv")
+    wanted = {"data.name": "generated", "meter.profile": "paper", "split.seed": "7", "network.seed": "7"}
+    assert wanted.items() <= parent.data.params.items()
+    (given,) = parent.inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("generated", "0123456789abcdef")
+    assert json.loads(given.dataset.profile) == {"flows": 1000, "BENIGN": 480, "ATTACK": 520}
+    assert "`dvc exp apply wide && dvc repro`" in parent.data.tags["mlflow.note.content"]
+    assert parent.data.tags["figure"] == "mean over 5 folds" and parent.data.tags["never predicted"] == "none"
+    assert parent.info.end_time - parent.info.start_time == pytest.approx(5 * 2001, abs=2)
+    assert "per_class.csv" in {file.path for file in client.list_artifacts(parent.info.run_id)}
+
+
+def test_an_unseen_site_has_the_pooled_figure_and_no_spread(store):
+    score = write_run_folder(store, splits=("stratified", "environment"), n_epochs=1)
+    tracking.publish_scores(score)
+    (parent,) = [run for run in runs("cv")[1] if run.data.params["split"] == "environment"]
+    pooled = written(score, "environment")["metrics"]["f1_macro"]["pooled"]
+    assert parent.data.metrics["test/f1_macro"] == pytest.approx(pooled, rel=1e-5)
+    assert not [name for name in parent.data.metrics if name.endswith("_sd")]
+    assert parent.data.tags["figure"] == "all 5 folds pooled"
+
+
+def test_an_experiment_with_the_same_results_is_found_by_its_name(store, score, monkeypatch):
+    """DVC gives it the results of its run cache, so there is nothing new to publish."""
+    tracking.publish_scores(score)
+    monkeypatch.setenv("DVC_EXP_NAME", "again")
+    assert tracking.publish_scores(score) == tracking.publish_scores(score) == []
+    assert [run.data.tags["dvc.exp"] for run in runs("cv")[1]] == ["workspace, again"]
+
+
+def test_a_copied_project_writes_to_its_own_artifacts(store, score, tmp_path_factory, monkeypatch):
+    tracking.publish_scores(score)
+    before = sorted(str(path) for path in (store / "mlartifacts").rglob("*"))
+    copy = tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(store, copy)
+    monkeypatch.setenv("DVC_ROOT", str(copy))
+    tracking.publish_scores(write_run_folder(copy, depth=5, n_epochs=1))
+    _, parents = runs("cv")
+    assert all(run.info.artifact_uri.startswith((copy / "mlartifacts").as_uri()) for run in parents)
+    assert len(parents) == 2
+    assert sorted(str(path) for path in (store / "mlartifacts").rglob("*")) == before
+
+
+def test_a_parent_shows_the_mean_curve_of_its_folds(store, score):
+    tracking.publish_scores(score)
     client, parents = runs("cv")
     curve = client.get_metric_history(parents[0].info.run_id, "val/loss")
     assert [(m.step, round(m.value, 9)) for m in curve] == [
@@ -93,48 +147,46 @@ def test_a_parent_shows_the_mean_curve_of_its_folds(store, run_folder):
     ]
 
 
-def test_runs_are_named_by_task_model_protocol_and_experiment(store, run_folder, monkeypatch):
-    tracking.publish_folder(run_folder)
+def test_runs_are_named_by_model_task_split_and_experiment(store, score, monkeypatch):
+    tracking.publish_scores(score)
     monkeypatch.setenv("DVC_EXP_NAME", "wide")
-    tracking.publish_folder(write_run_folder(store, width=256))
+    tracking.publish_scores(write_run_folder(store, width=256))
     assert {run.info.run_name for run in runs("cv")[1]} == {
-        "binary dl4 stratified",
-        "binary dl4 stratified (wide)",
+        "DL4 · binary · stratified",
+        "DL4 · binary · stratified (wide)",
     }
-    assert "binary dl4 stratified fold 3" in {run.info.run_name for run in runs("fold")[1]}
+    assert "DL4 · binary · stratified · fold N3" in {run.info.run_name for run in runs("fold")[1]}
 
 
-def test_scores_to_compare_stand_apart_from_all_others(store, run_folder):
-    tracking.publish_folder(run_folder)
+def test_scores_to_compare_stand_apart_from_all_others(store, score):
+    tracking.publish_scores(score)
     names = set(runs("cv")[1][0].data.metrics)
     assert {name for name in names if name.startswith("test/")} == {
-        f"test/{score}_{statistic}"
-        for score in ("accuracy", "ece", "f1_macro", "mcc", "roc_auc")
-        for statistic in ("mean", "std")
+        f"test/{name}{ending}" for name in tracking.HEADLINE for ending in ("", "_sd")
     }
-    assert "test_more/brier_mean" in names
+    assert {"test_more/brier", "test_more/f1_macro_by_capture", "recall/ATTACK"} <= names
 
 
-def test_publishing_the_same_results_twice_adds_nothing(store, run_folder):
-    assert len(tracking.publish_folder(run_folder)) == 1
-    assert tracking.publish_folder(run_folder) == []
+def test_publishing_the_same_results_twice_adds_nothing(store, score):
+    assert len(tracking.publish_scores(score)) == 1
+    assert tracking.publish_scores(score) == []
     assert len(runs("fold")[1]) == N_FOLDS
 
 
-def test_what_a_broken_off_attempt_left_is_replaced(store, run_folder):
-    (parent_id,) = tracking.publish_folder(run_folder)
+def test_what_a_broken_off_attempt_left_is_replaced(store, score):
+    (parent_id,) = tracking.publish_scores(score)
     client, _ = runs("cv")
     client.update_run(parent_id, status="RUNNING")  # as if the process had been killed before its last call
-    assert len(tracking.publish_folder(run_folder)) == 1
+    assert len(tracking.publish_scores(score)) == 1
     assert [run.info.status for run in runs("cv")[1]] == ["FINISHED"]
     assert len(runs("fold")[1]) == N_FOLDS
 
 
-def test_a_deleted_experiment_comes_back(store, run_folder):
-    tracking.publish_folder(run_folder)
+def test_a_deleted_experiment_comes_back(store, score):
+    tracking.publish_scores(score)
     client, parents = runs("cv")
     client.delete_experiment(parents[0].info.experiment_id)
-    tracking.publish_folder(write_run_folder(store, depth=5))
+    tracking.publish_scores(write_run_folder(store, depth=5))
     assert len(runs("cv")[1]) == 2
 
 
@@ -143,63 +195,63 @@ def test_four_processes_at_once_on_no_store_yet_lose_nothing(tmp_path, monkeypat
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     folders = [
-        write_run_folder(tmp_path, depth=depth, protocols=("stratified", "grouped"), n_epochs=5)
+        write_run_folder(tmp_path, depth=depth, splits=("stratified", "grouped"), n_epochs=5)
         for depth in (4, 5, 6, 7)
     ]
     processes = [publishing_process(folder, tmp_path) for folder in folders]
     said = [process.communicate(timeout=300)[1] for process in processes]
     assert [text for text in said if "not published" in text] == []
     wanted = {
-        f"binary dl{depth} {protocol}" for depth in (4, 5, 6, 7) for protocol in ("stratified", "grouped")
+        f"DL{depth} · binary · {split}" for depth in (4, 5, 6, 7) for split in ("stratified", "grouped")
     }
     assert sorted(run.info.run_name for run in runs("cv")[1]) == sorted(wanted)
     assert len(runs("fold")[1]) == 4 * 2 * N_FOLDS
 
 
 def test_an_unreachable_server_gives_a_warning_with_the_command_that_publishes_later(
-    store, run_folder, monkeypatch
+    store, score, monkeypatch
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.warns(UserWarning, match="iotids publish"):
-        tracking.publish(run_folder)
+        tracking.publish(score)
 
 
 @pytest.mark.slow
-def test_a_store_locked_by_another_program_costs_a_warning_and_nothing_else(store, run_folder):
-    tracking.publish_folder(write_run_folder(store / "other", depth=5, n_epochs=1))
+def test_a_store_locked_by_another_program_costs_a_warning_and_nothing_else(store, score):
+    tracking.publish_scores(write_run_folder(store / "other", depth=5, n_epochs=1))
     other = sqlite3.connect(store / "mlflow.db")
     other.execute("BEGIN EXCLUSIVE")
     start = time.monotonic()
     with pytest.warns(UserWarning, match="(?s)database is locked.*iotids publish"):
-        tracking.publish(run_folder)
+        tracking.publish(score)
     assert time.monotonic() - start < 60
     other.close()
-    assert len(tracking.publish_folder(run_folder)) == 1
+    assert len(tracking.publish_scores(score)) == 1
     assert len(runs("fold")[1]) == 2 * N_FOLDS
 
 
 @pytest.mark.slow
-def test_a_damaged_store_gives_a_warning_that_says_to_move_it_away(store, run_folder):
+def test_a_damaged_store_gives_a_warning_that_says_to_move_it_away(store, score):
     (store / "mlflow.db").write_bytes(b"no database at all" * 100)
     with pytest.warns(UserWarning, match=r"(?s)Move .*mlflow\.db away.*iotids publish"):
-        tracking.publish(run_folder)
+        tracking.publish(score)
     (store / "mlflow.db").unlink()
-    assert "not published" not in publishing_process(run_folder, store).communicate(timeout=120)[1]
+    assert "not published" not in publishing_process(score, store).communicate(timeout=120)[1]
 
 
 def test_the_command_publishes_every_folder_below_a_path_and_counts_them(store, capsys):
     for depth in (4, 5):
         write_run_folder(store, depth=depth, n_epochs=1)
     assert tracking.main([str(store / "out")]) == 0
-    assert capsys.readouterr().out.startswith("2 run folders, 2 new runs in sqlite:///")
+    assert capsys.readouterr().out.startswith("2 scored models, 2 new runs in sqlite:///")
     assert tracking.main([str(store / "out")]) == 0
-    assert capsys.readouterr().out.startswith("2 run folders, 0 new runs")
+    assert capsys.readouterr().out.startswith("2 scored models, 0 new runs")
 
 
 def test_the_command_names_a_folder_without_results(store, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert tracking.main([str(tmp_path / "empty")]) == 1
-    assert "no run folder" in capsys.readouterr().err
+    assert "no scores" in capsys.readouterr().err
 
 
 def test_no_stage_loads_mlflow_by_importing_the_mirror():

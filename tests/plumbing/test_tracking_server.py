@@ -26,13 +26,15 @@ def server(tmp_path_factory):
 def published(server, tmp_path_factory):
     """Two run folders, one with a model, published by two processes at once."""
     root = tmp_path_factory.mktemp("workspace")
-    folders = [write_run_folder(root, depth=depth, n_epochs=3) for depth in (4, 5)]
+    scores = [write_run_folder(root / name, depth=d, n_epochs=3) for name, d in (("a", 4), ("b", 5))]
     from iotids.learning.networks.dense.keras_network import build_network
 
-    build_network(n_features=70, n_classes=2, depth=4, width=8, dropout=0.2).save(folders[0] / "model.keras")
+    build_network(n_features=70, n_classes=2, depth=4, width=8, dropout=0.2).save(
+        root / "a/out/network/binary-4/model.keras"
+    )
     environment = {**os.environ, "MLFLOW_TRACKING_URI": server, "DVC_ROOT": str(root)}
     command = [sys.executable, "-m", "iotids", "publish"]
-    processes = [subprocess.Popen([*command, str(folder)], cwd=ROOT, env=environment) for folder in folders]
+    processes = [subprocess.Popen([*command, str(folder)], cwd=ROOT, env=environment) for folder in scores]
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
     assert not (root / "mlflow.db").exists()
     return server
@@ -49,8 +51,8 @@ def client(published, monkeypatch):
 def test_parents_and_folds_of_both_processes_are_on_the_server(client):
     found = client.search_runs(["1"], max_results=100)
     assert sorted(run.info.run_name for run in found if run.data.tags["level"] == "cv") == [
-        "binary dl4 stratified",
-        "binary dl5 stratified",
+        "DL4 · binary · stratified",
+        "DL5 · binary · stratified",
     ]
     assert sum(run.data.tags["level"] == "fold" for run in found) == 10
 

@@ -1,0 +1,35 @@
+"""made_from.json: which data and settings the scored runs come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+
+SECTIONS = ("meter", "label", "integrate", "split")  # whatever makes flows, labels, dataset and folds
+DATA = ("name", "classes", "benign")
+
+
+def made_from(params: Mapping[str, Any], labels: pa.ChunkedArray, sha256: str) -> dict[str, Any]:
+    """Settings before the models, and the dataset: name, digest of flows.parquet, flows per class, features.
+
+    Parameters
+    ----------
+    params : content of params.yaml
+    labels : of every flow
+    """
+    counts = {one["values"]: one["counts"] for one in labels.value_counts().to_pylist()}
+    kept = {"data": {key: params["data"][key] for key in DATA}} | {key: params[key] for key in SECTIONS}
+    return {
+        "params": kept,
+        "dataset": {
+            "name": params["data"]["name"],
+            "sha256": sha256,
+            "flows": len(labels),
+            "flows_per_class": {name: counts.get(name, 0) for name in params["data"]["classes"]},
+            "features": list(MODEL_FEATURE_NAMES),
+        },
+    }
