@@ -152,7 +152,7 @@ def test_lines_that_cannot_be_used_are_handed_back(tmp_path: Path) -> None:
         row("1.0", "10.0.0.1", 1, "10.0.0.2", 2),
         "cut\tshort",
         row("noon", "10.0.0.1", 1, "10.0.0.2", 2),
-        row("2.0", "10.0.0.1", 1, "10.0.0.2", 2, label="Maybe"),
+        row("2.0", "10.0.0.1", 1, "10.0.0.2", 2, label="-"),
     )
     assert truth.rows.num_rows == 1
     assert len(truth.broken) == 3

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.truth.formats.contract import Format, Packets, Source, Truth
-from iotids.truth.formats.zeek_join import label_by_connections
+from iotids.truth.formats.zeek_join import NEAREST_US, label_by_connections
 from iotids.truth.formats.zeek_log import read_connections
 from iotids.truth.labelling.flow_labels import CaptureLabels, Verdict
 from iotids.truth.labelling.truth_files import IOT23, find_log, read_categories, read_families
@@ -17,7 +17,7 @@ from iotids.truth.labelling.truth_files import IOT23, find_log, read_categories,
 @dataclass(frozen=True)
 class Options:
     """`families` chooses scenarios by malware; `background` is the class of benign flows, or empty to keep
-    them apart.
+    them apart; `nearest_s` is how far a connection of the same endpoints may be from a flow that overlaps none.
     """
 
     families: tuple[str, ...] | list[str] = ("Mirai",)
@@ -25,6 +25,7 @@ class Options:
     categories: dict[str, str] | None = None
     scenarios: str = ""
     tolerance_s: float = 1.0
+    nearest_s: float = NEAREST_US / 1e6
 
 
 def open_zeek(source: Source, options: Options) -> Truth:
@@ -57,6 +58,7 @@ def open_zeek(source: Source, options: Options) -> Truth:
             malicious=categories[family],
             background=options.background,
             tolerance_us=round(options.tolerance_s * 1e6),
+            nearest_us=round(options.nearest_s * 1e6),
         )
         return source.name, labels
 
