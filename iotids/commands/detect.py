@@ -19,6 +19,7 @@ import yaml
 from iotids.detecting.package.find_package import find_package
 from iotids.detecting.running.command_line import parse_arguments
 from iotids.detecting.running.stop import Stop
+from iotids.plumbing.arrow_start import arrow_without_pandas
 from iotids.plumbing.numba_start import load_numba_without_scipy
 from iotids.plumbing.progress import progress_bar
 from iotids.tracking.registry import NoSuchModelError, fetch
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
         faults.append(sentence)
         print(f"error: {sentence}", file=sys.stderr)
 
-    with progress_bar(unit="flows", description="detect") as bar:
+    with arrow_without_pandas(), progress_bar(unit="flows", description="detect") as bar:
         shown = lambda tally: _show(bar, tally)  # noqa: E731
         if arguments.calibrate:
             return calibrate_on(

@@ -48,5 +48,8 @@ def find_package(
         raise PackageError(f"{named}: no such folder; packages below {FINAL}/: {there}")
     try:
         return open_package(fetch(named, Path(tempfile.mkdtemp(prefix="detector-"))), profile=profile)
+    except ModuleNotFoundError as error:
+        extra = f"an alias in MLflow's registry needs {error.name}: pip install 'iotids[experiment]'"
+        raise PackageError(f"{named}: no such folder; packages below {FINAL}/: {there}; {extra}") from error
     except unknown as error:
         raise PackageError(f"{error}. Packages below {FINAL}/: {there}") from error
