@@ -49,12 +49,12 @@ def read_dataset(path: Path) -> Dataset:
     )
 
 
-def read_run(folder: Path) -> Run:
-    """What cross-validation left in a run folder."""
-    return Run(
-        json.loads((folder / "folds.json").read_text(encoding="utf-8")),
-        read_table(folder / "predictions.parquet"),
+def read_run(folder: Path, card: Path) -> Run:
+    """What cross-validation left in a run folder, and what its scores say."""
+    document, scores = (
+        json.loads(path.read_text(encoding="utf-8")) for path in (folder / "folds.json", card)
     )
+    return Run(document, read_table(folder / "predictions.parquet"), scores)
 
 
 DOUBTFUL = 3  # exit code: the package is written, and something speaks against it
@@ -63,12 +63,14 @@ DOUBTFUL = 3  # exit code: the package is written, and something speaks against 
 def main() -> int:
     """Read, fit, pack, register; say how it went."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("--dataset", "--run", "--out"):
+    for name in ("--dataset", "--run", "--card", "--out"):
         parser.add_argument(name, required=True, type=Path)
     arguments = parser.parse_args()
     params, meter = read_section("final", Params), asdict(read_section("meter", MeterSettings))
     del meter["keep_going"]  # says how to read captures, not what a flow is
-    manifest = pack(arguments.out, read_dataset(arguments.dataset), read_run(arguments.run), meter, params)
+    manifest = pack(
+        arguments.out, read_dataset(arguments.dataset), read_run(arguments.run, arguments.card), meter, params
+    )
     for kind, export in manifest["exports"].items():
         print(describe_export(kind, export))
     print(

@@ -48,7 +48,9 @@ def read_run(job: tuple[Path, Sequence[str], Sequence[str], str, Flows]) -> RunS
     expected.check_classes(str(folder), document["classes"], classes)
     stored = stored_runs.todays_table(read_table(folder / "predictions.parquet"))
     first, repeats = stored_runs.first_and_repeats(stored)
-    return score_run(document, first, splits=splits, benign=benign, flows=flows, repeats=repeats)
+    in_time = folder / "prequential.parquet"
+    more = {"repeats": repeats, "in_time": read_table(in_time) if in_time.is_file() else None}
+    return score_run(document, first, splits=splits, benign=benign, flows=flows, **more)
 
 
 def main() -> None:
@@ -70,7 +72,7 @@ def main() -> None:
     for (task, model), run in runs.items():
         folder = {"folder": f"{run.stage}/{folders[task, model].name}"}
         write_json(run_to_plain(run) | folder, arguments.out / "runs" / f"{task}-{model}.json")
-        write_json(card(run), arguments.out / "cards" / f"{task}-{model}.json")
+        write_json(card(run), arguments.out / "cards" / f"{folder['folder']}.json")
     write_json([list(key) for key in runs], arguments.out / "runs.json")
     for name, text in (long_tables(runs) | {"pairs.csv": pairs.pairs_csv(pairs.compare_runs(runs))}).items():
         write_text(text, arguments.out / name)

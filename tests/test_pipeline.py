@@ -140,7 +140,7 @@ def test_models_are_trained_and_reported_from_their_predictions(workspace):
     written = "--score out/score --network out/network --table2 out/dataset/table2.md --out out/report"
     run(workspace, "stages.report", *written.split())
     folds = json.loads((workspace / "out/network/multiclass-4/folds.json").read_text())
-    assert set(folds["protocols"]) == {"stratified", "grouped"}
+    assert set(folds["splits"]) == {"stratified", "grouped"}
     assert all(
         "Table III" in (workspace / f"out/report/{name}.md").read_text() for name in ("report", "results")
     )

@@ -26,7 +26,10 @@ from iotids.detecting.package.package import PackageError, open_package
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.learning.contract import FoldResult
 from iotids.learning.data.flow_columns import feature_matrix
-from iotids.learning.runs.metrics_beside import predictions_table, run_document
+from iotids.learning.runs.run_folder import predictions_table
+from iotids.learning.scores.cards import card
+from iotids.learning.scores.run_scores import flows_of, score_run
+from iotids.writing.tables import write_json
 from tests.learning.generated_flows import CLASSES, dataset_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,15 +96,22 @@ def run_folder(folder, dataset):
             "fold": f,
             "train_rows": truth.size - rows.size,
             "test_rows": rows.size,
-            "metrics": {"accuracy": float((scores.argmax(1) == truth[rows]).mean())},
+            "untrained_classes": [],
         }
         results.append(FoldResult("grouped", f, rows, truth[rows], scores, record))
     folder.mkdir(parents=True)
-    document = run_document(
-        results, "multiclass", "dl2", CLASSES, n_features=70, params={**NETWORK, "depth": 2}
-    )
+    document = {"stage": "network", "task": "multiclass", "model": "dl2", "classes": CLASSES, "features": 70}
+    document |= {
+        "params": {**NETWORK, "depth": 2},
+        "splits": {"grouped": {"folds": [r.record for r in results]}},
+    }
     (folder / "folds.json").write_text(json.dumps(document))
-    pq.write_table(predictions_table(results, CLASSES), folder / "predictions.parquet")
+    predictions = predictions_table(results, CLASSES)
+    pq.write_table(predictions, folder / "predictions.parquet")
+    scored = score_run(
+        document, predictions, splits=["grouped"], benign="BENIGN", flows=flows_of(dataset, {})
+    )
+    write_json(card(scored), folder.parent / "card.json")
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +157,8 @@ def final(folder, out="final/multiclass-2", **changed):
         "flows.parquet",
         "--run",
         "run",
+        "--card",
+        "card.json",
         "--out",
         out,
     ]
@@ -164,7 +176,9 @@ def test_the_package_names_its_training_data_and_what_cross_validation_says(work
         "MITM": 200,
         "SCANNING": 500,
     }
-    assert set(manifest["cross_validation"]) == {"grouped"}
+    said = manifest["cross_validation"]["grouped"]
+    assert said == json.loads((workspace[0] / "card.json").read_text())["grouped"]
+    assert said["figure"] == "mean over 2 folds" and set(said["accuracy"]) == {"value", "std", "by_capture"}
     assert manifest["operating_point"]["measured"]["false_alarm_share"] <= 0.02
     recalls = [choice["recall"] for choice in manifest["operating_point"]["choices"]]
     assert recalls == sorted(recalls)

@@ -164,7 +164,7 @@ def test_the_stage_writes_the_run_folder(workspace, monkeypatch):
     assert (document["task"], document["model"], document["classes"]) == ("multiclass", "dl2", list(CLASSES))
     assert document["features"] == len(document["feature_names"]) == 70
     assert document["params"]["depth"] == 2
-    assert [fold["fold"] for fold in document["protocols"]["grouped"]["folds"]] == [0, 1, 2]
+    assert [fold["fold"] for fold in document["splits"]["grouped"]["folds"]] == [0, 1, 2]
     predictions = pq.read_table(out / "predictions.parquet")
     assert predictions.column_names == [
         "protocol",

@@ -25,6 +25,7 @@ from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
 from iotids.detecting.judging.verdicts import Decisions, Judge, matrix_of, package_point
 from iotids.detecting.package.inference import Network
 from iotids.detecting.package.package import Package, open_package
+from iotids.detecting.summary.page_table import mean_and_std
 from iotids.writing.markdown import markdown_table
 
 DAY_US = 86_400e6
@@ -186,11 +187,7 @@ def out_of_fold_table(package: Package) -> Iterator[tuple[str, str, str]]:
     """
     own = package.manifest["operating_point"]
     for protocol, scores in package.manifest["cross_validation"].items():
-        told = {
-            name: f"{v['mean']:.3f} ± {v['std']:.3f}"
-            for name, v in scores.items()
-            if name in ("accuracy", "f1_macro")
-        }
+        shown = [mean_and_std(scores.get(name)) for name in ("accuracy", "f1_macro")]
         cost = own["measured"]
         recall = ", ".join(f"{name} {r:.1%}" for name, r in cost["recall_per_class"].items() if r is not None)
         at_threshold = (
@@ -198,7 +195,7 @@ def out_of_fold_table(package: Package) -> Iterator[tuple[str, str, str]]:
             if protocol == own["protocol"]
             else ""
         )
-        yield protocol, " / ".join(told.values()), at_threshold
+        yield protocol, " / ".join(shown), at_threshold
 
 
 def export_table(package: Package) -> Iterator[tuple[str, int, str, str, str]]:

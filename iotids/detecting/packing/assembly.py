@@ -29,16 +29,6 @@ from iotids.detecting.packing.out_of_fold import (
 from iotids.learning.networks.dense.chain import DenseChain
 from iotids.learning.networks.dense.graphs import gradient_graph, logits_graph
 
-SCORES_SHOWN = (
-    "accuracy",
-    "balanced_accuracy",
-    "f1_macro",
-    "mcc",
-    "roc_auc",
-    "fpr_at_recall_95",
-    "recall_at_fpr_1e-3",
-    "ece",
-)
 VERSIONED = ("numpy", "pyarrow", "tensorflow", "keras", "onnx", "onnxruntime")
 LIMITS = (
     "It knows the attacks it was trained on, as they were recorded; other tools, speeds and networks look different.",
@@ -151,21 +141,6 @@ def graph_notes(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "profile": manifest["meter"]["profile"],
         "temperature": manifest["calibration"]["temperature"],
         "attack_log_odds": manifest["operating_point"]["log_odds"],
-    }
-
-
-def cross_validation_summary(protocols: Mapping[str, Any]) -> dict[str, Any]:
-    """Mean and standard deviation over folds of the scores a reader of the model card wants, per protocol of
-    folds.json.
-    """
-    return {
-        name: {"folds": len(part["folds"])}
-        | {
-            s: {"mean": part["mean"].get(s), "std": part["std"].get(s)}
-            for s in SCORES_SHOWN
-            if s in part["mean"]
-        }
-        for name, part in protocols.items()
     }
 
 

@@ -57,9 +57,11 @@ def read_out_of_fold(predictions: pa.Table, protocol: str, classes: Sequence[str
         raise ValueError(
             f"the run's predictions lack {', '.join(missing)}; they are of other classes: run the network stage again"
         )
-    mine = predictions.filter(pc.equal(predictions.column("protocol").cast(pa.string()), protocol))
+    first = predictions.filter(pc.equal(predictions.column("order"), 0))
+    splits = first.column("split").cast(pa.string())
+    mine = first.filter(pc.equal(splits, protocol))
     if mine.num_rows == 0:
-        known = ", ".join(sorted(set(predictions.column("protocol").cast(pa.string()).to_pylist())))
+        known = ", ".join(sorted(pc.unique(splits).to_pylist()))
         raise ValueError(
             f"the run has no predictions for the split protocol {protocol!r} (it has {known}): set final.protocol or network.protocols"
         )

@@ -18,7 +18,6 @@ from iotids.detecting.package.package import KERAS, seal_package
 from iotids.detecting.packing.assembly import (
     PackSettings,
     Training,
-    cross_validation_summary,
     describe,
     write_graphs,
 )
@@ -46,10 +45,13 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Run:
-    """A cross-validated configuration: what folds.json says, and the table of predictions."""
+    """A cross-validated configuration: what folds.json says, the table of predictions, and what the stage
+    `score` says of it for a model card (iotids.learning.scores.cards).
+    """
 
     document: Mapping[str, Any]
     predictions: pa.Table
+    card: Mapping[str, Any]
 
 
 def pack(
@@ -92,7 +94,7 @@ def pack(
         "data": dataset.name,
         "meter": dict(meter),
         "network": learning,
-        "cross_validation": cross_validation_summary(run.document["protocols"]),
+        "cross_validation": run.card,
     }
     manifest, reference = describe(
         chain,
@@ -112,7 +114,7 @@ def pack(
 
 def read_unseen(run: Run, classes: Sequence[str]) -> OutOfFold | None:
     """The run's out-of-fold predictions on sites left out of training, where it has that split."""
-    if UNSEEN_SITE not in run.document["protocols"]:
+    if UNSEEN_SITE not in run.document["splits"]:
         return None
     return read_out_of_fold(run.predictions, UNSEEN_SITE, classes)
 

@@ -26,7 +26,8 @@ def figure(value: float | None, *, plus: bool = False) -> str:
 
 
 def mean_and_std(score: Mapping[str, float | None] | None) -> str:
-    """A score over folds."""
-    if score is None or score["mean"] is None:
+    """A score of the cross-validation with its spread over folds; older packages call the value `mean`."""
+    value = None if score is None else score.get("value", score.get("mean"))
+    if score is None or value is None:
         return "–"
-    return f"{score['mean']:.4f}" + ("" if score["std"] is None else f" ± {score['std']:.4f}")
+    return f"{value:.4f}" + ("" if score["std"] is None else f" ± {score['std']:.4f}")

@@ -60,19 +60,16 @@ def write_run(
     data: TrainingData,
 ) -> None:
     """Write the whole folder, folds.json last."""
-    from iotids.learning.runs.metrics_beside import with_metrics, with_protocol
-
     classes = data.classes
-    write_table(with_protocol(predictions_table(run.results, classes)), folder / "predictions.parquet")
+    write_table(predictions_table(run.results, classes), folder / "predictions.parquet")
     if run.history:
-        write_table(with_protocol(pa.table(dict(run.history))), folder / "history.parquet")
+        write_table(pa.table(dict(run.history)), folder / "history.parquet")
     if run.prequential is not None:
         rows, scores = run.prequential
         table = {"row": rows, "truth": data.truth[rows].astype(np.int8)} | score_columns(scores, classes)
         write_table(pa.table(table), folder / "prequential.parquet")
     run.model.save(folder)
-    document = run_document(run.results, configuration, classes, data.benign)
-    write_json(with_metrics(document, run, data), folder / "folds.json")
+    write_json(run_document(run.results, configuration, classes, data.benign), folder / "folds.json")
 
 
 def predictions_table(results: Sequence[FoldResult], classes: Sequence[str]) -> pa.Table:

@@ -18,6 +18,8 @@ from iotids.learning.scores.names import UNSEEN
 from iotids.learning.scores.scores import mean_and_std, score_fold, score_predictions
 from iotids.learning.scores.unpredicted import Unpredicted, count_unpredicted
 
+STRETCHES = 50  # of a run in order of time
+
 
 @dataclass(frozen=True)
 class SplitScores:
@@ -138,6 +140,7 @@ def score_run(
     benign: str,
     flows: Flows,
     repeats: pa.Table | None = None,
+    in_time: pa.Table | None = None,
 ) -> RunScores:
     """Scores of a run folder.
 
@@ -149,6 +152,7 @@ def score_run(
     benign : the class that is no attack
     flows : of the dataset that the run was trained on
     repeats : predictions of further fits of the same folds, with a column `repeat`
+    in_time : predictions of a run that tests, then trains, in that order
 
     Raises
     ------
@@ -174,7 +178,7 @@ def score_run(
         )
         if repeats is not None and (again := _part(repeats, split)).num_rows:
             scored[split] = _with_repeats(scored[split], again, records, classes, benign)
-    kept = document.get("prequential")
+    kept = None if in_time is None else _score_in_time(in_time, classes, benign)
     return RunScores(
         document["task"],
         document["model"],
@@ -186,6 +190,22 @@ def score_run(
     )
 
 
+def _score_in_time(table: pa.Table, classes: Sequence[str], benign: str) -> dict[str, Any]:
+    """Metrics over a whole run in order of time, and the accuracy in equal stretches of flows."""
+    scores, truth = _score_matrix(table, classes), table["truth"].to_numpy()
+    stretches = np.array_split(scores.argmax(axis=1) == truth, min(STRETCHES, truth.size))
+    return {
+        "metrics": score_predictions(truth, scores, classes, benign=benign),
+        "window_flows": [part.size for part in stretches],
+        "window_accuracy": [float(part.mean()) for part in stretches],
+    }
+
+
+def _score_matrix(table: pa.Table, classes: Sequence[str]) -> np.ndarray:
+    """(n, k) scores."""
+    return np.column_stack([table[f"score_{name}"].to_numpy() for name in classes])
+
+
 def _part(predictions: pa.Table, split: str) -> pa.Table:
     """The rows of one split."""
     return predictions.filter(pc.equal(predictions["split"].cast(pa.string()), split))
@@ -193,8 +213,7 @@ def _part(predictions: pa.Table, split: str) -> pa.Table:
 
 def _arrays(part: pa.Table, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fold, truth and (n, k) scores of every row."""
-    scores = np.column_stack([part[f"score_{name}"].to_numpy() for name in classes])
-    return part["fold"].to_numpy(), part["truth"].to_numpy(), scores
+    return part["fold"].to_numpy(), part["truth"].to_numpy(), _score_matrix(part, classes)
 
 
 def _trained(record: Mapping[str, Any], classes: Sequence[str]) -> np.ndarray:
