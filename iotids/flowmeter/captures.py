@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +12,7 @@ from typing import Any
 from iotids.flowmeter.flow_files import Sink, read_back, sink_for
 from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.ledger import Ledger
+from iotids.flowmeter.names import distinct_names, readable_name, text_of_name
 from iotids.flowmeter.profiles import profile_named
 from iotids.flowmeter.reading import CaptureFault, is_capture_name
 
@@ -43,29 +42,10 @@ class NamedCapture:
 
 def named_captures(paths: Sequence[str]) -> list[NamedCapture]:
     """Name captures by their file names; those of one name in several folders keep as much of their folder as
-    tells them apart. Bytes that are no UTF-8 are written as \\xNN, because the flow table holds text.
+    tells them apart.
     """
-    parts = [("stdin",) if path == "-" else Path(path).absolute().parts for path in paths]
-    depths = [1] * len(parts)
-    while repeated := _repeated([own[-depth:] for own, depth in zip(parts, depths, strict=True)]):
-        longer = [i for i in repeated if depths[i] < len(parts[i])]
-        if not longer:  # the same file twice
-            break
-        for i in longer:
-            depths[i] += 1
-    names = ("/".join(own[-depth:]) for own, depth in zip(parts, depths, strict=True))
-    return [NamedCapture(path, text_of_name(name)) for path, name in zip(paths, names, strict=True)]
-
-
-def _repeated(names: Sequence[tuple[str, ...]]) -> list[int]:
-    """Positions of names that occur more than once."""
-    counts = Counter(names)
-    return [i for i, name in enumerate(names) if counts[name] > 1]
-
-
-def text_of_name(name: str) -> str:
-    """A file name as text that UTF-8 can hold."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    names = map(text_of_name, distinct_names(paths))
+    return [NamedCapture(path, name) for path, name in zip(paths, names, strict=True)]
 
 
 def captures_of_source(root: Path, source: dict[str, Any]) -> list[NamedCapture]:
@@ -90,7 +70,7 @@ def captures_of_source(root: Path, source: dict[str, Any]) -> list[NamedCapture]
         raise FileNotFoundError(
             f"{folder}: no capture here; wanted are files ending in .pcap, .pcapng or .cap, also with .gz, .xz or .zst"
         )
-    return [NamedCapture(folder / name, name) for name in names]
+    return [NamedCapture(folder / name, text_of_name(name)) for name in names]
 
 
 def meter_into(
@@ -125,7 +105,7 @@ def meter_into(
             raise
         meter.ledger.complete, meter.ledger.fault = (
             False,
-            f"{capture.path}: cannot be read ({error.strerror or error})",
+            f"{readable_name(str(capture.path))}: cannot be read ({error.strerror or error})",
         )
     return meter.ledger
 
@@ -159,7 +139,7 @@ def meter_captures(
     threads : int
         See flows.Meter.
     progress : callable, optional
-        Told the number of packets done, now and then.
+        Called with the number of packets done since the last call.
 
     Returns
     -------

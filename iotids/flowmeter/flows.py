@@ -12,6 +12,7 @@ from iotids.flowmeter.decoder import Decoded, Decoder
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.expiring import packets_of
 from iotids.flowmeter.ledger import Ledger
+from iotids.flowmeter.names import readable_name, text_of_name
 from iotids.flowmeter.profiles import CLEAN, Profile, profile_named, rules_of
 from iotids.flowmeter.reading import LINK_NAMES, Block, Capture, CaptureFault, blocks
 from iotids.flowmeter.reading.blocks import FRAMES_PER_BLOCK, READ_BYTES
@@ -79,13 +80,13 @@ class Meter:
             idle_timeout_s=idle_timeout_s,
             tunnels=tunnels,
         )
-        self.name = name or ("stdin" if str(path) == "-" else Path(path).name)
+        self.name = text_of_name(name or ("stdin" if str(path) == "-" else Path(path).name))
         self.keep_going = keep_going
         self.threads = threads or _threads_for(path)
         larger = THREADED_SCALE if self.threads > 1 else 1
         self.capture = Capture(
             path,
-            name=str(path),
+            name=readable_name(str(path)),
             keep_going=keep_going,
             check_times=self.rules.logic == CLEAN,
             with_digest=with_digest,
@@ -110,7 +111,7 @@ class Meter:
         Raises
         ------
         CaptureFault
-            After all rows, unless told to keep going.
+            After all rows, unless `keep_going`.
         OSError
             When the file cannot be opened.
         """
@@ -199,7 +200,7 @@ class Meter:
         self.table.release()
 
     def raise_fault(self) -> None:
-        """Raise the fault that the capture ended with, unless told to keep going."""
+        """Raise the fault that the capture ended with, unless `keep_going`."""
         if self._fault is not None and not self.keep_going:
             raise self._fault
 
@@ -293,7 +294,7 @@ def flows_from_capture(
     Raises
     ------
     CaptureFault
-        For a damaged capture, unless told to keep going.
+        For a damaged capture, unless `keep_going`.
     OSError
         When the file cannot be opened.
     """

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from iotids.flowmeter.names import readable_name
+
 # in the order of the status codes in kernels/layout.py, a test compares them
 REASONS: tuple[tuple[str, str], ...] = (
     ("metered", "booked to a flow"),
@@ -117,7 +119,7 @@ class Ledger:
 
     def in_words(self) -> str:
         """One line for a person."""
-        line = f"{self.capture}: {self.packets:,} packets, {self.counts.get('metered', 0):,} metered into {self.flows:,} flows"
+        line = f"{readable_name(self.capture)}: {self.packets:,} packets, {self.counts.get('metered', 0):,} metered into {self.flows:,} flows"
         if self.flows_not_written:
             line += f" ({self.flows_not_written:,} flows of one packet not written)"
         for name, n in self.set_aside.items():

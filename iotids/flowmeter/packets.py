@@ -78,7 +78,7 @@ def packet_batches(
     Raises
     ------
     CaptureFault
-        After all packets before the damage, unless told to keep going.
+        After all packets before the damage, unless `keep_going`.
     OSError
         When the file cannot be opened.
     """

@@ -136,6 +136,33 @@ def streams(draw: st.DrawFn) -> list[Record]:
     return records
 
 
+NUMBERS = st.sampled_from([99, 100, 101, 102, 201, 202, 900, 901, 5000, 2**32 - 1, 0])
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[Record]:
+    """TCP segments of few ends and few numbers, so that they answer, repeat and contradict each other."""
+    time = 1_000_000_000_000_000
+    records = []
+    version = draw(st.sampled_from([4, 6]))
+    ends = ("10.0.0.1", "10.0.0.2") if version == 4 else ("fe80::1", "2001:db8::2")
+    for _ in range(draw(st.integers(1, 30))):
+        time += draw(st.sampled_from([0, 10, 20_000, 2_000_000, 30_000_000, -50, -30_000_000, 125_000_000]))
+        forward, ports = draw(st.booleans()), (1000, 80)
+        segment = tcp(
+            *(ports if forward else ports[::-1]),
+            flags=draw(st.sampled_from([2, 2, 18, 18, 16, 16, 24, 17, 4, 20, 6, 19, 0])),
+            seq=draw(NUMBERS),
+            ack=draw(NUMBERS),
+            window=draw(st.sampled_from([0, 500, 500])),
+            payload=bytes(draw(st.sampled_from([0, 0, 1, 1, 100]))),
+        )
+        src, dst = ends if forward else ends[::-1]
+        packet = ipv4(src, dst, 6, segment) if version == 4 else ipv6(src, dst, 6, segment)
+        records.append(Record(time, ethernet(packet, 0x0800 if version == 4 else 0x86DD)))
+    return records
+
+
 def differences(want: dict[str, Any], got: dict[str, Any]) -> list[str]:
     """Columns in which two rows differ."""
     found = []
@@ -172,6 +199,20 @@ def compare(path: Path, records: list[Record], profile: str, **options: Any) -> 
 )
 @given(records=streams())
 def test_meter_and_twin_agree_on_any_stream(tmp_path: Path, profile: str, records: list[Record]) -> None:
+    compare(write_pcap(tmp_path / "c.pcap", records), records, profile)
+
+
+@pytest.mark.parametrize("profile", ["corrected", "clean"])
+@settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(records=conversations())
+def test_meter_and_twin_agree_on_any_conversation(
+    tmp_path: Path, profile: str, records: list[Record]
+) -> None:
     compare(write_pcap(tmp_path / "c.pcap", records), records, profile)
 
 

@@ -1,4 +1,4 @@
-"""Ask for a line of memory before it is needed."""
+"""Prefetch a line of memory."""
 # mypy: disable-error-code="attr-defined"
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from numba.extending import intrinsic
 
 
 def prefetch(array, index, offset):
-    """Ask for a cache line of array[index] ahead of its use; does nothing outside compiled code."""
+    """Prefetch a cache line of array[index]; does nothing outside compiled code."""
 
 
 if not config.DISABLE_JIT:
 
     @intrinsic
     def prefetch(typing_context, array, index, offset):  # type: ignore[no-redef]
-        """Ask for the cache line `offset` bytes into array[index] ahead of its use."""
+        """Prefetch the cache line `offset` bytes into array[index]."""
 
         def codegen(context, builder, signature, args):
             view = context.make_array(signature.args[0])(context, builder, args[0])

@@ -11,7 +11,7 @@ from iotids.flowmeter.kernels.positions import FEATURE, N_FEATURES, NUMBER, PORT
 from iotids.flowmeter.kernels.text import copy_text, write_address, write_flow_id_end, write_mac
 
 TEXT_PER_ROW = 96  # longest flow id: two addresses of 39, ports of 5, protocol of 3, four hyphens
-COLUMNS_PER_ROW = -(-N_FEATURES // 8)  # fetched ahead
+COLUMNS_PER_ROW = -(-N_FEATURES // 8)  # prefetched
 
 
 @kernel
@@ -293,14 +293,12 @@ def fill_identity(key, flow, row, numbers, ports, texts, offsets):
 
 
 @kernel
-def fetch_cells(cells, row):
-    """Fetch into the cache where rows soon to come will be written: every column's next line once in eight
-    rows.
-    """
+def prefetch_cells(cells, row):
+    """Prefetch where the next rows will be written: every column's next line once in eight rows."""
     part = row & 7
-    ahead = min(row - part + 8, cells.shape[1] - 1)
+    next_line = min(row - part + 8, cells.shape[1] - 1)
     for column in range(COLUMNS_PER_ROW * part, min(COLUMNS_PER_ROW * (part + 1), len(cells))):
-        prefetch(cells[column], ahead, 0)
+        prefetch(cells[column], next_line, 0)
 
 
 @entry
@@ -313,7 +311,7 @@ def fill_rows(keys, flows, n, logic, first, cells, floats, numbers, ports, texts
     """
     for i in range(n):
         row = first + i
-        fetch_cells(cells, row)
+        prefetch_cells(cells, row)
         if i + 2 < n:
             prefetch(keys, i + 2, 0)
             for line in range(FLOW_LINES):

@@ -154,7 +154,7 @@ FLOW = np.dtype(
     ]
 )
 
-RECORD = np.dtype([("key", KEY), ("flow", FLOW)])  # as set down on disk
+RECORD = np.dtype([("key", KEY), ("flow", FLOW)])  # as spilled to disk
 RECORD_BYTES, KEY_BYTES, FLOW_BYTES = RECORD.itemsize, KEY.itemsize, FLOW.itemsize
 FLOW_LINES = FLOW_BYTES // 64  # cache lines
 FWD_AT, BWD_AT, ACTIVE_AT = (
@@ -245,7 +245,7 @@ UNWRITTEN = 8
 REASON = 9
 N_COUNTERS = 10
 
-# temporary files of flows set down on disk
+# temporary files of spilled flows
 RECORDS = 0
 SORT_WORDS = 1
 PAIRS = 2
