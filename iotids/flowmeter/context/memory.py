@@ -1,0 +1,41 @@
+"""The memory of the kernel: of fixed size, and touched only as far as flows have come."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from iotids.flowmeter.context.kernel import CELLS, COUNTER, FLOW, FREE, N_KINDS, N_STATE
+from iotids.flowmeter.memory import Growing
+
+RING_FLOWS = 1 << 16
+
+
+class Memory:
+    """Ring, counters and sums for the last `ring_flows` flows of a network.
+
+    At worst, when no two flows have an address in common, 2^16 flows fill 82 MB; the operating system gives
+    pages as they are first used, so a quiet network takes a few.
+
+    Raises
+    ------
+    ValueError
+        `ring_flows` is no power of two.
+    """
+
+    def __init__(self, ring_flows: int = RING_FLOWS) -> None:
+        if ring_flows < 1 or ring_flows & (ring_flows - 1):
+            raise ValueError(f"the context looks back over {ring_flows} flows; wanted is a power of two")
+        n = N_KINDS * ring_flows  # a flow enters after the one it replaces has left
+        self._pages = [Growing(kind, length) for kind, length in ((FLOW, ring_flows), (COUNTER, n))]
+        self.ring, self.counters = (pages.array for pages in self._pages)
+        self._sums = Growing(np.dtype(np.int32), CELLS * n)
+        self.sums = self._sums.array
+        self.wide = self.sums.view(np.int64)
+        self.buckets = np.full(8 * ring_flows, -1, np.int32)
+        self.free = np.arange(n, dtype=np.int32)[::-1].copy()  # the lowest first
+        self.state = np.zeros(N_STATE, np.int64)
+        self.state[FREE] = n
+
+    def arguments(self) -> tuple[np.ndarray, ...]:
+        """As the kernel takes them."""
+        return self.ring, self.counters, self.buckets, self.free, self.sums, self.wide, self.state

@@ -1,0 +1,123 @@
+"""The context of flows that arrive batch by batch: the same values however they are cut into batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from iotids.flowmeter.context.columns import CONTEXT, LAST_FLOWS, SHORT_PACKETS, WINDOWS_S, context_schema
+from iotids.flowmeter.context.hosts import host_words
+from iotids.flowmeter.context.kernel import N_KINDS, follow_flows
+from iotids.flowmeter.context.memory import RING_FLOWS, Memory
+
+LATE_S = 600  # flow timeout and idle timeout together are 240 s: what is later than this is a clock set back
+SLICE_ROWS = 16_384
+PADDING = 16  # one cache line: columns a power of two apart would all fall into the same cache set
+
+WANTED = (
+    "src_ip", "dst_ip", "dst_port", "protocol", "start_us", "flow_duration_us",
+    "fwd_packets", "bwd_packets", "rst_flags", "fwd_bytes", "bwd_bytes",
+)  # fmt: skip
+
+
+class ContextStream:
+    """Context of one network's flows, in the order in which they end.
+
+    Parameters
+    ----------
+    ring_flows : int
+        A power of two: windows look back over at most so many flows of the whole network. A flood that ends
+        more of them in 60 s shortens the windows, and memory stays as it is.
+    """
+
+    def __init__(self, ring_flows: int = RING_FLOWS) -> None:
+        self._memory = Memory(ring_flows)
+        self._windows_us = np.array(WINDOWS_S, np.int64) * 1_000_000
+
+    def update(self, flows: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
+        """Let flows enter; returns their context, one row each, in their order.
+
+        Parameters
+        ----------
+        flows : with the columns `WANTED` of a flow table, in order of their end
+            One that ends before the latest so far counts as ending with it; more than `LATE_S` earlier, the
+            clock was set back, and the windows begin empty.
+
+        Raises
+        ------
+        ValueError
+            A column is missing; the message names it.
+        """
+        if missing := [name for name in WANTED if name not in flows.schema.names]:
+            raise ValueError(
+                f"the flows have no column {', '.join(missing)}; context needs {', '.join(WANTED)}"
+            )
+        table = flows if isinstance(flows, pa.Table) else pa.Table.from_batches([flows])
+        parts = [
+            self._slice(table.slice(first, SLICE_ROWS)) for first in range(0, table.num_rows, SLICE_ROWS)
+        ]
+        whole = pa.Table.from_batches(parts, context_schema()).combine_chunks()
+        return whole.to_batches()[0] if parts else pa.RecordBatch.from_pylist([], context_schema())
+
+    def _slice(self, table: pa.Table) -> pa.RecordBatch:
+        """Context of some flows."""
+        n = table.num_rows
+        narrow = sum(column.dtype != "int64" for column in CONTEXT)
+        numbers = np.empty((narrow, n + PADDING), np.int32)
+        n_bytes = np.empty((len(CONTEXT) - narrow, n + PADDING), np.int64)
+        follow_flows(
+            *_entering(table),
+            self._windows_us,
+            LAST_FLOWS,
+            LATE_S * 1_000_000,
+            *self._memory.arguments(),
+            np.empty((n, N_KINDS), np.int32),
+            numbers,
+            numbers.view(np.float32),
+            n_bytes,
+        )
+        return _batch(numbers, n_bytes, n)
+
+
+def _entering(table: pa.Table) -> tuple[np.ndarray, ...]:
+    """What the kernel wants to know of flows: end, hosts, service, facts, bytes."""
+
+    def integers(name: str) -> np.ndarray:
+        return table.column(name).to_numpy().astype(np.int64, copy=False)
+
+    answered, packets = integers("bwd_packets"), integers("fwd_packets") + integers("bwd_packets")
+    facts = (answered == 0) | (integers("rst_flags") > 0).astype(np.int64) << 1
+    facts |= (packets <= SHORT_PACKETS).astype(np.int64) << 2
+    hosts = host_words(*(_one_array(table.column(name)) for name in ("src_ip", "dst_ip")))
+    return (
+        integers("start_us") + integers("flow_duration_us"),
+        hosts,
+        integers("dst_port") << 8 | integers("protocol"),
+        facts.astype(np.int32),
+        integers("fwd_bytes") + integers("bwd_bytes"),
+    )
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    """A string column in one piece, without dictionary."""
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, pa.string())
+    array = column.combine_chunks()
+    return array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+
+
+def _batch(numbers: np.ndarray, n_bytes: np.ndarray, n: int) -> pa.RecordBatch:
+    """Wrap the kernel's cells as columns."""
+    narrow, wide = iter(numbers), iter(n_bytes)
+    cells = {
+        "int32": lambda: next(narrow)[:n],
+        "float32": lambda: next(narrow).view(np.float32)[:n],
+        "int64": lambda: next(wide)[:n],
+    }
+    schema = context_schema()
+    arrays = [
+        pa.Array.from_buffers(field.type, n, [None, pa.py_buffer(cells[column.dtype]())])
+        for field, column in zip(schema, CONTEXT, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
