@@ -1,0 +1,137 @@
+"""Another kind of network is three files, another classical model two. Done in a copy, from the dataset to verdicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from iotids.learning.data.flow_columns import feature_matrix, task_truth
+from iotids.learning.runs.onnx_model import OnnxModel
+from tests.learning.generated_flows import CLASSES, dataset_table
+
+ROOT = Path(__file__).parents[2]
+ADDED_KIND = "iotids/learning/networks/shallow.py"
+# file: what is replaced, by what
+NETWORK = {
+    "iotids/learning/networks/registry.py": {
+        "from iotids.learning.networks.dense.kind import DenseKind\n": "from iotids.learning.networks.dense.kind import DenseKind\n"
+        "from iotids.learning.networks.shallow import ShallowKind\n",
+        "(DenseKind(),)": "(DenseKind(), ShallowKind())",
+    },
+    "conf/network/default.yaml": {
+        "kind: dense ": "kind: shallow ",
+        "  dense: {}\n": "  shallow: {steps: 150}\n",
+    },
+}
+CLASSICAL = {
+    "iotids/learning/baselines/classical.py": {
+        "SCIKIT_KINDS = (\n": "SCIKIT_KINDS = (\n"
+        '    ScikitKind("ada_boost", ForestSettings, "sklearn.ensemble.AdaBoostClassifier"),\n',
+    },
+    "conf/baseline/default.yaml": {
+        "models: [": "models: [ada_boost, ",
+        "  naive_bayes: {}\n": "  naive_bayes: {}\n  ada_boost: {n_estimators: 20}\n",
+    },
+}
+
+
+def run(folder, *command):
+    """What a command in the copy prints."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "DVC_ROOT": str(folder),
+        "PYTHONWARNINGS": "ignore",
+    }
+    done = subprocess.run(
+        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The project's code and configuration, with a generated dataset and its splits."""
+    for folder in ("iotids", "stages", "tests", "conf"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "params.yaml", "dvc.yaml"):
+        shutil.copy2(ROOT / name, tmp_path)
+    pq.write_table(dataset_table(counts=dict.fromkeys(CLASSES, 120), seed=3), tmp_path / "flows.parquet")
+    return tmp_path
+
+
+def change(folder, changes):
+    """Edit the copy; every text to replace is there once."""
+    for name, replacements in changes.items():
+        text = (folder / name).read_text(encoding="utf-8")
+        for old, new in replacements.items():
+            assert text.count(old) == 1, f"{name}: {old!r} is there {text.count(old)} times"
+            text = text.replace(old, new)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def run_stage(folder, stage, *arguments):
+    """Compose the parameters of the smoke preset from conf/, split, and run the stage; its run folder."""
+    run(folder, "-m", "iotids.plumbing.params", "preset=smoke")
+    run(folder, "-m", "stages.split", "--dataset", "flows.parquet", "--out", "splits")
+    paths = ["--dataset", "flows.parquet", "--splits", "splits", "--out", "run"]
+    run(folder, "-m", f"stages.{stage}", "--task", "multiclass", *arguments, *paths)
+    return folder / "run"
+
+
+def onnx_verdicts_are_mostly_right(folder):
+    """The first fold's model as an ONNX graph gives most flows their class."""
+    dataset = pq.read_table(folder / "flows.parquet")
+    truth = task_truth(dataset, "multiclass", CLASSES, CLASSES[0])
+    scores = OnnxModel.load(folder / "run").scores(feature_matrix(dataset))
+    return (scores.argmax(axis=1) == truth).mean() > 0.7
+
+
+@pytest.mark.slow
+def test_another_kind_of_network_is_three_files(copy):
+    shutil.copy2(ROOT / "tests/learning/added_kind.py", copy / ADDED_KIND)
+    change(copy, NETWORK)
+    assert len({ADDED_KIND, *NETWORK}) <= 3
+    folder = run_stage(copy, "network", "--depth", "4")
+    document = json.loads((folder / "folds.json").read_text())
+    assert (document["stage"], document["kind"], document["model"]) == ("network", "shallow", "shallow")
+    assert document["params"]["steps"] == 150 and document["exports_onnx"]
+    assert pq.read_table(folder / "predictions.parquet").num_rows == 2 * 600
+    assert onnx_verdicts_are_mostly_right(copy)
+    run(copy, "-m", "pytest", "-q", "tests/learning/test_contract.py", "-k", "shallow")
+
+
+@pytest.mark.slow
+def test_another_classical_model_is_two_files(copy):
+    change(copy, CLASSICAL)
+    assert len(CLASSICAL) <= 2
+    folder = run_stage(copy, "baseline", "--model", "ada_boost")
+    document = json.loads((folder / "folds.json").read_text())
+    assert (document["stage"], document["kind"]) == ("baseline", "ada_boost")
+    assert document["params"]["n_estimators"] == 20
+    assert np.isfinite(pq.read_table(folder / "predictions.parquet")["score_DOS"].to_numpy()).all()
+    assert onnx_verdicts_are_mostly_right(copy)
+    run(copy, "-m", "pytest", "-q", "tests/learning/test_contract.py", "-k", "ada_boost")
+
+
+def test_the_settings_in_conf_are_the_defaults_of_the_code():
+    from dataclasses import asdict
+
+    from iotids.learning.baselines.registry import BASELINES
+
+    written = yaml.safe_load((ROOT / "params.yaml").read_text())["baseline"]["settings"]
+    assert set(written) == set(BASELINES)
+    for name, kind in BASELINES.items():
+        assert kind.settings(written[name]) == kind.settings({}), name
+        assert set(written[name]) == set(asdict(kind.settings({}))), name
