@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from iotids.learning.baselines.registry import BASELINES
+from iotids.learning.data.flow_columns import feature_matrix
 from iotids.learning.runs import cross_validation
 from stages import baseline, split
 from tests.learning.generated_flows import CLASSES, dataset_table
@@ -94,6 +96,24 @@ def test_a_streaming_model_is_run_in_several_orders(workspace):
     assert rows["attack", 0] == rows["attack", 1] and document["classes"] == ["BENIGN", "ATTACK"]
     in_time = pq.read_table(workspace / "runs/binary-vfdt/prequential.parquet")
     assert sorted(in_time["row"].to_pylist()) == list(range(sum(COUNTS.values())))
+
+
+def test_a_run_in_order_of_time_keeps_its_predictions(workspace):
+    run_model(workspace, "binary", "vfdt")
+    table = pq.read_table(workspace / "runs/binary-vfdt/prequential.parquet").to_pandas()
+    start_us = pq.read_table(workspace / "flows.parquet")["start_us"].to_numpy()
+    assert sorted(table["row"]) == list(range(sum(COUNTS.values())))
+    assert (np.diff(start_us[table["row"]]) >= 0).all()
+    assert table[["score_BENIGN", "score_ATTACK"]].iloc[0].tolist() == [0.5, 0.5]
+
+
+def test_the_model_of_the_first_fold_gives_its_predictions(workspace):
+    for name in ("random_forest", "vfdt", "majority"):
+        _, predictions = run_model(workspace, "binary", name)
+        model = BASELINES[name].load(workspace / f"runs/binary-{name}")
+        mine = predictions.to_pandas().query("split == 'stratified' and fold == 0 and order == 0")
+        features = feature_matrix(pq.read_table(workspace / "flows.parquet"))[mine["row"]]
+        assert np.abs(model.scores(features)[:, 1] - mine["score_ATTACK"]).max() < 1e-5
 
 
 def test_the_same_command_gives_the_same_predictions(workspace):
