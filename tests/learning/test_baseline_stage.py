@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
