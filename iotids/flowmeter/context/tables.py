@@ -36,7 +36,10 @@ def with_context(flows: pa.Table, *, ring_flows: int = RING_FLOWS) -> pa.Table:
     parts = []
     for end, n in zip(np.cumsum(counts), counts, strict=True):
         rows = flows.take(order[end - n : end])
-        parts.append(ContextStream(ring_flows).update(rows))
+        enough = min(
+            ring_flows, 1 << int(n).bit_length()
+        )  # thousands of small captures: less memory to clear
+        parts.append(ContextStream(enough).update(rows))
     back = np.empty(len(order), np.int64)
     back[order] = np.arange(len(order))
     context = pa.Table.from_batches(parts, context_schema()).take(back)
