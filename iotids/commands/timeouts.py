@@ -17,13 +17,16 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from iotids.auditing.timeout_table import MeanAndStd, Metered, timeout_table
-from iotids.learning.baselines.fits import fit_and_test
-from iotids.learning.baselines.problem import jobs_of, read_problem
-from iotids.learning.scores.scores import mean_and_std
+from iotids.learning.baselines.registry import BASELINES
+from iotids.learning.contract import FoldResult, RunContext, TrainingData, find_kind
+from iotids.learning.runs.inputs import read_inputs
+from iotids.learning.scores.scores import mean_and_std, score_fold
 from iotids.plumbing.params import Data, read_data
+from iotids.plumbing.unfinished import Unfinished
 from iotids.truth.integrating.integration import count_flows
 from iotids.truth.integrating.table2 import add_up
 from iotids.writing.tables import read_table, write_json, write_text
@@ -74,21 +77,28 @@ def run_stages(folder: Path, sources: Iterable[str]) -> None:
             raise ValueError(f"{' '.join(command)}: {done.stderr.strip()[-2000:]}")
 
 
-def score_tree(dataset: Path, splits: list[Path], data: Data, seed: int) -> dict[str, dict[str, MeanAndStd]]:
-    """Accuracy and macro F of the tree over the folds, by task and split protocol (`binary, grouped`)."""
-    flows, tables = read_table(dataset), {path.stem: read_table(path) for path in splits}
-    scores = {}
+def score_tree(
+    dataset: Path, folder: Path, splits: tuple[str, ...], data: Data, seed: int
+) -> dict[str, dict[str, MeanAndStd]]:
+    """Accuracy and macro F of the tree over the folds, by task and split (`binary, grouped`)."""
+    kind, scores = find_kind(MODEL, BASELINES), {}
     for task in ("binary", "multiclass"):
-        problem = read_problem(flows, MODEL, task, data.classes, data.benign, {})
-        results = [fit_and_test(problem, job) for job in jobs_of(tables, task, seed=seed, n_orders=1)]
-        for protocol in dict.fromkeys(result.protocol for result in results):
-            means, stds = mean_and_std(
-                [result.record["metrics"] for result in results if result.protocol == protocol]
-            )
-            scores[f"{task}, {protocol}"] = {
+        inputs = read_inputs(dataset, folder, kind, task, splits, data.classes, data.benign)
+        context = RunContext(Unfinished(folder / task, "one run"))
+        run = kind.fit_folds(*inputs, kind.settings({}), seed=seed, orders=1, context=context)
+        for split in inputs.splits:
+            folds = [_metrics(result, inputs.data) for result in run.results if result.split == split]
+            means, stds = mean_and_std(folds)
+            scores[f"{task}, {split}"] = {
                 name: (means[name], stds[name]) for name in ("accuracy", "f1_macro")
             }
     return scores
+
+
+def _metrics(result: FoldResult, data: TrainingData) -> dict[str, float]:
+    """Every metric of one fold."""
+    trained = ~np.isin(data.classes, result.record["untrained_classes"])
+    return score_fold(result.truth, result.scores, data.classes, trained=trained, benign=data.benign)
 
 
 def main() -> None:
@@ -115,18 +125,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7, help="of the tree (default: %(default)s)")
     args = parser.parse_args()
     data, metered = read_data(), []
-    protocols = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["split"]["protocols"]
+    names = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["split"]["protocols"]
     for seconds in args.seconds:
         with tempfile.TemporaryDirectory(prefix="timeout-") as name:
             folder = Path(name)
             make_workspace(folder, seconds)
             run_stages(folder, data.sources)
-            dataset, splits = (
-                folder / "out/dataset/flows.parquet",
-                [folder / f"out/splits/{protocol}.parquet" for protocol in protocols],
-            )
+            dataset, splits = folder / "out/dataset/flows.parquet", folder / "out/splits"
             flows = add_up(count_flows(read_table(dataset, ["source", "label"])))
-            metered.append(Metered(seconds, flows, score_tree(dataset, splits, data, args.seed)))
+            metered.append(
+                Metered(seconds, flows, score_tree(dataset, splits, tuple(names), data, args.seed))
+            )
         print(f"{seconds:g} s: {sum(flows.values()):,} flows", file=sys.stderr)
     write_json([asdict(row) for row in metered], args.out / "timeouts.json")
     table = timeout_table(metered, data.classes)

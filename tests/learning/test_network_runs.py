@@ -167,13 +167,14 @@ def test_the_stage_writes_the_run_folder(workspace, monkeypatch):
     assert [fold["fold"] for fold in document["splits"]["grouped"]["folds"]] == [0, 1, 2]
     predictions = pq.read_table(out / "predictions.parquet")
     assert predictions.column_names == [
-        "protocol",
+        "split",
+        "order",
         "row",
         "fold",
         "truth",
         *(f"score_{name}" for name in CLASSES),
     ]
-    first = predictions.filter(np.array(predictions["protocol"].to_pylist()) == "stratified")
+    first = predictions.filter(np.array(predictions["split"].to_pylist()) == "stratified")
     assert np.sort(first["row"].to_numpy()).tolist() == list(range(400))
     assert pq.read_table(out / "history.parquet").num_rows == 2 * 3 * 2
     assert keras.saving.load_model(out / "model.keras", safe_mode=True).input_shape == (None, 70)

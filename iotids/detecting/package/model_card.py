@@ -99,9 +99,16 @@ def choices_html(choices: Sequence[Mapping[str, Any]]) -> str:
 
 
 def cross_validation_html(protocols: Mapping[str, Any]) -> str:
-    """Scores of the cross-validation, one row per split protocol."""
+    """Scores of the cross-validation, one row per split: what the figures are, and which classes the model never
+    predicted.
+    """
     names = [name for name in SCORES if any(name in part for part in protocols.values())]
-    rows = [
-        [protocol, *(mean_and_std(part.get(name)) for name in names)] for protocol, part in protocols.items()
-    ]
-    return table(["split", *(SCORES[name] for name in names)], rows, "tn")
+    rows = []
+    for split, part in protocols.items():
+        never = [
+            f"{one['class']} in {one['folds']} of {one['tested']} folds"
+            for one in part.get("unpredicted", [])
+        ]
+        figures = [mean_and_std(part.get(name)) for name in names]
+        rows.append([split, part.get("figure", "mean over folds"), ", ".join(never) or "–", *figures])
+    return table(["split", "figure", "never predicted", *(SCORES[name] for name in names)], rows, "tttn")
