@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pc_csv
-import yaml
 
 from iotids.truth.imports.cic_tables import How, Imported, import_table
+from iotids.truth.labelling.capture_names import text_of_name
+from iotids.truth.labelling.notices import one_line, show_notices
 from iotids.truth.labelling.truth_files import table_labels
+from iotids.truth.labelling.yaml_texts import read_yaml
 from iotids.writing.tables import replacing, write_json, write_table
 
 
@@ -26,24 +30,46 @@ def import_tables(paths: list[Path], how: How) -> Imported:
     Raises
     ------
     ValueError
-        As `import_table`; or some files have labels or the corrected fork's extra columns and others do not.
+        As `import_table`; no flow at all; or some files have labels or the corrected fork's extra columns and others do not.
     """
-    parts = [import_table(path, how) for path in paths]
-    for path, part in zip(paths, parts, strict=True):
-        if part.flows.num_rows and part.flows.column_names != parts[0].flows.column_names:
+    bare = Counter(path.name for path in paths)
+    names = [text_of_name(path.name if bare[path.name] == 1 else str(path)) for path in paths]
+    parts = [import_table(path, replace(how, name=name)) for path, name in zip(paths, names, strict=True)]
+    some = [(path, part.flows) for path, part in zip(paths, parts, strict=True) if part.flows.num_rows]
+    if not some:
+        raise ValueError(f"{', '.join(map(str, paths))}: a header and no row, so there is no flow to import")
+    for path, flows in some:
+        if flows.column_names != some[0][1].column_names:
             raise ValueError(
-                f"{path}: other columns than {paths[0]} (labels or the corrected fork's extras); import them one by one"
+                f"{path}: other columns than {some[0][0]} (labels or the corrected fork's extras); import them one by one"
             )
-    flows = pa.concat_tables(
-        [part.flows for part in parts if part.flows.num_rows] or [parts[0].flows],
-        promote_options="permissive",
-    )
+    flows = pa.concat_tables([flows for _, flows in some], promote_options="permissive")
     return Imported(
         flows,
         pa.concat_tables([part.unknown for part in parts], promote_options="default"),
         pa.concat_tables([part.broken for part in parts]),
         tuple(notice for part in parts for notice in part.notices),
     )
+
+
+def read_labels(text: str, where: str) -> dict[str, str]:
+    """Read `label: CLASS` pairs as the texts that stand there, by the label in lower case.
+
+    Raises
+    ------
+    ValueError
+        No pairs of texts, or two classes for a label.
+    """
+    content = read_yaml(text, where) or {}
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content.values()):
+        raise ValueError(f"{where}: wanted lines `label: CLASS`")
+    labels: dict[str, str] = {}
+    for word, name in content.items():
+        if labels.setdefault(word.strip().lower(), name) != name:
+            raise ValueError(
+                f"{where}: the label {word!r} has two classes; upper and lower case are the same"
+            )
+    return labels
 
 
 def main() -> None:
@@ -70,13 +96,37 @@ def main() -> None:
         action="store_true",
         help="take missing features as NaN instead of refusing the table",
     )
+    parser.add_argument(
+        "--dates",
+        choices=["dmy", "mdy"],
+        default="",
+        help="order of day and month in dates such as 07/03/2017 (default: found out per file)",
+    )
+    parser.add_argument(
+        "--pm-below",
+        type=int,
+        choices=range(13),
+        default=0,
+        metavar="H",
+        help="times have 12 hours without AM or PM: hours below H are afternoon (CIC-IDS2017: 8)",
+    )
+    parser.add_argument(
+        "--decimal",
+        choices=[".", ","],
+        default="",
+        help="what stands before decimals (default: found out per file)",
+    )
     args = parser.parse_args()
     try:
-        own = yaml.safe_load(args.labels.read_text(encoding="utf-8")) if args.labels else {}
-        labels = table_labels() | {str(word).lower(): str(name) for word, name in (own or {}).items()}
-        imported = import_tables(args.tables, How(args.source, labels, args.utc_offset_h, args.fill_missing))
+        labels = table_labels() | (
+            read_labels(args.labels.read_text("utf-8-sig"), str(args.labels)) if args.labels else {}
+        )
+        how = How(
+            args.source, labels, args.utc_offset_h, args.fill_missing, args.dates, args.pm_below, args.decimal
+        )
+        imported = import_tables(args.tables, how)
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {one_line(str(error))}")
     write_table(imported.flows, args.out)
     write_table(imported.unknown, args.out.with_suffix(".unknown.parquet"))
     with replacing(args.out.with_suffix(".broken.csv")) as path:
@@ -85,8 +135,7 @@ def main() -> None:
         {"flows": imported.flows.num_rows, "notices": [vars(notice) for notice in imported.notices]},
         args.out.with_suffix(".json"),
     )
-    for notice in imported.notices:
-        print(f"{notice.severity}: {notice.name} ({notice.count:,}): {notice.message}", file=sys.stderr)
+    show_notices([vars(notice) for notice in imported.notices], least="info")
     print(
         f"{args.out}: {imported.flows.num_rows:,} flows, {imported.broken.num_rows:,} lines kept apart",
         file=sys.stderr,

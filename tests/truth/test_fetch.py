@@ -197,7 +197,8 @@ def test_command_fetches_what_is_missing_and_ends_in_dvc_add_or_in_one_line_of_w
         command = [
             sys.executable,
             "-m",
-            "iotids.commands.fetch",
+            "iotids",
+            "fetch",
             dataset,
             "--parts",
             "16-09-23",

@@ -4,21 +4,19 @@ JSON lines.
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import io
 import json
-import lzma
 import re
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.csv as pc_csv
+
+from iotids.truth.labelling.unpacked import unpacked
 
 NEEDED = (
     "ts",
@@ -39,11 +37,6 @@ _SPELLINGS = {re.sub("[^a-z]", "", name): name for name in NEEDED} | {
     "respp": "id.resp_p",
     "protocol": "proto",
 }
-_PACKED: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ", lzma.open),
-)
 _SPACES = re.compile(rb" {3,}")
 _COMMENT = re.compile(rb"^#[^\n]*(\n|\Z)", re.MULTILINE)
 _FIELDS = re.compile(rb"^#fields[^\n]*", re.MULTILINE)
@@ -87,25 +80,14 @@ def read_texts(path: Path) -> Texts:
     ValueError
         Not UTF-8, no known layout, damaged compression, or no column of times, endpoints or labels.
     """
-    try:
-        with _opened(path) as stream:
-            head = stream.read(1 << 16)
-        if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
-            with _opened(path) as stream:
-                return _read_json(path, stream)
-        layout = _layout(path, head)
-        with _opened(path) as stream:
-            return _read_rows(path, stream, layout)
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
-        raise ValueError(f"{path}: the compressed file is damaged ({error})") from error
-
-
-def _opened(path: Path) -> IO[bytes]:
-    """Open a file, unpacked by its first bytes."""
-    with path.open("rb") as stream:
-        begin = stream.read(6)
-    opener = next((opener for magic, opener in _PACKED if begin.startswith(magic)), None)
-    return opener(path) if opener else path.open("rb")
+    with unpacked(path) as stream:
+        head = stream.read(1 << 16)
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
+        with unpacked(path) as stream:
+            return _read_json(path, stream)
+    layout = _layout(path, head)
+    with unpacked(path) as stream:
+        return _read_rows(path, stream, layout)
 
 
 def _layout(path: Path, head: bytes) -> _Layout:
@@ -160,7 +142,7 @@ def _separator(word: str) -> str:
 
 def _find_fields(path: Path) -> re.Match[bytes] | None:
     """Look for the line `#fields` in the whole file."""
-    with _opened(path) as stream:
+    with unpacked(path) as stream:
         for block in _whole_lines(stream):
             if found := _FIELDS.search(block):
                 return found

@@ -5,7 +5,7 @@ account of what did not fit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH,
 from iotids.truth.imports.column_names import Matching, match_header
 from iotids.truth.imports.csv_texts import as_lines, read_texts
 from iotids.truth.imports.header_check import check_again, check_header
-from iotids.truth.imports.table_values import infer_time_unit, read_numbers, read_times, to_us
+from iotids.truth.imports.table_times import Clock, read_times
+from iotids.truth.imports.table_values import decimal_sign, infer_time_unit, read_numbers, to_us
+from iotids.truth.labelling.capture_names import text_of_name
 from iotids.truth.labelling.notices import Notice
 
 _FEATURE_NAMES = {column.name for column in FEATURES}
@@ -27,14 +29,20 @@ _NO_LABEL = {"needmanuallabel", "no label", ""}
 class How:
     """How to read a table.
 
-    Name of the source, class of each label (in lower case), the table's clock minus UTC, and whether missing
-    features become NaN.
+    Name of the source, class of each label (in lower case), the table's clock minus UTC, whether missing features
+    become NaN; order of day and month and the hour below which a 12-hour clock means the afternoon, as in
+    `table_times.Clock`; what stands before decimals, empty to find out; the name for the column `capture`, the
+    file's if empty.
     """
 
     source: str
     labels: Mapping[str, str] = field(default_factory=dict)
     utc_offset_h: float = 0.0
     fill_missing: bool = False
+    dates: str = ""
+    pm_below: int = 0
+    decimal: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,24 +69,32 @@ def import_table(path: Path, how: How) -> Imported:
     -------
     Imported
         `flows` has identity and features, the corrected extras if all are there, and the truth columns if the
-        table has labels. Start times are microseconds since 1970 UTC, durations microseconds.
+        table has labels. Start times are microseconds since 1970 UTC, durations microseconds. No row is in neither
+        `flows` nor `broken`.
 
     Raises
     ------
     ValueError
-        Empty, no flow table, features missing, durations in mixed units, or labels without a class; with what
-        came and what to do.
+        Empty, no flow table, features missing, no row that can be used, durations in mixed units, dates of both
+        orders, or labels without a class; with what came and what to do.
     """
-    read = read_texts(path)
+    how = replace(how, name=how.name or text_of_name(path.name))
+    read = read_texts(path, lambda header: len(match_header(header).columns))
     texts, header, lines = read.fields, read.header, read.lines
     matching = match_header(header)
     notices = [
         *read.notices,
-        *check_header(path, header, matching, fill_missing=how.fill_missing),
+        *check_header(path, header, matching, separator=read.separator, fill_missing=how.fill_missing),
         *check_again(path, header, matching, texts),
     ]
-    columns, reasons = _read_columns(texts, matching, how)
+    columns, reasons, time_notices = _read_columns(path, texts, matching, how)
+    notices += time_notices
     good = np.flatnonzero(reasons == "")
+    if not len(good) and (len(reasons) or lines):
+        first = reasons[0] if len(reasons) else f"not as many fields as the header ({len(header)})"
+        raise ValueError(
+            f"{path}: none of {len(reasons) + len(lines):,} rows can be used; the first: {first}: {(lines or as_lines(texts, np.array([0])))[0][:120]!r}"
+        )
     unit, unit_notices = _time_unit(path, columns, good, header)
     flows = _assemble(path, texts, columns, matching, how, good=good, factor=to_us(unit))
     if "start_us" in columns and texts.num_rows and not columns["start_us"].any():
@@ -87,7 +103,7 @@ def import_table(path: Path, how: How) -> Imported:
                 "no_times",
                 "warning",
                 texts.num_rows,
-                f"{path.name}: no start time can be read; all are taken as 0",
+                f"{how.name}: no start time can be read; all are taken as 0",
             )
         )
     bad = np.flatnonzero(reasons != "")
@@ -105,11 +121,11 @@ def import_table(path: Path, how: How) -> Imported:
                 "broken_rows",
                 "warning",
                 broken.num_rows,
-                f"{path.name}: rows cannot be used, the first for {broken['reason'][0].as_py()!r}",
+                f"{how.name}: rows cannot be used, the first for {broken['reason'][0].as_py()!r}",
             )
         )
     if not flows.num_rows:
-        notices.append(Notice("no_rows", "warning", 1, f"{path.name}: a header and no usable row"))
+        notices.append(Notice("no_rows", "warning", 1, f"{how.name}: a header and no usable row"))
     unknown = pa.table(
         {"row": np.arange(len(good))}
         | {f"{header[p].strip()} [{p + 1}]": texts.column(p).take(good) for p in _unknown_places(matching)}
@@ -117,8 +133,19 @@ def import_table(path: Path, how: How) -> Imported:
     return Imported(flows, unknown, broken, (*notices, *unit_notices))
 
 
-def _read_columns(texts: pa.Table, matching: Matching, how: How) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Turn the matched columns into numbers; give them, and per row why it cannot be used, or nothing."""
+def _read_columns(
+    path: Path, texts: pa.Table, matching: Matching, how: How
+) -> tuple[dict[str, np.ndarray], np.ndarray, list[Notice]]:
+    """Turn the matched columns into numbers; give them, per row why it cannot be used, or nothing, and notices."""
+    notices: list[Notice] = []
+    decimal = how.decimal or decimal_sign(
+        (
+            (texts.column(matching.columns[column.name]), _is_whole(column))
+            for column in (*IDENTITY, *FEATURES, *CORRECTED_EXTRAS)
+            if column.name in matching.columns and column.dtype != "string" and column.name != "start_us"
+        ),
+        str(path),
+    )
     reasons = np.full(texts.num_rows, "", dtype=object)
     columns: dict[str, np.ndarray] = {}
     for column in (*IDENTITY, *FEATURES, *CORRECTED_EXTRAS):
@@ -126,16 +153,28 @@ def _read_columns(texts: pa.Table, matching: Matching, how: How) -> tuple[dict[s
             continue
         field_texts = texts.column(matching.columns[column.name])
         if column.name == "start_us":
-            columns[column.name], broken = read_times(field_texts, how.utc_offset_h)
+            clock = Clock(how.utc_offset_h, how.dates, how.pm_below)
+            columns[column.name], broken, notices = read_times(field_texts, clock, str(path))
             broken &= not broken.all()
         else:
-            columns[column.name], broken = read_numbers(field_texts)
-            if column.dtype != "float64" and column.unit != "µs":
-                broken |= ~(np.isfinite(columns[column.name]) & (columns[column.name] % 1 == 0))
+            columns[column.name], broken = read_numbers(field_texts, decimal)
+            if _is_whole(column):
+                broken |= ~_are_whole(columns[column.name])
         reasons[broken & (reasons == "")] = (
             f"{column.cic_name}: no {'time' if column.name == 'start_us' else 'number'}"
         )
-    return columns, reasons
+    return columns, reasons, notices
+
+
+def _is_whole(column: Column) -> bool:
+    """Tell whether a column has whole numbers whatever the unit of times is."""
+    return column.dtype != "float64" and column.unit != "µs"
+
+
+def _are_whole(numbers: np.ndarray) -> np.ndarray:
+    """Tell which numbers are whole and fit 64 bits."""
+    fits = np.isfinite(numbers) & (np.abs(numbers) < 2.0**63)
+    return fits & (np.where(fits, numbers, 0.5) % 1 == 0)
 
 
 def _time_unit(
@@ -150,7 +189,7 @@ def _time_unit(
                 "unit_assumed",
                 "warning",
                 1,
-                f"{path.name}: durations taken as {by_style}: no rates to check by",
+                f"{text_of_name(path.name)}: durations taken as {by_style}: no rates to check by",
             )
         ]
     durations, rates, fwd, bwd = (columns[name][good] for name in needed)
@@ -158,7 +197,10 @@ def _time_unit(
     if not votes:
         return by_style, [
             Notice(
-                "unit_assumed", "info", 1, f"{path.name}: durations taken as {by_style}: no row to check by"
+                "unit_assumed",
+                "info",
+                1,
+                f"{text_of_name(path.name)}: durations taken as {by_style}: no row to check by",
             )
         ]
     unit = max(votes, key=lambda name: votes[name])
@@ -170,11 +212,16 @@ def _time_unit(
     notices = []
     if unit != "µs":
         notices.append(
-            Notice("unit_converted", "info", len(good), f"{path.name}: times converted from {unit} to µs")
+            Notice(
+                "unit_converted",
+                "info",
+                len(good),
+                f"{text_of_name(path.name)}: times converted from {unit} to µs",
+            )
         )
     if by_style == "s":
         meaning = "packet lengths are those of whole frames, not payload, and standard deviations those of a population"
-        message = f"{path.name}: made by the Python port, whose {meaning}; do not mix with other tools"
+        message = f"{text_of_name(path.name)}: made by the Python port, whose {meaning}; do not mix with other tools"
         notices.append(Notice("other_meaning", "warning", len(good), message))
     return unit, notices
 
@@ -193,7 +240,7 @@ def _assemble(
     has_extras = all(column.name in matching.columns for column in CORRECTED_EXTRAS)
     wanted: tuple[Column, ...] = (*IDENTITY, *FEATURES, *(CORRECTED_EXTRAS if has_extras else ()))
     made = {
-        "capture": [path.name] * len(good),
+        "capture": [how.name] * len(good),
         "flow_number": np.arange(len(good)),
         "first_packet": np.zeros(len(good)),
         "last_packet": np.zeros(len(good)),
@@ -249,10 +296,10 @@ def _truth(path: Path, texts: pa.Table, matching: Matching, how: How, good: np.n
         )
     classes = pa.array([how.labels[word.lower()] for word in distinct], pa.string()).take(words.indices)
     sub = matching.labels.get("subcategory", place)
-    rule = pa.repeat(pa.scalar(f"label of {path.name}"), len(good))
+    rule = pa.repeat(pa.scalar(f"label of {how.name}"), len(good))
     columns = [
         pa.repeat(pa.scalar(how.source), len(good)),
-        pa.repeat(pa.scalar(path.name), len(good)),
+        pa.repeat(pa.scalar(how.name), len(good)),
         classes,
         texts.column(sub).take(good),
         rule,

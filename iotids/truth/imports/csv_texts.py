@@ -1,9 +1,12 @@
-"""Read a CSV of any encoding as text, and keep the lines that have another number of fields than its header."""
+"""Read a CSV of any encoding, separator and compression as text, and keep the lines that have another number of
+fields than its header.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,80 +14,128 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 
+from iotids.truth.labelling.capture_names import text_of_name
 from iotids.truth.labelling.notices import Notice
+from iotids.truth.labelling.unpacked import unpacked
+
+SEPARATORS = (",", ";", "\t", "|")
+MAX_HEADER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Texts:
-    """A CSV: `fields` (n, k) as text with columns named `0` to `k-1`, its header, lines with another number
-    of fields, notices.
+    """A CSV: `fields` (n, k) as text with columns named `0` to `k-1`, its header and separator, lines with another
+    number of fields, notices.
     """
 
     fields: pa.Table
     header: list[str]
+    separator: str
     lines: list[str]
     notices: list[Notice]
 
 
-def read_texts(path: Path) -> Texts:
-    """Read a CSV in UTF-8 (with or without a byte order mark), UTF-16 or Windows-1252.
+@dataclass(frozen=True)
+class _Head:
+    """What comes before the rows: the header's fields, the separator, and how many lines they take."""
+
+    header: list[str]
+    separator: str
+    n_lines: int
+
+
+def read_texts(path: Path, count_known: Callable[[Sequence[str]], int]) -> Texts:
+    """Read a CSV in UTF-8 (with or without a byte order mark), UTF-16 or Windows-1252, plain or compressed.
+
+    Parameters
+    ----------
+    count_known : callable
+        How many titles of a header are known; the separator with most is the file's, unless a line `sep=` says so.
 
     Raises
     ------
     ValueError
-        An empty file or first line, or no text in any of these encodings.
+        An empty file or first line, an archive, or no text in any of these encodings.
     """
-    with path.open("rb") as stream:
-        first = stream.readline()
-    if not first.strip():
+    with unpacked(path) as stream:
+        begin = stream.read(MAX_HEADER_BYTES)
+    if not begin.split(b"\n", 1)[0].strip():
         raise ValueError(f"{path}: empty, or an empty first line; wanted a CSV with a header")
-    encodings = ["utf-16"] if first[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf8", "cp1252"]
+    encodings = ["utf-16"] if begin[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf8", "cp1252"]
     for encoding in encodings:
         lines: list[str] = []
         try:
-            with path.open(encoding=encoding.replace("utf8", "utf-8-sig"), newline="") as stream:
-                header = next(csv.reader(io.StringIO(stream.readline())))
-            table = _read_csv(path, encoding, len(header), lines)
+            head = _read_head(path, begin, encoding, count_known)
+            table = _read_csv(path, encoding, head, lines)
             break
-        except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+        except (UnicodeError, pa.ArrowInvalid) as error:
             if encoding == encodings[-1]:
                 raise ValueError(
                     f"{path}: no CSV of text in UTF-8, UTF-16 or Windows-1252: {error}"
                 ) from error
+    name = text_of_name(path.name)
     notices = (
         []
         if encoding == "utf8"
-        else [Notice("not_utf8", "warning", 1, f"{path.name}: not UTF-8; read as {encoding}")]
+        else [Notice("not_utf8", "warning", 1, f"{name}: not UTF-8; read as {encoding}")]
     )
-    return Texts(table, header, lines, notices)
+    return Texts(table, head.header, head.separator, lines, notices)
 
 
 def as_lines(texts: pa.Table, rows: np.ndarray) -> list[str]:
     """Write some rows as CSV lines again; `rows` (m,) int, numbers of rows."""
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(
-        zip(*(column.to_pylist() for column in texts.take(rows).columns), strict=True) if len(rows) else []
-    )
-    return stream.getvalue().splitlines()
+    columns = [column.to_pylist() for column in texts.take(pa.array(rows)).columns] if len(rows) else []
+    lines = []
+    for fields in zip(*columns, strict=True):
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="").writerow(fields)
+        lines.append(stream.getvalue())
+    return lines
 
 
-def _read_csv(path: Path, encoding: str, n_columns: int, lines: list[str]) -> pa.Table:
-    """Read the fields after the first line."""
-    names = [str(place) for place in range(n_columns)]
+def _read_head(path: Path, begin: bytes, encoding: str, count_known: Callable[[Sequence[str]], int]) -> _Head:
+    """Read the header, and a line `sep=;` before it, as spreadsheets write it."""
+    # a character cut in two at the end is no fault of the file; rows are judged when they are read
+    text = begin.decode("utf-8-sig" if encoding == "utf8" else encoding, "replace")
+    lines = text.splitlines()[:2] or [""]
+    if (said := lines[0].strip().strip('"').lower()).startswith("sep=") and len(said) == 5 and len(lines) > 1:
+        separator = said[-1]
+        return _Head(_fields(path, lines[1], separator), separator, 2)
+    if said == "sep=" and len(lines) > 1:  # a tab, which strip took
+        return _Head(_fields(path, lines[1], "\t"), "\t", 2)
+    headers = {separator: _fields(path, lines[0], separator) for separator in SEPARATORS}
+    separator = max(SEPARATORS, key=lambda sign: (count_known(headers[sign]), len(headers[sign])))
+    return _Head(headers[separator], separator, 1)
+
+
+def _fields(path: Path, line: str, separator: str) -> list[str]:
+    """Cut one line."""
+    try:
+        return next(csv.reader([line], delimiter=separator), [""])
+    except csv.Error as error:
+        raise ValueError(f"{path}: the first line is no header of a CSV: {error}") from error
+
+
+def _read_csv(path: Path, encoding: str, head: _Head, lines: list[str]) -> pa.Table:
+    """Read the fields after the header."""
+    names = [str(place) for place in range(len(head.header))]
 
     def keep(row: pc_csv.InvalidRow) -> str:
         lines.append(row.text)
         return "skip"
 
     try:
-        return pc_csv.read_csv(
-            path,
-            read_options=pc_csv.ReadOptions(column_names=names, skip_rows=1, encoding=encoding),
-            parse_options=pc_csv.ParseOptions(invalid_row_handler=keep),
-            convert_options=pc_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
+        with unpacked(path) as stream:
+            return pc_csv.read_csv(
+                pa.PythonFile(stream, mode="r"),
+                read_options=pc_csv.ReadOptions(
+                    column_names=names, skip_rows=head.n_lines, encoding=encoding, block_size=8 << 20
+                ),
+                parse_options=pc_csv.ParseOptions(delimiter=head.separator, invalid_row_handler=keep),
+                convert_options=pc_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                ),
+            )
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
             raise
