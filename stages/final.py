@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from iotids.detecting.packing.assembly import PackSettings
-from iotids.detecting.packing.packing import Dataset, Run, describe_export, pack
+from iotids.detecting.packing.in_words import DOUBTFUL, sentences_about
+from iotids.detecting.packing.packing import Dataset, Run, pack
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.tracking.registry import register
@@ -25,7 +25,7 @@ from iotids.writing.tables import read_table
 class Params(PackSettings):
     """Section `final`; conf/final/default.yaml says what each key means."""
 
-    configurations: tuple[str, ...]
+    configurations: tuple[dict[str, str], ...]
     alias: str
 
 
@@ -51,13 +51,8 @@ def read_dataset(path: Path) -> Dataset:
 
 def read_run(folder: Path, card: Path) -> Run:
     """What cross-validation left in a run folder, and what its scores say."""
-    document, scores = (
-        json.loads(path.read_text(encoding="utf-8")) for path in (folder / "folds.json", card)
-    )
-    return Run(document, read_table(folder / "predictions.parquet"), scores)
-
-
-DOUBTFUL = 3  # exit code: the package is written, and something speaks against it
+    read_json = lambda path: json.loads(path.read_text(encoding="utf-8"))  # noqa: E731
+    return Run(read_json(folder / "folds.json"), read_table(folder / "predictions.parquet"), read_json(card))
 
 
 def main() -> int:
@@ -68,18 +63,10 @@ def main() -> int:
     arguments = parser.parse_args()
     params, meter = read_section("final", Params), asdict(read_section("meter", MeterSettings))
     del meter["keep_going"]  # says how to read captures, not what a flow is
-    manifest = pack(
-        arguments.out, read_dataset(arguments.dataset), read_run(arguments.run, arguments.card), meter, params
-    )
-    for kind, export in manifest["exports"].items():
-        print(describe_export(kind, export))
-    print(
-        f"{arguments.out}: {manifest['training']['flows']} flows, temperature {manifest['calibration']['temperature']:.3f}"
-    )
-    for name, why in manifest["classes_not_found"].items():
-        print(f"{arguments.out}: does not find {name}: {why}", file=sys.stderr)
-    for doubt in manifest["doubts"]:
-        print(f"{arguments.out}: DOUBT: {doubt}", file=sys.stderr)
+    run = read_run(arguments.run, arguments.card)
+    manifest = pack(arguments.out, read_dataset(arguments.dataset), run, meter, params)
+    for sentence in sentences_about(arguments.out, manifest):
+        print(sentence)
     register(arguments.out, manifest, alias=params.alias)
     return DOUBTFUL if manifest["doubts"] else 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from iotids.detecting.judging.verdicts import Judge, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import Package, open_package
 
 
@@ -33,4 +33,4 @@ def judge_flows(package: Package | str | Path, flows: pa.Table) -> pa.Table:
         The folder is no package, or must not be used.
     """
     opened = package if isinstance(package, Package) else open_package(package)
-    return Judge(opened, Network(opened), package_point(opened)).judge(flows)[0]
+    return Judge(opened, Model(opened), package_point(opened)).judge(flows)[0]

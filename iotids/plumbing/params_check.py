@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from iotids.detecting.packing.check import check_configurations
 from iotids.plumbing.params import PARAMS_FILE, compose, read_params
 
 NOTICE = """{file} is not what conf/ composes (edited by hand, or applied from an experiment):
@@ -57,6 +58,7 @@ def notice_differences(params_file: Path = PARAMS_FILE, config_dir: Path = Path(
 
 
 def main() -> None:
-    """Read the command line, print the notice."""
+    """Read the command line, refuse what could not be packed after an hour of training, print the notice."""
     argparse.ArgumentParser(prog="iotids check", description=__doc__.splitlines()[0]).parse_args()
+    check_configurations(read_params(PARAMS_FILE))
     notice_differences()

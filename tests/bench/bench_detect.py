@@ -21,7 +21,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import pyarrow as pa  # noqa: E402
 
 from iotids.detecting.judging.verdicts import Judge, matrix_of, package_point  # noqa: E402
-from iotids.detecting.package.inference import Network  # noqa: E402
+from iotids.detecting.package.inference import Model  # noqa: E402
 from iotids.detecting.package.package import Package, open_package  # noqa: E402
 from iotids.detecting.running.session import ROWS_PER_BLOCK, Session  # noqa: E402
 from iotids.detecting.running.verdict_files import VerdictFile  # noqa: E402
@@ -51,7 +51,7 @@ def bench(package: Package, folder: Path) -> list[tuple[str, float, str]]:
     """Rows of (what, figure, unit)."""
     capture = folder / "bench.pcap"
     packets = write_capture(capture)
-    judge = Judge(package, Network(package), package_point(package))
+    judge = Judge(package, Model(package), package_point(package))
     flows = pa.Table.from_batches(list(meter_of(capture, package).batches())).combine_chunks()
     parts = [flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK)]
 

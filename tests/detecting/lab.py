@@ -17,7 +17,8 @@ from iotids.detecting.packing.assembly import PackSettings, Training, describe, 
 from iotids.detecting.packing.out_of_fold import OutOfFold
 from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.networks.dense.chain import DenseChain
+from iotids.learning.networks.dense.chain import BN_EPSILON, DenseChain
+from iotids.learning.networks.dense.fitted import DenseModel
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
 
 CLASSES = ("BENIGN", "DOS", "SCANNING")
@@ -120,19 +121,15 @@ def training_flows(folder: Path):
     return np.concatenate(X), np.concatenate(truth), np.concatenate(group)
 
 
-def fit_chain(X, truth, seed=0) -> DenseChain:
+def fit_model(X, truth, seed=0) -> DenseModel:
     """A really trained small network, without TensorFlow: scikit-learn's, with its scaling in front."""
-    mean, spread = X.mean(axis=0), np.maximum(X.std(axis=0), 1e-3)
+    mean, spread = X.mean(axis=0), np.maximum(X.std(axis=0), 0.1)
     network = MLPClassifier((24, 16), max_iter=60, random_state=seed, alpha=1e-3).fit(
         (X - mean) / spread, truth
     )
-    return DenseChain(
-        mean,
-        1.0 / spread,
-        np.zeros(mean.size),
-        tuple(w.astype(np.float32) for w in network.coefs_),
-        tuple(b.astype(np.float32) for b in network.intercepts_),
-    )
+    scaling = [np.ones(mean.size), np.zeros(mean.size), mean, spread**2 - BN_EPSILON]
+    layers = [part for pair in zip(network.coefs_, network.intercepts_, strict=True) for part in pair]
+    return DenseModel([*scaling, *layers], dropout=0.0)
 
 
 def chain_logits(chain: DenseChain, X):
@@ -156,10 +153,10 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> 
     captures = folder.parent / f"{folder.name}-captures"
     captures.mkdir()
     X, truth, group = training_flows(captures)
-    chain = fit_chain(X, truth)
+    model = fit_model(X, truth)
     logits = np.empty((len(X), len(CLASSES)))
     for g in range(3):
-        logits[group == g] = chain_logits(fit_chain(X[group != g], truth[group != g]), X[group == g])
+        logits[group == g] = chain_logits(fit_model(X[group != g], truth[group != g]).chain, X[group == g])
     predictions = OutOfFold(
         "grouped",
         np.arange(len(X)),
@@ -176,8 +173,11 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> 
         "features": list(features),
         "data": "lab",
         "meter": dict(meter),
-        "network": {"depth": 2},
-        "cross_validation": {"grouped": {"folds": 3, "accuracy": {"mean": 0.9, "std": 0.1}}},
+        "kind": "dense",
+        "settings": {"depth": 2},
+        "cross_validation": {
+            "grouped": {"folds": 3, "figure": "mean over 3 folds", "accuracy": {"value": 0.9, "std": 0.1}}
+        },
     }
     facts = {
         "flows": len(X),
@@ -194,8 +194,8 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> 
         agreement=0.999,
         seed=7,
     )
-    manifest, reference = describe(chain, Training(X, truth, facts), predictions, identity, settings)
-    write_graphs(folder, chain, manifest, reference)
+    manifest, reference = describe(Training(X, truth, facts), predictions, identity, settings)
+    write_graphs(folder, model, manifest, reference)
     seal_package(folder, {**manifest, "exports": {}})
     return open_package(folder)
 

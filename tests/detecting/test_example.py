@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from iotids.detecting.judging.novelty import novelty_from_plain
 from iotids.detecting.judging.verdicts import Judge, OperatingPoint, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import benign_records, flood_records, scan_records
 from tests.packets import write_pcap
@@ -42,5 +42,5 @@ def test_the_example_gives_the_classes_of_detect_without_tensorflow_or_this_proj
     nothing_unknown = OperatingPoint(
         package_point(trained).log_odds, novelty_from_plain(trained.reference["novelty"], threshold=1e9)
     )
-    judged = Judge(trained, Network(trained), nothing_unknown).judge(flows)[0]
+    judged = Judge(trained, Model(trained), nothing_unknown).judge(flows)[0]
     assert done.stdout.strip().split(",") == judged.column("class").to_pylist()

@@ -21,15 +21,15 @@ import yaml
 
 from iotids.detecting.judging.verdict_words import VERDICTS
 from iotids.detecting.judging.verdicts import Judge, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import PackageError, open_package
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.contract import FoldResult
+from iotids.learning.contract import RunContext
 from iotids.learning.data.flow_columns import feature_matrix
-from iotids.learning.runs.run_folder import predictions_table
-from iotids.learning.scores.cards import card
-from iotids.learning.scores.run_scores import flows_of, score_run
-from iotids.writing.tables import write_json
+from iotids.learning.data.folds import Fold
+from iotids.learning.data.training_data import read_training_data
+from iotids.learning.networks.registry import NETWORKS
+from iotids.learning.runs.run_folder import Configuration, write_run
 from tests.learning.generated_flows import CLASSES, dataset_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +43,6 @@ NETWORK = {
     "nesterov": True,
     "dropout": 0.2,
     "patience": 0,
-    "seed": 7,
 }
 METER = {
     "profile": "paper",
@@ -54,8 +53,8 @@ METER = {
     "keep_going": False,
 }
 FINAL = {
-    "configurations": ["multiclass-2"],
-    "protocol": "grouped",
+    "configurations": [{"stage": "network", "run": "multiclass-2"}],
+    "split": "grouped",
     "false_alarm_share": 0.01,
     "novelty_quantile": 0.99,
     "prototypes": 32,
@@ -76,42 +75,27 @@ pytestmark = pytest.mark.slow
 
 
 def run_folder(folder, dataset):
-    """A cross-validated run of two folds, trained for real."""
-    from iotids.detecting.packing.final_fit import train_on_all
-    from iotids.learning.networks.dense.keras_network import network_from_weights
+    """A cross-validated run of two folds, trained for real; its card beside it."""
+    kind = NETWORKS["dense"]
+    data = read_training_data(dataset.select, kind, "multiclass", CLASSES, "BENIGN")
+    rows = np.arange(data.truth.size)
+    folds = [Fold(f, rows[rows % 2 != f], rows[rows % 2 == f]) for f in range(2)]
+    settings = kind.settings({**NETWORK, "depth": 2})
+    context = RunContext(NoStore())
+    run = kind.fit_folds(data, {"grouped": folds}, settings, seed=7, orders=1, context=context)
+    write_run(folder, run, Configuration("network", "multiclass", kind, settings, 7), data)
+    card = {"folds": 2, "figure": "mean over 2 folds", "accuracy": {"value": 0.9, "std": 0.1}}
+    (folder.parent / "card.json").write_text(json.dumps({"grouped": card}))
 
-    X, truth = (
-        feature_matrix(dataset),
-        np.array([CLASSES.index(label) for label in dataset.column("label").to_pylist()], np.int8),
-    )
-    fold = np.arange(truth.size) % 2
-    results = []
-    for f in range(2):
-        weights = train_on_all(
-            X[fold != f].astype(np.float32), truth[fold != f], len(CLASSES), {**NETWORK, "depth": 2}
-        )
-        rows = np.flatnonzero(fold == f)
-        scores = network_from_weights(weights, dropout=0.2).predict(X[rows].astype(np.float32), verbose=0)
-        record = {
-            "fold": f,
-            "train_rows": truth.size - rows.size,
-            "test_rows": rows.size,
-            "untrained_classes": [],
-        }
-        results.append(FoldResult("grouped", f, rows, truth[rows], scores, record))
-    folder.mkdir(parents=True)
-    document = {"stage": "network", "task": "multiclass", "model": "dl2", "classes": CLASSES, "features": 70}
-    document |= {
-        "params": {**NETWORK, "depth": 2},
-        "splits": {"grouped": {"folds": [r.record for r in results]}},
-    }
-    (folder / "folds.json").write_text(json.dumps(document))
-    predictions = predictions_table(results, CLASSES)
-    pq.write_table(predictions, folder / "predictions.parquet")
-    scored = score_run(
-        document, predictions, splits=["grouped"], benign="BENIGN", flows=flows_of(dataset, {})
-    )
-    write_json(card(scored), folder.parent / "card.json")
+
+class NoStore:
+    """Keeps nothing: these runs are not broken off."""
+
+    def load(self, name):
+        return None
+
+    def save(self, name, arrays):
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +200,7 @@ def test_an_export_that_disagrees_is_refused_by_name(workspace):
     done = final(folder, out="refused/multiclass-2")
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     assert done.returncode == 1
-    assert "gives other verdicts than the Keras model" in done.stderr
+    assert "gives other verdicts than the model itself" in done.stderr
     assert not (folder / "refused" / "multiclass-2").exists()
 
 
@@ -257,13 +241,11 @@ def test_the_registered_package_is_found_by_its_alias_and_is_the_same(workspace,
 def test_a_protocol_without_predictions_is_refused_with_those_that_exist(workspace):
     folder, _ = workspace
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    (folder / "params.yaml").write_text(
-        yaml.safe_dump({**params, "final": {**FINAL, "protocol": "temporal"}})
-    )
+    (folder / "params.yaml").write_text(yaml.safe_dump({**params, "final": {**FINAL, "split": "temporal"}}))
     done = final(folder, out="none/multiclass-2")
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     assert done.returncode == 1
-    assert "no predictions for the split protocol 'temporal' (it has grouped)" in done.stderr
+    assert "no predictions for the split 'temporal' (it has grouped)" in done.stderr
 
 
 def test_a_pickle_in_the_place_of_the_model_is_never_opened(workspace, tmp_path):
@@ -311,7 +293,7 @@ def test_mlflow_serves_the_documented_request_with_the_verdicts_of_detect(worksp
         ).encode()
         answer = ask(f"http://127.0.0.1:{port}/invocations", body, server)
         package = open_package(folder / "final" / "multiclass-2")
-        decisions = Judge(package, Network(package), package_point(package)).decide(X)
+        decisions = Judge(package, Model(package), package_point(package)).decide(X)
         assert [row["verdict"] for row in answer["predictions"]] == [
             VERDICTS[code] for code in decisions.code
         ]

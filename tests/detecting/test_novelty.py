@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from iotids.detecting.judging.explain import explain_strange, no_reasons
 from iotids.detecting.judging.novelty import (
     balanced_rows,
     find_prototypes,
@@ -13,6 +12,7 @@ from iotids.detecting.judging.novelty import (
     novelty_from_plain,
     novelty_to_plain,
 )
+from iotids.detecting.judging.reasons import explain_strange, no_reasons
 
 
 def clusters(n=3000, seed=0):
@@ -58,7 +58,7 @@ def test_one_strange_feature_is_named_first():
     explain_strange(reasons, np.arange(20), scaled, nearest(scaled, novelty.prototypes)[1], novelty)
     assert (reasons.feature[:, 0] == 4).all()
     assert (reasons.weight[:, 0] > 0).all()
-    assert reasons.told.all()
+    assert reasons.given.all()
 
 
 def test_rare_classes_have_prototypes():

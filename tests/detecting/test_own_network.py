@@ -9,7 +9,7 @@ from iotids.detecting.calibrating.site_file import point_of, read_point, write_p
 from iotids.detecting.judging.recall import recall_at_threshold
 from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
 from iotids.detecting.judging.verdicts import Judge, matrix_of, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import PackageError
 from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import DAY_US, benign_records
@@ -22,7 +22,7 @@ def benign(trained, tmp_path_factory):
     path = write_pcap(
         tmp_path_factory.mktemp("own") / "own.pcap", benign_records(flows=2000, seed=50, span_us=10 * DAY_US)
     )
-    judge = Judge(trained, Network(trained), package_point(trained))
+    judge = Judge(trained, Model(trained), package_point(trained))
     X = matrix_of(flows_from_capture(path, "clean"), trained.features)
     return X, judge.decide(X).log_odds, judge
 
@@ -47,7 +47,7 @@ def familiar(judge, X):
 def test_alarms_on_the_calibration_flows_stay_within_the_wish(trained, benign, per_day):
     X, log_odds, _ = benign
     point = calibrate(trained, collected((X, log_odds)), max_alarms_per_day=per_day)
-    judge = Judge(trained, Network(trained), point_of(point, trained))
+    judge = Judge(trained, Model(trained), point_of(point, trained))
     assert (judge.decide(X).code == ATTACK).sum() <= per_day * 10
     assert point["after"]["alarms_per_day"] <= per_day
 
@@ -78,7 +78,7 @@ def test_benign_flows_unlike_training_become_familiar(trained, benign):
     assert (judge.decide(strange).code == UNKNOWN).mean() > 0.9
     point = calibrate(trained, collected((strange, judge.decide(strange).log_odds)), max_alarms_per_day=5)
     assert (
-        Judge(trained, Network(trained), point_of(point, trained)).decide(strange).code == UNKNOWN
+        Judge(trained, Model(trained), point_of(point, trained)).decide(strange).code == UNKNOWN
     ).mean() < 0.05
 
 
@@ -160,7 +160,7 @@ def test_a_calibration_never_makes_an_attack_of_a_flow_that_was_unknown(trained,
     strange[:, trained.features.index("idle_mean_us")] += 1e9
     before = judge.decide(strange)
     point = calibrate(trained, collected((strange, before.log_odds)), max_alarms_per_day=per_day)
-    after = Judge(trained, Network(trained), point_of(point, trained)).decide(strange)
+    after = Judge(trained, Model(trained), point_of(point, trained)).decide(strange)
     assert (before.code == UNKNOWN).any()
     assert not (after.code[before.code == UNKNOWN] == ATTACK).any()
 

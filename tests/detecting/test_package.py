@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import MANIFEST, NEEDED_FILES, PackageError, open_package, seal_package
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 
@@ -106,11 +106,11 @@ def test_a_feature_that_the_meter_does_not_compute_is_refused(package_copy):
 def test_a_model_file_with_other_features_than_the_manifest_is_refused(package_copy):
     resealed(package_copy, features=list(reversed(MODEL_FEATURE_NAMES)))
     with pytest.raises(PackageError, match="features in the model file are not those"):
-        Network(open_package(package_copy.folder))
+        Model(open_package(package_copy.folder))
 
 
 def test_a_file_that_is_no_model_is_refused_even_with_the_right_hash(package_copy):
     (package_copy.folder / "model.onnx").write_bytes(b"\x80\x04 not a graph")
     resealed(package_copy)
     with pytest.raises(PackageError, match=r"model.onnx: not a model that onnxruntime"):
-        Network(open_package(package_copy.folder))
+        Model(open_package(package_copy.folder))

@@ -12,7 +12,7 @@ from iotids.detecting.calibrating.site_file import origin_of
 from iotids.detecting.judging.drift import DriftCounter
 from iotids.detecting.judging.verdict_words import BENIGN
 from iotids.detecting.judging.verdicts import Judge, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.running.session import Session
 from iotids.detecting.summary.page import report_page
 from iotids.detecting.summary.page_table import percent
@@ -35,7 +35,7 @@ def session(trained, tmp_path_factory):
     ]
     records += scan_records(flows=150, seed=23, start_us=START_US + 2_000_000_000)
     path = write_pcap(folder / "evil<script>.pcap", sorted(records, key=lambda r: r.time_us))
-    session = Session(Judge(trained, Network(trained), package_point(trained)), None)
+    session = Session(Judge(trained, Model(trained), package_point(trained)), None)
     session.take(Meter(str(path), "clean", with_digest=False))
     return session
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.detecting.judging.reasons import contributions, distinct_rows
+from iotids.detecting.judging.reasons import contributions, distinct_rows, occlusions
 from iotids.detecting.judging.verdicts import Judge, OperatingPoint, matrix_of, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.running.verdict_files import VerdictFile, json_lines
 from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import benign_records, flood_records, read_verdicts, scan_records
@@ -19,7 +19,7 @@ from tests.packets import write_pcap
 
 @pytest.fixture(scope="module")
 def judge(trained):
-    return Judge(trained, Network(trained), package_point(trained))
+    return Judge(trained, Model(trained), package_point(trained))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_lower_threshold_never_loses_an_alarm(trained, judge, flows):
     alarms = [
         judge_at.decide(X).code == 1
         for judge_at in (
-            Judge(trained, Network(trained), OperatingPoint(t, point.novelty)) for t in (5.0, 0.0, -5.0)
+            Judge(trained, Model(trained), OperatingPoint(t, point.novelty)) for t in (5.0, 0.0, -5.0)
         )
     ]
     assert all((stricter <= laxer).all() for stricter, laxer in pairwise(alarms))
@@ -123,12 +123,33 @@ def test_batches_of_any_size_give_the_same_verdicts(judge, flows):
 def test_contributions_add_up_to_the_difference_in_score(trained, judge, flows):
     X = matrix_of(flows["scan"], trained.features)[:50]
     direction = np.tile(np.array([-1.0, 0.0, 1.0], np.float32), (50, 1))
-    network = Network(trained)
-    parts = contributions(network, judge.normalise(X), judge.normalise(judge.usual), direction)
+    network = Model(trained)
+    parts = contributions(network, X, judge.usual, direction)
     difference = (network.logits(X) * direction).sum(axis=1) - (
         network.logits(judge.usual[None]) * direction[:1]
     ).sum()
     assert np.abs(parts.sum(axis=1) - difference).max() < 0.15 * np.abs(difference).max()
+
+
+class Additive:
+    """A model whose score is a weighted sum: every way to explain it gives value times weight."""
+
+    has_gradient = False
+    weights = np.array([2.0, -1.0, 0.0, 0.5])
+
+    def logits(self, X):
+        score = X @ self.weights
+        return np.stack([-score, score], axis=1).astype(np.float32)
+
+
+def test_occlusion_of_a_weighted_sum_gives_the_weights(monkeypatch):
+    monkeypatch.setattr("iotids.detecting.judging.reasons.RUNS_AT_ONCE", 7)
+    X, usual = np.random.default_rng(0).standard_normal((9, 4)), np.array([1.0, 2.0, 3.0, 4.0])
+    X[0] = usual
+    direction = np.tile(np.array([-1.0, 1.0], np.float32), (9, 1))
+    parts = occlusions(Additive(), X, usual, direction)
+    assert np.allclose(parts, 2.0 * (X - usual) * Additive.weights, atol=1e-4)
+    assert not parts[0].any()
 
 
 def test_equal_flows_are_explained_once_and_different_ones_apart():

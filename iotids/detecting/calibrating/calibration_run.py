@@ -13,7 +13,7 @@ from iotids.detecting.calibrating.calibration import calibrate
 from iotids.detecting.calibrating.site_file import told, write_point
 from iotids.detecting.judging.drift import drift_to_plain
 from iotids.detecting.judging.verdicts import Judge, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import Package
 from iotids.detecting.running.session import MeteredCapture, Session
 from iotids.detecting.summary.tally import Tally
@@ -40,7 +40,7 @@ def calibrate_on(
     """
     check_place(out)
     flows = BenignFlows()
-    session = Session(Judge(package, Network(package), package_point(package)), None, told_so_far)
+    session = Session(Judge(package, Model(package), package_point(package)), None, told_so_far)
     for path in paths:
         flows.begin_recording()
         session.tally = Tally()

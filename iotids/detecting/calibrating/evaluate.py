@@ -23,9 +23,8 @@ from iotids.detecting.calibrating.calibration import calibrate
 from iotids.detecting.calibrating.site_file import point_of
 from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
 from iotids.detecting.judging.verdicts import Decisions, Judge, matrix_of, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import Package, open_package
-from iotids.detecting.summary.page_table import mean_and_std
 from iotids.writing.markdown import markdown_table
 
 DAY_US = 86_400e6
@@ -123,7 +122,7 @@ def calibrated_networks(
     """Per network with benign flows: calibrated on one half of its groups, alarms on benign flows of the
     other half; attacks are all of it.
     """
-    network = Network(package)
+    network = Model(package)
     before = Judge(package, network, package_point(package))
     is_benign = flows.label == package.manifest["benign"]
     for source in np.unique(flows.source[is_benign]):
@@ -182,20 +181,24 @@ def _cell(value: object, column: str) -> str:
 
 
 def out_of_fold_table(package: Package) -> Iterator[tuple[str, str, str]]:
-    """What cross-validation measured, per protocol; where the threshold was chosen also false alarms and
+    """What cross-validation measured, per split; where the threshold was chosen also false alarms and
     recall there.
     """
     own = package.manifest["operating_point"]
-    for protocol, scores in package.manifest["cross_validation"].items():
-        shown = [mean_and_std(scores.get(name)) for name in ("accuracy", "f1_macro")]
+    for split, scores in package.manifest["cross_validation"].items():
+        told = {
+            name: f"{v['value']:.3f}" + ("" if v["std"] is None else f" ± {v['std']:.3f}")
+            for name, v in scores.items()
+            if name in ("accuracy", "f1_macro")
+        }
         cost = own["measured"]
         recall = ", ".join(f"{name} {r:.1%}" for name, r in cost["recall_per_class"].items() if r is not None)
         at_threshold = (
             f"{cost['recall']:.1%} ({recall}) at {cost['false_alarm_share']:.1%}"
-            if protocol == own["protocol"]
+            if split == own["split"]
             else ""
         )
-        yield protocol, " / ".join(shown), at_threshold
+        yield f"{split}, {scores['figure']}", " / ".join(told.values()), at_threshold
 
 
 def export_table(package: Package) -> Iterator[tuple[str, int, str, str, str]]:
@@ -223,13 +226,13 @@ def main() -> int:
         f"{package.manifest['name']} of data set {package.manifest.get('data')}, profile {package.profile}\n"
     )
     found = "attacks found at the threshold, at false alarms"
-    print(markdown(["protocol", "accuracy / macro F", found], out_of_fold_table(package)), "\n")
+    print(markdown(["split", "accuracy / macro F", found], out_of_fold_table(package)), "\n")
     print(
         markdown(["export", "bytes", "equal verdicts", "largest difference", ""], export_table(package)), "\n"
     )
     if arguments.labelled:
         flows = read_labelled(arguments.labelled, package)
-        decisions = Judge(package, Network(package), package_point(package)).decide(flows.X)
+        decisions = Judge(package, Model(package), package_point(package)).decide(flows.X)
         print(
             markdown(
                 ["label", "flows", "attack", "unknown", "benign", "this very class"],

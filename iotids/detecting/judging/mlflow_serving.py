@@ -14,7 +14,7 @@ import numpy as np
 from iotids.detecting.judging.operating_point import probability_of
 from iotids.detecting.judging.verdict_words import UNKNOWN, UNKNOWN_CLASS, VERDICTS
 from iotids.detecting.judging.verdicts import Judge, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import open_package
 
 
@@ -53,4 +53,4 @@ class Served:
 def _load_pyfunc(data_path: str) -> Served:
     """Open the package that lies at the given path."""
     package = open_package(Path(data_path))
-    return Served(Judge(package, Network(package), package_point(package)))
+    return Served(Judge(package, Model(package), package_point(package)))

@@ -16,11 +16,11 @@ SMALLEST_SHARE = 1e-38  # below float32's smallest normal number: a stored score
 T_LOWEST, T_HIGHEST = 0.05, 20.0
 
 
-def log_scores(scores: np.ndarray) -> np.ndarray:
-    """(n, k) float64 logarithms of stored probabilities; a softmax of them gives the probabilities back, so
-    they serve as logits.
+def log_scores(scores: np.ndarray, smallest: float = SMALLEST_SHARE) -> np.ndarray:
+    """(n, k) float64 logarithms of stored probabilities, those below `smallest` raised to it; a softmax of them
+    gives the probabilities back, so they serve as logits.
     """
-    return np.log(np.maximum(scores.astype(np.float64), SMALLEST_SHARE))
+    return np.log(np.maximum(scores.astype(np.float64), smallest))
 
 
 def probabilities(logits: np.ndarray, temperature: float) -> np.ndarray:

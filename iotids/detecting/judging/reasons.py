@@ -1,45 +1,168 @@
-"""Which features spoke for a verdict: integrated gradients from a typical benign flow to the flow at hand.
+"""The features that speak for each verdict: for an attack by integrated gradients, or by occlusion where a model
+has no gradient; for an unknown flow the strangest ones; for a benign one none.
 
-The contribution of a feature is its difference from the benign median times the mean slope of the class's
-score against benign on the straight way between the two (Sundararajan et al. 2017); contributions add up to
-the difference in score, in log-odds.
+By integrated gradients the contribution of a feature is its difference from the benign median times the mean
+slope of the class's score against benign on the straight way between the two (Sundararajan et al. 2017);
+contributions add up to the difference in score, in log-odds. By occlusion it is what the score loses when the
+feature has the benign median instead, and gains when it alone differs from the benign medians.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from iotids.detecting.judging.distance_kernels import three_strangest
+from iotids.detecting.judging.novelty import Novelty
+
+N_REASONS = 3
 STEPS = 4  # points on the way; of the three strongest features 94 % are those that 64 points give (measured on the sample)
+OCCLUDED_FLOWS = (
+    256  # of a block, the surest alarms: each takes twice as many runs of the model as it has features
+)
+RUNS_AT_ONCE = 4096  # rows that the model is given together
 
 
-class HasGradient(Protocol):
-    """What gives gradients (inference.Network)."""
+class Model(Protocol):
+    """What computes (inference.Model)."""
 
-    def gradient(self, normalised: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """(n, d) gradient of sum(direction * logits) at normalised features."""
+    @property
+    def has_gradient(self) -> bool:
+        """Whether `gradient` can be asked."""
+
+    def logits(self, X: np.ndarray) -> np.ndarray:
+        """(n, k) logits of features."""
+
+    def gradient(self, X: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """(n, d) gradient of sum(direction * logits) by the features."""
 
 
-def contributions(
-    network: HasGradient, normalised: np.ndarray, usual: np.ndarray, direction: np.ndarray
-) -> np.ndarray:
-    """(n, d) float32 contributions in log-odds.
+@dataclass(frozen=True)
+class Reasons:
+    """Per flow up to three features, strongest first.
+
+    feature : (n, 3) int64 number of the feature. weight : (n, 3) float32, log-odds (attack) or spreads
+        (unknown; infinite for what is no
+    number). given : (n, 3) bool, which of the entries there are.
+    """
+
+    feature: np.ndarray
+    weight: np.ndarray
+    given: np.ndarray
+
+
+def no_reasons(n: int) -> Reasons:
+    """Room for the reasons of n flows, none of them given yet."""
+    return Reasons(
+        np.zeros((n, N_REASONS), np.int64),
+        np.zeros((n, N_REASONS), np.float32),
+        np.zeros((n, N_REASONS), bool),
+    )
+
+
+def explain_strange(
+    reasons: Reasons, rows: np.ndarray, scaled: np.ndarray, prototype: np.ndarray, novelty: Novelty
+) -> None:
+    """Name what differs most from the nearest typical flow.
 
     Parameters
     ----------
-    normalised : (n, d) float32
-        Features as the first dense layer sees them.
-    usual : (d,) float32
-        The benign medians, normalised as well.
+    rows : (m,) int64
+        Flows that are unlike training.
+    scaled, prototype : (n, d) float32, (n,) int64
+        All flows as `Novelty.scale` gives them, and their nearest prototypes.
+    """
+    three_strangest(scaled, novelty.prototypes, prototype, rows, reasons.feature, reasons.weight)
+    reasons.given[rows] = True
+
+
+def explain_broken(reasons: Reasons, rows: np.ndarray, X: np.ndarray) -> None:
+    """Name the features that are NaN or infinite; `X` are all flows, `rows` those with such a feature."""
+    for row in rows:
+        bad = np.flatnonzero(~np.isfinite(X[row]))[:N_REASONS]
+        reasons.feature[row, : bad.size], reasons.weight[row, : bad.size], reasons.given[row, : bad.size] = (
+            bad,
+            np.inf,
+            True,
+        )
+
+
+def explain_attacks(
+    reasons: Reasons,
+    rows: np.ndarray,
+    X: np.ndarray,
+    direction: np.ndarray,
+    *,
+    usual: np.ndarray,
+    model: Model,
+    log_odds: np.ndarray,
+) -> None:
+    """Name the features with the largest contributions; equal flows are explained once.
+
+    Without a gradient only the surest alarms of a block are explained, at most 256 different ones.
+
+    Parameters
+    ----------
+    rows : (m,) int64
+        Flows that are called attacks.
+    X : (m, d) float64
+        Their features; `usual` (d,) are the benign medians.
+    direction : (m, k) float32
+        Which combination of logits speaks for each.
+    log_odds : (m,)
+        How sure each alarm is.
+    """
+    first, inverse = distinct_rows(X, direction.argmax(axis=1))
+    weights = np.zeros((first.size, X.shape[1]), np.float32)
+    if model.has_gradient:
+        weights = contributions(model, X[first], usual, direction[first])
+    else:
+        surest = np.argsort(-log_odds[first], kind="stable")[:OCCLUDED_FLOWS]
+        weights[surest] = occlusions(model, X[first[surest]], usual, direction[first[surest]])
+    order, weight = strongest(weights, N_REASONS)
+    reasons.feature[rows], reasons.weight[rows] = order[inverse], weight[inverse]
+    reasons.given[rows] = reasons.weight[rows] > 0
+
+
+def contributions(model: Model, X: np.ndarray, usual: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """(n, d) float32 contributions in log-odds by integrated gradients.
+
+    Parameters
+    ----------
+    X : (n, d) float64
+    usual : (d,) float64
+        The benign medians.
     direction : (n, k) float32
         Which combination of logits is explained: 1 for the class, -1 for benign.
     """
-    way = normalised - usual
-    total = np.zeros(way.shape, np.float32)
+    way = X - usual
+    total = np.zeros(way.shape)
     for step in range(STEPS):
-        total += network.gradient(usual + np.float32((step + 0.5) / STEPS) * way, direction)
-    return total * way / np.float32(STEPS)
+        total += model.gradient(usual + (step + 0.5) / STEPS * way, direction)
+    return (total * way / STEPS).astype(np.float32)
+
+
+def occlusions(model: Model, X: np.ndarray, usual: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """(n, d) float32 contributions in log-odds by occlusion: mean of what a feature's benign median in its place
+    takes from the flow's score, and what the feature alone adds to the score of the benign medians.
+
+    Arguments as for `contributions`. Features that have the benign median contribute 0 and take no run.
+    """
+    weights = np.zeros(X.shape, np.float32)
+    flow, feature = np.nonzero(usual != X)
+    whole = (model.logits(X) * direction).sum(axis=1)
+    nothing = model.logits(usual[None])[0]
+    for start in range(0, flow.size, RUNS_AT_ONCE):
+        i, j = flow[start : start + RUNS_AT_ONCE], feature[start : start + RUNS_AT_ONCE]
+        rows, towards = np.arange(i.size), direction[i]
+        without, alone = X[i], np.repeat(usual[None], i.size, axis=0)
+        without[rows, j], alone[rows, j] = usual[j], X[i, j]
+        taken = whole[i] - (model.logits(without) * towards).sum(axis=1)
+        added = ((model.logits(alone) - nothing) * towards).sum(axis=1)
+        weights[i, j] = (taken + added) / 2
+    return weights
 
 
 def strongest(weights: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

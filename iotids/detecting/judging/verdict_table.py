@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.explain import Reasons
 from iotids.detecting.judging.operating_point import probability_of
+from iotids.detecting.judging.reasons import Reasons
 from iotids.detecting.judging.verdict_words import NOT_FINITE, UNKNOWN, UNKNOWN_CLASS, UNLIKE, VERDICTS
 
 CARRIED = (
@@ -111,11 +111,11 @@ def flow_columns(batch: pa.RecordBatch | pa.Table) -> dict[str, pa.Array]:
 def reason_column(
     reasons: Reasons, X: np.ndarray, usual: np.ndarray, features: Sequence[str]
 ) -> pa.ListArray:
-    """The told reasons, one list per flow; `X` (n, d) are the features' values, `usual` (d,) the benign
+    """The reasons, one list per flow; `X` (n, d) are the features' values, `usual` (d,) the benign
     medians.
     """
-    offsets = np.concatenate([[0], np.cumsum(reasons.told.sum(axis=1))]).astype(np.int32)
-    flow, place = np.nonzero(reasons.told)
+    offsets = np.concatenate([[0], np.cumsum(reasons.given.sum(axis=1))]).astype(np.int32)
+    flow, place = np.nonzero(reasons.given)
     number = reasons.feature[flow, place]
     parts = [
         pa.array(features).take(pa.array(number)),

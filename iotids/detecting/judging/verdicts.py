@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.explain import (
+from iotids.detecting.judging.familiar_flows import OwnFlows
+from iotids.detecting.judging.novelty import Novelty, nearest, novelty_from_plain
+from iotids.detecting.judging.operating_point import decide, probabilities
+from iotids.detecting.judging.reasons import (
+    Model,
     Reasons,
     explain_attacks,
     explain_broken,
     explain_strange,
     no_reasons,
 )
-from iotids.detecting.judging.familiar_flows import OwnFlows
-from iotids.detecting.judging.novelty import Novelty, nearest, novelty_from_plain
-from iotids.detecting.judging.operating_point import decide, probabilities
 from iotids.detecting.judging.verdict_table import (
     flow_columns,
     reason_column,
@@ -27,16 +27,6 @@ from iotids.detecting.judging.verdict_table import (
 )
 from iotids.detecting.judging.verdict_words import ATTACK, BENIGN, UNKNOWN
 from iotids.detecting.package.package import Package
-
-
-class Network(Protocol):
-    """What computes (inference.Network)."""
-
-    def logits(self, X: np.ndarray) -> np.ndarray:
-        """(n, k) logits."""
-
-    def gradient(self, normalised: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """(n, d) gradient of sum(direction * logits) at normalised features."""
 
 
 @dataclass(frozen=True)
@@ -116,20 +106,17 @@ def matrix_of(batch: pa.RecordBatch | pa.Table, features: Sequence[str]) -> np.n
 class Judge:
     """Applies one package at one operating point to batches of flows."""
 
-    def __init__(self, package: Package, network: Network, point: OperatingPoint) -> None:
-        self.package, self.network, self.point = package, network, point
+    def __init__(self, package: Package, model: Model, point: OperatingPoint) -> None:
+        self.package, self.model, self.point = package, model, point
         self.temperature = float(package.manifest["calibration"]["temperature"])
         self.usual = np.array(package.reference["benign_median"])
-        self._mean, self._scale, self._offset = (
-            np.array(package.reference["normalise"][name]) for name in ("mean", "scale", "offset")
-        )
         self.schema = verdict_schema(package.classes)
 
     def decide(self, X: np.ndarray) -> Decisions:
         """Decisions for (n, d) features; flows with NaN or infinity among them are unknown."""
         finite = np.isfinite(X).all(axis=1)
         seen = X if finite.all() else np.where(finite[:, None], X, self.usual)
-        logits, benign = self.network.logits(seen), self.package.benign_index
+        logits, benign = self.model.logits(seen), self.package.benign_index
         shares = probabilities(logits, self.temperature)
         likeliest, log_odds = decide(
             logits, temperature=self.temperature, benign_index=benign, threshold=self.point.log_odds
@@ -142,10 +129,6 @@ class Judge:
         code[~finite], likeliest[code == BENIGN] = UNKNOWN, benign
         shares[~finite], log_odds[~finite], familiarity[~finite] = np.nan, np.nan, np.nan
         return Decisions(code, likeliest, shares, log_odds, familiarity, finite, scaled, prototype)
-
-    def normalise(self, X: np.ndarray) -> np.ndarray:
-        """Features as the first dense layer sees them, float32."""
-        return ((X - self._mean) * self._scale + self._offset).astype(np.float32)
 
     def judge(self, batch: pa.RecordBatch | pa.Table) -> tuple[pa.Table, Decisions, np.ndarray]:
         """Verdict table of some flows (see `verdict_schema`), the decisions in it, and the features they were
@@ -173,9 +156,14 @@ class Judge:
         )
         if attack.size:
             direction = self._direction(decisions.likeliest[attack])
-            usual = self.normalise(self.usual)
             explain_attacks(
-                reasons, attack, self.normalise(X[attack]), direction, usual=usual, network=self.network
+                reasons,
+                attack,
+                X[attack],
+                direction,
+                usual=self.usual,
+                model=self.model,
+                log_odds=decisions.log_odds[attack],
             )
         if strange.size:
             explain_strange(reasons, strange, decisions.scaled, decisions.prototype, self.point.novelty)

@@ -16,7 +16,7 @@ GRADIENT_ROWS = 1024  # all layers are kept for the way back
 BATCH_ROWS = 4096  # measured best of 1,024 to 65,536: the layer's activations stay in the second-level cache
 
 
-class Network:
+class Model:
     """The graphs of one opened package."""
 
     def __init__(self, package: Package, *, threads: int = 1) -> None:
@@ -34,15 +34,15 @@ class Network:
         """(n, k) float32 logits of (n, d) float64 features."""
         return run_in_batches(self._logits, {"features": X}, "logits", (len(self.package.classes),))
 
-    def gradient(self, normalised: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """(n, d) float32 gradient of sum(direction * logits) at (n, d) float32 normalised features."""
-        return run_in_batches(
-            self._gradient,
-            {"normalised": normalised, "direction": direction},
-            "gradient",
-            (normalised.shape[1],),
-            GRADIENT_ROWS,
-        )
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the package has a gradient for reasons."""
+        return GRADIENT in self.package.manifest["files"]
+
+    def gradient(self, X: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """(n, d) float32 gradient of sum(direction * logits) by (n, d) float64 features."""
+        inputs = {"features": X, "direction": direction}
+        return run_in_batches(self._gradient, inputs, "gradient", (X.shape[1],), GRADIENT_ROWS)
 
 
 def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:

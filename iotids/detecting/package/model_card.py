@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from iotids.detecting.package.package import Package
-from iotids.detecting.summary.page_table import figure, mean_and_std, percent
+from iotids.detecting.summary.page_table import figure, percent, value_and_std
 from iotids.writing.html import table
 
 SHOWN = (
@@ -17,7 +17,8 @@ SHOWN = (
     "benign",
     "data",
     "meter",
-    "network",
+    "kind",
+    "settings",
     "training",
     "cross_validation",
     "calibration",
@@ -63,7 +64,7 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
         ("Operating point", f"{decided_at}; {escape(point['origin'])}"),
         (
             "On labelled data",
-            f"protocol {escape(own['protocol'])}, threshold of the package: "
+            f"split {escape(own['split'])}, threshold of the package: "
             f"{percent(own['measured']['false_alarm_share'])} of benign flows alarm; found: {recall}",
         ),
         ("Unknown", f"further from training than {percent(model['novelty']['quantile'])} of held-out flows"),
@@ -98,17 +99,17 @@ def choices_html(choices: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def cross_validation_html(protocols: Mapping[str, Any]) -> str:
+def cross_validation_html(splits: Mapping[str, Any]) -> str:
     """Scores of the cross-validation, one row per split: what the figures are, and which classes the model never
     predicted.
     """
-    names = [name for name in SCORES if any(name in part for part in protocols.values())]
+    names = [name for name in SCORES if any(name in part for part in splits.values())]
     rows = []
-    for split, part in protocols.items():
+    for split, part in splits.items():
         never = [
             f"{one['class']} in {one['folds']} of {one['tested']} folds"
             for one in part.get("unpredicted", [])
         ]
-        figures = [mean_and_std(part.get(name)) for name in names]
+        figures = [value_and_std(part.get(name)) for name in names]
         rows.append([split, part.get("figure", "mean over folds"), ", ".join(never) or "–", *figures])
     return table(["split", "figure", "never predicted", *(SCORES[name] for name in names)], rows, "tttn")

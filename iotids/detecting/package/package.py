@@ -22,8 +22,7 @@ MANIFEST = "package.json"
 ONNX = "model.onnx"
 GRADIENT = "gradient.onnx"
 REFERENCE = "reference.json"
-KERAS = "model.keras"
-NEEDED_FILES = (ONNX, GRADIENT, REFERENCE)
+NEEDED_FILES = (ONNX, REFERENCE)
 NEEDED_KEYS = (
     "format",
     "name",
@@ -32,6 +31,7 @@ NEEDED_KEYS = (
     "benign",
     "features",
     "meter",
+    "kind",
     "calibration",
     "operating_point",
     "novelty",

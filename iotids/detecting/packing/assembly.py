@@ -1,11 +1,10 @@
-"""Put a package together: the trained network, what its training flows looked like, and what cross-validation
-says of it.
-"""
+"""Put a package together: the fitted model's graphs, what its training flows looked like, and where it decides."""
 
 from __future__ import annotations
 
 import json
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,10 +25,17 @@ from iotids.detecting.packing.out_of_fold import (
     choose_temperature,
     unseen_site_cost,
 )
-from iotids.learning.networks.dense.chain import DenseChain
-from iotids.learning.networks.dense.graphs import gradient_graph, logits_graph
+from iotids.learning.contract import Fitted
 
-VERSIONED = ("numpy", "pyarrow", "tensorflow", "keras", "onnx", "onnxruntime")
+# in package.json: always, and of those that a kind of model has used
+VERSIONED = ("numpy", "pyarrow", "onnx", "onnxruntime")
+VERSIONED_IF_USED = {
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "sklearn": "scikit-learn",
+    "skl2onnx": "skl2onnx",
+    "river": "river",
+}
 LIMITS = (
     "It knows the attacks it was trained on, as they were recorded; other tools, speeds and networks look different.",
     "It sees flows, not payloads: an attack that looks like ordinary traffic in sizes, times and flags is not seen.",
@@ -51,7 +57,7 @@ class Training:
 class PackSettings:
     """How a package is made; conf/final/default.yaml says what each key means."""
 
-    protocol: str
+    split: str
     false_alarm_share: float
     novelty_quantile: float
     prototypes: int
@@ -61,7 +67,6 @@ class PackSettings:
 
 
 def describe(
-    chain: DenseChain,
     training: Training,
     predictions: OutOfFold,
     identity: Mapping[str, Any],
@@ -76,7 +81,7 @@ def describe(
         Of the split that temperature and threshold are chosen on, and of sites left out of training, where
         the run has them.
     identity : mapping
-        name, task, classes, benign, features, meter, network, cross_validation.
+        name, task, classes, benign, features, meter, kind, settings, cross_validation.
     """
     classes, benign_index = identity["classes"], list(identity["classes"]).index(identity["benign"])
     calibration = choose_temperature(predictions)
@@ -106,7 +111,6 @@ def describe(
             predictions.truth,
             classes,
         ),
-        "normalise": {name: getattr(chain, name).tolist() for name in ("mean", "scale", "offset")},
     }
     manifest = {
         **identity,
@@ -114,7 +118,7 @@ def describe(
         "operating_point": point,
         "novelty": novelty_facts,
         "training": dict(training.facts),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONED},
+        "versions": _versions(),
         "known_limits": list(LIMITS),
         "classes_not_found": classes_not_found(point, classes),
         "doubts": doubts_about(calibration, point),
@@ -123,13 +127,24 @@ def describe(
 
 
 def write_graphs(
-    folder: Path, chain: DenseChain, manifest: Mapping[str, Any], reference: Mapping[str, Any]
+    folder: Path, fitted: Fitted, manifest: Mapping[str, Any], reference: Mapping[str, Any]
 ) -> None:
-    """Write model.onnx, gradient.onnx and reference.json."""
+    """Write model.onnx, reference.json and, for kinds with a gradient, gradient.onnx."""
     notes = graph_notes(manifest)
-    (folder / ONNX).write_bytes(logits_graph(chain, notes).SerializeToString(deterministic=True))
-    (folder / GRADIENT).write_bytes(gradient_graph(chain, notes).SerializeToString(deterministic=True))
+    (folder / ONNX).write_bytes(with_notes(fitted.to_onnx(), notes))
+    gradient = fitted.gradient_onnx()
+    if gradient is not None:
+        (folder / GRADIENT).write_bytes(with_notes(gradient, notes))
     (folder / REFERENCE).write_text(json.dumps(reference, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def with_notes(content: bytes, notes: Mapping[str, Any]) -> bytes:
+    """An ONNX model that says about itself what `graph_notes` says, as JSON per key."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in notes.items()})
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def graph_notes(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,10 +159,16 @@ def graph_notes(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _versions() -> dict[str, str]:
+    """Versions of what the model was made and written with."""
+    used = [name for module, name in VERSIONED_IF_USED.items() if module in sys.modules]
+    return {"python": platform.python_version()} | {name: version(name) for name in (*VERSIONED, *used)}
+
+
 def _novelty(
     training: Training, predictions: OutOfFold, classes: Sequence[str], settings: PackSettings
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Prototypes of all training flows, with the threshold that held-out flows of the protocol's folds give;
+    """Prototypes of all training flows, with the threshold that held-out flows of the split's folds give;
     and its figures.
     """
     fold = np.full(training.truth.size, -1)

@@ -63,7 +63,7 @@ def _doubts_about_threshold(point: Mapping[str, Any]) -> list[str]:
         return []
     share = point["wanted_false_alarm_share"]
     return [
-        f"too few of the {point['folds']} folds of the split {point['protocol']} test the {1 / share:,.0f} benign flows that a "
+        f"too few of the {point['folds']} folds of the split {point['split']} test the {1 / share:,.0f} benign flows that a "
         f"false-alarm share of {share:g} takes, so the threshold is that of all folds pooled "
         f"({point['benign_flows_behind_threshold']:,} benign flows): add benign captures or raise final.false_alarm_share"
     ]

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotids.detecting.judging.operating_point import (
+    SMALLEST_SHARE,
     attack_log_odds,
     decide,
     fit_temperature,
@@ -33,24 +34,31 @@ FEWEST_FOLDS = (
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Predictions of one protocol, ascending by row: dataset row, fold, true class, and logarithms of the
+    """Predictions of one split, ascending by row: dataset row, fold, true class, and logarithms of the
     scores.
     """
 
-    protocol: str
+    split: str
     row: np.ndarray
     fold: np.ndarray
     truth: np.ndarray
     logits: np.ndarray
 
 
-def read_out_of_fold(predictions: pa.Table, protocol: str, classes: Sequence[str]) -> OutOfFold:
-    """Take one protocol out of a run's predictions.parquet.
+def read_out_of_fold(
+    predictions: pa.Table, split: str, classes: Sequence[str], smallest: float = SMALLEST_SHARE
+) -> OutOfFold:
+    """Take one split out of a run's predictions.parquet.
+
+    Parameters
+    ----------
+    smallest : float
+        What the packed model gives where it would give 0: scores below count as this.
 
     Raises
     ------
     ValueError
-        The run has no such protocol, or other classes.
+        The run has no such split, or other classes.
     """
     wanted = [f"score_{name}" for name in classes]
     if missing := [name for name in wanted if name not in predictions.column_names]:
@@ -59,16 +67,16 @@ def read_out_of_fold(predictions: pa.Table, protocol: str, classes: Sequence[str
         )
     first = predictions.filter(pc.equal(predictions.column("order"), 0))
     splits = first.column("split").cast(pa.string())
-    mine = first.filter(pc.equal(splits, protocol))
+    mine = first.filter(pc.equal(splits, split))
     if mine.num_rows == 0:
         known = ", ".join(sorted(pc.unique(splits).to_pylist()))
         raise ValueError(
-            f"the run has no predictions for the split protocol {protocol!r} (it has {known}): set final.protocol or network.protocols"
+            f"the run has no predictions for the split {split!r} (it has {known}): set final.split or network.splits"
         )
     mine = mine.sort_by("row")
     scores = np.stack([mine.column(name).to_numpy() for name in wanted], axis=1)
     row, fold, truth = (mine.column(name).to_numpy() for name in ("row", "fold", "truth"))
-    return OutOfFold(protocol, row, fold, truth, log_scores(scores))
+    return OutOfFold(split, row, fold, truth, log_scores(scores, smallest))
 
 
 def choose_temperature(predictions: OutOfFold) -> dict[str, Any]:
@@ -76,7 +84,7 @@ def choose_temperature(predictions: OutOfFold) -> dict[str, Any]:
     temperature = fit_temperature(predictions.logits, predictions.truth)
     figures = {
         "temperature": temperature,
-        "protocol": predictions.protocol,
+        "split": predictions.split,
         "flows": int(predictions.truth.size),
     }
     for name, t in (("before", 1.0), ("after", temperature)):
@@ -129,7 +137,7 @@ def choose_operating_point(
     if chosen is None:
         benign = int((predictions.truth == benign_index).sum())
         raise ValueError(
-            f"the split {predictions.protocol} tests {benign:,} benign flows; a false-alarm share of {false_alarm_share:g} takes "
+            f"the split {predictions.split} tests {benign:,} benign flows; a false-alarm share of {false_alarm_share:g} takes "
             f"{1 / max(false_alarm_share, 1e-9):,.0f} or more to be seen: raise final.false_alarm_share or add benign captures"
         )
     measured = {key: value for key, value in costs[false_alarm_share].items() if key != "log_odds"}
@@ -138,7 +146,7 @@ def choose_operating_point(
         "log_odds": chosen.log_odds,
         "attack_probability": float(probability_of(chosen.log_odds)),
         "wanted_false_alarm_share": false_alarm_share,
-        "protocol": predictions.protocol,
+        "split": predictions.split,
         "folds": int(np.unique(predictions.fold).size),
         "folds_behind_threshold": chosen.folds,
         "benign_flows_behind_threshold": chosen.benign_flows,
@@ -203,7 +211,7 @@ def unseen_site_cost(
     cost = lambda rows: recall_at(log_odds[rows], predictions.truth[rows], classes, benign_index, threshold)  # noqa: E731
     folds = np.unique(predictions.fold)
     return {
-        "protocol": predictions.protocol,
+        "split": predictions.split,
         **cost(np.ones(log_odds.size, bool)),
         "folds": [{"fold": int(fold), **cost(predictions.fold == fold)} for fold in folds],
     }

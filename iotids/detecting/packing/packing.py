@@ -1,5 +1,8 @@
 """Fit a cross-validated configuration on every flow and make a package of it: graphs, reference, exports,
 seal.
+
+Any kind of model that exports to ONNX can be packed; what is special to a kind stays in it
+(iotids.learning.contract).
 """
 
 from __future__ import annotations
@@ -14,20 +17,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.package.package import KERAS, seal_package
-from iotids.detecting.packing.assembly import (
-    PackSettings,
-    Training,
-    describe,
-    write_graphs,
-)
-from iotids.detecting.packing.out_of_fold import OutOfFold, read_out_of_fold
+from iotids.detecting.judging.operating_point import SMALLEST_SHARE, probabilities
+from iotids.detecting.package.package import ONNX, seal_package
+from iotids.detecting.packing.assembly import PackSettings, Training, describe, write_graphs
+from iotids.detecting.packing.exports import write_exports
+from iotids.detecting.packing.out_of_fold import read_out_of_fold
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.data.flow_columns import feature_matrix, task_classes, task_truth
-from iotids.learning.networks.dense.chain import chain_from_weights
-from iotids.learning.networks.dense.keras_file import save_keras
+from iotids.learning.contract import Fitted, ModelKind
+from iotids.learning.data.flow_columns import feature_matrix
+from iotids.learning.data.training_data import read_training_data
+from iotids.learning.registry import check_packable
 
 UNSEEN_SITE = "environment"  # the split that leaves sites out
+ZERO_ROWS = 20_000  # flows among which scores of 0 are looked for
+RUN_KEYS = ("seed", "orders")  # in a run's params beside the settings of its kind
 
 
 @dataclass(frozen=True)
@@ -69,22 +72,19 @@ def pack(
     Raises
     ------
     ValueError
-        The run has no predictions for the protocol, or the float ONNX model gives other verdicts than Keras.
+        The kind has no ONNX form or wants more than features, the run has no predictions for the split, or
+        the ONNX model gives other verdicts than the model itself.
     FloatingPointError
         Training diverged.
     """
-    from iotids.detecting.packing.exports import write_exports
-    from iotids.detecting.packing.final_fit import train_on_all
-    from iotids.learning.networks.dense.keras_network import network_from_weights
-
-    task, learning = run.document["task"], run.document["params"]
-    classes = task_classes(task, dataset.classes, dataset.benign)
-    X, truth = feature_matrix(dataset.table), task_truth(dataset.table, task, dataset.classes, dataset.benign)
-    weights = train_on_all(X.astype(np.float32), truth, len(classes), learning)
-    chain, training = (
-        chain_from_weights(weights),
-        Training(X, truth, _training_facts(dataset, truth, classes)),
-    )
+    document = run.document
+    kind, task = kind_to_pack(document["kind"]), document["task"]
+    data = read_training_data(dataset.table.select, kind, task, dataset.classes, dataset.benign)
+    learning = {key: value for key, value in document["params"].items() if key not in RUN_KEYS}
+    fitted = kind.fit(data, kind.settings(learning), seed=document["params"]["seed"])
+    classes, truth = data.classes, data.truth
+    del data
+    training = Training(feature_matrix(dataset.table), truth, _training_facts(dataset, truth, classes))
     identity = {
         "name": folder.name,
         "task": task,
@@ -93,30 +93,60 @@ def pack(
         "features": list(MODEL_FEATURE_NAMES),
         "data": dataset.name,
         "meter": dict(meter),
-        "network": learning,
-        "cross_validation": run.card,
+        "kind": kind.name,
+        "settings": dict(document["params"]),
+        "cross_validation": dict(run.card),
     }
-    manifest, reference = describe(
-        chain,
-        training,
-        read_out_of_fold(run.predictions, settings.protocol, classes),
-        identity,
-        settings,
-        unseen=read_unseen(run, classes),
-    )
-    model = network_from_weights(weights, dropout=learning["dropout"])
+    smallest = smallest_share(fitted, training.X[:: max(1, len(training.X) // ZERO_ROWS)])
+    held_out = read_out_of_fold(run.predictions, settings.split, classes, smallest)
+    unseen = None
+    if UNSEEN_SITE in document["splits"]:
+        unseen = read_out_of_fold(run.predictions, UNSEEN_SITE, classes, smallest)
+    manifest, reference = describe(training, held_out, identity, settings, unseen=unseen)
     with replacing_folder(folder) as parts:
-        write_graphs(parts, chain, manifest, reference)
-        save_keras(model, parts / KERAS)
-        manifest["exports"] = write_exports(parts, model, chain, training, manifest, settings)
+        save_own_files(fitted, parts)
+        write_graphs(parts, fitted, manifest, reference)
+        manifest["exports"] = write_exports(
+            parts, kind.name, fitted, training, manifest, settings, smallest=smallest
+        )
         return seal_package(parts, manifest)
 
 
-def read_unseen(run: Run, classes: Sequence[str]) -> OutOfFold | None:
-    """The run's out-of-fold predictions on sites left out of training, where it has that split."""
-    if UNSEEN_SITE not in run.document["splits"]:
-        return None
-    return read_out_of_fold(run.predictions, UNSEEN_SITE, classes)
+def kind_to_pack(name: str) -> ModelKind:
+    """The kind of this name, if a package can be made of it.
+
+    Raises
+    ------
+    KeyError
+        No such kind.
+    ValueError
+        It has no ONNX form, or is given other things than the features of a flow.
+    """
+    kind = check_packable(name)
+    if kind.sees != "features" or kind.inputs:
+        wanted = ", ".join(kind.inputs) or f"the {kind.sees}"
+        raise ValueError(
+            f"kind of model {name!r} wants {wanted}; a package judges by the features of a flow alone"
+        )
+    return kind
+
+
+def save_own_files(fitted: Fitted, folder: Path) -> None:
+    """Write the model in its own form too (model.keras, model.npz), except where that is ONNX already."""
+    fitted.save(folder)
+    (folder / ONNX).unlink(missing_ok=True)
+
+
+def smallest_share(fitted: Fitted, X: np.ndarray) -> float:
+    """What the ONNX form gives where the model itself gives a class 0, whose logarithm a graph cannot hold."""
+    from iotids.learning.runs.onnx_model import OnnxModel
+
+    zero = fitted.scores(X) == 0.0
+    rows = np.flatnonzero(zero.any(axis=1))
+    if rows.size == 0:
+        return SMALLEST_SHARE
+    shares = probabilities(OnnxModel(fitted.to_onnx()).logits(X[rows]), 1.0)
+    return max(float(shares[zero[rows]].max()), SMALLEST_SHARE)
 
 
 def _training_facts(dataset: Dataset, truth: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
@@ -144,14 +174,3 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         parts.rename(folder)
     finally:
         shutil.rmtree(parts, ignore_errors=True)
-
-
-def describe_export(kind: str, export: Mapping[str, Any]) -> str:
-    """One export in words."""
-    agreement, difference = (
-        f"{export['agreement']:.3%} equal verdicts",
-        f"largest difference {export['largest_probability_difference']:.1e}",
-    )
-    return f"{kind}: {export['bytes']:,} bytes, {agreement}, {difference}" + (
-        "" if export["published"] else f": REFUSED, {export['why']}"
-    )

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from iotids.detecting.calibrating.site_file import origin_of, read_point
 from iotids.detecting.judging.verdicts import Judge, package_point
-from iotids.detecting.package.inference import Network
+from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import Package
 from iotids.detecting.running.ending import finish, unwritten
 from iotids.detecting.running.session import ROWS_AT_ONCE, MeteredCapture, Session
@@ -78,7 +78,7 @@ def judge_captures(
         The verdict file cannot be written.
     """
     point, own = (package_point(package), None) if wanted.point is None else read_point(wanted.point, package)
-    judge = Judge(package, Network(package), point)
+    judge = Judge(package, Model(package), point)
     if wanted.report is not None:
         check_place(wanted.report)
     for sentence in concerns_about(package):

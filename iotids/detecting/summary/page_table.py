@@ -25,9 +25,8 @@ def figure(value: float | None, *, plus: bool = False) -> str:
     return f"+{text}" if plus and value > 0 else text
 
 
-def mean_and_std(score: Mapping[str, float | None] | None) -> str:
-    """A score of the cross-validation with its spread over folds; older packages call the value `mean`."""
-    value = None if score is None else score.get("value", score.get("mean"))
-    if score is None or value is None:
+def value_and_std(score: Mapping[str, float | None] | None) -> str:
+    """A score, with its standard deviation over folds where it is a mean of them."""
+    if score is None or score["value"] is None:
         return "–"
-    return f"{value:.4f}" + ("" if score["std"] is None else f" ± {score['std']:.4f}")
+    return f"{score['value']:.4f}" + ("" if score["std"] is None else f" ± {score['std']:.4f}")

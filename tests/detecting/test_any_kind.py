@@ -1,0 +1,159 @@
+"""Whatever exports to ONNX can be packed, judged with, explained, calibrated and served; what does not is refused
+before anything is trained.
+"""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from iotids.commands import detect
+from iotids.detecting.judging.mlflow_serving import _load_pyfunc
+from iotids.detecting.package.inference import Model
+from iotids.detecting.package.package import open_package
+from iotids.detecting.packing.assembly import PackSettings
+from iotids.detecting.packing.check import check_configurations
+from iotids.detecting.packing.packing import Dataset, Run, pack
+from iotids.flowmeter.flows import flows_from_capture
+from iotids.learning.contract import RunContext
+from iotids.learning.data.flow_columns import feature_matrix
+from iotids.learning.data.folds import Fold
+from iotids.learning.data.training_data import read_training_data
+from iotids.learning.registry import KINDS
+from iotids.learning.runs.run_folder import Configuration, predictions_table, run_document
+from tests.detecting.lab import (
+    CLASSES,
+    METER,
+    benign_records,
+    flood_records,
+    read_verdicts,
+    scan_records,
+)
+from tests.detecting.test_final import NoStore
+from tests.packets import write_pcap
+
+SETTINGS = PackSettings(
+    "grouped",
+    false_alarm_share=0.01,
+    novelty_quantile=0.995,
+    prototypes=32,
+    exports=("litert",),
+    agreement=0.999,
+    seed=7,
+)
+PACKABLE = ["random_forest", "hist_gradient_boosting", "decision_tree", "logistic_regression", "gaussian_nb"]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Metered captures of three classes, three recordings each."""
+    folder, parts = tmp_path_factory.mktemp("flows"), []
+    for label, maker in zip(CLASSES, (benign_records, flood_records, scan_records), strict=True):
+        for group in range(3):
+            path = write_pcap(folder / f"{label}{group}.pcap", maker(flows=150, seed=10 * len(parts) + group))
+            flows = flows_from_capture(path, "clean")
+            facts = {"label": label, "source": "lab", "group": str(group)}
+            for name, value in facts.items():
+                flows = flows.append_column(name, pa.array([value] * flows.num_rows))
+            parts.append(flows)
+    return Dataset(pa.concat_tables(parts), "lab", CLASSES, "BENIGN", "0" * 64)
+
+
+@pytest.fixture(scope="module", params=PACKABLE)
+def packed(request, dataset, tmp_path_factory):
+    """A package of one kind, cross-validated by recording."""
+    kind = KINDS[request.param]
+    data = read_training_data(dataset.table.select, kind, "multiclass", CLASSES, "BENIGN")
+    rows = np.arange(data.truth.size)
+    folds = [Fold(g, rows[data.group != g], rows[data.group == g]) for g in range(3)]
+    settings = kind.settings({})
+    run = kind.fit_folds(data, {"grouped": folds}, settings, seed=1, orders=1, context=RunContext(NoStore()))
+    configuration = Configuration("baseline", "multiclass", kind, settings, 1)
+    document = run_document(run.results, configuration, CLASSES, "BENIGN")
+    card = {"grouped": {"folds": 3, "figure": "mean over 3 folds", "accuracy": {"value": 0.9, "std": 0.1}}}
+    folder = tmp_path_factory.mktemp("final") / f"multiclass-{kind.name}"
+    pack(folder, dataset, Run(document, predictions_table(run.results, CLASSES), card), METER, SETTINGS)
+    return open_package(folder)
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Run the command in this process: exit code and what it said on standard error."""
+    monkeypatch.chdir(tmp_path)
+    write_pcap(
+        tmp_path / "attack.pcap", [*flood_records(flows=100, seed=91), *scan_records(flows=80, seed=92)]
+    )
+    write_pcap(tmp_path / "benign.pcap", benign_records(flows=120, seed=93))
+
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["detect", *map(str, words)])
+        code = detect.main()
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def test_its_graph_gives_the_verdicts_of_the_model_and_forms_it_lacks_are_said_to_lack(packed):
+    exports = packed.manifest["exports"]
+    assert exports["onnx"]["agreement"] >= 0.999
+    assert exports["onnx"]["largest_probability_difference"] < 1e-3
+    assert exports["litert"]["published"] is False
+    assert packed.manifest["kind"] in exports["litert"]["why"]
+    assert "gradient.onnx" not in packed.manifest["files"]
+
+
+def test_it_judges_captures_and_gives_reasons(packed, command, tmp_path):
+    code, said = command(
+        "attack.pcap", "benign.pcap", "-o", "v.parquet", "--report", "p.html", "--model", packed.folder
+    )
+    assert code == 0, said
+    rows = read_verdicts(tmp_path / "v.parquet").to_pylist()
+    attacks = [row for row in rows if row["verdict"] == "attack"]
+    assert {row["src_ip"] for row in attacks} >= {"10.0.0.66", "10.0.0.77"}
+    assert sum(bool(row["reasons"]) for row in attacks) > 0.9 * len(attacks)
+    assert all(reason["weight"] > 0 for row in attacks for reason in row["reasons"])
+
+
+def test_a_site_is_calibrated_with_it(packed, command, tmp_path):
+    words = ["--calibrate", "benign.pcap", "--max-alarms-per-day", "5", "-o", "site.json"]
+    code, said = command(*words, "--model", packed.folder)
+    assert code in (0, 3), said
+    assert json.loads((tmp_path / "site.json").read_text())["after"]["alarms_per_day"] <= 5
+    assert (
+        command("attack.pcap", "-o", "v.csv", "--operating-point", "site.json", "--model", packed.folder)[0]
+        == 0
+    )
+
+
+def test_it_is_served_with_the_verdicts_of_its_graph(packed, dataset):
+    import pandas as pd
+
+    X = feature_matrix(dataset.table)[::7]
+    answer = _load_pyfunc(str(packed.folder)).predict(pd.DataFrame(X, columns=list(packed.features)))
+    logits = Model(packed).logits(X) / packed.manifest["calibration"]["temperature"]
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    assert np.allclose(answer["p_DOS"], (shares / shares.sum(axis=1, keepdims=True))[:, 1], atol=1e-5)
+
+
+def params(*configurations, kind="dense"):
+    named = [dict(zip(("stage", "run"), one.split("/"), strict=True)) for one in configurations]
+    return {"final": {"configurations": named}, "network": {"kind": kind}}
+
+
+def test_configurations_of_packable_kinds_pass_the_check():
+    check_configurations(params("network/multiclass-4", "baseline/multiclass-random_forest"))
+
+
+@pytest.mark.parametrize(
+    ("configuration", "said"),
+    [
+        ("baseline/multiclass-nearest_neighbour", "'nearest_neighbour' has no ONNX form"),
+        ("baseline/binary-dataset_oracle", "dataset_oracle"),
+        ("baseline/binary-forest", "kind of model 'forest'; known are"),
+        ("baselines/binary-random_forest", "stage 'baselines'"),
+    ],
+)
+def test_a_kind_that_cannot_be_packed_is_refused_before_anything_is_trained(configuration, said):
+    with pytest.raises((ValueError, KeyError), match=said):
+        check_configurations(params(configuration))
