@@ -40,6 +40,7 @@ class Params:
     nesterov: bool
     dropout: float
     patience: int
+    parts: int
     seed: int
     settings: dict[str, dict[str, Any]]
 

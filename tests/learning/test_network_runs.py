@@ -59,7 +59,7 @@ def test_a_run_broken_off_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     X, y, _ = gaussian_problem(n=600, seed=1)
     folds = {"stratified": k_folds(600), "grouped": k_folds(600, seed=1)}
     networks = trainer(
-        X, y
+        X, y, settings(parts=2)
     )  # one for all, so that it compiles once; every run starts it anew or from a stored state
     whole = {
         name: networks.run(name, mine, Unfinished(tmp_path / "whole", "1")) for name, mine in folds.items()
@@ -86,6 +86,22 @@ def test_a_run_broken_off_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         assert again[name].history == whole[name].history
         for a, b in zip(again[name].results, whole[name].results, strict=True):
             np.testing.assert_array_equal(a.scores, b.scores)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 8])
+def test_folds_divided_over_threads_end_where_the_whole_stack_ends(parts, tmp_path):
+    X, y, _ = gaussian_problem(n=600, seed=1)
+    uneven = [*k_folds(600, k=4), Fold(4, np.arange(50), np.arange(50, 90))]
+    whole, divided, again = (
+        trainer(X, y, settings(parts=n)).run("stratified", uneven, Unfinished(tmp_path / f"{i}", "1"))
+        for i, n in enumerate((1, parts, parts))
+    )
+    assert divided.history == again.history
+    for a, b, c in zip(whole.results, divided.results, again.results, strict=True):
+        np.testing.assert_allclose(a.scores, b.scores, atol=1e-4)
+        np.testing.assert_array_equal(b.scores, c.scores)
+    for a, b in zip(whole.weights, divided.weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
 
 
 def test_diverging_training_names_the_split_and_keeps_what_was_finished(tmp_path):
@@ -163,7 +179,8 @@ def test_the_stage_writes_the_run_folder(workspace, monkeypatch):
     document = json.loads((out / "folds.json").read_text())
     assert (document["task"], document["model"], document["classes"]) == ("multiclass", "dl2", list(CLASSES))
     assert document["features"] == len(document["feature_names"]) == 70
-    assert document["params"]["depth"] == 2
+    assert document["params"]["depth"] == 2 and document["params"]["seed"] == 3
+    assert (document["stage"], document["kind"]) == ("network", "dense") and document["exports_onnx"]
     assert [fold["fold"] for fold in document["splits"]["grouped"]["folds"]] == [0, 1, 2]
     predictions = pq.read_table(out / "predictions.parquet")
     assert predictions.column_names == [

@@ -40,10 +40,11 @@ class DenseSettings:
     nesterov: bool = True
     dropout: float = 0.2
     patience: int = 0
+    parts: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values that no network can be trained with, by name."""
-        for key in ("depth", "width", "batch_size", "epochs", "learning_rate"):
+        for key in ("depth", "width", "batch_size", "epochs", "learning_rate", "parts"):
             if not getattr(self, key) > 0:
                 raise ValueError(
                     f"network.{key} is {getattr(self, key)}; it must be above 0: give another with -S network.{key}=…"

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from iotids.learning.contract import FoldResult, TrainingData
 from iotids.learning.data.folds import Fold
-from iotids.learning.networks.dense.stacked import StackedNetworks
+from iotids.learning.networks.dense.parted import PartedNetworks
 from iotids.learning.networks.dense.stacked_step import NetworkShape
 from iotids.learning.networks.dense.training import EpochFigures, TrainingPlan, best_epoch, train_epochs
 from iotids.learning.runs.checkpoints import Store
@@ -55,7 +55,8 @@ class DenseTrainer:
         self.plan = TrainingPlan(settings.epochs, settings.batch_size, seed, settings.patience)
         self._features = tf.constant(data.features)
         self._classes = tf.constant(data.truth.astype(np.int32))
-        self._stacks: dict[int, StackedNetworks] = {}
+        self._parts = settings.parts
+        self._stacks: dict[int, PartedNetworks] = {}
 
     def run(
         self,
@@ -129,14 +130,14 @@ class DenseTrainer:
         store.save(split, done)
         return done
 
-    def _stack(self, n_folds: int) -> StackedNetworks:
+    def _stack(self, n_folds: int) -> PartedNetworks:
         """The stack for this many folds; compiled once and used by every split that has as many."""
         if n_folds not in self._stacks:
-            self._stacks[n_folds] = StackedNetworks(self.shape, n_folds)
+            self._stacks[n_folds] = PartedNetworks(self.shape, n_folds, parts=self._parts)
         return self._stacks[n_folds]
 
     def _start(
-        self, networks: StackedNetworks, folds: Sequence[Fold], state: dict[str, np.ndarray] | None
+        self, networks: PartedNetworks, folds: Sequence[Fold], state: dict[str, np.ndarray] | None
     ) -> tuple[list[EpochFigures], float]:
         """Give the stack fresh weights, or those of a stored state; its history and the seconds it took."""
         if state is None:

@@ -17,6 +17,7 @@ from iotids.learning.networks.dense.batches import EVALUATION_ROWS, Fold, batche
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from iotids.learning.networks.dense.parted import PartedNetworks
     from iotids.learning.networks.dense.stacked import StackedNetworks
 
 
@@ -44,7 +45,7 @@ class TrainingPlan:
 
 
 def train_epochs(
-    networks: StackedNetworks,
+    networks: PartedNetworks | StackedNetworks,
     features: tf.Tensor,
     classes: tf.Tensor,
     folds: Sequence[Fold],
