@@ -164,7 +164,7 @@ def table3_section(content: Content) -> str:
         )
     return (
         "For each model, the paper's figures, then ours (mean ± standard deviation over folds): accuracy and support-weighted P, R, F, "
-        f"the average of the paper's HT and NB rows; its DL rows are another, see below. {twin}\n\n"
+        f"the average of the paper's HT and NB rows; its DL rows are another (report.md: which average did the paper print?). {twin}\n\n"
         + table3_markdown(c.runs, c.paper, splits=c.both)
         + "\n"
         + "  \n".join(notes)

@@ -4,7 +4,6 @@ a run.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,6 @@ from iotids.reporting.page import Content, table3_section, unseen_section, what_
 from iotids.reporting.sections.table3 import baselines_markdown
 from iotids.writing.markdown import markdown_table, number
 
-IMAGES = "images/results"  # below docs/
 SHORT_TASKS = {"binary": "two classes", "multiclass": "five classes"}
 CAVEAT = (
     "**The sample is simulated traffic**: its figures show that the pipeline works, not how good a detector is. The real captures show what is left "
@@ -121,12 +119,6 @@ def _figure1(content: Content) -> str:
         f"![Figure 1: {model_title(model)}, {SHORT_TASKS[task]}](figure1_{task}.png)\n"
         for task, model in content.figure_models.items()
     )
-
-
-def page_for_docs(page: str) -> tuple[str, list[str]]:
-    """The page with its pictures below `docs/images/results`, and the names of the pictures."""
-    pictures = re.findall(r"\]\((\w+\.png)\)", page)
-    return re.sub(r"\]\((\w+\.png)\)", rf"]({IMAGES}/\1)", page), pictures
 
 
 def figure_models(runs: Mapping[tuple[str, str], RunScores], wanted: Mapping[str, int]) -> dict[str, str]:
