@@ -16,12 +16,11 @@ from iotids.plumbing.errors import run_plainly
 
 
 class Command(NamedTuple):
-    """Group in the help, module with `main`, what it does in one line, and whether it uses TensorFlow."""
+    """Group in the help, module with `main`, and what it does in one line."""
 
     group: str
     module: str
     purpose: str
-    uses_tensorflow: bool = False
 
 
 COMMANDS = {
@@ -64,18 +63,22 @@ def unknown(name: str) -> str:
     return f"error: no command {name!r}{meant} Known are {', '.join(COMMANDS)}"
 
 
-def main() -> None:
-    """Run a sub-command and end the process with its exit code."""
+def run() -> int:
+    """Do what the command line asks for; gives the exit code."""
     name, *rest = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help", "help"):
         print(overview())
-        sys.exit(0)
+        return 0
     if name == "--version":
         print(f"iotids {__version__}")
-        sys.exit(0)
+        return 0
     if name not in COMMANDS:
         print(unknown(name), file=sys.stderr)
-        sys.exit(2)
-    command = COMMANDS[name]
+        return 2
     sys.argv = [f"iotids {name}", *rest]
-    run_plainly(lambda: import_module(command.module).main(), filter_stderr=command.uses_tensorflow)
+    return import_module(COMMANDS[name].module).main() or 0
+
+
+def main() -> None:
+    """Run a sub-command and end the process with its exit code."""
+    run_plainly(run, filter_stderr=False)

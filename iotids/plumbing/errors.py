@@ -40,6 +40,7 @@ def run_plainly(main: Callable[[], int | None], *, filter_stderr: bool = True) -
                 code = main() or 0
         else:
             code = main() or 0
+        sys.stdout.flush()  # a reader that is gone is found here and not when Python ends
         sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(_interrupted())
