@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stages import check
 from tests.imports import reached_files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +29,9 @@ def inside(file, entry):
 
 @pytest.mark.parametrize(("name", "body"), list(stage_bodies()))
 def test_a_stage_depends_on_what_it_imports_and_on_no_other_code(name, body):
+    if name == "check":  # it loads every stage by name
+        assert {"iotids", "stages"} <= set(body["deps"])
+        return
     reached = {str(path) for path in reached_files(ROOT / "stages" / f"{name}.py", ROOT)}
     wanted = {
         file for file in reached if not any(inside(file, f"iotids/{part}") for part in CANNOT_CHANGE_RESULTS)
@@ -46,6 +50,9 @@ def test_a_command_runs_the_module_named_like_the_stage(name, body):
 def test_a_stage_watches_every_key_of_its_section_but_the_lists_that_multiply_it(name, body):
     """Appending a depth or a model must not make the trained ones stale."""
     watched = {str(param) for param in body["params"]}
+    if name == "check":
+        assert watched == {"data", *check.SECTIONS}
+        return
     keys = {field.name for field in fields(import_module(f"stages.{name}").Params)}
     multipliers = [str(value) for value in body.get("matrix", {}).values()]
     lists = {
@@ -68,3 +75,17 @@ def test_outputs_lie_in_out_and_are_never_pushed_to_the_sample_store():
 
 def test_the_scripts_in_stages_are_the_stages_of_the_dag():
     assert {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"} == set(DAG["stages"])
+
+
+def test_the_stage_check_checks_every_stage_and_comes_before_all_of_them():
+    assert set(check.SECTIONS) == set(DAG["stages"]) - {"check"}
+    assert all("out/check.json" in body["deps"] for name, body in stage_bodies() if name == "meter")
+
+
+def test_dvc_yaml_can_be_read_aloud():
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 200
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "stages").glob("*.py")), ids=lambda path: path.stem)
+def test_a_stage_is_a_short_script(script):
+    assert len(script.read_text().splitlines()) <= 120

@@ -57,6 +57,7 @@ def lab(tmp_path_factory):
     make_package(folder / "detector")
     write_pcap(folder / "flood.pcap", flood_records(flows=60, seed=5))
     write_pcap(folder / "benign.pcap", benign_records(flows=300, seed=6))
+    (folder / "rules.yaml").write_text("default: BENIGN\nrules: [{label: DOS, filter: tcp.flags.syn == 1}]\n")
     return folder
 
 
@@ -130,9 +131,6 @@ def test_captures_are_metered_judged_calibrated_and_tables_imported(installed, l
         ("import flows.csv --source home --out imported.parquet", "imported.parquet"),
         ("label flood.pcap --rules rules.yaml -o labelled.parquet", "labelled.parquet"),
     ):
-        (lab / "rules.yaml").write_text(
-            "default: BENIGN\nrules: [{label: DOS, filter: tcp.flags.syn == 1}]\n"
-        )
         done = run(iotids, *words.split(), cwd=lab)
         assert done.returncode == 0, f"{words}: {done.stderr}"
         assert (lab / written).stat().st_size > 0
@@ -148,7 +146,7 @@ def test_captures_are_metered_judged_calibrated_and_tables_imported(installed, l
 )
 def test_what_needs_an_extra_says_which(installed, lab, words, extra):
     (lab / "out").mkdir(exist_ok=True)
-    (lab / "out" / "folds.json").write_text("{}")
+    (lab / "out" / "made_from.json").write_text("{}")
     run(installed / "iotids", "label", "flood.pcap", "--rules", "rules.yaml", cwd=lab)
     done = run(installed / "iotids", *words.split(), cwd=lab)
     assert done.returncode == 1

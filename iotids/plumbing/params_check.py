@@ -7,6 +7,8 @@ purpose.
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotids.detecting.packing.check import check_configurations
-from iotids.plumbing.params import PARAMS_FILE, compose, read_params
+from iotids.plumbing.params import HOW_TO_MEND, PARAMS_FILE, compose, read_params
 
 NOTICE = """{file} is not what conf/ composes (edited by hand, or applied from an experiment):
 {lines}
@@ -42,6 +44,32 @@ def _leaves(prefix: str, content: Mapping[str, Any]) -> list[tuple[str, Any]]:
         name = f"{prefix}{key}"
         found += _leaves(f"{name}.", value) if isinstance(value, Mapping) and value else [(name, value)]
     return found
+
+
+def advice(fault: str, params: Mapping[str, Any], config_dir: Path = Path("conf")) -> str:
+    """What to do about a fault, by where its value came from: -S, conf/, or an edit of params.yaml.
+
+    Parameters
+    ----------
+    fault : str
+        A message that names the key as `section.key`.
+    """
+    with TemporaryDirectory() as temporary:
+        compose([], Path(temporary) / "params.yaml", config_dir)
+        defaults = read_params(Path(temporary) / "params.yaml")
+    changed = [line.partition(" is ")[0] for line in differences(params, defaults)]
+    mine = [
+        key
+        for key in changed
+        if re.search(rf"\b{re.escape(key)}\b", fault) or f"section {key.partition('.')[0]}:" in fault
+    ]
+    if mine and os.environ.get("DVC_EXP_NAME"):
+        return f"the value was given with -S: repeat the command with another {mine[0]}"
+    if mine:
+        return (
+            f"{mine[0]} is not what conf/ says: edit it in params.yaml, or drop the edit with `iotids params`"
+        )
+    return HOW_TO_MEND
 
 
 def notice_differences(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> None:

@@ -289,6 +289,8 @@ def main(arguments: list[str] | None = None) -> int:
     for folder in scores:
         try:
             new += len(publish_scores(folder))
+        except ModuleNotFoundError:
+            raise  # the caller knows which extra brings it
         except Exception as error:  # noqa: BLE001  whatever the store raises, the answer is the same sentence
             print(f"{folder}: {_why(error)}\n{_what_to_do(folder, error)}", file=sys.stderr)
             return 1

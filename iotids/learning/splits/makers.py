@@ -1,11 +1,31 @@
-"""The split protocols by name: one line each."""
+"""The splits by name: one line each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import NamedTuple
 
-from iotids.learning.splits.flows import Flows
-from iotids.learning.splits.folds import Split
+from iotids.learning.splits.folds import Flows, Split
+
+
+class Maker(NamedTuple):
+    """Module and function that make a split, and the settings that it takes."""
+
+    module: str
+    function: str
+    settings: tuple[str, ...] = ()
+
+
+# modules by name: scikit-learn takes a second, and errors of parameters need none of it
+SPLITS = {
+    "stratified": Maker("shuffled_folds", "stratified_split", ("n_folds", "seed")),
+    "dedup": Maker("shuffled_folds", "dedup_split", ("n_folds", "seed")),
+    "dup_grouped": Maker("shuffled_folds", "dup_grouped_split", ("n_folds", "seed")),
+    "grouped": Maker("grouped_folds", "grouped_split", ("n_folds", "seed", "embargo_s")),
+    "temporal": Maker("time_folds", "temporal_split", ("n_folds", "embargo_s")),
+    "environment": Maker("left_out_folds", "environment_split"),
+    "attack": Maker("left_out_folds", "attack_split", ("seed", "attack_column")),
+}
 
 
 def make_split(
@@ -18,27 +38,15 @@ def make_split(
     ValueError
         An unknown protocol, fewer than 2 folds, no flows, or what the protocol itself refuses.
     """
-    # imported here: scikit-learn takes a second, and `--help` and errors of parameters need none of it
-    from iotids.learning.splits.grouped_folds import grouped_split
-    from iotids.learning.splits.left_out_folds import attack_split, environment_split
-    from iotids.learning.splits.shuffled_folds import dedup_split, dup_grouped_split, stratified_split
-    from iotids.learning.splits.time_folds import temporal_split
-
-    makers: dict[str, Callable[[], Split]] = {
-        "stratified": lambda: stratified_split(flows, n_folds=n_folds, seed=seed),
-        "dedup": lambda: dedup_split(flows, n_folds=n_folds, seed=seed),
-        "dup_grouped": lambda: dup_grouped_split(flows, n_folds=n_folds, seed=seed),
-        "grouped": lambda: grouped_split(flows, n_folds=n_folds, seed=seed, embargo_s=embargo_s),
-        "temporal": lambda: temporal_split(flows, n_folds=n_folds, embargo_s=embargo_s),
-        "environment": lambda: environment_split(flows),
-        "attack": lambda: attack_split(flows, seed=seed, attack_column=attack_column),
-    }
-    if protocol not in makers:
-        raise ValueError(f"split.protocols names {protocol!r}; known are {', '.join(makers)}")
+    if protocol not in SPLITS:
+        raise ValueError(f"split.protocols names {protocol!r}; known are {', '.join(SPLITS)}")
     if n_folds < 2:
         raise ValueError(f"split.folds is {n_folds}; cross-validation wants at least 2")
     if flows.n == 0:
         raise ValueError(
             "the dataset has no flows; look at out/dataset/cleaning.json for what was removed and why"
         )
-    return makers[protocol]()
+    settings = {"n_folds": n_folds, "seed": seed, "embargo_s": embargo_s, "attack_column": attack_column}
+    maker = SPLITS[protocol]
+    make = getattr(import_module(f"iotids.learning.splits.{maker.module}"), maker.function)
+    return make(flows, **{name: settings[name] for name in maker.settings})

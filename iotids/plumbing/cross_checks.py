@@ -1,0 +1,77 @@
+"""What the sections of params.yaml must have in common: names that are known, runs that are trained before they are
+scored, kinds of model that can be packed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from iotids.detecting.packing.check import check_configurations
+from iotids.flowmeter.profiles import profile_named, rules_of
+from iotids.learning.data.flow_columns import TASKS
+from iotids.learning.splits.makers import SPLITS
+from iotids.plumbing.params import read_data
+from iotids.truth.formats.contract import read_options
+from iotids.truth.formats.registry import FORMATS
+
+Params = Mapping[str, Mapping[str, Any]]
+
+
+def check_data(params: Params) -> Iterator[str]:
+    """Sources of known kinds with options that these have; the meter's rules can be made."""
+    read_data()
+    for name, entry in params["data"]["sources"].items():
+        if entry.get("kind") not in FORMATS:
+            yield f"data.sources.{name}.kind is {entry.get('kind')!r}; known are {', '.join(FORMATS)}"
+        else:
+            read_options(name, entry, FORMATS[entry["kind"]].options)
+    yield from outside("integrate.keep", params["integrate"]["keep"], params["data"]["sources"])
+    meter = {key: value for key, value in params["meter"].items() if key != "keep_going"}
+    try:
+        rules_of(profile_named(meter.pop("profile")), **meter)
+    except ValueError as error:
+        yield f"section meter: {error}"
+
+
+def check_choices(params: Params) -> Iterator[str]:
+    """Words of which a few are known."""
+    yield from outside("label.unlabelled", [params["label"]["unlabelled"]], ("error", "apart"))
+    yield from outside("label.missing_captures", [params["label"]["missing_captures"]], ("error", "warn"))
+    yield from outside("split.attack_column", [params["split"]["attack_column"]], ("label", "sublabel"))
+    yield from outside("split.protocols", params["split"]["protocols"], SPLITS)
+    yield from outside("baseline.tasks", params["baseline"]["tasks"], TASKS)
+    if params["split"]["folds"] < 2:
+        yield f"split.folds is {params['split']['folds']}; cross-validation wants 2 or more"
+
+
+def check_runs(params: Params) -> Iterator[str]:
+    """What is scored is trained, what is trained on is split."""
+    for section in ("network", "baseline", "score"):
+        yield from outside(f"{section}.splits", params[section]["splits"], params["split"]["protocols"])
+    yield from outside("score.models", params["score"]["models"], params["baseline"]["models"])
+    yield from outside("score.depths", params["score"]["depths"], params["network"]["depths"])
+    yield from outside("score.tasks", params["score"]["tasks"], params["baseline"]["tasks"])
+
+
+def check_packages(params: Params) -> Iterator[str]:
+    """Every configuration of `final` is trained, and of a kind that has an ONNX form."""
+    names = {"network": params["network"]["depths"], "baseline": params["baseline"]["models"]}
+    known = [f"{stage}/{task}-{name}" for stage, own in names.items() for task in TASKS for name in own]
+    wanted = [f"{one['stage']}/{one['run']}" for one in params["final"]["configurations"]]
+    yield from outside("final.configurations", wanted, known)
+    yield from outside("final.split", [params["final"]["split"]], params["network"]["splits"])
+    check_configurations(params)
+
+
+def outside(key: str, given: Iterable[Any], known: Iterable[Any]) -> Iterator[str]:
+    """A fault for every value that is none of the known ones."""
+    known = list(known)
+    yield from (
+        f"{key} has {value!r}; known are {', '.join(map(str, known))}"
+        for value in given
+        if value not in known
+    )
+
+
+CHECKS = (check_data, check_choices, check_runs, check_packages)

@@ -1,0 +1,97 @@
+"""What is wrong in params.yaml is said before any work, with the names that are known and where to change it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from iotids.plumbing.params import compose
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def check(folder, **environment):
+    """Run the stage in a folder with conf/ and params.yaml."""
+    if not (folder / "conf").exists():
+        (folder / "conf").symlink_to(ROOT / "conf")
+    return subprocess.run(
+        [sys.executable, "-m", "stages.check", "--out", "out/check.json"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("overrides", [[], ["preset=smoke"], ["preset=real"], ["data=paper"]])
+def test_our_own_parameters_pass_and_the_output_is_always_the_same(tmp_path, overrides):
+    compose(overrides, tmp_path / "params.yaml", ROOT / "conf")
+    done = check(tmp_path)
+    assert done.returncode == 0, done.stderr
+    sections = json.loads((tmp_path / "out" / "check.json").read_text())["checked"]
+    assert sections[0] == "meter"
+    assert "data" not in (tmp_path / "out" / "check.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("override", "wanted"),
+    [
+        ("meter.profile=clear", "original, paper, corrected, clean"),
+        ("meter.flow_timeout_s=-1", "meter.flow_timeout_s is not what conf/ says"),
+        ("meter.tunnels=both", "inner"),
+        ("label.unlabelled=drop", "error, apart"),
+        ("data.sources.D1.kind=filters", "packet_filters"),
+        ("+data.sources.D1.rule=x", "unknown option rule"),
+        ("+integrate.keep.D9=0.5", "D1, D2, D3, D4"),
+        ("split.protocols=[grupped]", "stratified, dedup"),
+        ("split.folds=1", "2 or more"),
+        ("network.depths=[four]", "a whole number"),
+        ("network.kind=conv", "dense"),
+        ("network.width=wide", "a whole number"),
+        ("baseline.models=[forest]", "random_forest"),
+        ("+baseline.settings.random_forest.trees=3", "n_estimators"),
+        ("baseline.tasks=[ternary]", "binary, multiclass"),
+        ("score.models=[extra_trees]", "hoeffding_tree"),
+        ("score.depths=[9]", "4, 5, 6, 7"),
+        ("final.configurations=[{stage:network,run:binary-9}]", "network/binary-4"),
+        ("final.configurations=[{stage:baseline,run:binary-nearest_neighbour}]", "no ONNX form"),
+        ("final.split=temporal", "stratified, grouped"),
+    ],
+)
+def test_a_wrong_value_is_a_line_with_what_is_known(tmp_path, override, wanted):
+    compose([override], tmp_path / "params.yaml", ROOT / "conf")
+    done = check(tmp_path)
+    assert done.returncode == 1
+    assert wanted in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_fault_is_said_at_once(tmp_path):
+    overrides = ["split.protocols=[grupped]", "label.unlabelled=drop", "baseline.tasks=[ternary]"]
+    compose(overrides, tmp_path / "params.yaml", ROOT / "conf")
+    said = check(tmp_path).stderr
+    assert all(word in said for word in ("grupped", "drop", "ternary"))
+
+
+def test_the_advice_fits_where_the_value_came_from(tmp_path):
+    compose(["label.unlabelled=drop"], tmp_path / "params.yaml", ROOT / "conf")
+    assert "edit it in params.yaml, or drop the edit" in check(tmp_path).stderr
+    assert "given with -S: repeat the command" in check(tmp_path, DVC_EXP_NAME="x").stderr
+
+
+def test_a_value_that_conf_has_is_changed_there(tmp_path):
+    conf = tmp_path / "conf"
+    for path in (ROOT / "conf").rglob("*.yaml"):
+        target = conf / path.relative_to(ROOT / "conf")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(path.read_text())
+    section = yaml.safe_load((conf / "label" / "default.yaml").read_text())
+    (conf / "label" / "default.yaml").write_text(yaml.safe_dump({**section, "unlabelled": "drop"}))
+    compose([], tmp_path / "params.yaml", conf)
+    assert "edit conf/" in check(tmp_path).stderr
