@@ -10,7 +10,7 @@ import ipaddress
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.packets import ACK, FIN, RST, SYN, Record
@@ -191,37 +191,118 @@ class Aside(Exception):  # noqa: N818
     """The frame is set aside, for a reason by its name in the ledger."""
 
 
-def true_packet(frame: bytes, wire: int, fragments: deque[tuple[Any, ...]], tunnels: str) -> Packet:
+@dataclass
+class FirstFragment:
+    """What a first fragment is known by, the packet that it carries, and what of its header is still to come."""
+
+    name: tuple[Any, ...]
+    packet: Packet | None = None
+    begun: bytes = b""
+    owed: int = 0
+
+
+def true_packet(frame: bytes, wire: int, fragments: deque[FirstFragment], tunnels: str) -> Packet:
     """Decode an Ethernet frame; raises Aside."""
     if not frame:
         raise Aside("empty")
     if len(frame) < 14:
         raise Aside("truncated")
     kind, at = through_layers(frame, number(frame, 12, 2), 14)
+    claimed: list[FirstFragment] = []
+    try:
+        packet, owed = true_layers(frame, wire, kind, at, fragments, claimed, tunnels)
+    except SplitHeader as split:
+        for first in claimed:
+            first.packet, first.begun = split.packet, split.begun
+        raise Aside("split_header") from None
+    for first in claimed:
+        first.packet, first.owed = packet, owed
+    return packet
+
+
+class SplitHeader(Exception):  # noqa: N818
+    """A first fragment has eight bytes of a TCP header."""
+
+    def __init__(self, packet: Packet, begun: bytes) -> None:
+        super().__init__()
+        self.packet, self.begun = packet, begun
+
+
+def true_layers(
+    frame: bytes,
+    wire: int,
+    kind: int,
+    at: int,
+    fragments: deque[FirstFragment],
+    claimed: list[FirstFragment],
+    tunnels: str,
+) -> tuple[Packet, int]:
+    """From an IP header on: the packet, and how many bytes of its header later fragments hold."""
     wire_end = max(wire, len(frame))
     depth = 0
     while True:
         packet, at, size, offset, more, ident = true_ip(frame, kind, at, wire_end)
-        name = (packet.src, packet.dst, kind, packet.protocol, ident)
+        name = (packet.src, packet.dst, kind, packet.protocol if kind == 0x0800 else 0, ident)
         if offset:
-            found = next((ports for known, ports in reversed(fragments) if known == name), None)
-            if found is None:
-                raise Aside("later_fragment")
-            packet.sport, packet.dport = found
-            packet.payload = size if packet.protocol in (6, 17, 132) else 0
-            return packet
+            return later_fragment(frame, at, size, offset, name, fragments), 0
+        if more:
+            first = FirstFragment(name)
+            fragments.append(first)
+            claimed.append(first)
+        at, size = past_authentication(frame, at, size, packet)
         inner_kind, inner_at = (
-            tunnel_payload(frame, at, packet.protocol) if tunnels == "inner" and depth < 8 else (0, at)
+            tunnel_payload(frame, at, packet.protocol, size, more)
+            if tunnels == "inner" and depth < 8
+            else (0, at)
         )
         version = {0x0800: 4, 0x86DD: 6}.get(inner_kind)
         if version is None or inner_at + 20 > len(frame) or frame[inner_at] >> 4 != version:
-            true_transport(packet, frame, at, size)
-            if more:
-                fragments.append((name, (packet.sport, packet.dport)))
-            return packet
+            return packet, true_transport(packet, frame, at, size, more)
         wire_end = min(wire_end, at + size)
         kind, at = inner_kind, inner_at
         depth += 1
+
+
+def later_fragment(
+    frame: bytes, at: int, size: int, offset: int, name: tuple[Any, ...], fragments: deque[FirstFragment]
+) -> Packet:
+    """A packet of the flow of its first fragment."""
+    first = next((first for first in reversed(fragments) if first.name == name), None)
+    if first is None or first.packet is None:
+        raise Aside("later_fragment")
+    packet = replace(first.packet, flags=0, window=0, payload=0, header=0, seq=0, ack=0, icmp=(-1, -1))
+    if first.begun:
+        if offset != 1 or size < 6:
+            raise Aside("later_fragment")
+        if at + 6 > len(frame):
+            raise Aside("truncated")
+        whole = first.begun + frame[at : at + 8]
+        packet.header = (whole[12] >> 4) * 4
+        if packet.header < 20:
+            first.packet = None
+            raise Aside("malformed")
+        fill_tcp(packet, whole if len(whole) == 16 else whole[:14] + bytes(2), 0)
+        packet.payload = max(0, 8 + size - packet.header)
+        first.packet, first.begun, first.owed = packet, b"", max(0, packet.header - 8 - size)
+        return packet
+    if packet.protocol in (6, 17, 132):
+        header = min(first.owed, size)
+        first.owed -= header
+        packet.payload = size - header
+    return packet
+
+
+def past_authentication(frame: bytes, at: int, size: int, packet: Packet) -> tuple[int, int]:
+    """Step over authentication headers behind IPv4."""
+    while packet.protocol == 51:
+        if len(frame) < at + 8:
+            raise Aside("truncated")
+        length = (frame[at + 1] + 2) * 4
+        packet.protocol = frame[at]
+        at, size = at + length, size - length
+        if size < 0:
+            raise Aside("malformed")
+    return at, size
 
 
 def through_layers(frame: bytes, kind: int, at: int) -> tuple[int, int]:
@@ -260,8 +341,8 @@ def through_layers(frame: bytes, kind: int, at: int) -> tuple[int, int]:
     return kind, at
 
 
-def tunnel_payload(frame: bytes, at: int, protocol: int) -> tuple[int, int]:
-    """Ethertype and position of what IP-in-IP or plain GRE carries, (0, at) otherwise."""
+def tunnel_payload(frame: bytes, at: int, protocol: int, size: int, more: bool) -> tuple[int, int]:
+    """Ethertype and position of what IP-in-IP, plain GRE or L2TP carries, (0, at) otherwise."""
     if protocol == 4:
         return 0x0800, at
     if protocol == 41:
@@ -270,7 +351,35 @@ def tunnel_payload(frame: bytes, at: int, protocol: int) -> tuple[int, int]:
         bits, kind = number(frame, at, 2), number(frame, at + 2, 2)
         if not bits & 0x4007 and kind in (0x0800, 0x86DD):
             return kind, at + 4 + 4 * bool(bits & 0x8000) + 4 * bool(bits & 0x2000) + 4 * bool(bits & 0x1000)
+    if protocol == 17 and len(frame) >= at + 16:
+        kind, inner = inside_l2tp_truly(frame, at)
+        if kind and (more or fits(frame, inner, at + size - inner)):
+            return kind, inner
     return 0, at
+
+
+def inside_l2tp_truly(frame: bytes, at: int) -> tuple[int, int]:
+    """Ethertype and position of what a data message of L2TP version 2 carries."""
+    bits = number(frame, at + 8, 2)
+    if 1701 not in (number(frame, at, 2), number(frame, at + 2, 2)) or bits & 0x800F != 2:
+        return 0, at
+    at += 14 + 2 * bool(bits & 0x4000) + 4 * bool(bits & 0x0800)
+    if bits & 0x0200:
+        if at + 2 > len(frame):
+            return 0, at
+        at += 2 + number(frame, at, 2)
+    if frame[at : at + 2] == b"\xff\x03":
+        at += 2
+    kind = {0x0021: 0x0800, 0x0057: 0x86DD}.get(number(frame, at, 2), 0) if len(frame) >= at + 2 else 0
+    return kind, at + 2
+
+
+def fits(frame: bytes, at: int, left: int) -> bool:
+    """Whether an IP header's length fits into what is left."""
+    if len(frame) >= at + 20 and frame[at] >> 4 == 4:
+        header, total = (frame[at] & 15) * 4, number(frame, at + 2, 2)
+        return header >= 20 and (total == 0 or header <= total <= left)
+    return len(frame) >= at + 40 and frame[at] >> 4 == 6 and number(frame, at + 4, 2) + 40 <= left
 
 
 def true_ip(frame: bytes, kind: int, at: int, wire_end: int) -> tuple[Packet, int, int, int, bool, int]:
@@ -330,24 +439,29 @@ def true_ip(frame: bytes, kind: int, at: int, wire_end: int) -> tuple[Packet, in
     return packet, at, size, offset, more, ident
 
 
-def true_transport(packet: Packet, frame: bytes, at: int, size: int) -> None:
-    """Read what stands above IP."""
-    needed = {6: 20, 17: 8, 132: 12, 1: 4, 58: 4}.get(packet.protocol, 0)
-    if len(frame) < at + needed:
+def true_transport(packet: Packet, frame: bytes, at: int, size: int, more: bool) -> int:
+    """Read what stands above IP; how many bytes of its header later fragments hold."""
+    captured = {6: 14, 17: 4, 132: 4, 1: 2, 58: 2}.get(packet.protocol, 0)
+    header = {6: 20, 17: 8, 132: 12}.get(packet.protocol, 0)
+    if packet.protocol == 6 and more and size == 8 and len(frame) >= at + 8:
+        raise SplitHeader(packet, frame[at : at + 8])
+    if len(frame) < at + captured:
         raise Aside("truncated")
     if packet.protocol == 6:
         header = (frame[at + 12] >> 4) * 4
-        if header < 20 or header > size:
+        if header < 20:
             raise Aside("malformed")
-        fill_tcp(packet, frame, at)
-        packet.header, packet.payload = header, size - header
-        return
-    if needed > size:
+    if (header > size and not more) or (packet.protocol in (1, 58) and size < 4):
         raise Aside("malformed")
-    if packet.protocol in (17, 132):
-        fill_ports(packet, frame, at, packet.protocol, needed, size)
+    if packet.protocol == 6:
+        fill_tcp(packet, frame[: at + 16] if len(frame) >= at + 16 else frame[: at + 14] + bytes(2), at)
+    elif header:
+        packet.sport, packet.dport = number(frame, at, 2), number(frame, at + 2, 2)
+    if header:
+        packet.header, packet.payload = header, max(0, size - header)
     if packet.protocol in (1, 58):
         packet.icmp = (frame[at], frame[at + 1])
+    return max(0, header - size)
 
 
 # --------------------------------------------------------------------------------------------------------------
@@ -943,7 +1057,7 @@ def naive_flows(
 ) -> NaiveResult:
     """Flow table of some Ethernet frames."""
     meter = NaiveMeter(profile, flow_us, activity_us, idle_us)
-    fragments: deque[tuple[Any, ...]] = deque(maxlen=1024)
+    fragments: deque[FirstFragment] = deque(maxlen=1024)
     aside: dict[str, int] = {}
     for i, record in enumerate(records, 1):
         packet: Packet | None

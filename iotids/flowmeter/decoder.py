@@ -12,8 +12,6 @@ from iotids.flowmeter.kernels.records import count_out_of_order
 from iotids.flowmeter.profiles import Rules
 from iotids.flowmeter.reading import Block
 
-N_FRAGMENTS = 1024
-
 
 @dataclass(frozen=True)
 class Decoded:
@@ -32,8 +30,8 @@ class Decoder:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.counts = np.zeros(layout.N_STATUS, np.int64)
-        self.fragments = np.zeros(N_FRAGMENTS, layout.FRAGMENT)
-        self.n_fragments = np.zeros(1, np.int64)
+        self.fragments = np.zeros(layout.N_FRAGMENTS, layout.FRAGMENT)
+        self.marks = np.zeros(1 + layout.N_FRAGMENTS, np.int64)
         self.out_of_order = 0
         self.latest_us = -layout.NEVER
 
@@ -43,6 +41,6 @@ class Decoder:
         late, self.latest_us = count_out_of_order(block.frames, n, self.latest_us)
         self.out_of_order += late
         decode_frames(
-            block.data, block.frames, n, self.rules, packets, self.fragments, self.n_fragments, self.counts
+            block.data, block.frames, n, self.rules, packets, self.fragments, self.marks, self.counts
         )
         return n

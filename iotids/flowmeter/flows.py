@@ -90,6 +90,7 @@ class Meter:
             keep_going=keep_going,
             check_times=self.rules.logic == CLEAN,
             with_digest=with_digest,
+            take_apart=bool(self.rules.true_links),
             frames_per_block=larger * FRAMES_PER_BLOCK,
             read_bytes=larger * READ_BYTES,
         )
@@ -190,6 +191,8 @@ class Meter:
         for keys, flows in lots:
             self.ledger.flows += len(flows)
             self.ledger.packets_in_written_flows += packets_of(flows)
+            for name in ("first_packet", "last_packet") if self.capture.n_extra else ():
+                flows[name] = self.capture.frame_numbers(flows[name])
             if self.rows_wanted:
                 yield keys, flows
 
@@ -237,6 +240,7 @@ class Meter:
             LINK_NAMES.get(link, f"link type {link}"): n for link, n in sorted(capture.links.items())
         }
         ledger.out_of_order = self.decoder.out_of_order
+        ledger.aggregated = capture.n_extra
         ledger.time_carried, ledger.time_inherited = capture.time_carried, capture.time_inherited
         ledger.flows_created = int(counters[layout.CREATED])
         ledger.flows_not_written = int(counters[layout.UNWRITTEN])

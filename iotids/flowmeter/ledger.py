@@ -16,16 +16,17 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("metered", "booked to a flow"),
     ("not_ip", "no IPv4 or IPv6 inside: LLDP, spanning tree, EAPOL, ..."),
     ("arp", "address resolution, no IP packet"),
-    ("unsupported_link", "link type or aggregated radio frame that is not decoded"),
-    ("truncated", "cut by the snapshot length before the end of the headers"),
+    ("unsupported_link", "link type that is not decoded"),
+    ("truncated", "cut by the snapshot length before ports and flags"),
     ("malformed", "header lengths or versions contradict each other"),
     ("later_fragment", "fragment whose first fragment is not among the latest 1,024"),
-    ("encrypted", "802.11 frame with protected payload"),
+    ("encrypted", "802.11 or MACsec frame with protected payload"),
     ("not_data", "802.11 management or control frame, or data frame without data"),
     ("empty", "no captured bytes"),
     ("no_ipv4", "CICFlowMeter profiles: discarded because its decoder finds no IPv4 header"),
     ("repeated_fin", "original: dropped as a further FIN of the initiator"),
     ("impossible_time", "time stamp that cannot be true"),
+    ("split_header", "first fragment that ends within its TCP header; the one that completes it is metered"),
 )
 
 
@@ -51,6 +52,7 @@ class Ledger:
     size: int = 0
     sha256: str = ""
     packets: int = 0
+    aggregated: int = 0  # packets beyond one a frame: out of 802.11 frames that aggregate several
     out_of_order: int = 0
     time_carried: int = 0
     time_inherited: int = 0
@@ -107,6 +109,7 @@ class Ledger:
             "links": self.links,
             "profile": self.profile,
             "packets": self.packets,
+            "aggregated": self.aggregated,
             "metered": self.counts.get("metered", 0),
             "set_aside": self.set_aside,
             **{name: getattr(self, name) for name, _ in TIMES},
@@ -124,6 +127,8 @@ class Ledger:
             line += f" ({self.flows_not_written:,} flows of one packet not written)"
         for name, n in self.set_aside.items():
             line += f", {n:,} {name.replace('_', ' ')}"
+        if self.aggregated:
+            line += f", {self.aggregated:,} more than frames"
         for name, n in self.odd_times.items():
             line += f", {n:,} {name.replace('_', ' ')}"
         return line + (f"; INCOMPLETE: {self.fault}" if self.fault else "")

@@ -78,6 +78,7 @@ class LiveMeter(Meter):
             name=path,
             keep_going=True,
             check_times=self.capture.check_times,
+            take_apart=self.capture.take_apart,
             with_digest=False,
             stopped=stopped,
         )

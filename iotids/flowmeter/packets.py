@@ -101,7 +101,7 @@ def packet_batches(
         views = np.empty((N_VIEWS, n), np.int64)
         decoder.decode(block, decoded)
         describe_frames(block.data, block.frames, n, decoded, scratch, views)
-        numbers = np.arange(block.first_number, block.first_number + n, dtype=np.int64)
+        numbers = meter.capture.frame_numbers(np.arange(block.first_number, block.first_number + n))
         columns = [numbers, block.frames["time_us"].copy(), booked[:n].copy(), *views]
         arrays = [
             wrapped(values.astype(kind.to_pandas_dtype()))

@@ -10,6 +10,7 @@ signal (a crash in compiled code, or the system's when the time of one capture i
 from __future__ import annotations
 
 import argparse
+import bz2
 import gzip
 import lzma
 import os
@@ -24,11 +25,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
+import pyarrow as pa
 import zstandard
 
 from iotids.flowmeter.flows import FLOWS_IN_MEMORY, Meter
 from iotids.flowmeter.profiles import PROFILES
 from iotids.flowmeter.reading import CaptureFault, blocks
+from tests.encapsulations import ENCAPSULATIONS, aggregate, radiotap
 from tests.packets import (
     MAC_A,
     Record,
@@ -52,7 +55,25 @@ HANG_S = 10  # of processor time; a capture takes less than a millisecond
 MEMORY_MB = 1_500  # resident; a process that asks for this much more address space than after warming up is refused it
 PER_PROCESS = 50_000
 T0 = 1_600_000_000_000_000
-WORDS = [0, 1, 20, 0x0800, 0x86DD, 0x8100, 0x8847, 0x8864, 0x6558, 0xFFFF]
+TYPES = [
+    0x0800,
+    0x86DD,
+    0x8100,
+    0x8847,
+    0x8864,
+    0x6558,
+    0x8926,
+    0x893F,
+    0x88E7,
+    0x8903,
+    0x22F3,
+    0x894F,
+    0x892F,
+]
+TYPES += [0x8909, 0x88E5, 0x4305, 0xD28B, 0xDADA, 0x88BE, 0x22EB, 0x880B, 0x883E, 0x8870]
+PORTS = [1701, 2152, 3544, 4341, 4754, 4789, 4790, 6080, 6081, 6635, 8472, 37008, 48879]
+LINKS = [0, 6, 9, 10, 51, 101, 104, 105, 107, 113, 119, 127, 163, 192, 239, 258, 276]
+WORDS = [0, 1, 20, 0xFFFF, *TYPES, *PORTS, *LINKS]
 INTERESTING = [
     0,
     1,
@@ -96,7 +117,7 @@ def seed_frames() -> list[tuple[int, bytes]]:
         + struct.pack("!BBHI", 17, 0, 1, 9)
         + udp(5, 6, b"x")
     )
-    radiotap = (
+    radio = (
         bytes.fromhex("0000080000000000")
         + bytes.fromhex("8801")
         + bytes(2)
@@ -145,8 +166,8 @@ def seed_frames() -> list[tuple[int, bytes]]:
         (101, inner),
         (0, struct.pack("<I", 2) + inner),
         (9, bytes.fromhex("ff030021") + inner),
-        (127, radiotap),
-        (105, radiotap[8:]),
+        (127, radio),
+        (105, radio[8:]),
     ]
 
 
@@ -168,17 +189,53 @@ def talk(start: int) -> list[Record]:
     return records
 
 
+def encapsulated_frames() -> list[tuple[int, bytes]]:
+    """Link type and bytes of a frame of every encapsulation, and of aggregated and fragmented ones."""
+    segment = tcp(40_000, 80, flags=24, options=bytes(12), payload=b"abc")
+    packets = (ipv4("10.0.0.1", "10.0.0.2", 6, segment), ipv6("fe80::1", "fe80::2", 6, segment))
+    frames = [(one.link, one.wrap(packets[i % 2])) for i, one in enumerate(ENCAPSULATIONS.values())]
+    frames += [(105, aggregate(*packets * 3)), (127, radiotap(aggregate(*packets), flags=0x20))]
+    for at, part in ((0, segment[:8]), (1, segment[8:16]), (2, segment[16:])):
+        for protocol, inner in ((6, part), (51, b"\x06\4" + bytes(22) + part)):
+            frames.append(
+                (1, ethernet(ipv4("1.1.1.1", "2.2.2.2", protocol, inner, offset=at, more=at < 2, ident=5)))
+            )
+    return frames
+
+
+def packed_in_all_formats(records: list[Record], link: int) -> list[bytes]:
+    """The same packets in classic, modified, IXIA's and pcapng captures of several byte orders."""
+    plain = pcap_bytes(records, link=link, big=True, nanoseconds=True)
+    ixia = struct.pack(">I", 0x1C0001AC) + plain[4:24] + struct.pack(">I", len(plain)) + plain[24:]
+    modified = struct.pack("<I", 0xA1B2CD34) + pcap_bytes([], link=link)[4:]
+    for record in records:
+        size = len(record.data)
+        modified += struct.pack("<IIII8x", record.time_us // 10**6, 1_200_000, size, size) + record.data
+    ng = [ng_section(), ng_interface(link, resolution=0xBF, offset_s=T0 // 10**6)]
+    for i, record in enumerate(records):
+        if i % 3 == 2:
+            ng.append(ng_block(3, struct.pack("<I", len(record.data)) + record.data))
+        else:
+            block = ng_packet(record.data, record.time_us)
+            stated = struct.pack("<I", 32 + len(record.data))  # as programs do that do not count the padding
+            ng.append(block[:4] + stated + block[8:-4] + stated if i % 3 else block)
+    return [pcap_bytes(records, link=link), plain, ixia, modified, b"".join(ng)]
+
+
 def seed_captures() -> list[bytes]:
-    """Sound captures of both formats, small enough to be quick."""
+    """Sound captures of all formats, small enough to be quick."""
     frames = seed_frames()
     seeds = [pcap_bytes(talk(T0 + 10_000_000 * i)) for i in range(16)]
-    for link in sorted({link for link, _ in frames}):
-        records = [
-            Record(T0 + 700_000 * i, data) for i, (kind, data) in enumerate(frames * 2) if kind == link
-        ]
-        for big, nanoseconds in ((False, False), (True, True)):
-            seeds.append(pcap_bytes(records[:12], link=link, big=big, nanoseconds=nanoseconds))
-            seeds.append(pcap_bytes(records[12:30], link=link, big=big, nanoseconds=nanoseconds))
+    by_link: dict[int, list[bytes]] = {}
+    for link, data in frames + encapsulated_frames():
+        by_link.setdefault(link, []).append(data)
+    for n, (link, bodies) in enumerate(sorted(by_link.items())):
+        records = [Record(T0 + 700_000 * i, data) for i, data in enumerate(bodies)]
+        for at in range(0, len(records), 12):
+            variants = packed_in_all_formats(records[at : at + 12], link)
+            seeds += (
+                variants if at == 0 and link in (1, 105, 127) else [variants[n % 5], variants[at // 12 % 5]]
+            )
     for big in (False, True):
         blocks = [
             ng_section(big=big),
@@ -234,8 +291,10 @@ def mutate(data: bytes, other: bytes, rng: random.Random) -> bytes:
 
 PACKERS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     (".gz", lambda data: gzip.compress(data, 1)),
+    (".bz2", lambda data: bz2.compress(data, 1)),
     (".xz", lambda data: lzma.compress(data, preset=0)),
     (".zst", zstandard.compress),
+    (".lz4", lambda data: pa.compress(data, codec="lz4", asbytes=True)),
 )
 
 

@@ -116,7 +116,7 @@ def decode_jnetpcap_ipv4(data, frame, at, end, plain, corrected, packet):
         header = (np.int64(data[frame + tcp + 12]) >> 4) * 4
         if header < 16:
             return NO_IPV4
-        read_tcp(data, frame + tcp, packet)
+        read_tcp(data, frame + tcp, frame + end, packet)
         packet["header"] = min(header, end - tcp)
         packet["payload"] = end - tcp - packet["header"]
     elif udp >= 0:

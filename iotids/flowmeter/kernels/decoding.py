@@ -6,6 +6,7 @@ import numpy as np
 
 from iotids.flowmeter.kernels.cicflowmeter import decode_as_cicflowmeter
 from iotids.flowmeter.kernels.compiling import entry, kernel
+from iotids.flowmeter.kernels.fragments import claim_fragment, recall_fragment, settle_fragments
 from iotids.flowmeter.kernels.hashing import symmetric_hash
 from iotids.flowmeter.kernels.headers import (
     clear_packet,
@@ -14,16 +15,76 @@ from iotids.flowmeter.kernels.headers import (
     read_ports,
     read_tcp,
     read_transport,
-    recall_fragment,
-    remember_fragment,
+    skip_authentication,
 )
 from iotids.flowmeter.kernels.layout import ABSURD_TIME, CORRECTED, MALFORMED, METERED, TCP, UDP
-from iotids.flowmeter.kernels.links import gre_payload, ip_type, link_payload, to_ip
+from iotids.flowmeter.kernels.links import link_payload
 from iotids.flowmeter.kernels.reading import be16, be32, be48
+from iotids.flowmeter.kernels.tags import ip_type, looks_like_ip, to_ip
+from iotids.flowmeter.kernels.tunnels import ip_tunnel_payload
+from iotids.flowmeter.kernels.udp_tunnels import is_tunnel_port, udp_tunnel_payload
+
+MAX_TUNNELS = 8  # further ones are metered by themselves
 
 
 @kernel
-def decode_truly(data, frame, size, wire_size, link, inner, packet, fragments, n_fragments):
+def tunnel_payload(data, at, end, length, more, packet):
+    """Ethertype IPv4 or IPv6 and position of the packet inside a tunnel, (0, at) where there is none.
+
+    length : int — of the payload by the IP header.  more : bool — whether further fragments follow.
+    """
+    protocol = np.int64(packet["protocol"])
+    if protocol == TCP:
+        return 0, at
+    if protocol == UDP:
+        kind, inner = udp_tunnel_payload(data, at, end)
+    else:
+        kind, inner = ip_tunnel_payload(data, at, end, protocol)
+    if kind <= 0:
+        return 0, at
+    kind, inner = to_ip(data, inner, end, kind)
+    if kind <= 0 or ip_type(data, inner, end) != kind or inner + 20 > end:
+        return 0, at
+    if protocol == UDP and not more and not looks_like_ip(data, inner, end, at + length - inner):
+        return 0, at
+    return kind, inner
+
+
+@kernel
+def decode_layers(data, at, end, wire_end, kind, inner, packet, fragments, marks):
+    """Decode from an IP header on, through tunnels; (METERED or the reason, see read_transport)."""
+    for depth in range(MAX_TUNNELS + 1):
+        if kind == 0x0800:
+            status, at, length, named, offset, more, ident = read_ipv4(data, at, end, wire_end, packet)
+        else:
+            status, at, length, named, offset, more, ident = read_ipv6(data, at, end, wire_end, packet)
+        if status != METERED:
+            return status, np.int64(0)
+        packet["protocol"] = named
+        known_by = named if kind == 0x0800 else np.int64(0)
+        if offset != 0:
+            return recall_fragment(
+                data, at, end, length, offset, ident, known_by, packet, fragments, marks
+            ), np.int64(0)
+        if more:
+            claim_fragment(packet, ident, known_by, fragments, marks)
+        status, at, length, protocol = skip_authentication(data, at, end, length, named)
+        if status != METERED:
+            return status, np.int64(0)
+        packet["protocol"] = protocol
+        kind = np.int64(0)
+        inner_at = at
+        if inner and depth < MAX_TUNNELS:
+            kind, inner_at = tunnel_payload(data, at, end, length, more, packet)
+        if kind == 0:
+            return read_transport(data, at, end, length, more, packet)
+        wire_end = min(wire_end, at + length)
+        at = inner_at
+    return MALFORMED, np.int64(0)
+
+
+@kernel
+def decode_truly(data, frame, size, wire_size, link, inner, packet, fragments, marks):
     """Decode a frame by its link type, lengths by the headers; METERED or the reason to set it aside."""
     end = frame + size
     wire_end = frame + max(size, wire_size)
@@ -32,40 +93,17 @@ def decode_truly(data, frame, size, wire_size, link, inner, packet, fragments, n
         kind, at = to_ip(data, at, end, kind)
     if kind < 0:
         return -kind
-    for depth in range(9):
-        if kind == 0x0800:
-            status, at, length, protocol, offset, more, ident = read_ipv4(data, at, end, wire_end, packet)
-        else:
-            status, at, length, protocol, offset, more, ident = read_ipv6(data, at, end, wire_end, packet)
-        if status != METERED:
-            return status
-        packet["protocol"] = protocol
-        if offset != 0:
-            return recall_fragment(packet, ident, length, fragments, n_fragments)
-        kind = np.int64(0)
-        next_at = at
-        if inner and depth < 8:
-            if protocol == 4:
-                kind = np.int64(0x0800)
-            elif protocol == 41:
-                kind = np.int64(0x86DD)
-            elif protocol == 47:
-                kind, next_at = gre_payload(data, at, end)
-                kind, next_at = to_ip(data, next_at, end, kind)
-        if (kind != 0x0800 and kind != 0x86DD) or ip_type(data, next_at, end) != kind or next_at + 20 > end:
-            status = read_transport(data, at, end, length, packet)
-            if status == METERED and more:
-                remember_fragment(packet, ident, fragments, n_fragments)
-            return status
-        wire_end = min(wire_end, at + length)
-        at = next_at
-    return MALFORMED
+    since = marks[0]
+    status, owed = decode_layers(data, at, end, wire_end, kind, inner, packet, fragments, marks)
+    if marks[0] != since:
+        settle_fragments(data, status, owed, packet, since, fragments, marks)
+    return status
 
 
 @kernel
-def decode_plain(data, frame, size, wire_size, packet):
+def decode_plain(data, frame, size, wire_size, inner, packet):
     """Decode the frame nearly all frames are: Ethernet, IPv4 without options and fragments, whole TCP or UDP
-    header.
+    header, no tunnel.
 
     Returns False, with nothing written, for any other frame; decode_truly would give the same.
     """
@@ -84,10 +122,12 @@ def decode_plain(data, frame, size, wire_size, packet):
         header = (np.int64(data[frame + 46]) >> 4) * 4
         if header < 20 or header > length:
             return False
-        read_tcp(data, frame + 34, packet)
+        read_tcp(data, frame + 34, frame + size, packet)
     elif protocol == UDP:
         header = np.int64(8)
         if header > length:
+            return False
+        if inner and (is_tunnel_port(be16(data, frame + 34)) or is_tunnel_port(be16(data, frame + 36))):
             return False
         read_ports(data, frame + 34, packet)
         packet["protocol"] = UDP
@@ -103,11 +143,12 @@ def decode_plain(data, frame, size, wire_size, packet):
 
 
 @entry
-def decode_frames(data, frames, n_frames, rules, packets, fragments, n_fragments, counts):
+def decode_frames(data, frames, n_frames, rules, packets, fragments, marks, counts):
     """Decode frames to packets and count each by where it went.
 
     data : (n,) uint8 — block of the capture that the frames point into.
     packets : (>= n_frames,) PACKET — written.  counts : (N_STATUS,) int64 — added to.
+    fragments : (n,) FRAGMENT, marks : (1 + n,) int64 — the ring of first fragments, all 0 at first.
     """
     for i in range(n_frames):
         frame = frames[i]
@@ -122,11 +163,11 @@ def decode_frames(data, frames, n_frames, rules, packets, fragments, n_fragments
         if rules.true_links:
             if frame["fault"] != 0:
                 status = ABSURD_TIME
-            elif frame["link"] == 1 and decode_plain(data, offset, captured, wire, packet):
+            elif frame["link"] == 1 and decode_plain(data, offset, captured, wire, rules.inner, packet):
                 status = METERED
             else:
                 status = decode_truly(
-                    data, offset, captured, wire, frame["link"], rules.inner, packet, fragments, n_fragments
+                    data, offset, captured, wire, frame["link"], rules.inner, packet, fragments, marks
                 )
         else:
             size = min(captured, wire)

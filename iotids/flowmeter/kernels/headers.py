@@ -1,4 +1,4 @@
-"""Read the headers of IPv4, IPv6, TCP, UDP, SCTP and ICMP, and join later fragments to their first one."""
+"""Read the headers of IPv4, IPv6, TCP, UDP, SCTP and ICMP."""
 # mypy: disable-error-code="assignment,attr-defined"
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from iotids.flowmeter.kernels.compiling import kernel
 from iotids.flowmeter.kernels.layout import (
     ICMP,
     ICMPV6,
-    LATER_FRAGMENT,
     MALFORMED,
     METERED,
     SCTP,
+    SPLIT_HEADER,
     TCP,
     TRUNCATED,
     UDP,
 )
 from iotids.flowmeter.kernels.reading import be16, be32, be64
+
+AUTHENTICATION = 51  # IP protocol number
 
 
 @kernel
@@ -28,14 +30,26 @@ def read_ports(data, at, packet):
 
 
 @kernel
-def read_tcp(data, at, packet):
-    """Ports, numbers, flags and window of a TCP header of at least 20 bytes."""
+def read_tcp(data, at, end, packet):
+    """Ports, numbers, flags and window of a TCP header of which at least the flags are captured."""
     read_ports(data, at, packet)
     packet["protocol"] = TCP
     packet["seq"] = be32(data, at + 4)
     packet["ack"] = be32(data, at + 8)
     packet["flags"] = data[at + 13]
-    packet["window"] = be16(data, at + 14)
+    packet["window"] = be16(data, at + 14) if at + 16 <= end else 0
+
+
+@kernel
+def read_tcp_words(ports_seq, ack, rest, packet):
+    """As read_tcp, from the first 64, the next 32 and the next 32 bits of a header."""
+    packet["src_port"] = (ports_seq >> 48) & 0xFFFF
+    packet["dst_port"] = (ports_seq >> 32) & 0xFFFF
+    packet["protocol"] = TCP
+    packet["seq"] = ports_seq & 0xFFFFFFFF
+    packet["ack"] = ack
+    packet["flags"] = (rest >> 16) & 0xFF
+    packet["window"] = rest & 0xFFFF
 
 
 @kernel
@@ -136,71 +150,55 @@ def read_ipv6(data, at, end, wire_end, packet):
 
 
 @kernel
-def read_transport(data, at, end, size, packet):
-    """Read what stands above IP; `size` is its length by the IP header, `end` where the captured bytes end."""
+def skip_authentication(data, at, end, size, protocol):
+    """Step over authentication headers behind an IPv4 header; (status, position, length left, protocol)."""
+    while protocol == AUTHENTICATION:
+        if at + 8 > end:
+            return TRUNCATED, at, size, protocol
+        length = (np.int64(data[at + 1]) + 2) * 4
+        protocol = np.int64(data[at])
+        at += length
+        size -= length
+        if size < 0:
+            return MALFORMED, at, size, protocol
+    return METERED, at, size, protocol
+
+
+@kernel
+def read_transport(data, at, end, size, more, packet):
+    """Read what stands above IP as far as it is captured: ports, of TCP the flags, of ICMP type and code.
+
+    size : int — its length by the IP header.  end : int — where the captured bytes end.
+    more : bool — whether further fragments follow, which may hold the rest of the header.
+    Returns METERED or the reason, and how many bytes of the header further fragments hold; SPLIT_HEADER and its
+    position for a TCP header without flags.
+    """
     protocol = packet["protocol"]
+    header = np.int64(0)
     if protocol == TCP:
-        if at + 20 > end:
-            return TRUNCATED
+        if more and size == 8 and at + 8 <= end:
+            return SPLIT_HEADER, np.int64(at)
+        if at + 14 > end:
+            return TRUNCATED, np.int64(0)
         header = (np.int64(data[at + 12]) >> 4) * 4
-        if header < 20 or header > size:
-            return MALFORMED
-        read_tcp(data, at, packet)
-        packet["header"] = header
-        packet["payload"] = size - header
+        if header < 20 or (header > size and not more):
+            return MALFORMED, np.int64(0)
+        read_tcp(data, at, end, packet)
     elif protocol in (UDP, SCTP):
-        header = 8 if protocol == UDP else 12
-        if at + header > end:
-            return TRUNCATED
-        if header > size:
-            return MALFORMED
-        read_ports(data, at, packet)
-        packet["header"] = header
-        packet["payload"] = size - header
-    elif protocol in (ICMP, ICMPV6):
+        header = np.int64(8 if protocol == UDP else 12)
         if at + 4 > end:
-            return TRUNCATED
+            return TRUNCATED, np.int64(0)
+        if header > size and not more:
+            return MALFORMED, np.int64(0)
+        read_ports(data, at, packet)
+    elif protocol in (ICMP, ICMPV6):
+        if at + 2 > end:
+            return TRUNCATED, np.int64(0)
         if size < 4:
-            return MALFORMED
+            return MALFORMED, np.int64(0)
         packet["icmp_type"] = data[at]
         packet["icmp_code"] = data[at + 1]
-    return METERED
-
-
-@kernel
-def remember_fragment(packet, ident, fragments, n_fragments):
-    """Keep the ports of a first fragment for those that follow; a ring of the latest ones."""
-    entry = fragments[n_fragments[0] % len(fragments)]
-    entry["src_hi"] = packet["src_hi"]
-    entry["src_lo"] = packet["src_lo"]
-    entry["dst_hi"] = packet["dst_hi"]
-    entry["dst_lo"] = packet["dst_lo"]
-    entry["ident"] = ident
-    entry["protocol"] = packet["protocol"]
-    entry["src_port"] = packet["src_port"]
-    entry["dst_port"] = packet["dst_port"]
-    entry["version"] = packet["version"]
-    n_fragments[0] += 1
-
-
-@kernel
-def recall_fragment(packet, ident, size, fragments, n_fragments):
-    """Give a later fragment the ports of its first one; LATER_FRAGMENT when that one is unknown."""
-    known = min(n_fragments[0], len(fragments))
-    for back in range(known):
-        entry = fragments[(n_fragments[0] - 1 - back) % len(fragments)]
-        if (
-            entry["ident"] == ident
-            and entry["src_lo"] == packet["src_lo"]
-            and entry["dst_lo"] == packet["dst_lo"]
-            and entry["src_hi"] == packet["src_hi"]
-            and entry["dst_hi"] == packet["dst_hi"]
-            and entry["protocol"] == packet["protocol"]
-            and entry["version"] == packet["version"]
-        ):
-            packet["src_port"] = entry["src_port"]
-            packet["dst_port"] = entry["dst_port"]
-            if packet["protocol"] in (TCP, UDP, SCTP):
-                packet["payload"] = size
-            return METERED
-    return LATER_FRAGMENT
+    if header > 0:
+        packet["header"] = header
+        packet["payload"] = max(size - header, 0)
+    return METERED, max(header - size, 0)

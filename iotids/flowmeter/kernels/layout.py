@@ -170,6 +170,7 @@ SEGMENT = np.dtype(
         ("size_side", "i8"),
     ]
 )
+# a first fragment: what it is known by, and the packet that its later ones belong to, which of a tunnel is another
 FRAGMENT = np.dtype(
     [
         ("src_hi", "i8"),
@@ -178,11 +179,24 @@ FRAGMENT = np.dtype(
         ("dst_lo", "i8"),
         ("ident", "i8"),
         ("protocol", "i4"),
+        ("version", "i4"),
+        ("of_src_hi", "i8"),
+        ("of_src_lo", "i8"),
+        ("of_dst_hi", "i8"),
+        ("of_dst_lo", "i8"),
+        ("of_protocol", "i4"),
+        ("of_version", "i4"),
         ("src_port", "i4"),
         ("dst_port", "i4"),
-        ("version", "i4"),
+        ("begun", "i8"),  # the first eight bytes of a TCP header of which there are no more yet
+        (
+            "status",
+            "i4",
+        ),  # METERED, or SPLIT_HEADER while the header is not complete, or why nothing is known
+        ("owed", "i4"),  # bytes of the header that the next fragments hold
     ]
 )
+N_FRAGMENTS = 1024
 
 # where a packet went; the names and meanings for people are in ledger.py
 METERED = 0
@@ -198,7 +212,25 @@ EMPTY = 9
 NO_IPV4 = 10
 REPEATED_FIN = 11
 ABSURD_TIME = 12
-N_STATUS = 13
+SPLIT_HEADER = 13
+N_STATUS = 14
+
+# link types that more than one step looks at; the numbers are tcpdump.org's
+LINK_RADIO, LINK_RADIOTAP, LINK_PRISM, LINK_AVS = 105, 127, 119, 163
+LINK_SLL, LINK_SLL2, LINK_PPI, LINK_PKTAP, LINK_OLD_PKTAP = 113, 276, 192, 258, 149
+LINK_FRAME_RELAY = 107
+LINK_SUBFRAME = 1 << 16  # not tcpdump.org's: a frame out of an 802.11 frame that aggregates several
+MAY_AGGREGATE = (
+    LINK_RADIO,
+    LINK_RADIOTAP,
+    LINK_PRISM,
+    LINK_AVS,
+    LINK_SLL,
+    LINK_SLL2,
+    LINK_PPI,
+    LINK_PKTAP,
+    LINK_OLD_PKTAP,
+)
 
 # where a frame's time comes from, and what a capture counts of it
 TIME_CARRIED = 0  # the fraction of a second was a second or more

@@ -14,6 +14,12 @@ def be16(data, at):
 
 
 @kernel
+def be24(data, at):
+    """Big-endian 24 bits."""
+    return (np.int64(data[at]) << 16) | (np.int64(data[at + 1]) << 8) | np.int64(data[at + 2])
+
+
+@kernel
 def be32(data, at):
     """Big-endian 32 bits."""
     return (
@@ -34,6 +40,12 @@ def be48(data, at):
 def be64(data, at):
     """Big-endian 64 bits, as a bit pattern."""
     return (be32(data, at) << 32) | be32(data, at + 4)
+
+
+@kernel
+def le16(data, at):
+    """Little-endian 16 bits."""
+    return (np.int64(data[at + 1]) << 8) | np.int64(data[at])
 
 
 @kernel

@@ -38,6 +38,9 @@ class Capture:
         Whether to compute the SHA-256 of the file as stored.
     stopped : callable, optional
         For standard input: yield packets as soon as they arrive, until this returns True.
+    take_apart : bool
+        Whether an 802.11 frame that aggregates several is given as these: packets of their own, which share its
+        number as Wireshark counts.
     max_bytes : int
         How many bytes compressed input may expand to; more is a fault. 0: any number.
     """
@@ -51,6 +54,7 @@ class Capture:
     read_bytes: int = READ_BYTES
     stopped: Callable[[], bool] | None = None
     max_bytes: int = 0
+    take_apart: bool = False
     packets: int = 0
     size: int = 0
     sha256: str = ""
@@ -58,9 +62,26 @@ class Capture:
     format: str = ""
     tallies: np.ndarray = field(default_factory=lambda: np.zeros(layout.N_TALLIES, np.int64))
 
+    n_extra: int = 0  # packets beyond one a frame
+    _extra: np.ndarray = field(default_factory=lambda: np.zeros(16, np.int64))  # their numbers
+
     def __post_init__(self) -> None:
         """Name the capture by its path when no name is given."""
         self.name = self.name or str(self.path)
+
+    def note_extra(self, numbers: np.ndarray) -> None:
+        """Note packets that came out of the same frame as the packet before them."""
+        needed = self.n_extra + len(numbers)
+        if needed > len(self._extra):
+            self._extra = np.concatenate([self._extra, np.zeros(max(needed, len(self._extra)), np.int64)])
+        self._extra[self.n_extra : needed] = numbers
+        self.n_extra = needed
+
+    def frame_numbers(self, packets: np.ndarray) -> np.ndarray:
+        """Numbers of the frames that packets came in, from 1 as in Wireshark, by the packets' numbers."""
+        if self.n_extra == 0:
+            return packets
+        return packets - np.searchsorted(self._extra[: self.n_extra], packets, side="right")
 
     @property
     def time_carried(self) -> int:

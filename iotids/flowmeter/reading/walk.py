@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iotids.flowmeter.kernels import layout
+from iotids.flowmeter.kernels.radio import take_apart
 from iotids.flowmeter.kernels.records import survey_frames
 from iotids.flowmeter.reading import blocks
 from iotids.flowmeter.reading.blocks import Block, CaptureFault
@@ -40,7 +41,8 @@ class Walk:
     def fault(self, problem: str, at: int | None = None) -> CaptureFault:
         """A fault at the next packet."""
         offset = self.base + (self.at if at is None else at)
-        return CaptureFault(self.capture.name, problem, packet=self.capture.packets + 1, offset=offset)
+        packet = self.capture.packets - self.capture.n_extra + 1
+        return CaptureFault(self.capture.name, problem, packet=packet, offset=offset)
 
     def read_ahead(self) -> None:
         """Read a piece of the capture when little is left of the last one; packets that arrive are not waited for."""
@@ -119,10 +121,11 @@ class Walk:
             stops = capture.check_times and not capture.keep_going
             good, oldest_us, link = survey_frames(self.frames, n, latest_us, stops, capture.tallies)
             if good:
-                first = capture.packets + 1
-                capture.packets += good
                 self.note_links(self.frames[:good], link)
-                yield Block(self.buffer, self.frames[:good], first, oldest_us)
+                if capture.take_apart and (link < 0 or link in layout.MAY_AGGREGATE):
+                    yield from self.taken_apart(good, oldest_us)
+                else:
+                    yield self.block_of(self.frames[:good], oldest_us)
             if good < n:
                 time_us = int(self.frames[good]["time_us"])
                 raise self.fault(
@@ -130,6 +133,24 @@ class Walk:
                     int(self.frames[good]["offset"]),
                 )
         self.at = at
+
+    def block_of(self, frames: np.ndarray, oldest_us: int) -> Block:
+        """Number some frames as the capture's next packets."""
+        first = self.capture.packets + 1
+        self.capture.packets += len(frames)
+        return Block(self.buffer, frames, first, oldest_us)
+
+    def taken_apart(self, n: int, oldest_us: int) -> Iterator[Block]:
+        """Yield walked frames, and instead of each 802.11 frame that aggregates several these."""
+        frame, byte = 0, 0
+        scratch = np.zeros(1, layout.PACKET)
+        out = np.empty(len(self.frames), layout.FRAME)
+        more = np.empty(len(out), np.uint8)
+        while frame < n:
+            room = out[: len(self.room())]
+            frame, byte, m = take_apart(self.buffer, self.frames, n, frame, byte, scratch, room, more)
+            self.capture.note_extra(np.flatnonzero(more[:m]) + self.capture.packets + 1)
+            yield self.block_of(room[:m], oldest_us)
 
     def note_links(self, frames: np.ndarray, link: int) -> None:
         """Count packets by link type. link: that of all frames, -1 when they differ."""
