@@ -342,7 +342,7 @@ def through_layers(frame: bytes, kind: int, at: int) -> tuple[int, int]:
 
 
 def tunnel_payload(frame: bytes, at: int, protocol: int, size: int, more: bool) -> tuple[int, int]:
-    """Ethertype and position of what IP-in-IP, plain GRE or L2TP carries, (0, at) otherwise."""
+    """Ethertype and position of what IP-in-IP, plain GRE, VXLAN, Teredo or L2TP carries, (0, at) otherwise."""
     if protocol == 4:
         return 0x0800, at
     if protocol == 41:
@@ -352,10 +352,25 @@ def tunnel_payload(frame: bytes, at: int, protocol: int, size: int, more: bool) 
         if not bits & 0x4007 and kind in (0x0800, 0x86DD):
             return kind, at + 4 + 4 * bool(bits & 0x8000) + 4 * bool(bits & 0x2000) + 4 * bool(bits & 0x1000)
     if protocol == 17 and len(frame) >= at + 16:
-        kind, inner = inside_l2tp_truly(frame, at)
+        kind, inner = inside_udp(frame, at)
         if kind and (more or fits(frame, inner, at + size - inner)):
             return kind, inner
     return 0, at
+
+
+def inside_udp(frame: bytes, at: int) -> tuple[int, int]:
+    """Ethertype and position of what VXLAN, Teredo without indications and L2TP carry."""
+    ports = (number(frame, at, 2), number(frame, at + 2, 2))
+    if 4789 in ports:
+        if not frame[at + 8] & 8 or len(frame) < at + 30:
+            return 0, at
+        try:
+            return through_layers(frame, number(frame, at + 28, 2), at + 30)
+        except Aside:
+            return 0, at
+    if 3544 in ports:
+        return (0x86DD, at + 8) if frame[at + 8] >> 4 == 6 else (0, at)
+    return inside_l2tp_truly(frame, at)
 
 
 def inside_l2tp_truly(frame: bytes, at: int) -> tuple[int, int]:

@@ -454,7 +454,7 @@ def test_tool_keeps_the_flows_before_damage_marks_them_and_fails(tmp_path: Path)
 def test_tool_names_what_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "folder.pcap").mkdir()
     for path, words in (
-        (tmp_path / "missing.pcap", b"No such file"),
+        (tmp_path / "missing.pcap", b"no such file"),
         (tmp_path / "folder.pcap", b"directory"),
     ):
         done = run_tool(path, "-o", tmp_path / "f.csv")
