@@ -68,7 +68,7 @@ def captures_of_source(root: Path, source: dict[str, Any]) -> list[NamedCapture]
         )
     if not names:
         raise FileNotFoundError(
-            f"{folder}: no capture here; wanted are files ending in .pcap, .pcapng or .cap, also with .gz, .xz or .zst"
+            f"{folder}: no capture here; wanted are files ending in .pcap, .pcapng or .cap, also with .gz, .bz2, .xz, .zst or .lz4"
         )
     return [NamedCapture(folder / name, text_of_name(name)) for name in names]
 

@@ -1,4 +1,4 @@
-"""Link types whose header names the link type of what follows: PPI, PKTAP, and Linux's cooked ones."""
+"""Link types whose header names the link type of what follows: PPI, PKTAP, netANALYZER, and Linux's cooked ones."""
 
 from __future__ import annotations
 
@@ -60,6 +60,9 @@ def nested_link(data, at, end, link):
                 return -(UNSUPPORTED_LINK if link == LINK_OLD_PKTAP else MALFORMED), at
             link = le32(data, at + 8)
             at += size
+        elif link in (240, 241):  # Ethernet behind a status, of the second also preamble and start
+            at += 4 if link == 240 else 12
+            link = 1
         elif link == LINK_SLL or link == LINK_SLL2:  # noqa: SIM109
             header = 16 if link == LINK_SLL else 20
             if at + header > end:

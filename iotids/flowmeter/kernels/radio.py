@@ -16,9 +16,11 @@ from iotids.flowmeter.kernels.layout import (
     MALFORMED,
     NOT_DATA,
     TRUNCATED,
+    UNSUPPORTED_LINK,
 )
 from iotids.flowmeter.kernels.nested_links import nested_link
 from iotids.flowmeter.kernels.reading import be16, be32, be48, le16, le32
+from iotids.flowmeter.kernels.tags import llc_type, or_not_ip
 
 
 @kernel
@@ -99,6 +101,21 @@ def radio_body(data, at, end, padded, packet):
     if mesh and not aggregated and body < end:  # flags, time to live, number, and up to two more addresses
         body += 6 + 6 * (np.int64(data[body]) & 3)
     return body, aggregated
+
+
+@kernel
+def radio_payload(data, at, end, link, packet):
+    """Ethertype and position behind 802.11 and LLC."""
+    start, padded = radio_start(data, at, end, link)
+    if start < 0:
+        return start, at
+    body, aggregated = radio_body(data, start, end, padded, packet)
+    if body < 0:
+        return body, at
+    if aggregated:  # not taken apart, see radio.take_apart
+        return -UNSUPPORTED_LINK, at
+    kind, inner = llc_type(data, body, end)
+    return or_not_ip(kind, inner)
 
 
 @kernel

@@ -31,6 +31,12 @@ def ip_type(data, at, end):
 
 
 @kernel
+def or_not_ip(kind, at):
+    """An ethertype and its position; minus the reason for 0."""
+    return (kind, at) if kind > 0 else (-NOT_IP, at)
+
+
+@kernel
 def looks_like_ip(data, at, end, left):
     """Whether bytes are an IP header whose length fits into the `left` bytes that there are."""
     kind = ip_type(data, at, end)
