@@ -455,7 +455,7 @@ def test_tool_names_what_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "folder.pcap").mkdir()
     for path, words in (
         (tmp_path / "missing.pcap", b"no such file"),
-        (tmp_path / "folder.pcap", b"directory"),
+        (tmp_path / "folder.pcap", b"is a folder"),
     ):
         done = run_tool(path, "-o", tmp_path / "f.csv")
         assert done.returncode == 1
