@@ -17,7 +17,7 @@ from iotids.learning.scores.run_files import run_from_plain
 from iotids.learning.scores.stored_runs import todays_table
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
-from iotids.reporting.figures import architecture, confusion, curves, pictures, plots
+from iotids.reporting.figures import pictures, plots
 from iotids.reporting.fixed import fixed_texts, paper_table3
 from iotids.reporting.page import Content, report_page
 from iotids.reporting.results_page import figure_models, readme_table, results_page
@@ -44,20 +44,12 @@ def read_content(score: Path, data_name: str, depths: dict[str, int]) -> Content
 def write_pictures(out: Path, content: Content, network: Path) -> None:
     """Pictures of every task, and the data of two of them for `dvc plots`."""
     drawn = pictures.all_pictures(content)
-    for task, model in content.figure_models.items():
-        run, folder = (
-            content.runs[task, model],
-            network / f"{task}-{content.runs[task, model].params['depth']}",
-        )
-        history = todays_table(read_table(folder / "history.parquet"))
-        all_curves = [curves.curves_of(history, split) for split in run.splits]
-        shown = [one for one in all_curves if one.split in content.both]
-        layers = architecture.layers_of_keras((folder / "model.keras").read_bytes())
-        drawn[f"curves_{task}.png"] = pictures.curves_picture(shown, model, task)
-        drawn[f"figure1_{task}.png"] = architecture.architecture_figure(layers, f"{model.upper()}, {task}")
-        lines = confusion.confusion_lines(run.splits[content.both[0]].confusion, run.classes)
-        write_text(curves.curves_csv(all_curves), out / f"curves_{task}.csv")
-        write_text(lines, out / f"confusion_{task}.csv")
+    for task in content.figure_models:
+        folder = network / f"{task}-{content.figure_run(task).params['depth']}"
+        history, model = todays_table(read_table(folder / "history.parquet")), folder / "model.keras"
+        drawn |= pictures.network_pictures(content, task, history, model.read_bytes())
+        for name, text in pictures.plots_data(content, task, history).items():
+            write_text(text, out / name)
     for name, figure in drawn.items():
         with replacing(out / name) as temporary:
             plots.save_png(figure, temporary)

@@ -1,8 +1,7 @@
 """Compute every metric of every run from its stored predictions, and publish the runs to MLflow.
 
-In: the run folders that the parameters name, the dataset's groups and captures, the folds' names. Out:
-out/score/ (a file and a card per run, long tables), out/metrics.json for `dvc metrics`. A new metric reruns
-this stage and the report, and trains nothing. Paper: Sec. VI.
+In: run folders, the dataset's groups and captures, the folds' names. Out: out/score/ (a file and a card per run,
+long tables), out/metrics.json. A new metric reruns this stage and the report, and trains nothing. Sec. VI.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from pathlib import Path
 from iotids.learning.data.flow_columns import task_classes
 from iotids.learning.data.task_splits import splits_of_task
 from iotids.learning.scores import expected, pairs, stored_runs
-from iotids.learning.scores.cards import card
 from iotids.learning.scores.made_from import made_from
-from iotids.learning.scores.run_files import run_to_plain
+from iotids.learning.scores.run_files import run_documents
 from iotids.learning.scores.run_scores import Flows, RunScores, flows_of, score_run
 from iotids.learning.scores.summary import summary
 from iotids.learning.scores.tables import long_tables
@@ -46,8 +44,7 @@ def read_run(job: tuple[Path, Sequence[str], Sequence[str], str, Flows]) -> RunS
     written = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
     document = stored_runs.todays_document(written, stage=folder.parent.name)
     expected.check_classes(str(folder), document["classes"], classes)
-    stored = stored_runs.todays_table(read_table(folder / "predictions.parquet"))
-    first, repeats = stored_runs.first_and_repeats(stored)
+    first, repeats = stored_runs.first_and_repeats(read_table(folder / "predictions.parquet"))
     in_time = folder / "prequential.parquet"
     more = {"repeats": repeats, "in_time": read_table(in_time) if in_time.is_file() else None}
     return score_run(document, first, splits=splits, benign=benign, flows=flows, **more)
@@ -69,15 +66,14 @@ def main() -> None:
     splits = {task: splits_of_task(params.splits, task) for task in params.tasks}
     jobs = [(one, splits[task], classes[task], data.benign, flows) for (task, _), one in folders.items()]
     runs = dict(zip(folders, parallel_map(read_run, jobs, description="scores"), strict=True))
-    for (task, model), run in runs.items():
-        folder = {"folder": f"{run.stage}/{folders[task, model].name}"}
-        write_json(run_to_plain(run) | folder, arguments.out / "runs" / f"{task}-{model}.json")
-        write_json(card(run), arguments.out / "cards" / f"{folder['folder']}.json")
-    write_json([list(key) for key in runs], arguments.out / "runs.json")
+    made = made_from(read_params(PARAMS_FILE), table.column("label"), sha256)
+    documents = {"made_from.json": made, "runs.json": [list(key) for key in runs]}
+    for key, run in runs.items():
+        documents |= run_documents(run, folders[key].name)
+    for name, content in documents.items():
+        write_json(content, arguments.out / name)
     for name, text in (long_tables(runs) | {"pairs.csv": pairs.pairs_csv(pairs.compare_runs(runs))}).items():
         write_text(text, arguments.out / name)
-    made = made_from(read_params(PARAMS_FILE), table.column("label"), sha256)
-    write_json(made, arguments.out / "made_from.json")
     write_json(summary(runs), arguments.metrics)
     publish(arguments.out)
 

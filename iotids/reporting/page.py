@@ -77,6 +77,10 @@ class Content:
         """The runs of one task."""
         return [run for (its_task, _), run in self.runs.items() if its_task == task]
 
+    def figure_run(self, task: str) -> RunScores:
+        """The network of the task's figure."""
+        return self.runs[task, self.figure_models[task]]
+
     def splits(self, task: str) -> list[str]:
         """A task's splits, the paper's first."""
         return list(self.of(task)[0].splits)

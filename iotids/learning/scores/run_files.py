@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from iotids.learning.scores.calibration import Reliability
+from iotids.learning.scores.cards import card
 from iotids.learning.scores.comparisons import Interval
 from iotids.learning.scores.names import model_title, split_title
 from iotids.learning.scores.run_scores import RunScores, SplitScores
@@ -22,6 +23,13 @@ def run_to_plain(run: RunScores) -> dict[str, Any]:
     plain = {field.name: getattr(run, field.name) for field in fields(run)}
     splits = {name: _split_to_plain(scored) for name, scored in run.splits.items()}
     return {"title": model_title(run.model)} | plain | {"classes": list(run.classes), "splits": splits}
+
+
+def run_documents(run: RunScores, folder: str) -> dict[str, Any]:
+    """The files of a run below out/score by name: its scores and its card; `folder` is that of the run's stage."""
+    place = f"{run.stage}/{folder}"
+    scores = run_to_plain(run) | {"folder": place}
+    return {f"runs/{run.task}-{run.model}.json": scores, f"cards/{place}.json": card(run)}
 
 
 def run_from_plain(plain: Mapping[str, Any]) -> RunScores:

@@ -26,6 +26,7 @@ def first_and_repeats(predictions: pa.Table) -> tuple[pa.Table, pa.Table | None]
     """Predictions of the fits that count, and those of further fits of the same folds with a column `repeat`
     (None without): other orders of the training rows.
     """
+    predictions = todays_table(predictions)
     if "order" not in predictions.column_names:
         return predictions, None
     first = pc.equal(predictions["order"], 0)

@@ -10,7 +10,9 @@ from iotids.learning.scores.names import METRIC, TASKS, UNSEEN, model_title, run
 from iotids.learning.scores.pairs import Pair
 from iotids.learning.scores.run_scores import RunScores
 from iotids.reporting.figures import plots as figures
-from iotids.reporting.figures.curves import Curves
+from iotids.reporting.figures.architecture import architecture_figure, layers_of_keras
+from iotids.reporting.figures.confusion import confusion_lines
+from iotids.reporting.figures.curves import curves_csv, curves_of
 from iotids.reporting.figures.matrices import pairwise_figure, unseen_figure
 from iotids.reporting.figures.reliability import reliability_figure
 from iotids.reporting.page import Content
@@ -18,6 +20,7 @@ from iotids.reporting.sections import pairwise
 from iotids.reporting.sections.unseen import unseen_matrix
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from matplotlib.figure import Figure
 
 CONFUSION_MODELS = ("hoeffding_tree", "naive_bayes", "hist_gradient_boosting")  # beside every network
@@ -70,8 +73,24 @@ def task_pictures(
     return pictures
 
 
-def curves_picture(curves: Sequence[Curves], model: str, task: str) -> Figure:
-    """Figure 2 or 3."""
-    return figures.curves_figure(
-        curves, f"{model_title(model)}, {TASKS[task].lower()}: accuracy and loss per epoch"
-    )
+def network_pictures(content: Content, task: str, history: pa.Table, model: bytes) -> dict[str, Figure]:
+    """Figure 1 of a task's network, from its .keras file, and Figure 2 or 3, from its history."""
+    run = content.figure_run(task)
+    shown = [curves_of(history, split) for split in content.both]
+    title = f"{model_title(run.model)}, {TASKS[task].lower()}"
+    layers = layers_of_keras(model)
+    return {
+        f"figure1_{task}.png": architecture_figure(layers, title),
+        f"curves_{task}.png": figures.curves_figure(shown, f"{title}: accuracy and loss per epoch"),
+    }
+
+
+def plots_data(content: Content, task: str, history: pa.Table) -> dict[str, str]:
+    """What `dvc plots` draws of a task's network, by file name."""
+    run = content.figure_run(task)
+    curves = [curves_of(history, split) for split in run.splits]
+    confusion = run.splits[content.both[0]].confusion
+    return {
+        f"curves_{task}.csv": curves_csv(curves),
+        f"confusion_{task}.csv": confusion_lines(confusion, run.classes),
+    }
