@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from iotids.detecting.package.model_card import unseen_site_in_words
 from iotids.detecting.package.package import MANIFEST, open_package, seal_package
 from iotids.detecting.packing.doubts import classes_not_found, doubts_about
 from iotids.detecting.packing.out_of_fold import OutOfFold, choose_operating_point, unseen_site_cost
@@ -100,6 +101,17 @@ def test_the_threshold_on_an_unseen_site_is_counted_over_all_flows_and_per_site(
     assert cost["false_alarm_share"] == pytest.approx(1 / 3)
     assert [part["false_alarm_share"] for part in cost["folds"]] == [0.0, 1.0, None]
     assert cost["recall"] == 1.0
+
+
+def test_the_card_says_what_the_threshold_gives_on_an_unseen_site():
+    flows = predictions([200, 100, 0])
+    flows.logits[(flows.fold == 1) & (flows.truth == 0), 1] = 9.0
+    point = point_of(predictions([200, 200, 200]))
+    assert "not measured" in unseen_site_in_words(point)
+    cost = unseen_site_cost(flows, CLASSES, benign_index=0, temperature=1.0, threshold=3.0)
+    text = unseen_site_in_words({**point, "unseen_site": cost})
+    assert "33.3 % of benign flows alarm (wanted: 1.0 %)" in text
+    assert "found: 100.0 % (DOS 100.0 %, MITM 100.0 %)" in text
 
 
 # ------------------------------------------------------------------------------------------------------------

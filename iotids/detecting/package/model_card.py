@@ -67,6 +67,7 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
             f"split {escape(own['split'])}, threshold of the package: "
             f"{percent(own['measured']['false_alarm_share'])} of benign flows alarm; found: {recall}",
         ),
+        ("On a site it has not seen", unseen_site_in_words(own)),
         ("Unknown", f"further from training than {percent(model['novelty']['quantile'])} of held-out flows"),
     ]
     lines = "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in facts)
@@ -78,6 +79,20 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
         f"<div class='wide'><table class='facts'>{lines}</table></div>"
         f"<h3>Cross-validation, by how the data was split</h3>{cross_validation_html(model['cross_validation'])}"
         f"<h3>What other thresholds would give</h3>{choices_html(own.get('choices', []))}<h3>Known limits</h3><ul>{limits}</ul>"
+    )
+
+
+def unseen_site_in_words(own: Mapping[str, Any]) -> str:
+    """What the package's threshold gives on sites that were left out of training, as HTML."""
+    cost = own.get("unseen_site")
+    if cost is None:
+        return "not measured: the run has no split that leaves sites out"
+    recall = ", ".join(
+        f"{escape(c)} {percent(r)}" for c, r in cost["recall_per_class"].items() if r is not None
+    )
+    return (
+        f"threshold of the package, sites left out of training in turn: {percent(cost['false_alarm_share'])} of benign flows "
+        f"alarm (wanted: {percent(own['wanted_false_alarm_share'])}); found: {percent(cost['recall'])} ({recall})"
     )
 
 
