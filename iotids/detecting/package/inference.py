@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import onnxruntime
 
 from iotids.detecting.package.package import GRADIENT, HOW_TO_MEND, ONNX, Package, PackageError
 
+LARGEST_GRAPH = 1 << 30  # bytes
 GRADIENT_ROWS = 1024  # all layers are kept for the way back
 BATCH_ROWS = 4096  # measured best of 1,024 to 65,536: the layer's activations stay in the second-level cache
 
@@ -57,19 +60,26 @@ def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    state = onnxruntime.capi.onnxruntime_pybind11_state
-    refusals = (
-        state.Fail,
-        state.InvalidProtobuf,
-        state.InvalidGraph,
-        state.NoSuchFile,
-        state.NotImplemented,
-        state.InvalidArgument,
-    )
-    try:
+    if path.stat().st_size > LARGEST_GRAPH:
+        raise PackageError(
+            f"{path}: {path.stat().st_size:,} bytes; at most {LARGEST_GRAPH:,} are read; {HOW_TO_MEND}"
+        )
+    with named_refusals(path):
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except refusals as error:
-        why = f"not a model that onnxruntime {onnxruntime.__version__} reads ({str(error)[:200]})"
+
+
+@contextmanager
+def named_refusals(path: Path) -> Iterator[None]:
+    """Turn what onnxruntime says of a graph into a PackageError that names the file."""
+    try:
+        yield
+    except Exception as error:
+        foreign = type(error).__module__.startswith("onnxruntime") or isinstance(
+            error, (RuntimeError, ValueError)
+        )
+        if not foreign or isinstance(error, PackageError):
+            raise
+        why = f"not a model that onnxruntime {onnxruntime.__version__} runs ({str(error)[:200]})"
         raise PackageError(f"{path}: {why}; {HOW_TO_MEND}") from error
 
 
@@ -81,15 +91,24 @@ def check_graph(session: onnxruntime.InferenceSession, package: Package) -> None
     PackageError
         They differ: the model file belongs to another package.
     """
-    notes: dict[str, Any] = {
-        key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()
-    }
+    path = package.folder / ONNX
+    with named_refusals(path):
+        notes: dict[str, Any] = {
+            key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()
+        }
     for key in ("features", "classes", "profile"):
         wanted = package.profile if key == "profile" else list(getattr(package, key))
         if notes.get(key) != wanted:
             raise PackageError(
-                f"{package.folder / ONNX}: the {key} in the model file are not those of package.json; {HOW_TO_MEND}"
+                f"{path}: the {key} in the model file are not those of package.json; {HOW_TO_MEND}"
             )
+    usual = np.tile(np.array(package.reference["benign_median"], np.float64), (2, 1))
+    with named_refusals(path):
+        logits = session.run(["logits"], {"features": usual})[0]
+    if np.shape(logits) != (2, len(package.classes)) or not np.isfinite(logits).all():
+        raise PackageError(
+            f"{path}: gives {np.shape(logits)} logits for two ordinary flows and {len(package.classes)} classes, or no finite ones; {HOW_TO_MEND}"
+        )
 
 
 def run_in_batches(

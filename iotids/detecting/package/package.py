@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iotids.detecting.package.contents import ContentError, check_manifest, check_reference
 from iotids.flowmeter.schema import FEATURE_NAMES
 
 FORMAT = 2
@@ -43,6 +44,7 @@ NEEDED_KEYS = (
     "files",
     "manifest_sha256",
 )
+LARGEST_JSON = 1 << 26  # bytes
 HOW_TO_MEND = "make it again with `dvc repro final`, or name another one with --model"
 
 
@@ -153,7 +155,9 @@ def open_package(
             f"{folder}: trained on flows of the profile {manifest['meter']['profile']!r}, but {profile!r} was asked for; the same feature "
             f"means different things in the two. Leave --profile out, or train on `{profile}` flows (-S meter.profile={profile})"
         )
-    return Package(folder, manifest, json.loads((folder / REFERENCE).read_text(encoding="utf-8")))
+    reference = _read_json(folder / REFERENCE)
+    _check_content(folder / REFERENCE, lambda: check_reference(reference, manifest))
+    return Package(folder, manifest, reference)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -166,10 +170,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise PackageError(
             f"{folder}: not a detector package: it has no {MANIFEST} (there: {held or 'nothing'}); {HOW_TO_MEND}"
         )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise PackageError(f"{path}: damaged, not JSON ({error}); {HOW_TO_MEND}") from error
+    manifest = _read_json(path)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         came = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
         raise PackageError(
@@ -181,7 +182,30 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise PackageError(
             f"{path}: changed after it was written (its hash does not fit its content); {HOW_TO_MEND}"
         )
+    _check_content(path, lambda: check_manifest(manifest))
     return manifest
+
+
+def _read_json(path: Path) -> Any:
+    """The content of a JSON file."""
+    try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise PackageError(
+                f"{path}: {path.stat().st_size:,} bytes; at most {LARGEST_JSON:,} are read; {HOW_TO_MEND}"
+            )
+        return json.loads(path.read_text(encoding="utf-8"))
+    except PackageError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise PackageError(f"{path}: damaged, not JSON ({str(error)[:200]}); {HOW_TO_MEND}") from error
+
+
+def _check_content(path: Path, check: Callable[[], None]) -> None:
+    """Name the file in what a check of its content says."""
+    try:
+        check()
+    except (ContentError, RecursionError) as error:
+        raise PackageError(f"{path}: {error}; {HOW_TO_MEND}") from error
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
@@ -192,8 +216,9 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
         path = folder / name
         if Path(name).name != name or not path.is_file():
             raise PackageError(f"{path}: listed in {MANIFEST} but not there; {HOW_TO_MEND}")
-        found = _fingerprint(path)
-        if found != wanted:
+        size = path.stat().st_size
+        found = {"bytes": size, "sha256": ""} if size != wanted["bytes"] else _fingerprint(path)
+        if found != {"bytes": wanted["bytes"], "sha256": wanted["sha256"]}:
             raise PackageError(
                 f"{path}: damaged or foreign: {found['bytes']} bytes with SHA-256 {found['sha256'][:12]}…, "
                 f"{MANIFEST} wants {wanted['bytes']} with {wanted['sha256'][:12]}…; {HOW_TO_MEND}"
