@@ -84,7 +84,11 @@ def run_folder(folder, dataset):
     context = RunContext(NoStore())
     run = kind.fit_folds(data, {"grouped": folds}, settings, seed=7, orders=1, context=context)
     write_run(folder, run, Configuration("network", "multiclass", kind, settings, 7), data)
-    card = {"folds": 2, "figure": "mean over 2 folds", "accuracy": {"value": 0.9, "std": 0.1, "by_capture": 0.8}}
+    card = {
+        "folds": 2,
+        "figure": "mean over 2 folds",
+        "accuracy": {"value": 0.9, "std": 0.1, "by_capture": 0.8},
+    }
     (folder.parent / "card.json").write_text(json.dumps({"grouped": card}))
 
 
