@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iotids.learning.scores.pairs import read_pairs
-from iotids.learning.scores.run_files import run_from_plain
-from iotids.learning.scores.stored_runs import todays_table
+from iotids.learning.scores.runs.run_files import run_from_plain
+from iotids.learning.scores.runs.stored_runs import todays_table
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.reporting.figures import pictures, plots

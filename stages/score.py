@@ -15,12 +15,13 @@ from pathlib import Path
 
 from iotids.learning.data.flow_columns import task_classes
 from iotids.learning.data.task_splits import splits_of_task
-from iotids.learning.scores import expected, pairs, stored_runs
-from iotids.learning.scores.made_from import made_from
-from iotids.learning.scores.run_files import run_documents
-from iotids.learning.scores.run_scores import Flows, RunScores, flows_of, score_run
-from iotids.learning.scores.summary import summary
-from iotids.learning.scores.tables import long_tables
+from iotids.learning.scores import pairs
+from iotids.learning.scores.runs import expected, stored_runs
+from iotids.learning.scores.runs.made_from import made_from
+from iotids.learning.scores.runs.run_files import run_documents
+from iotids.learning.scores.runs.run_scores import Flows, RunScores, flows_of, score_run
+from iotids.learning.scores.runs.summary import summary
+from iotids.learning.scores.runs.tables import long_tables
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.parallel import parallel_map
 from iotids.plumbing.params import PARAMS_FILE, read_data, read_params, read_section

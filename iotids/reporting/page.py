@@ -8,7 +8,7 @@ from typing import Any
 
 from iotids.learning.scores.names import TASKS, UNSEEN, model_title, split_title
 from iotids.learning.scores.pairs import Pair
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.reporting.sections import calibration_table, costs, false_alarms, pairwise, per_class, unseen
 from iotids.reporting.sections.answers import answers_markdown
 from iotids.reporting.sections.epochs import best_epoch_markdown

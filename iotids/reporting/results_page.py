@@ -9,8 +9,8 @@ from typing import Any
 
 from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import TASKS, UNSEEN, model_title, split_title
-from iotids.learning.scores.run_scores import RunScores, SplitScores
-from iotids.learning.scores.summary import best_baseline
+from iotids.learning.scores.runs.run_scores import RunScores, SplitScores
+from iotids.learning.scores.runs.summary import best_baseline
 from iotids.reporting.fixed import Texts
 from iotids.reporting.page import Content, table3_section, unseen_section, what_was_run
 from iotids.reporting.sections.table3 import baselines_markdown

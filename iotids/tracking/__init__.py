@@ -1,1 +1,5 @@
-"""Room: MLflow, a view of the files in out/."""
+"""Room: MLflow, a view of the files in out/ that can be deleted and rebuilt.
+
+`publishing.publish` mirrors what the stage `score` wrote, `provenance` says what a run was made from, `store` opens
+the store, `view` sets what its pages show, `registry` and `keras_model` register detectors and networks.
+"""

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from iotids.learning.scores.cards import card
-from iotids.learning.scores.run_files import run_from_plain, run_to_plain
+from iotids.learning.scores.runs.cards import card
+from iotids.learning.scores.runs.run_files import run_from_plain, run_to_plain
 from iotids.learning.scores.unpredicted import Unpredicted, count_unpredicted, unpredicted_words
 from iotids.reporting.page import report_page
 from iotids.reporting.sections.per_class import unpredicted_markdown, unpredicted_notes

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from iotids.learning.scores.run_files import run_to_plain
+from iotids.learning.scores.runs.run_files import run_to_plain
 from iotids.writing.tables import write_json
 from tests.reporting.made_results import made_run, scored
 

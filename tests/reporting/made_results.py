@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.learning.scores.pairs import compare_runs
-from iotids.learning.scores.run_scores import Flows, score_run
+from iotids.learning.scores.runs.run_scores import Flows, score_run
 from iotids.reporting.fixed import paper_table3
 from iotids.reporting.page import Content
 from iotids.reporting.results_page import figure_models

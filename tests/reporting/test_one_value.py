@@ -8,12 +8,12 @@ import re
 
 import pytest
 
-from iotids.learning.scores.cards import card
 from iotids.learning.scores.names import model_title, split_title
 from iotids.learning.scores.pairs import compare_runs, pairs_csv, read_pairs
-from iotids.learning.scores.run_files import run_from_plain, run_to_plain
-from iotids.learning.scores.summary import summary
-from iotids.learning.scores.tables import long_tables
+from iotids.learning.scores.runs.cards import card
+from iotids.learning.scores.runs.run_files import run_from_plain, run_to_plain
+from iotids.learning.scores.runs.summary import summary
+from iotids.learning.scores.runs.tables import long_tables
 from iotids.reporting.fixed import fixed_texts
 from iotids.reporting.page import Content, report_page
 from iotids.reporting.results_page import readme_table, results_page

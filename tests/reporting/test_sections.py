@@ -9,9 +9,9 @@ import pytest
 
 from iotids.learning.scores.comparisons import bootstrap_intervals
 from iotids.learning.scores.pairs import compare_runs, pairs, pairs_csv, read_pairs
+from iotids.learning.scores.runs.tables import folds_csv, scores_csv
 from iotids.learning.scores.scores import score_predictions
 from iotids.learning.scores.significance import corrected_t_test
-from iotids.learning.scores.tables import folds_csv, scores_csv
 from iotids.reporting.sections.calibration_table import calibration_markdown, reliability_csv
 from iotids.reporting.sections.costs import costs, costs_markdown
 from iotids.reporting.sections.false_alarms import false_alarms_csv, false_alarms_markdown

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from iotids.learning.scores.expected import check_classes, check_complete, run_folders
-from iotids.learning.scores.summary import summary
-from iotids.learning.scores.tables import per_class_csv
+from iotids.learning.scores.runs.expected import check_classes, check_complete, run_folders
+from iotids.learning.scores.runs.summary import summary
+from iotids.learning.scores.runs.tables import per_class_csv
 from iotids.reporting.page import FILES, report_page
 from iotids.reporting.results_page import figure_models
 from iotids.reporting.sections.epochs import best_epoch_markdown

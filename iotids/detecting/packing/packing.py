@@ -49,7 +49,7 @@ class Dataset:
 @dataclass(frozen=True)
 class Run:
     """A cross-validated configuration: what folds.json says, the table of predictions, and what the stage
-    `score` says of it for a model card (iotids.learning.scores.cards).
+    `score` says of it for a model card (iotids.learning.scores.runs.cards).
     """
 
     document: Mapping[str, Any]

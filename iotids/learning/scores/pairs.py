@@ -19,7 +19,7 @@ from iotids.learning.scores.comparisons import (
     wilcoxon_signed_rank,
 )
 from iotids.learning.scores.names import METRIC, UNSEEN
-from iotids.learning.scores.run_scores import RunScores, SplitScores
+from iotids.learning.scores.runs.run_scores import RunScores, SplitScores
 from iotids.learning.scores.significance import corrected_t_test, holm
 from iotids.writing.markdown import csv_table
 

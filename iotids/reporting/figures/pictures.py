@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import METRIC, TASKS, UNSEEN, model_title, run_title, split_title
 from iotids.learning.scores.pairs import Pair
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.reporting.figures import plots as figures
 from iotids.reporting.figures.architecture import architecture_figure, layers_of_keras
 from iotids.reporting.figures.confusion import confusion_lines

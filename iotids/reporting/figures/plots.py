@@ -10,7 +10,7 @@ import numpy as np
 
 from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import model_title, split_title
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.reporting.figures.curves import Curves
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from iotids.learning.scores.names import (
     model_title,
     split_title,
 )
-from iotids.learning.scores.run_scores import RunScores, SplitScores
+from iotids.learning.scores.runs.run_scores import RunScores, SplitScores
 from iotids.learning.scores.significance import corrected_t_test, holm
 
 LEVEL, METRIC_TITLE = 0.05, find_metric(METRIC).title

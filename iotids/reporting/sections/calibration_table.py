@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from iotids.learning.scores.names import model_title, split_title
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.writing.markdown import csv_table, markdown_table, number
 
 MEANING = (

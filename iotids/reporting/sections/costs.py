@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from iotids.learning.scores.names import model_title
-from iotids.learning.scores.run_scores import RunScores, SplitScores
+from iotids.learning.scores.runs.run_scores import RunScores, SplitScores
 from iotids.writing.markdown import csv_table, markdown_table, number
 
 MEANING = (

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from iotids.learning.scores.alarms import expected_alarms
 from iotids.learning.scores.metrics import FPR_LEVELS, RECALL_LEVELS
 from iotids.learning.scores.names import model_title
-from iotids.learning.scores.run_scores import RunScores, SplitScores
+from iotids.learning.scores.runs.run_scores import RunScores, SplitScores
 from iotids.writing.markdown import csv_table, markdown_table, number
 
 FLOWS_PER_DAY, BASE_RATES, RECALL = 100_000, (0.01, 0.001), 0.95

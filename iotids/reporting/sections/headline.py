@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import METRIC, UNSEEN, model_title, split_title
-from iotids.learning.scores.run_scores import RunScores, SplitScores
+from iotids.learning.scores.runs.run_scores import RunScores, SplitScores
 from iotids.writing.markdown import markdown_table, number
 
 MEANING = (

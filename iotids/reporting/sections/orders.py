@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from iotids.learning.scores.names import TASKS, UNSEEN, model_title, split_title
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.writing.markdown import markdown_table, number
 
 ORDERS_MEANING = (

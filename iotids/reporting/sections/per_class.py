@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from iotids.learning.scores.confusions import class_counts
 from iotids.learning.scores.names import TASKS, model_title, split_title
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.learning.scores.unpredicted import unpredicted_words
 from iotids.writing.markdown import markdown_table, number
 

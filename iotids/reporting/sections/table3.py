@@ -9,7 +9,7 @@ from typing import Any
 
 from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import METRIC, TASKS, model_title, split_title
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.reporting.sections.costs import costs
 from iotids.writing.markdown import csv_table, markdown_table, number
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import model_title
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.writing.markdown import markdown_table, number
 
 MEANING = (

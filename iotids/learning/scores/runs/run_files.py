@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from iotids.learning.scores.calibration import Reliability
-from iotids.learning.scores.cards import card
 from iotids.learning.scores.comparisons import Interval
 from iotids.learning.scores.names import model_title, split_title
-from iotids.learning.scores.run_scores import RunScores, SplitScores
+from iotids.learning.scores.runs.cards import card
+from iotids.learning.scores.runs.run_scores import RunScores, SplitScores
 from iotids.learning.scores.unpredicted import Unpredicted
 
 NAN = float("nan")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from iotids.learning.scores.confusions import class_counts
 from iotids.learning.scores.metrics import METRICS
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.writing.markdown import csv_table
 
 Runs = Mapping[tuple[str, str], RunScores]

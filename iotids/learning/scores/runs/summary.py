@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from iotids.learning.scores.names import METRIC, NOT_A_DETECTOR, model_title
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 
 SHOWN = ("accuracy", METRIC)
 BEST = "best baseline"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iotids.learning.scores.run_scores import RunScores
+from iotids.learning.scores.runs.run_scores import RunScores
 
 SHOWN = (
     "accuracy",
