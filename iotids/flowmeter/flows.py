@@ -236,9 +236,9 @@ class Meter:
             capture.sha256,
             capture.packets,
         )
-        ledger.links = {
-            LINK_NAMES.get(link, f"link type {link}"): n for link, n in sorted(capture.links.items())
-        }
+        for link, n in sorted(capture.links.items()):
+            name = LINK_NAMES.get(link, f"link type {link}")
+            ledger.links[name] = ledger.links.get(name, 0) + n
         ledger.out_of_order = self.decoder.out_of_order
         ledger.aggregated = capture.n_extra
         ledger.time_carried, ledger.time_inherited = capture.time_carried, capture.time_inherited

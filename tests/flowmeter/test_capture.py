@@ -282,6 +282,16 @@ def test_mixed_link_types_of_one_capture_are_each_decoded(tmp_path: Path) -> Non
     assert_dialogue(one_flow(path))
 
 
+def test_packets_of_link_types_with_one_name_are_counted_together(tmp_path: Path) -> None:
+    path = tmp_path / "c.pcapng"
+    interfaces = b"".join(ng_interface(link) for link in (12, 101, 1))
+    packets = ng_packet(PING, T0) + ng_packet(PONG, T0, interface=1)
+    path.write_bytes(ng_section() + interfaces + packets + ng_packet(ethernet(PING), T0, interface=2))
+    meter = Meter(path)
+    assert sum(batch.num_rows for batch in meter.batches()) == 1
+    assert meter.ledger.links == {"Ethernet": 1, "raw IP": 2}
+
+
 @pytest.mark.parametrize("profile", ["original", "paper", "corrected", "clean"])
 def test_empty_capture_gives_an_empty_table(tmp_path: Path, profile: str) -> None:
     assert flows_from_capture(write_pcap(tmp_path / "c.pcap", []), profile).num_rows == 0
