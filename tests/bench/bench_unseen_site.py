@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BENIGN = "BENIGN"
 METERED = Options("clean", 120.0, 5.0, 120.0, "inner", True)
 SITE_AT_MOST, ATTACK_AT_LEAST = 0.6, 0.3
-CHOSEN, FIRM = "**chosen inside**", "both, trees of leaf 20"
+CHOSEN = "**chosen inside**"
 KEPT = ("capture", "source", "group", "label")
 
 
@@ -136,10 +136,10 @@ def boosting(seed: int) -> HistGradientBoostingClassifier:
     )
 
 
-def trees(leaf: int) -> Callable[[int], ExtraTreesClassifier]:
+def trees(leaf: int, n_trees: int) -> Callable[[int], ExtraTreesClassifier]:
     """Extremely randomised trees with at least so many flows in a leaf."""
     return lambda seed: ExtraTreesClassifier(
-        50, min_samples_leaf=leaf, max_features="sqrt", random_state=seed
+        n_trees, min_samples_leaf=leaf, max_features="sqrt", random_state=seed
     )
 
 
@@ -156,8 +156,9 @@ def binary_fit(
     """A candidate: its inputs, learner, and what is done for transfer."""
 
     def fit(numbers: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        allowed = rows.learnt[numbers] & (elsewhere | ~rows.elsewhere[numbers])
-        train = numbers[allowed]
+        train = numbers[rows.learnt[numbers]]
+        if elsewhere:
+            train = np.concatenate([train, np.flatnonzero(rows.elsewhere & rows.learnt)])
         sites, labels, attack = rows.sites[train], rows.labels[train], rows.is_attack[train]
         weights = site_class_weights(sites, labels, benign=BENIGN) if weighted else None
         columns = np.ones(X.shape[1], bool)
@@ -170,21 +171,23 @@ def binary_fit(
     return fit
 
 
-def candidates(rows: Rows, seed: int) -> dict[str, Fit]:
+def candidates(rows: Rows, seed: int, n_trees: int) -> dict[str, Fit]:
     """What the choice is made among: set before any figure was known, but for the leaves."""
     both = np.hstack([rows.flow, rows.context])
     made = {
         "flow features, boosting": binary_fit(rows, rows.flow, boosting, seed),
         "context, boosting": binary_fit(rows, rows.context, boosting, seed),
         "both, boosting": binary_fit(rows, both, boosting, seed),
-        "both, ranks in the site, trees of leaf 20": binary_fit(rows, with_ranks(rows), trees(20), seed),
-        "both, probed, trees of leaf 20": binary_fit(rows, both, trees(20), seed, probed=True),
+        "both, ranks in the site, trees of leaf 20": binary_fit(
+            rows, with_ranks(rows), trees(20, n_trees), seed
+        ),
+        "both, probed, trees of leaf 20": binary_fit(rows, both, trees(20, n_trees), seed, probed=True),
     }
     for leaf in (3, 20, 60):
-        made[f"both, trees of leaf {leaf}"] = binary_fit(rows, both, trees(leaf), seed)
+        made[f"both, trees of leaf {leaf}"] = binary_fit(rows, both, trees(leaf, n_trees), seed)
     if rows.elsewhere.any():
         made["both, trees of leaf 20, the sample's sites too"] = binary_fit(
-            rows, both, trees(20), seed, elsewhere=True
+            rows, both, trees(20, n_trees), seed, elsewhere=True
         )
     return made
 
@@ -221,7 +224,7 @@ def five_classes(rows: Rows, seed: int) -> float:
     for site in np.unique(rows.sites[~rows.elsewhere]):
         train = np.flatnonzero((rows.sites != site) & rows.learnt & ~rows.elsewhere)
         weights = site_class_weights(rows.sites[train], rows.labels[train], benign=BENIGN)
-        model = trees(20)(seed).fit(both[train], rows.labels[train], sample_weight=weights)
+        model = trees(20, 50)(seed).fit(both[train], rows.labels[train], sample_weight=weights)
         predicted[rows.sites == site] = model.predict(both[rows.sites == site])
     at = rows.judged
     return macro_f_elsewhere(rows.sites[at], rows.labels[at], predicted[at].astype(str))
@@ -235,7 +238,9 @@ def unweighted(rows: Rows, seed: int) -> dict[str, Fit]:
     }
 
 
-def run_bench(folder: Path, per_cell: int, seeds: int, also: Path | None, *, choose: bool) -> None:
+def run_bench(
+    folder: Path, per_cell: int, seeds: int, also: Path | None, *, choose: bool, only: str, n_trees: int
+) -> None:
     """Print the table."""
     start, table = time.perf_counter(), labelled_flows(folder)
     other = pq.read_table(also) if also else None
@@ -245,12 +250,12 @@ def run_bench(folder: Path, per_cell: int, seeds: int, also: Path | None, *, cho
     found: dict[str, list[UnseenScores]] = {}
     for seed in range(seeds):
         rows = sample_rows(table, per_cell, seed, other)
-        everything = np.arange(len(rows.sites))
-        reported = np.where(rows.elsewhere, "elsewhere", rows.sites)
+        everything = np.flatnonzero(~rows.elsewhere)  # they come first, so these are 0, 1, 2 …
+        reported = rows.sites[everything]
         for name, fit in unweighted(rows, seed).items():
             scores = leave_site_out(reported, fit)
             found.setdefault(name, []).append(judged_scores(rows, everything, scores))
-        tried = candidates(rows, seed)
+        tried = {name: fit for name, fit in candidates(rows, seed, n_trees).items() if only in name}
         if choose:
             nested = nested_choice(reported, tried, partial(goodness, rows))
             scored, choices = {**nested.candidates, CHOSEN: nested.chosen}, nested.choices
@@ -263,7 +268,7 @@ def run_bench(folder: Path, per_cell: int, seeds: int, also: Path | None, *, cho
             f"seed {seed}: {time.perf_counter() - start:.0f} s; macro F {macro:.3f}; {choices}",
             flush=True,
         )
-        last = found[CHOSEN if choose else FIRM][-1]
+        last = found[CHOSEN if choose else next(iter(tried))][-1]
         print(*(f"{'/'.join(cell)} {share:.2f}" for cell, share in last.cells.items()), sep="; ")
         print({site: round(area, 2) for site, area in last.aucs.items()})
         print("| inputs and learner | benign right | attacks found | balanced | AUC within site |")
@@ -282,10 +287,14 @@ def main() -> None:
     parser.add_argument(
         "--without-choice", action="store_true", help="only the candidates, a sixth of the time"
     )
+    parser.add_argument("--trees", type=int, default=50)
+    parser.add_argument("--only", default="", help="only candidates with this in their name")
     parser.add_argument("--also", type=Path, help="labelled flows with context of more sites to learn from")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    run_bench(args.folder, args.per_cell, args.seeds, args.also, choose=not args.without_choice)
+    run_bench(
+        args.folder, args.per_cell, args.seeds, args.also, choose=not args.without_choice, only=args.only
+    )
 
 
 if __name__ == "__main__":
