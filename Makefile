@@ -1,4 +1,4 @@
-# make: from a fresh clone to the paper's tables.   make test | test-slow | test-long | smoke | sweep | apply | ui | bench | lint | sample
+# make: from a fresh clone to the paper's tables.   make test | test-slow | test-long | smoke | sweep | apply | ui | docs | bench | lint | sample
 SHELL := /bin/bash
 VENV ?= .venv
 UI_PORT ?= 5000
@@ -7,10 +7,10 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: all setup data test test-slow test-long smoke sweep apply ui bench lint sample lock clean
+.PHONY: all setup data test test-slow test-long smoke sweep apply ui docs bench lint sample lock clean
 
 all: data                       ## the paper's experiment: data, flows, models, tables, figures
-	iotids check
+	python -m iotids check
 	dvc repro
 	@echo; echo "Table III, figures and audit: out/report/report.md   Runs: make ui"
 
@@ -58,6 +58,10 @@ else
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" --host 127.0.0.1 --port $(UI_PORT) --workers 1
 endif
 
+docs: setup                     ## the documents as a site for a browser, out/site/index.html
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "out/site/index.html"
+
 bench: setup                    ## speed and memory, one table per part
 	python -m tests.bench.bench_meter
 	python -m tests.bench.bench_integrate
@@ -73,7 +77,7 @@ lint: setup
 
 sample: setup                   ## write the sample anew (same bytes) and store it
 	rm -rf data/sample
-	iotids sample data/sample --seed 7
+	python -m iotids sample data/sample --seed 7
 	dvc add data && dvc push data.dvc
 
 lock: setup                     ## resolve the dependencies anew

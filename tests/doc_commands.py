@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"(?:<!-- test: (?P<when>[^>]*?) -->\n *)?```(?P<kind>\w*)\n(?P<text>.*?)```", re.DOTALL)
-FIRST_WORDS = ("python", "dvc", "make", "mlflow", "git")
+FIRST_WORDS = ("python", "iotids", "dvc", "make", "mlflow", "git")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 import zstandard
 
+from iotids.commands import COMMANDS
 from tests.doc_commands import ROOT, blocks, commands
 from tests.project_copy import copy_project, environment, run, wait_for_queue
 
@@ -131,7 +132,22 @@ def test_every_block_says_whether_it_is_commands_or_a_listing():
     [pytest.param(p, w, id=f"{p} {' '.join(w[:4])}") for p, w in commands() if w[0] != "git"],
 )
 def test_a_shown_command_exists_with_its_options(place, words):
-    {"python": check_python, "dvc": check_dvc, "make": check_make, "mlflow": check_mlflow}[words[0]](words)
+    checks = {
+        "python": check_python,
+        "iotids": check_iotids,
+        "dvc": check_dvc,
+        "make": check_make,
+        "mlflow": check_mlflow,
+    }
+    checks[words[0]](words)
+
+
+def check_iotids(words):
+    """`iotids COMMAND`: the command is known and has the options shown."""
+    if words[1].startswith("-") or words[1] == "COMMAND":
+        return
+    assert words[1] in COMMANDS, f"no command {words[1]}"
+    check_options(help_of("iotids", words[1]), words[2:])
 
 
 def check_python(words):
@@ -140,17 +156,26 @@ def check_python(words):
         assert (ROOT / words[1]).is_file(), f"no file {words[1]}"
         return
     assert importlib.util.find_spec(words[2]), f"no module {words[2]}"
-    options = [word.split("=")[0] for word in words[3:] if re.match(r"--?[a-z]", word)]
-    assert not options or all(
-        re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", help_of(words[2])) for option in options
-    ), options
+    if len(words) > 3:
+        check_options(help_of(words[2]), words[3:])
+
+
+def check_options(known, words):
+    """Every option shown is in the help."""
+    options = [word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)]
+    unknown = [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", known)]
+    assert unknown == []
 
 
 @cache
-def help_of(module):
-    """What `python -m module --help` prints."""
+def help_of(module, *command):
+    """What `python -m module [command] --help` prints."""
     done = subprocess.run(
-        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", module, *command, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.stdout + done.stderr
 
@@ -229,6 +254,6 @@ def anchors(page):
 
 def test_pictures_are_small_and_used():
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page.is_file())
-    for picture in (ROOT / "docs" / "images").glob("*"):
+    for picture in (ROOT / "docs" / "images").rglob("*.png"):
         assert picture.name in text, f"{picture.name} is in no page"
         assert picture.stat().st_size <= LARGEST_PICTURE, picture

@@ -104,7 +104,7 @@ def packet_batches(
         numbers = meter.capture.frame_numbers(np.arange(block.first_number, block.first_number + n))
         columns = [numbers, block.frames["time_us"].copy(), booked[:n].copy(), *views]
         arrays = [
-            wrapped(values.astype(kind.to_pandas_dtype()))
+            wrapped(values.astype(str(kind)))
             for values, (_, kind) in zip(columns, PACKET_COLUMNS, strict=True)
         ]
         yield pa.RecordBatch.from_arrays(arrays, schema=PACKET_SCHEMA)

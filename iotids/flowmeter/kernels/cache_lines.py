@@ -16,7 +16,7 @@ def prefetch(array, index, offset):
 if not config.DISABLE_JIT:
 
     @intrinsic
-    def prefetch(typing_context, array, index, offset):  # type: ignore[no-redef]
+    def prefetch(typing_context, array, index, offset):
         """Prefetch the cache line `offset` bytes into array[index]."""
 
         def codegen(context, builder, signature, args):

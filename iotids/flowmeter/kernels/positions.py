@@ -13,7 +13,7 @@ from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
 
 def positions_of(block: str, names: list[str]) -> Any:
     """Numbers from 0 under the names of some columns."""
-    return namedtuple(block, names)(*range(len(names)))  # type: ignore[misc]
+    return namedtuple(block, names)(*range(len(names)))
 
 
 def identity_of(dtype: str) -> list[str]:
