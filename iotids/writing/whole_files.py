@@ -24,7 +24,8 @@ class DiskFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.stream: BinaryIO = path.open("wb", buffering=0)  # what is not written at once must not come later
+        # unbuffered: what is not written at once must not come later
+        self.stream: BinaryIO = path.open("wb", buffering=0)
 
     def add(self, data: bytes) -> None:
         """Write all of it, or cut the file back to where it ended and raise CannotWriteError."""
