@@ -12,7 +12,7 @@ from tests.pages.mlflow_pages import ROOT, mlflow_ui, open_comparison, open_run_
 from tests.plumbing.run_folders import write_run_folder
 
 PICTURES = ROOT / "out" / "pictures"  # those in docs/ show a sweep, see tests/test_sweeps.py
-NAMES = {f"DL{depth} · binary · grouped" for depth in (4, 5, 6, 7)}
+NAMES = {f"DL{depth} · multiclass · grouped" for depth in (4, 5, 6, 7)}
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def served_sweep(tmp_path_factory):
     """Four depths under two splits, published the way a user back-fills, and MLflow's UI on them."""
     root = tmp_path_factory.mktemp("sweep")
     for depth in (4, 5, 6, 7):
-        write_run_folder(root, depth=depth, splits=("stratified", "grouped"))
+        write_run_folder(root, depth=depth, splits=("stratified", "grouped"), task="multiclass")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(root))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -38,14 +38,15 @@ def write_run_folder(
     splits: tuple[str, ...] = ("stratified",),
     n_folds: int = 5,
     n_epochs: int = 50,
+    task: str = "binary",
 ) -> Path:
-    """Write out/network/binary-<depth> and its scores below `root`, and give out/score: deeper networks score a
+    """Write out/network/<task>-<depth> and its scores below `root`, and give out/score: deeper networks score a
     little better, later epochs too.
     """
-    folder, score = root / "out" / "network" / f"binary-{depth}", root / "out" / "score"
+    folder, score = root / "out" / "network" / f"{task}-{depth}", root / "out" / "score"
     folder.mkdir(parents=True, exist_ok=True)
     document, predictions = made_run(
-        f"dl{depth}", splits=splits, n_folds=n_folds, quality=0.8 + depth / 100, seed=depth
+        f"dl{depth}", task=task, splits=splits, n_folds=n_folds, quality=0.8 + depth / 100, seed=depth
     )
     document["params"] = {"depth": depth, "width": width, "epochs": n_epochs, "seed": 7}
     (folder / "folds.json").write_text(json.dumps(document))
@@ -64,7 +65,7 @@ def write_run_folder(
         for epoch in range(1, n_epochs + 1)
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "history.parquet")
-    plain = run_to_plain(scored(document, predictions)) | {"folder": f"network/binary-{depth}"}
-    write_json(plain, score / "runs" / f"binary-dl{depth}.json")
+    plain = run_to_plain(scored(document, predictions)) | {"folder": f"network/{task}-{depth}"}
+    write_json(plain, score / "runs" / f"{task}-dl{depth}.json")
     write_json(MADE_FROM, score / "made_from.json")
     return score
