@@ -1,22 +1,24 @@
-"""Start numba without scipy's linear algebra, which it would load only to see whether it is there."""
+"""Start numba without what it loads only to see whether it is there: scipy's linear algebra, and cffi."""
 
 from __future__ import annotations
 
 import sys
 
-ALGEBRA = "scipy.linalg"
+UNUSED = ("scipy.linalg", "cffi")
 
 
 def load_numba_without_scipy() -> None:
-    """Load the part of numba that looks for scipy's linear algebra while that cannot be found; later imports
-    find it again.
+    """Load the parts of numba that look for scipy's linear algebra and cffi while these cannot be found; later
+    imports find them again.
 
-    For commands whose kernels multiply no matrices: in this process, `np.dot` in a kernel no longer compiles.
+    For commands whose kernels multiply no matrices and call no foreign functions: in this process, `np.dot` in
+    a kernel no longer compiles, nor does a function of cffi.
     """
-    if ALGEBRA in sys.modules:
-        return
-    sys.modules[ALGEBRA] = None  # type: ignore[assignment]
+    hidden = [name for name in UNUSED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
+        import numba.core.typing.cffi_utils
         import numba.np.arraymath  # noqa: F401
     finally:
-        del sys.modules[ALGEBRA]
+        for name in hidden:
+            del sys.modules[name]
