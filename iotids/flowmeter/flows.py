@@ -14,9 +14,10 @@ from iotids.flowmeter.kernels.expiring import packets_of
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.names import readable_name, text_of_name
 from iotids.flowmeter.profiles import CLEAN, Profile, profile_named, rules_of
-from iotids.flowmeter.reading import LINK_NAMES, Block, Capture, CaptureFault, blocks
+from iotids.flowmeter.reading import LINK_NAMES, Block, Capture, CaptureFault
 from iotids.flowmeter.reading.blocks import FRAMES_PER_BLOCK, READ_BYTES
 from iotids.flowmeter.rows import RowBuilder, schema_of
+from iotids.flowmeter.sweeping import Sweeper
 from iotids.flowmeter.table import OUTPUT_FLOWS, FlowTable, Over
 from iotids.flowmeter.worker_threads import Background, under_batch_scheduling, usable_cores
 
@@ -25,9 +26,7 @@ THREADED_SCALE = 4  # pieces that go from thread to thread are larger: fewer han
 QUEUED_BLOCKS = 4  # blocks
 QUEUED_LOTS = 6  # lots of flows that are over and wait for their rows to be made
 QUEUED_BATCHES = 1  # batches of rows that wait to be written
-SWEEP_US = 5_000_000  # when prompt: how often to look for silent flows, in packet time
 THREADS_FROM_BYTES = 8 << 20  # a smaller capture is metered before threads pay
-FLOWS_IN_MEMORY = 50_000  # 38 MB; more, and those past their timeout are spilled to disk
 
 
 class Meter:
@@ -100,10 +99,7 @@ class Meter:
         self.builder = RowBuilder(self.name, self.profile, rows=BATCH_ROWS)
         self.table = FlowTable(self.rules, output_flows=larger * OUTPUT_FLOWS)
         self.decoder = Decoder(self.rules)
-        self.flows_in_memory = FLOWS_IN_MEMORY
-        self._swept_at = -(1 << 62)
-        self._watermark = 1 << 62
-        self._since_sweep = 0
+        self.sweeper = Sweeper(self.table, prompt=prompt)
         self._fault: CaptureFault | None = None
 
     def batches(self, progress: Callable[[int], object] | None = None) -> Iterator[pa.RecordBatch]:
@@ -181,7 +177,7 @@ class Meter:
         """Book some packets, and look for silent flows when it is time to; yields the flows that are over."""
         self.table.meter(part.packets, part.n, part.first_number, booked)
         yield from self._counted(self.table.take())
-        yield from self._counted(self._swept(part.oldest_us, part.n))
+        yield from self._counted(self.sweeper.sweep(part.oldest_us, part.n))
         if self.prompt:
             self.table.flush()
             yield from self._counted(self.table.take())
@@ -206,26 +202,6 @@ class Meter:
         """Raise the fault that the capture ended with, unless `keep_going`."""
         if self._fault is not None and not self.keep_going:
             raise self._fault
-
-    def _swept(self, oldest_us: int, n: int) -> Iterable[Over]:
-        """Every 65,536 packets, look for flows that need no memory any more.
-
-        clean: end those silent for too long before the oldest of these packets. Without idle expiry: spill
-        those whose timeout has passed to disk, when there are many.
-        """
-        self._watermark = min(self._watermark, oldest_us)
-        self._since_sweep += n
-        prompt = self.prompt and self.rules.idle_us > 0
-        if self._since_sweep < blocks.STEP_PACKETS and not prompt:
-            return ()
-        watermark, self._watermark, self._since_sweep = self._watermark, 1 << 62, 0
-        if self.rules.idle_us == 0:
-            if self.table.flows_in_memory() >= self.flows_in_memory:
-                self.table.spill_expired(watermark)
-        elif abs(watermark - self._swept_at) >= (SWEEP_US if prompt else self.rules.idle_us // 4):
-            self._swept_at = watermark
-            return self.table.expire(watermark)
-        return ()
 
     def _close(self) -> None:
         """Complete the ledger and check it."""

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iotids.flowmeter import flows as flows_module
-from iotids.flowmeter import profiles
+from iotids.flowmeter import profiles, sweeping
 from iotids.flowmeter.flow_files import java_double, microsecond_time, twelve_hour_time
 from iotids.flowmeter.flows import Meter, flows_from_capture
 from iotids.flowmeter.kernels import hashing, layout
@@ -317,7 +316,7 @@ def test_looking_for_silent_flows_changes_no_feature(tmp_path: Path) -> None:
     path = write_pcap(tmp_path / "c.pcap", records)
     often = flows_from_capture(path, "clean").sort_by("flow_number")
     meter = Meter(path, "clean")
-    meter._swept = lambda oldest_us, n: ()  # type: ignore[method-assign]
+    meter.sweeper.sweep = lambda oldest_us, n: ()  # type: ignore[method-assign]
     never = pa.Table.from_batches(list(meter.batches())).sort_by("flow_number")
     assert often.equals(never)
 
@@ -377,7 +376,7 @@ def test_spilling_flows_to_disk_changes_nothing(
     path = write_pcap(tmp_path / "c.pcap", records)
     usual = flows_from_capture(path, profile, idle_timeout_s=0)
     monkeypatch.setattr(blocks, "STEP_PACKETS", 500)
-    monkeypatch.setattr(flows_module, "FLOWS_IN_MEMORY", 10)
+    monkeypatch.setattr(sweeping, "FLOWS_IN_MEMORY", 10)
     meter = Meter(path, profile, idle_timeout_s=0)
     table, seen = meter.table, {}
 

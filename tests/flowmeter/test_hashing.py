@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.flowmeter import flows as flows_module
-from iotids.flowmeter import profiles
+from iotids.flowmeter import profiles, sweeping
 from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.kernels.compiling import entry
 from iotids.flowmeter.kernels.segments import bucket_of_entry
@@ -147,7 +146,7 @@ def test_rows_and_their_order_do_not_depend_on_the_secret(
     path = write_pcap(tmp_path / "c.pcap", mixed_records())
     if spills:
         monkeypatch.setattr(blocks, "STEP_PACKETS", 500)
-        monkeypatch.setattr(flows_module, "FLOWS_IN_MEMORY", 10)
+        monkeypatch.setattr(sweeping, "FLOWS_IN_MEMORY", 10)
     tables = []
     for secret in SECRETS.values():
         monkeypatch.setattr(profiles, "new_secret", lambda secret=secret: secret)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from iotids.flowmeter.kernels import columns
+from iotids.flowmeter.kernels import columns, identity
 from tests.packets import ACK, FIN, SYN, Record, ethernet, ipv4, tcp, write_pcap
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +111,7 @@ def test_a_feature_touches_at_most_four_files_and_one_line_of_a_kernel() -> None
 
 
 def test_no_kernel_addresses_a_column_by_a_number() -> None:
-    source = Path(columns.__file__).read_text(encoding="utf-8")
+    files = [Path(str(module.__file__)) for module in (columns, identity)]
+    source = "".join(path.read_text(encoding="utf-8") for path in files)
     for memory in ("ints", "floats", "numbers", "ports", "texts", "offsets"):
         assert not [f"{memory}[{digit}" for digit in range(10) if f"{memory}[{digit}" in source]

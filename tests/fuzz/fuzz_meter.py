@@ -28,9 +28,10 @@ from unittest.mock import patch
 import pyarrow as pa
 import zstandard
 
-from iotids.flowmeter.flows import FLOWS_IN_MEMORY, Meter
+from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.profiles import PROFILES
 from iotids.flowmeter.reading import CaptureFault, blocks
+from iotids.flowmeter.sweeping import FLOWS_IN_MEMORY
 from tests.encapsulations import ENCAPSULATIONS, aggregate, radiotap
 from tests.packets import (
     MAC_A,
@@ -306,7 +307,7 @@ def meter_one(path: Path, profile: str, *, keep_going: bool, in_small_steps: boo
     """
     timeouts = {"flow_timeout_s": 0.5, "idle_timeout_s": 0.0} if in_small_steps else {}
     meter = Meter(path, profile, keep_going=keep_going, threads=1, with_digest=False, **timeouts)
-    meter.flows_in_memory = 1 if in_small_steps else FLOWS_IN_MEMORY
+    meter.sweeper.flows_in_memory = 1 if in_small_steps else FLOWS_IN_MEMORY
     try:
         with patch.object(blocks, "STEP_PACKETS", 2 if in_small_steps else blocks.STEP_PACKETS):
             for _ in meter.batches():

@@ -1,0 +1,44 @@
+"""When to look for flows that need no memory any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from iotids.flowmeter.reading import blocks
+from iotids.flowmeter.table import FlowTable, Over
+
+SWEEP_US = 5_000_000  # when prompt: how often to look for silent flows, in packet time
+FLOWS_IN_MEMORY = 50_000  # 38 MB; more, and those past their timeout are spilled to disk
+NO_TIME_YET = 1 << 62
+
+
+class Sweeper:
+    """Looks through the table every 65,536 packets, or, when prompt, every five seconds of packet time."""
+
+    def __init__(self, table: FlowTable, *, prompt: bool = False) -> None:
+        self.table = table
+        self.prompt = prompt and table.rules.idle_us > 0
+        self.flows_in_memory = FLOWS_IN_MEMORY
+        self._swept_at = -NO_TIME_YET
+        self._watermark = NO_TIME_YET
+        self._packets = 0
+
+    def sweep(self, oldest_us: int, n: int) -> Iterable[Over]:
+        """Note n further packets, the oldest of that time; give the flows that are over.
+
+        clean: end those silent for too long before the oldest packet since the last sweep. Without idle
+        timeout: spill those whose timeout has passed to disk, when there are many.
+        """
+        self._watermark = min(self._watermark, oldest_us)
+        self._packets += n
+        if self._packets < blocks.STEP_PACKETS and not self.prompt:
+            return ()
+        watermark, self._watermark, self._packets = self._watermark, NO_TIME_YET, 0
+        idle_us = self.table.rules.idle_us
+        if idle_us == 0:
+            if self.table.flows_in_memory() >= self.flows_in_memory:
+                self.table.spill_expired(watermark)
+        elif abs(watermark - self._swept_at) >= (SWEEP_US if self.prompt else idle_us // 4):
+            self._swept_at = watermark
+            return self.table.expire(watermark)
+        return ()
