@@ -94,7 +94,8 @@ def follow_numbers(flow, key, packet, forward):
     """Keep the numbers that later segments are compared with; count a segment that carries nothing new."""
     direction = flow["fwd"] if forward else flow["bwd"]
     shift = 0 if forward else BWD_SHIFT
-    known = np.int64(key["known"]) >> shift & 0xFF
+    before = np.int64(key["known"])
+    known = before >> shift & 0xFF
     flags = packet["flags"]
     if flags & (SYN | RST) == SYN:
         if not known & HAS_ISN or direction["isn"] != packet["seq"]:
@@ -117,7 +118,9 @@ def follow_numbers(flow, key, packet, forward):
         known |= HAS_ACK
     if not flags & RST:
         known = known | WINDOW_SHUT if packet["window"] == 0 else known & ~WINDOW_SHUT
-    key["known"] = (np.int64(key["known"]) & ~(0xFF << shift)) | (known << shift)
+    after = (before & ~(0xFF << shift)) | (known << shift)
+    if after != before:  # else the key's cache line stays clean
+        key["known"] = after
 
 
 @kernel
