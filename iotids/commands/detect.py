@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
                 lambda path: open_capture(path, settings, stop),
                 max_alarms_per_day=arguments.max_alarms_per_day,
                 out=Path(arguments.out or "own-network.json"),
-                told_so_far=shown,
+                show=shown,
             )
         sources: Iterable[Any] = (
             StandardInput(settings, stop) if path == "-" else NamedFile(path, settings, stop)

@@ -30,7 +30,7 @@ SUSPICIOUS_SHARE = (
     0.01  # of benign flows called attack before calibration: either false alarms or attacks in the capture
 )
 EVIDENCE = 3.0  # alarms to be expected for a rate to be measurable; below, the rule of three gives the bound
-CHANCE = 2.0  # standard deviations above the wish that left-out recordings may have by chance
+CHANCE = 2.0  # standard deviations above the target that left-out recordings may have by chance
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ def calibrate(
     scaled = own.novelty.scale(X)
     group, group_days = left_out_groups(recording, flows.days)
     seen = Seen(log_odds, _distance(own.novelty, scaled), scaled, group, group_days * flows.share)
-    wish = Wish(max_alarms_per_day, float(package.manifest["novelty"]["quantile"]), seed)
+    target = Target(max_alarms_per_day, float(package.manifest["novelty"]["quantile"]), seed)
     lowest = own.log_odds if days * max_alarms_per_day < EVIDENCE else -np.inf
-    left_out = judge_left_out(seen, own, wish, lowest)
+    left_out = judge_left_out(seen, own, target, lowest)
     if lowest < own.log_odds and left_out["too_many"]:
-        lowest, left_out = own.log_odds, judge_left_out(seen, own, wish, own.log_odds)
+        lowest, left_out = own.log_odds, judge_left_out(seen, own, target, own.log_odds)
     everything = np.ones(len(X), bool)
-    point, own_flows = point_from(seen, everything, own, wish, lowest)
+    point, own_flows = point_from(seen, everything, own, target, lowest)
     before, after = (_rates(p.call(*seen.part(everything))[0], float(seen.days.sum())) for p in (own, point))
     quantiles = package.reference["log_odds_quantiles"]
     return {
@@ -117,7 +117,7 @@ def calibrate(
 
 
 @dataclass(frozen=True)
-class Wish:
+class Target:
     """Alarms a day that can be stood, share of own strange flows that count as ordinary, seed of the
     prototypes.
     """
@@ -143,32 +143,32 @@ def left_out_groups(recording: np.ndarray, days: Sequence[float]) -> tuple[np.nd
 
 
 def point_from(
-    seen: Seen, chosen: np.ndarray, own: OperatingPoint, wish: Wish, lowest: float
+    seen: Seen, chosen: np.ndarray, own: OperatingPoint, target: Target, lowest: float
 ) -> tuple[OperatingPoint, OwnFlows]:
     """The operating point that some of the flows give, and its own flows; its threshold is `lowest` at least."""
     log_odds, familiarity, scaled = seen.part(chosen)
     days = float(seen.days[np.unique(seen.group[chosen])].sum())
     strange = familiarity > 1.0
-    allowed = int(np.floor(wish.max_alarms_per_day * days))
+    allowed = int(np.floor(target.max_alarms_per_day * days))
     threshold = threshold_for_alarms(log_odds[~strange], allowed) if (~strange).any() else own.log_odds
     learned = learn_own_flows(
-        scaled[strange], log_odds[strange], own.novelty, quantile=wish.quantile, seed=wish.seed
+        scaled[strange], log_odds[strange], own.novelty, quantile=target.quantile, seed=target.seed
     )
     return OperatingPoint(max(threshold, lowest), own.novelty, learned), learned
 
 
-def judge_left_out(seen: Seen, own: OperatingPoint, wish: Wish, lowest: float) -> dict[str, Any]:
+def judge_left_out(seen: Seen, own: OperatingPoint, target: Target, lowest: float) -> dict[str, Any]:
     """Every group judged at the point that the others give: alarms a day, shares, and whether these are more
-    than chance makes of the wish.
+    than chance makes of the target.
     """
     code = np.empty(seen.group.size, np.int8)
     groups = np.unique(seen.group)
     for g in groups:
         left = seen.group == g
-        point = point_from(seen, ~left, own, wish, lowest)[0] if groups.size > 1 else own
+        point = point_from(seen, ~left, own, target, lowest)[0] if groups.size > 1 else own
         code[left] = point.call(*seen.part(left))[0]
     days = float(seen.days.sum())
-    expected, alarms = wish.max_alarms_per_day * days, int((code == ATTACK).sum())
+    expected, alarms = target.max_alarms_per_day * days, int((code == ATTACK).sum())
     return _rates(code, days) | {
         "groups": int(groups.size),
         "too_many": bool(alarms > expected + CHANCE * np.sqrt(expected)),

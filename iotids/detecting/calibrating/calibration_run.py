@@ -10,7 +10,7 @@ from pathlib import Path
 
 from iotids.detecting.calibrating.benign_flows import BenignFlows
 from iotids.detecting.calibrating.calibration import calibrate
-from iotids.detecting.calibrating.site_file import told, write_point
+from iotids.detecting.calibrating.site_file import describe_point, write_point
 from iotids.detecting.judging.drift import drift_to_plain
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
@@ -29,7 +29,7 @@ def calibrate_on(
     *,
     max_alarms_per_day: float,
     out: Path,
-    told_so_far: Callable[[Tally], None],
+    show: Callable[[Tally], None],
 ) -> int:
     """Set an operating point on benign captures and write it; gives the exit code.
 
@@ -40,7 +40,7 @@ def calibrate_on(
     """
     check_place(out)
     flows = BenignFlows()
-    session = Session(Judge(package, Model(package), package_point(package)), None, told_so_far)
+    session = Session(Judge(package, Model(package), package_point(package)), None, show)
     for path in paths:
         flows.begin_recording()
         session.tally = Tally()
@@ -56,7 +56,7 @@ def calibrate_on(
     write_point(point, out)
     moved = [d for d in drift if d.reading == "moved"]
     most = ", ".join(f"{d.feature} (PSI {d.psi:.1f})" for d in moved[:5])
-    print(f"{out}: {told(point)}", file=sys.stderr)
+    print(f"{out}: {describe_point(point)}", file=sys.stderr)
     print(
         f"{len(moved)} of {len(package.features)} features have moved from benign training traffic{': most ' + most if moved else ''}",
         file=sys.stderr,

@@ -1,5 +1,5 @@
 """The operating point of somebody's own network as a file: written, read again for the same package only, and
-told in words.
+described in words.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def origin_of(point: dict[str, Any] | None, package: Package) -> dict[str, Any]:
     }
 
 
-def told(point: dict[str, Any]) -> str:
+def describe_point(point: dict[str, Any]) -> str:
     """The result of a calibration in words."""
     rates = (("before", "before"), ("after", "after"), ("left_out", "after, recordings left out in turn"))
     lines = [

@@ -11,6 +11,7 @@ from iotids.flowmeter.profiles import PROFILES, rules_of
 
 LONGEST_NAME, MOST_CLASSES, MOST_PROTOTYPES, MOST_EDGES = 200, 1_000, 10_000, 1_000
 LARGEST = 1e300  # beyond, sums run into infinity
+LARGEST_SCALED = 1e9  # of flows on the logarithmic scale: their squares fit float32
 METER_KEYS = {"profile", "flow_timeout_s", "activity_timeout_s", "idle_timeout_s", "tunnels"}
 
 Check = Callable[[Any], bool]
@@ -219,10 +220,11 @@ def check_reference(reference: Any, manifest: Mapping[str, Any]) -> None:
     )
     novelty = reference.get("novelty")
     wanted("novelty", novelty, lambda n: isinstance(n, Mapping), "an object")
-    wanted("novelty.centre", novelty.get("centre"), row, f"{d} numbers")
-    spread = lambda s: row(s) and all(v > 1e-30 for v in s)  # noqa: E731
+    small = list_of(lambda value: is_number(value) and abs(value) < LARGEST_SCALED, least=d, most=d)
+    wanted("novelty.centre", novelty.get("centre"), small, f"{d} numbers")
+    spread = lambda s: small(s) and all(v > 1 / LARGEST_SCALED for v in s)  # noqa: E731
     wanted("novelty.spread", novelty.get("spread"), spread, f"{d} positive numbers")
-    many = list_of(row, least=1, most=MOST_PROTOTYPES)
+    many = list_of(small, least=1, most=MOST_PROTOTYPES)
     wanted("novelty.prototypes", novelty.get("prototypes"), many, f"rows of {d} numbers")
     above = lambda t: is_number(t) and t > 0  # noqa: E731
     wanted("novelty.threshold", novelty.get("threshold"), above, "a positive number")

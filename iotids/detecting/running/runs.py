@@ -15,7 +15,7 @@ from iotids.detecting.calibrating.site_file import origin_of, read_point
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import Package
-from iotids.detecting.running.ending import finish, unwritten
+from iotids.detecting.running.outcome import finish, unwritten
 from iotids.detecting.running.session import ROWS_AT_ONCE, MeteredCapture, Session
 from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.tally import Tally

@@ -49,14 +49,14 @@ class Session:
     judge : Judge
     file : VerdictFile, optional
         Where verdicts go; None keeps the totals only.
-    told : callable
+    show : callable
         Hears the number of flows so far after every batch.
     """
 
     def __init__(
-        self, judge: Judge, file: VerdictFile | None, told: Callable[[Tally], None] = lambda _: None
+        self, judge: Judge, file: VerdictFile | None, show: Callable[[Tally], None] = lambda _: None
     ) -> None:
-        self.judge, self.file, self._told = judge, file, told
+        self.judge, self.file, self._show = judge, file, show
         self.tally = Tally()
         self.drift = DriftCounter(judge.package.features, judge.package.reference["drift"])
         self.ledgers: list[dict[str, Any]] = []
@@ -91,7 +91,7 @@ class Session:
             if self.file is not None:
                 self.file.write(verdicts)
             self.tally.add(verdicts)
-            self._told(self.tally)
+            self._show(self.tally)
         ledger = capture.ledger.as_dict()
         ledger["fault"] = ledger["fault"] or unjudged(ledger)
         self.ledgers.append(ledger)

@@ -141,8 +141,8 @@ def reason_texts(reasons: pa.ChunkedArray) -> pa.Array:
     if isinstance(lists, pa.ChunkedArray):
         lists = pa.concat_arrays(lists.chunks) if lists.num_chunks else pa.array([], reasons.type)
     lengths = np.diff(lists.offsets.to_numpy()) if len(lists) else np.zeros(0, int)
-    told = iter([reason_text(**entry) for entry in lists.flatten().to_pylist()])
-    return pa.array(["; ".join(next(told) for _ in range(n)) for n in lengths.tolist()], pa.string())
+    texts = iter([reason_text(**entry) for entry in lists.flatten().to_pylist()])
+    return pa.array(["; ".join(next(texts) for _ in range(n)) for n in lengths.tolist()], pa.string())
 
 
 def reason_text(*, feature: str, value: float, usual: float, weight: float) -> str:

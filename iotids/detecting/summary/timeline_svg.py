@@ -49,8 +49,8 @@ def _bar(bar: Mapping[str, Any], x: float, width: float, peak: int) -> str:
         rectangles.append(
             f"<rect class='{v}' x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{part:.1f}'/>"
         )
-    told = ", ".join(f"{bar[v]:,} {v}" for v in ORDER if bar.get(v))
-    return f"<g><title>{escape(bar['start'][:19])}: {told}</title>{''.join(rectangles)}</g>"
+    counts = ", ".join(f"{bar[v]:,} {v}" for v in ORDER if bar.get(v))
+    return f"<g><title>{escape(bar['start'][:19])}: {counts}</title>{''.join(rectangles)}</g>"
 
 
 def _span(seconds: float) -> str:

@@ -35,7 +35,7 @@ def finish(
     Parameters
     ----------
     status : dict
-        complete, why, seconds, packets; told to be incomplete here when something cannot be written.
+        complete, why, seconds, packets; set to incomplete here when something cannot be written.
     point : mapping
         What the report says of the operating point (own_network.origin_of).
     """
@@ -58,11 +58,11 @@ def finish(
             unwritten(error)
     for doubt in point["doubts"]:
         print(f"warning: {doubt}", file=sys.stderr)
-    print(f"{written}: {_told(session, status)}", file=sys.stderr)
+    print(f"{written}: {_in_one_line(session, status)}", file=sys.stderr)
     return bool(status["complete"])
 
 
-def _told(session: Session, status: Mapping[str, Any]) -> str:
+def _in_one_line(session: Session, status: Mapping[str, Any]) -> str:
     """The run in one line."""
     counts = (
         ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(session.tally.verdicts.items())) or "no flow"
