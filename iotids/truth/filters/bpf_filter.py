@@ -67,7 +67,7 @@ def _words(text: str) -> list[str]:
     while position < end:
         found = _WORD.match(text, position)
         if not found:
-            raise ValueError(f"bpf {shown(text)}: cannot read {text[position:].strip()[:10]!r}")
+            raise ValueError(f"bpf {shown(text)}: cannot read {shown(text[position:].strip()[:10])}")
         words.append(found.group(1))
         position = found.end()
     return words
@@ -87,7 +87,7 @@ class _Parser:
     def take(self, wanted: str) -> str:
         """Use up the next word."""
         if not self.peek() or self.peek() in {")", "("}:
-            raise self.error(f"came {self.peek() or 'the end'!r}, wanted {wanted}")
+            raise self.error(f"came {shown(self.peek() or 'the end')}, wanted {wanted}")
         self.next += 1
         return self.words[self.next - 1]
 
@@ -145,7 +145,9 @@ class _Parser:
             self.qualifiers = protocol, direction, kind
         elif self.qualifiers is None or not re.match(r"[0-9A-Fa-f:.]*[0-9:]", self.peek()):
             raise self.unknown()
-        return self.field_test(*self.qualifiers, self.take(f"a value after {self.words[self.next - 1]!r}"))
+        return self.field_test(
+            *self.qualifiers, self.take("a value behind " + shown(self.words[self.next - 1]))
+        )
 
     def direction(self) -> str:
         """Read `src`, `dst`, `src or dst`, `src and dst`."""
@@ -162,13 +164,15 @@ class _Parser:
         """Say that a word is none of the language, and what is."""
         word = self.peek()
         if word in _LOOKED_THROUGH:
-            return self.error(f"leave out {word!r}: tags and tunnels are looked through, as the meter does")
+            return self.error(
+                f"leave out {shown(word)}: tags and tunnels are looked through, as the meter does"
+            )
         if "[" in word:
             return self.error(
-                f"cannot read {word!r}; bytes of a header are asked for in a display filter, such as tcp.flags.syn == 1"
+                f"cannot read {shown(word)}; bytes of a header are asked for in a display filter, such as tcp.flags.syn == 1"
             )
         return self.error(
-            f"cannot read {word or 'the end'!r}; known are [src|dst] host, net, port, portrange, [ip|ip6] proto, less, "
+            f"cannot read {shown(word or 'the end')}; known are [src|dst] host, net, port, portrange, [ip|ip6] proto, less, "
             f"greater, the protocols {', '.join(sorted(_PROTOCOLS))}, and, or, not"
         )
 
@@ -210,7 +214,7 @@ class _Parser:
         """Ask for an address in IPv4, IPv6 or ARP; each of them where no protocol is named."""
         version6 = is_ipv6(word)
         if (protocol == "ip6" and not version6) or (protocol in {"ip", "arp", "icmp"} and version6):
-            raise self.error(f"{word!r} is no address of {protocol}")
+            raise self.error(f"{shown(word)} is no address of {protocol}")
         value = self.value("address6" if version6 else "address", word)
         ip = self.member(f"{'ipv6' if version6 else 'ip'}.{side}", value)
         names = {"src": ("src",), "dst": ("dst",), "addr": ("src", "dst")}[side]
@@ -241,4 +245,4 @@ class _Parser:
         try:
             return read_value(kind, word)
         except ValueError as error:
-            raise self.error(f"{word!r}: {error}") from error
+            raise self.error(f"{shown(word)}: {error}") from error

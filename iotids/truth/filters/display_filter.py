@@ -108,7 +108,7 @@ def parse_filter(text: str) -> Tree:
 
 def shown(text: str) -> str:
     """Quote a filter for a message, its beginning if it is long."""
-    return repr(text if len(text) <= 200 else f"{text[:200]}…")
+    return repr(text if len(text) <= 100 else f"{text[:100]}…")
 
 
 def joined(join: type[Both] | type[Either], trees: list[Tree]) -> Tree:
@@ -160,7 +160,7 @@ class _Parser:
     def error(self, wanted: str) -> ValueError:
         """Say what stands where something else was wanted."""
         came = (
-            f"{self.peek()!r} at character {self.tokens[self.next][1] + 1}"
+            f"{shown(self.peek())} at character {self.tokens[self.next][1] + 1}"
             if not self.at_end()
             else "the end"
         )
@@ -248,4 +248,4 @@ class _Parser:
         try:
             return read_value(FIELDS[name].kind, word.strip('"'))
         except ValueError as error:
-            raise ValueError(f"filter {shown(self.text)}: {name} cannot be {word!r}: {error}") from error
+            raise ValueError(f"filter {shown(self.text)}: {name} cannot be {shown(word)}: {error}") from error

@@ -127,7 +127,7 @@ def read_mac(word: str) -> int:
     """Read a MAC address with `:`, `-` or `.` between its parts as a 48-bit integer."""
     digits = re.sub(r"[:.-]", "", word)
     if not re.fullmatch(r"[0-9A-Fa-f]{12}", digits):
-        raise ValueError(f"{word!r} is no MAC address such as f0:18:98:5e:ff:9f")
+        raise ValueError(f"{word[:40]!r} is no MAC address such as f0:18:98:5e:ff:9f")
     return int(digits, 16)
 
 
@@ -194,7 +194,7 @@ def read_time_us(word: str) -> int:
         moment = datetime.fromisoformat(word)
     except ValueError:
         raise ValueError(
-            f"{word!r}: wanted a time such as 2019-05-26T13:11:06Z, or seconds since 1970"
+            f"{word[:40]!r}: wanted a time such as 2019-05-26T13:11:06Z, or seconds since 1970"
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

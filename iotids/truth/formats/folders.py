@@ -54,7 +54,7 @@ def read_hosts(text: str, where: str) -> tuple[list[str], list[str]]:
     content = read_yaml(text, where) or {}
     if not isinstance(content, Mapping) or not content.get("attackers"):
         raise ValueError(
-            f"{where}: wanted the keys `attackers` and `targets`, each a list of addresses; came {content!r}"
+            f"{where}: wanted the keys `attackers` and `targets`, each a list of addresses; came {repr(content)[:80]}"
         )
     attackers, targets = (_addresses(content.get(key) or [], key, where) for key in ("attackers", "targets"))
     return attackers, targets

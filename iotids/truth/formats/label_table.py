@@ -100,7 +100,7 @@ def rules_of_row(row: Mapping[str, str], special: Sequence[Rule], *, table: str,
         return [Rule(row["rule"], row["class"], row["activity"], parse_filter(row["rule"]))]
     except ValueError as error:
         raise ValueError(
-            f"{table}: {row['file']} has the rule {row['rule']!r}, which is no display filter, and {rules or 'no rules file'} says nothing about it"
+            f"{table}: {row['file']} has the rule {row['rule'][:100]!r}, which is no display filter, and {rules or 'no rules file'} says nothing about it"
         ) from error
 
 

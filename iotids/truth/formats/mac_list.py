@@ -68,7 +68,9 @@ def read_devices(text: str, non_iot_words: Sequence[str], where: str) -> list[De
         name = line[: found.start()].strip(" \t,;")
         mac = format_mac(read_mac(found.group()))
         if mac in devices:
-            raise ValueError(f"{where}: {mac} is listed twice, as {devices[mac].name!r} and {name!r}")
+            raise ValueError(
+                f"{where}: {mac} is listed twice, as {devices[mac].name[:80]!r} and {name[:80]!r}"
+            )
         devices[mac] = Device(name, mac, not any(word in name.lower() for word in non_iot_words))
     if not devices:
         raise ValueError(

@@ -67,7 +67,7 @@ def read_filter_table(text: str, categories: Mapping[str, str], where: str) -> l
         category = row["Category"].strip()
         if category not in categories:
             raise ValueError(
-                f"{where}, line {line}: category {category!r} has no class; known are {', '.join(categories)}; add it to "
+                f"{where}, line {line}: category {category[:80]!r} has no class; known are {', '.join(categories)}; add it to "
                 "`categories` of the source"
             )
         rules.append(

@@ -97,7 +97,7 @@ def read_rules(text: str, where: str) -> tuple[list[Rule], str | None]:
     ):
         raise ValueError(
             f"{where}: wanted the keys `rules` (a list) and, if wished, `default` (a class); came "
-            f"{', '.join(map(repr, content)) if isinstance(content, Mapping) else type(content).__name__}"
+            f"{_shown(list(content)) if isinstance(content, Mapping) else type(content).__name__}"
         )
     rules = [_rule(entry, f"{where}, rule {number}") for number, entry in enumerate(content["rules"], 1)]
     return rules, content.get("default")
@@ -109,14 +109,14 @@ def _rule(entry: Any, where: str) -> Rule:
         raise ValueError(f"{where}: wanted keys and values, came {_shown(entry)}")
     if unknown := set(entry) - _KEYS:
         raise ValueError(
-            f"{where}: unknown key {', '.join(map(repr, sorted(unknown)))}; known are {', '.join(sorted(_KEYS))}"
+            f"{where}: unknown key {_shown(sorted(unknown))[1:-1]}; known are {', '.join(sorted(_KEYS))}"
         )
     words = {key: _words(key, value, where) for key, value in entry.items()}
     if "label" not in words:
         raise ValueError(f"{where}: no `label`")
     match = words.get("match", ["any"])[0]
     if match not in {"any", "every"}:
-        raise ValueError(f"{where}: match is {match!r}; wanted `any` or `every` (packet of the flow)")
+        raise ValueError(f"{where}: match is {_shown(match)}; wanted `any` or `every` (packet of the flow)")
     tests = located(_conditions, words, where)
     return Rule(
         name=" ".join(words.get("name", [])) or _wording(entry),
@@ -161,7 +161,9 @@ def _conditions(words: Mapping[str, list[str]]) -> list[Tree]:
     tests = {key: located(read, words[key], f"`{key}`") for key, read in readers.items() if key in words}
     begin, end = tests.get("from"), tests.get("until")
     if isinstance(begin, Compare) and isinstance(end, Compare) and begin.value >= end.value:
-        raise ValueError(f"`until` ({words['until'][0]}) is not later than `from` ({words['from'][0]})")
+        raise ValueError(
+            f"`until` ({_shown(words['until'][0])}) is not later than `from` ({_shown(words['from'][0])})"
+        )
     return list(tests.values())
 
 
@@ -186,7 +188,7 @@ def _any_port(words: Sequence[str]) -> Tree:
         first, dash, last = word.replace("..", "-").partition("-")
         low, high = read_value("number", first)[0], read_value("number", last if dash else first)[1]
         if low > high or high > 65535:
-            raise ValueError(f"{word!r} is no port or range of ports from 0 to 65535")
+            raise ValueError(f"{_shown(word)} is no port or range of ports from 0 to 65535")
         ranges.append((low, high))
     return joined(Either, [Member(f"{name}.port", tuple(ranges)) for name in ("tcp", "udp", "sctp")])
 
@@ -197,7 +199,7 @@ def _protocol(word: str) -> Tree:
         word.lower(), (word.lower(),)
     )
     if unknown := set(names) - set(PROTOCOLS):
-        raise ValueError(f"{unknown.pop()!r} is unknown; known are {', '.join([*PROTOCOLS, 'ipv4'])}")
+        raise ValueError(f"{_shown(unknown.pop())} is unknown; known are {', '.join([*PROTOCOLS, 'ipv4'])}")
     return joined(Either, [Present(name) for name in names])
 
 

@@ -4,11 +4,13 @@ fields than its header.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +22,7 @@ from iotids.truth.labelling.unpacked import unpacked
 
 SEPARATORS = (",", ";", "\t", "|")
 MAX_HEADER_BYTES = 1 << 20
+BLOCK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,19 @@ def read_texts(path: Path, count_known: Callable[[Sequence[str]], int]) -> Texts
         begin = stream.read(MAX_HEADER_BYTES)
     if not begin.split(b"\n", 1)[0].strip():
         raise ValueError(f"{path}: empty, or an empty first line; wanted a CSV with a header")
-    encodings = ["utf-16"] if begin[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf8", "cp1252"]
-    for encoding in encodings:
-        lines: list[str] = []
-        try:
-            head = _read_head(path, begin, encoding, count_known)
-            table = _read_csv(path, encoding, head, lines)
-            break
-        except (UnicodeError, pa.ArrowInvalid) as error:
-            if encoding == encodings[-1]:
-                raise ValueError(
-                    f"{path}: no CSV of text in UTF-8, UTF-16 or Windows-1252: {error}"
-                ) from error
+    encoding = _encoding(path, begin)
+    lines: list[str] = []
+    head = _read_head(path, begin, encoding, count_known)
+    try:
+        table = _read_csv(path, encoding, head, lines)
+    except pa.ArrowInvalid as error:
+        raise ValueError(
+            f"{path}: no CSV with {head.separator!r} between fields: {str(error)[:300]}"
+        ) from error
     name = text_of_name(path.name)
     notices = (
         []
-        if encoding == "utf8"
+        if encoding == "utf-8-sig"
         else [Notice("not_utf8", "warning", 1, f"{name}: not UTF-8; read as {encoding}")]
     )
     return Texts(table, head.header, head.separator, lines, notices)
@@ -93,10 +93,49 @@ def as_lines(texts: pa.Table, rows: np.ndarray) -> list[str]:
     return lines
 
 
+def _encoding(path: Path, begin: bytes) -> str:
+    """Find the encoding in which the whole file is text."""
+    encodings = ["utf-16"] if begin[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252"]
+    reason = ""
+    for encoding in encodings:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            with unpacked(path) as stream:
+                while block := stream.read(BLOCK_BYTES):
+                    decoder.decode(block)
+                decoder.decode(b"", final=True)
+            return encoding
+        except UnicodeError as error:
+            reason = str(error)[:200]
+    raise ValueError(f"{path}: no CSV of text in UTF-8, UTF-16 or Windows-1252: {reason}")
+
+
+class _Recoded(io.RawIOBase):
+    """A text file as UTF-8 without a byte order mark."""
+
+    def __init__(self, stream: IO[bytes], encoding: str) -> None:
+        self.stream, self.decoder, self.ready = stream, codecs.getincrementaldecoder(encoding)(), b""
+
+    def readable(self) -> bool:
+        """Tell that this can be read."""
+        return True
+
+    def readinto(self, target: Any) -> int:
+        """Give the next bytes."""
+        while not self.ready:
+            block = self.stream.read(BLOCK_BYTES)
+            self.ready = self.decoder.decode(block, final=not block).encode("utf-8", "replace")
+            if not block:
+                break
+        n_bytes = min(len(target), len(self.ready))
+        target[:n_bytes], self.ready = self.ready[:n_bytes], self.ready[n_bytes:]
+        return n_bytes
+
+
 def _read_head(path: Path, begin: bytes, encoding: str, count_known: Callable[[Sequence[str]], int]) -> _Head:
     """Read the header, and a line `sep=;` before it, as spreadsheets write it."""
     # a character cut in two at the end is no fault of the file; rows are judged when they are read
-    text = begin.decode("utf-8-sig" if encoding == "utf8" else encoding, "replace")
+    text = begin.decode(encoding, "replace")
     lines = text.splitlines()[:2] or [""]
     if (said := lines[0].strip().strip('"').lower()).startswith("sep=") and len(said) == 5 and len(lines) > 1:
         separator = said[-1]
@@ -127,9 +166,9 @@ def _read_csv(path: Path, encoding: str, head: _Head, lines: list[str]) -> pa.Ta
     try:
         with unpacked(path) as stream:
             return pc_csv.read_csv(
-                pa.PythonFile(stream, mode="r"),
+                io.BufferedReader(_Recoded(stream, encoding), BLOCK_BYTES),
                 read_options=pc_csv.ReadOptions(
-                    column_names=names, skip_rows=head.n_lines, encoding=encoding, block_size=8 << 20
+                    column_names=names, skip_rows=head.n_lines, block_size=2 * BLOCK_BYTES
                 ),
                 parse_options=pc_csv.ParseOptions(delimiter=head.separator, invalid_row_handler=keep),
                 convert_options=pc_csv.ConvertOptions(

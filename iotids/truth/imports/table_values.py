@@ -63,7 +63,7 @@ def decimal_sign(columns: Iterable[tuple[pa.ChunkedArray, bool]], where: str) ->
                 commas = commas or word
     if points and commas:
         raise ValueError(
-            f"{where}: commas are both decimal ({commas!r}) and for thousands ({points!r}); write them alike"
+            f"{where}: commas are both decimal ({commas[:40]!r}) and for thousands ({points[:40]!r}); write them alike"
         )
     if doubtful and not points and not commas:
         raise ValueError(

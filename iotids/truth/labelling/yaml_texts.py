@@ -70,7 +70,9 @@ class _Reading:
             if not isinstance(key, yaml.ScalarNode):
                 raise self.error(key, "a key that is no text")
             if key.value in content:
-                raise self.error(key, f"the key {key.value!r} comes twice; the second would hide the first")
+                raise self.error(
+                    key, f"the key {key.value[:80]!r} comes twice; the second would hide the first"
+                )
             content[key.value] = self.content(value)
         return content
 
