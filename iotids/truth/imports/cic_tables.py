@@ -291,8 +291,9 @@ def _truth(path: Path, texts: pa.Table, matching: Matching, how: How, good: np.n
     if {word.lower() for word in distinct} <= _NO_LABEL:
         return None
     if unknown := [word for word in distinct if word.lower() not in how.labels]:
+        shown = ", ".join(repr(word[:60]) for word in sorted(unknown)[:20]) + " …" * (len(unknown) > 20)
         raise ValueError(
-            f"{path}: labels without a class: {', '.join(repr(word[:60]) for word in sorted(unknown)[:20])}{' …' if len(unknown) > 20 else ''}; give them in a YAML of `label: CLASS` with --labels"
+            f"{path}: labels without a class: {shown}; give them in a YAML of `label: CLASS` with --labels"
         )
     classes = pa.array([how.labels[word.lower()] for word in distinct], pa.string()).take(words.indices)
     sub = matching.labels.get("subcategory", place)
