@@ -14,9 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from iotids.detecting.judging.verdict_words import VERDICTS
+from iotids.detecting.packing.in_words import DOUBTFUL
 from iotids.learning.data.flow_columns import feature_matrix, task_truth
 from iotids.learning.runs.onnx_model import OnnxModel
+from tests.detecting.lab import flood_records
 from tests.learning.generated_flows import CLASSES, dataset_table
+from tests.packets import write_pcap
 
 ROOT = Path(__file__).parents[2]
 ADDED_KIND = "iotids/learning/networks/shallow.py"
@@ -44,7 +48,7 @@ CLASSICAL = {
 }
 
 
-def run(folder, *command):
+def run(folder, *command, codes=(0,)):
     """What a command in the copy prints."""
     environment = {
         **os.environ,
@@ -56,7 +60,7 @@ def run(folder, *command):
     done = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode in codes, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
@@ -98,6 +102,16 @@ def onnx_verdicts_are_mostly_right(folder):
     return (scores.argmax(axis=1) == truth).mean() > 0.7
 
 
+def judged_flows(folder):
+    """Pack the run as the stage final does and let the package judge a capture; verdicts, one per flow."""
+    (folder / "card.json").write_text("{}")
+    paths = ["--dataset", "flows.parquet", "--run", "run", "--card", "card.json", "--out", "final/added"]
+    run(folder, "-m", "stages.final", *paths, codes=(0, DOUBTFUL))
+    write_pcap(folder / "attack.pcap", flood_records(flows=50, seed=1))
+    run(folder, "-m", "stages.detect", "attack.pcap", "--model", "final/added", "-o", "verdicts.jsonl")
+    return [json.loads(line)["verdict"] for line in (folder / "verdicts.jsonl").read_text().splitlines()]
+
+
 @pytest.mark.slow
 def test_another_kind_of_network_is_three_files(copy):
     shutil.copy2(ROOT / "tests/learning/added_kind.py", copy / ADDED_KIND)
@@ -109,6 +123,8 @@ def test_another_kind_of_network_is_three_files(copy):
     assert document["params"]["steps"] == 150 and document["exports_onnx"]
     assert pq.read_table(folder / "predictions.parquet").num_rows == 2 * 600
     assert onnx_verdicts_are_mostly_right(copy)
+    verdicts = judged_flows(copy)
+    assert len(verdicts) == 50 and set(verdicts) <= set(VERDICTS)
     run(copy, "-m", "pytest", "-q", "tests/learning/test_contract.py", "-k", "shallow")
 
 
@@ -122,6 +138,8 @@ def test_another_classical_model_is_two_files(copy):
     assert document["params"]["n_estimators"] == 20
     assert np.isfinite(pq.read_table(folder / "predictions.parquet")["score_DOS"].to_numpy()).all()
     assert onnx_verdicts_are_mostly_right(copy)
+    verdicts = judged_flows(copy)
+    assert len(verdicts) == 50 and set(verdicts) <= set(VERDICTS)
     run(copy, "-m", "pytest", "-q", "tests/learning/test_contract.py", "-k", "ada_boost")
 
 

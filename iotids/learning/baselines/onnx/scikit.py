@@ -11,6 +11,7 @@ from iotids.learning.baselines.onnx.graph import (
     ML_OPSET,
     OPSET,
     Part,
+    cast,
     constant,
     log_of_scores,
     log_of_shares,
@@ -131,32 +132,53 @@ def _gaussian_nb(model: Any) -> list[Part]:
 
 
 def _by_converter(model: Any) -> list[Part]:
-    """Any other classifier that skl2onnx converts.
+    """Any other classifier that skl2onnx converts: in float64 where that gives a graph that runs, else in float32.
 
     Raises
     ------
     NotImplementedError
-        skl2onnx does not know it.
+        skl2onnx does not know it, or its graph does not run.
     """
     from onnx import compose
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    forms = ((np.float64, DoubleTensorType), (np.float32, FloatTensorType))
+    made = ((dtype, _converted(model, kind)) for dtype, kind in forms)
+    found = next(((dtype, converted) for dtype, converted in made if _runs(converted)), None)
+    if found is None:
+        raise NotImplementedError(f"what skl2onnx makes of {type(model).__name__} does not run")
+    dtype, converted = found
+    graph = compose.add_prefix(converted, "inner_").graph
+    nodes = [cast("scaled", graph.input[0].name, dtype), *graph.node]
+    opsets = tuple((entry.domain, entry.version) for entry in converted.opset_import)
+    return [Part(nodes, list(graph.initializer), opsets), log_of_shares(graph.output[1].name)]
+
+
+def _converted(model: Any, input_type: type) -> Any:
+    """The classifier by skl2onnx."""
     from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import DoubleTensorType
     from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 
     try:
-        converted = convert_sklearn(
+        return convert_sklearn(
             model,
-            initial_types=[("input", DoubleTensorType([None, model.n_features_in_]))],
+            initial_types=[("input", input_type([None, model.n_features_in_]))],
             options={id(model): {"zipmap": False}},
             target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
         )
     except (MissingConverter, MissingShapeCalculator) as error:
         raise NotImplementedError(f"skl2onnx converts no {type(model).__name__}: {error}") from error
-    graph = compose.add_prefix(converted, "inner_").graph
-    shares = graph.output[1].name
-    nodes = [node("Identity", ["scaled"], graph.input[0].name), *graph.node]
-    opsets = tuple((entry.domain, entry.version) for entry in converted.opset_import)
-    return [Part(nodes, list(graph.initializer), opsets), log_of_shares(shares)]
+
+
+def _runs(converted: Any) -> bool:
+    """Whether onnxruntime opens the graph; some converters mix float32 and float64."""
+    from iotids.learning.runs.onnx_model import OnnxModel
+
+    try:
+        OnnxModel(converted.SerializeToString()).session.get_inputs()
+    except ValueError:
+        return False
+    return True
 
 
 WRITERS: dict[str, Callable[[Any], list[Part]]] = {
@@ -165,5 +187,6 @@ WRITERS: dict[str, Callable[[Any], list[Part]]] = {
     "DecisionTreeClassifier": _tree,
     "HistGradientBoostingClassifier": _boosting,
     "LogisticRegression": _linear,
+    "LinearDiscriminantAnalysis": _linear,  # skl2onnx gives other shares for two classes
     "GaussianNB": _gaussian_nb,
 }
