@@ -1,7 +1,7 @@
-"""Cut the dataset into training and test parts, once per protocol, so that every model sees the same folds.
+"""Cut the dataset into training and test parts, once per kind of split, so that every model sees the same folds.
 
-In: out/dataset/flows.parquet. Out: out/splits/<protocol>.parquet (row, test_fold, train_folds) and .json
-(counts, warnings). Paper: Sec. VI, "5-fold cross validation"; the other protocols ask what is left of it
+In: out/dataset/flows.parquet. Out: out/splits/<kind>.parquet (row, test_fold, train_folds) and .json
+(counts, warnings). Paper: Sec. VI, "5-fold cross validation"; the other kinds ask what is left of it
 without leaks (docs/evaluation.md).
 """
 
@@ -28,11 +28,11 @@ COLUMNS = ["label", "sublabel", "source", "group", "capture", "start_us", *MODEL
 
 @dataclass(frozen=True)
 class Params:
-    """Section `split`: protocols by name, folds of the k-fold ones, seed, gap around tested time, what one
+    """Section `split`: kinds of split by name, folds of the k-fold ones, seed, gap around tested time, what one
     attack is.
     """
 
-    protocols: tuple[str, ...]
+    kinds: tuple[str, ...]
     folds: int
     seed: int
     embargo_s: float
@@ -42,24 +42,24 @@ class Params:
 def split_flows(
     dataset: pa.Table, params: Params, *, benign: str
 ) -> dict[str, tuple[pa.Table, dict[str, Any]]]:
-    """Table and description of every protocol's split, by protocol."""
+    """Table and description of every split, by kind."""
     flows = flows_from_table(dataset, benign=benign)
     result = {}
-    for protocol in params.protocols:
+    for kind in params.kinds:
         split = make_split(
-            protocol,
+            kind,
             flows,
             n_folds=params.folds,
             seed=params.seed,
             embargo_s=params.embargo_s,
             attack_column=params.attack_column,
         )
-        result[protocol] = split_table(split), describe_split(split, flows) | {"seed": params.seed}
+        result[kind] = split_table(split), describe_split(split, flows) | {"seed": params.seed}
     return result
 
 
 def main() -> None:
-    """Read the dataset, write one table and one JSON per protocol, and say what a reader must know."""
+    """Read the dataset, write one table and one JSON per split, and say what a reader must know."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -67,11 +67,11 @@ def main() -> None:
     splits = split_flows(
         read_table(arguments.dataset, COLUMNS), read_section("split", Params), benign=read_data().benign
     )
-    for protocol, (table, description) in splits.items():
-        write_table(table, arguments.out / f"{protocol}.parquet")
-        write_json(description, arguments.out / f"{protocol}.json")
+    for kind, (table, description) in splits.items():
+        write_table(table, arguments.out / f"{kind}.parquet")
+        write_json(description, arguments.out / f"{kind}.json")
         for warning in description["warnings"]:
-            print(f"split {protocol}: warning: {warning}", file=sys.stderr)
+            print(f"split {kind}: warning: {warning}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from tests.project_copy import ROOT, environment, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 FEW_MODELS = "-S 'network.depths=[4]' -S network.epochs=1 -S 'baseline.models=[majority,naive_bayes]' -S 'final.exports=[litert]'"
-TWO_SPLITS = "-S 'split.protocols=[stratified,grouped]'"
+TWO_SPLITS = "-S 'split.kinds=[stratified,grouped]'"
 IN_BLOCKS = {line.strip() for block in blocks() for line in block.text.splitlines()}
 IN_TEXT = [
     words

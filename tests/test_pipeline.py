@@ -19,7 +19,7 @@ from tests.plumbing.terminal import on_terminal
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = [
-    "split.protocols=[stratified,grouped]",
+    "split.kinds=[stratified,grouped]",
     "network.epochs=2",
     "network.depths=[4]",
     "baseline.models=[naive_bayes,majority]",

@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7, help="of the tree (default: %(default)s)")
     args = parser.parse_args()
     data, metered = read_data(), []
-    names = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["split"]["protocols"]
+    names = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["split"]["kinds"]
     for seconds in args.seconds:
         with tempfile.TemporaryDirectory(prefix="timeout-") as name:
             folder = Path(name)

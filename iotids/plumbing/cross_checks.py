@@ -39,7 +39,7 @@ def check_choices(params: Params) -> Iterator[str]:
     yield from outside("label.unlabelled", [params["label"]["unlabelled"]], ("error", "apart"))
     yield from outside("label.missing_captures", [params["label"]["missing_captures"]], ("error", "warn"))
     yield from outside("split.attack_column", [params["split"]["attack_column"]], ("label", "sublabel"))
-    yield from outside("split.protocols", params["split"]["protocols"], SPLITS)
+    yield from outside("split.kinds", params["split"]["kinds"], SPLITS)
     yield from outside("baseline.tasks", params["baseline"]["tasks"], TASKS)
     if params["split"]["folds"] < 2:
         yield f"split.folds is {params['split']['folds']}; cross-validation wants 2 or more"
@@ -48,7 +48,7 @@ def check_choices(params: Params) -> Iterator[str]:
 def check_runs(params: Params) -> Iterator[str]:
     """What is scored is trained, what is trained on is split."""
     for section in ("network", "baseline", "score"):
-        yield from outside(f"{section}.splits", params[section]["splits"], params["split"]["protocols"])
+        yield from outside(f"{section}.splits", params[section]["splits"], params["split"]["kinds"])
     yield from outside("score.models", params["score"]["models"], params["baseline"]["models"])
     yield from outside("score.depths", params["score"]["depths"], params["network"]["depths"])
     yield from outside("score.tasks", params["score"]["tasks"], params["baseline"]["tasks"])

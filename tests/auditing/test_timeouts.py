@@ -56,7 +56,7 @@ def workspace(folder: Path) -> Path:
         "benign": "BENIGN",
         "sources": {"lab": {"kind": "rules", "rules": "rules.yaml"}},
     }
-    params["meter"]["profile"], params["split"]["folds"], params["split"]["protocols"] = (
+    params["meter"]["profile"], params["split"]["folds"], params["split"]["kinds"] = (
         "clean",
         3,
         ["stratified", "grouped"],

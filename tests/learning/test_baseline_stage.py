@@ -19,7 +19,7 @@ COUNTS = {"BENIGN": 300, "DOS": 40, "MIRAI": 200, "MITM": 30, "SCANNING": 300}
 PARAMS = {
     "data": {"name": "generated", "root": ".", "sources": {}, "classes": list(CLASSES), "benign": "BENIGN"},
     "split": {
-        "protocols": ["stratified", "grouped", "attack"],
+        "kinds": ["stratified", "grouped", "attack"],
         "folds": 3,
         "seed": 7,
         "embargo_s": 1.0,
@@ -153,7 +153,7 @@ def test_a_run_broken_off_keeps_its_finished_fits_and_goes_on_to_the_same_predic
 def test_a_class_that_a_fold_did_not_train_on_is_named_and_its_rows_are_predicted(tmp_path):
     of_one_network = {
         **PARAMS,
-        "split": {**PARAMS["split"], "protocols": ["environment"]},
+        "split": {**PARAMS["split"], "kinds": ["environment"]},
         "baseline": {**PARAMS["baseline"], "splits": ["environment"]},
     }
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(of_one_network))

@@ -1,4 +1,4 @@
-"""Whole protocols: known answers, chance on shuffled labels, unequal folds, broken runs that go on, the
+"""Whole splits: known answers, chance on shuffled labels, unequal folds, broken runs that go on, the
 stage's run folder.
 """
 

@@ -39,7 +39,8 @@ def stale_after(project, *path_and_value):
     assert section[path[-1]] != value
     section[path[-1]] = value
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    return {name for name, dep in watched if dep.workspace_status()}
+    stale = {name for name, dep in watched if dep.workspace_status()}
+    return stale - {"check"}  # reads every section, in a second
 
 
 def test_tuning_one_model_reruns_that_model_alone(project):

@@ -48,7 +48,7 @@ def test_our_own_parameters_pass_and_the_output_is_always_the_same(tmp_path, ove
         ("data.sources.D1.kind=filters", "packet_filters"),
         ("+data.sources.D1.rule=x", "unknown option rule"),
         ("+integrate.keep.D9=0.5", "D1, D2, D3, D4"),
-        ("split.protocols=[grupped]", "stratified, dedup"),
+        ("split.kinds=[grupped]", "stratified, dedup"),
         ("split.folds=1", "2 or more"),
         ("network.depths=[four]", "a whole number"),
         ("network.kind=conv", "dense"),
@@ -73,7 +73,7 @@ def test_a_wrong_value_is_a_line_with_what_is_known(tmp_path, override, wanted):
 
 
 def test_every_fault_is_said_at_once(tmp_path):
-    overrides = ["split.protocols=[grupped]", "label.unlabelled=drop", "baseline.tasks=[ternary]"]
+    overrides = ["split.kinds=[grupped]", "label.unlabelled=drop", "baseline.tasks=[ternary]"]
     compose(overrides, tmp_path / "params.yaml", ROOT / "conf")
     said = check(tmp_path).stderr
     assert all(word in said for word in ("grupped", "drop", "ternary"))

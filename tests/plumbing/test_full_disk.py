@@ -57,7 +57,7 @@ def test_a_writer_on_a_full_disk_raises_and_leaves_nothing(tmp_path, kind):
 @pytest.fixture
 def dataset(tmp_path):
     """Parameters, a dataset and a capture on the large disk, for stages that write to the small one."""
-    compose(["split.protocols=[stratified]"], tmp_path / "params.yaml", ROOT / "conf")
+    compose(["split.kinds=[stratified]"], tmp_path / "params.yaml", ROOT / "conf")
     write_table(dataset_table(counts=dict.fromkeys(CLASSES, 4000), seed=3), tmp_path / "flows.parquet")
     records = [
         Record(second * 1_000_000, ethernet(ipv4("10.0.0.1", "10.0.0.2", 17, udp(second % 60_000))))

@@ -83,5 +83,5 @@ def check_two_classes(folds: Sequence[Fold], truth: np.ndarray, classes: Sequenc
             only = classes[int(present[0])]
             raise ValueError(
                 f"fold {fold.number} has no training row of any class but {only}, so there is nothing to tell apart: "
-                f"lower split.folds, add captures of other classes, or take this split out of split.protocols"
+                f"lower split.folds, add captures of other classes, or take this split out of split.kinds"
             )

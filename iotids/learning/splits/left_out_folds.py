@@ -24,7 +24,7 @@ def environment_split(flows: Flows) -> Split:
     if names.size < 2:
         raise ValueError(
             f"split environment: all flows come from {names.tolist()}; leaving one out wants two or more in data.sources: "
-            f"add another network, or take environment out: -S 'split.protocols=[stratified,grouped]'"
+            f"add another network, or take environment out: -S 'split.kinds=[stratified,grouped]'"
         )
     alone = {c: np.unique(flows.source[flows.label == c]) for c in flows.classes}
     warnings = [

@@ -39,7 +39,7 @@ def make_split(
         An unknown protocol, fewer than 2 folds, no flows, or what the protocol itself refuses.
     """
     if protocol not in SPLITS:
-        raise ValueError(f"split.protocols names {protocol!r}; known are {', '.join(SPLITS)}")
+        raise ValueError(f"split.kinds names {protocol!r}; known are {', '.join(SPLITS)}")
     if n_folds < 2:
         raise ValueError(f"split.folds is {n_folds}; cross-validation wants at least 2")
     if flows.n == 0:
