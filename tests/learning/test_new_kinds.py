@@ -108,8 +108,8 @@ def judged_flows(folder):
     paths = ["--dataset", "flows.parquet", "--run", "run", "--card", "card.json", "--out", "final/added"]
     run(folder, "-m", "stages.final", *paths, codes=(0, DOUBTFUL))
     write_pcap(folder / "attack.pcap", flood_records(flows=50, seed=1))
-    run(folder, "-m", "stages.detect", "attack.pcap", "--model", "final/added", "-o", "verdicts.jsonl")
-    return [json.loads(line)["verdict"] for line in (folder / "verdicts.jsonl").read_text().splitlines()]
+    run(folder, "-m", "stages.detect", "attack.pcap", "--model", "final/added", "-o", "verdicts.parquet")
+    return pq.read_table(folder / "verdicts.parquet")["verdict"].to_pylist()
 
 
 @pytest.mark.slow
