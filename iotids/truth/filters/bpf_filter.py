@@ -57,7 +57,7 @@ def parse_bpf(text: str) -> Tree:
         raise parser.error("empty")
     tree = parser.chain()
     if parser.peek():
-        raise parser.error(f"came {parser.peek()!r}, wanted `and`, `or` or the end")
+        raise parser.error(f"came {shown(parser.peek())}, wanted `and`, `or` or the end")
     return tree
 
 
