@@ -48,7 +48,7 @@ CAPTURES = {
     "tuesday.pcap": "D3/16-09-24",
     "tuesday.pcapng": "D3/16-09-24",
 }
-LARGEST_PICTURE = 200_000  # bytes
+LARGEST_PICTURE = 250_000  # bytes
 
 
 @pytest.fixture(scope="module")
