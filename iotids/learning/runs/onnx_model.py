@@ -50,11 +50,10 @@ class OnnxModel(Fitted):
     def logits(self, features: np.ndarray) -> np.ndarray:
         """(n, k) float32, a batch of rows at a time."""
         features = np.ascontiguousarray(features, np.float64)
-        starts = range(0, max(len(features), 1), BATCH_ROWS)
-        parts = [
-            self.session.run(["logits"], {"features": features[start : start + BATCH_ROWS]})[0]
-            for start in starts
-        ]
+        parts = [np.zeros((0, self.session.get_outputs()[0].shape[1]), np.float32)]
+        for start in range(0, len(features), BATCH_ROWS):  # some converted graphs refuse no rows at all
+            batch = {"features": features[start : start + BATCH_ROWS]}
+            parts.append(self.session.run(["logits"], batch)[0])
         return np.concatenate(parts)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
