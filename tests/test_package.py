@@ -142,7 +142,11 @@ def test_captures_are_metered_judged_calibrated_and_tables_imported(installed, l
 
 @pytest.mark.parametrize(
     ("words", "extra"),
-    [("audit labelled.parquet", "train"), ("publish out", "experiment"), ("compare a=b", "experiment")],
+    [
+        ("audit labelled.parquet --benign DOS", "train"),
+        ("publish out", "experiment"),
+        ("compare a=b", "experiment"),
+    ],
 )
 def test_what_needs_an_extra_says_which(installed, lab, words, extra):
     (lab / "out").mkdir(exist_ok=True)
