@@ -172,7 +172,7 @@ def binary_fit(
 
 
 def candidates(rows: Rows, seed: int, n_trees: int) -> dict[str, Fit]:
-    """What the choice is made among: set before any figure was known, but for the leaves."""
+    """What the choice is made among. Leaf sizes, ratios and ranks were explored on the same sites before the list was fixed."""
     both = np.hstack([rows.flow, rows.context])
     made = {
         "flow features, boosting": binary_fit(rows, rows.flow, boosting, seed),

@@ -40,6 +40,7 @@ def half_way(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # `nohup pytest` hands down its own
     )
     assert process.stdout.readline() == "half-way\n"
     yield process
