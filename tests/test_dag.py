@@ -14,7 +14,10 @@ ROOT = Path(__file__).resolve().parents[1]
 DAG = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 CANNOT_CHANGE_RESULTS = (
     "tracking",
-    *(f"plumbing/{name}.py" for name in ("progress", "parallel", "machine", "errors", "stderr_filter", "numba_start")),
+    *(
+        f"plumbing/{name}.py"
+        for name in ("progress", "parallel", "machine", "errors", "stderr_filter", "numba_start")
+    ),
 )
 
 

@@ -167,7 +167,7 @@ def test_training_draws_its_epochs_on_a_terminal_and_nothing_into_a_log(workspac
         [sys.executable, "-m", *words, "terminal/binary-4"], workspace, environment(workspace)
     )
     assert code == 0, drawn
-    assert re.search(r"\rdepth 4: +\d+%.* \d/4 .*epochs", drawn), drawn
+    assert re.search(r"\r *\d+%.* \d/4 .*epochs", drawn), drawn
     logged = run(workspace, *words, "log/binary-4")
     assert (logged.stdout, logged.stderr) == ("", "")
 

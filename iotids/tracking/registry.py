@@ -22,7 +22,13 @@ from iotids.tracking.store import experiment_name, open_store, store_uri
 PREFIX = "detector-"
 LOADER = "iotids.detecting.judging.mlflow_serving"  # by name: this room imports nothing of ours
 CODE = Path(__file__).resolve().parents[1]
-SERVED_PARTS = ("detecting", "flowmeter/schema.py", "flowmeter/__init__.py", "__init__.py")  # below iotids/
+SERVED_PARTS = (  # below iotids/
+    "detecting",
+    "flowmeter/schema.py",
+    "flowmeter/profiles.py",
+    "flowmeter/__init__.py",
+    "__init__.py",
+)
 
 
 class NoSuchModelError(LookupError):

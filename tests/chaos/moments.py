@@ -123,7 +123,6 @@ def left_over(folder: Path, command: Command, before: set[str], *, unfinished: b
     """Files that are neither from before nor results. A folder `.x.unfinished` is meant to stay until the next run."""
     allowed = {*before, *command.outputs, *command.other}
     if command.stops_cleanly:
-        allowed |= {
-            str(Path(name).with_suffix(f".incomplete{Path(name).suffix}")) for name in command.outputs
-        }
+        begun = {str(Path(name).with_suffix(f".incomplete{Path(name).suffix}")) for name in command.outputs}
+        allowed |= {*begun, *(f"{name}.summary.json" for name in begun)} if unfinished else set()
     return sorted(name for name in worlds.files(folder) - allowed if ".unfinished/" not in name)

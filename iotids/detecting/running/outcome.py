@@ -56,6 +56,10 @@ def finish(
         except OSError as error:
             status["complete"] = False
             unwritten(error)
+    if (
+        session.file is not None and written != "-" and status["complete"]
+    ):  # of an earlier run that was broken off
+        Path(f"{session.file.working_path}.summary.json").unlink(missing_ok=True)
     for doubt in point["doubts"]:
         print(f"warning: {doubt}", file=sys.stderr)
     print(f"{written}: {_in_one_line(session, status)}", file=sys.stderr)
