@@ -42,7 +42,7 @@ smoke: data                     ## the whole DAG in a few minutes, as an experim
 
 sweep: data                     ## depth, two at a time, beside one baseline
 	dvc repro integrate             # flows and labels once, and not by both workers at the same time
-	dvc exp run --queue -S preset=smoke -S 'baseline.models=[naive_bayes]' -S 'network.depths=[4],[5],[6],[7]' report
+	dvc exp run --queue -S preset=smoke -S 'baseline.models=[naive_bayes]' -S 'network.models=[dl4],[dl5],[dl6],[dl7]' report
 	dvc queue start -j 2
 
 apply: setup                    ## an experiment's parameters and results into the workspace: make apply EXP=name

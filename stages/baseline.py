@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from iotids.learning.baselines.registry import BASELINES
-from iotids.learning.contract import RunContext, find_kind
+from iotids.learning.contract import RunContext, configured
 from iotids.learning.data.flow_columns import TASKS
 from iotids.learning.runs.inputs import check_memory, read_inputs
 from iotids.learning.runs.run_folder import Configuration, write_run
@@ -40,7 +40,7 @@ class Params:
     def __post_init__(self) -> None:
         """Refuse unknown models and settings that cannot work, by name."""
         for model in {*self.models, *self.settings}:
-            find_kind(model, BASELINES).settings(self.settings.get(model) or {})
+            configured(model, self.settings, BASELINES)
 
 
 def main() -> None:
@@ -51,14 +51,13 @@ def main() -> None:
     for name in ("--dataset", "--splits", "--out"):
         parser.add_argument(name, required=True, type=Path)
     args, params, data = parser.parse_args(), read_section("baseline", Params), read_data()
-    kind = find_kind(args.model, BASELINES)
-    settings = kind.settings(params.settings.get(kind.name) or {})
+    kind, settings = configured(args.model, params.settings, BASELINES)
     inputs = read_inputs(args.dataset, args.splits, kind, args.task, params.splits, data.classes, data.benign)
     check_memory(inputs, kind, settings, available_memory_bytes())
     orders = params.order_seeds if kind.by_order else 1
-    configuration = Configuration("baseline", args.task, kind, settings, params.seed, orders)
+    configuration = Configuration("baseline", args.task, args.model, kind, settings, params.seed, orders)
     store = Unfinished(args.out, inputs.fingerprint(configuration.params, kind.name, code_digest()))
-    context = RunContext(store, map_jobs=partial(parallel_map, description=kind.name))
+    context = RunContext(store, map_jobs=partial(parallel_map, description=args.model))
     run = kind.fit_folds(*inputs, settings, seed=params.seed, orders=orders, context=context)
     write_run(args.out, run, configuration, inputs.data)
     store.forget()

@@ -1,4 +1,4 @@
-"""Train one kind of network at one depth for one task, on every fold of every split (Sec. IV-B, V-B, VI; Table III).
+"""Train one network for one task, on every fold of every split (Sec. IV-B, V-B, VI; Table III).
 
 In: out/dataset/flows.parquet, out/splits/<split>.parquet. Out: a run folder (iotids.learning.runs.run_folder).
 """
@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from iotids.learning.contract import RunContext, find_kind
+from iotids.learning.contract import ModelKind, RunContext, configured
 from iotids.learning.data.flow_columns import TASKS
 from iotids.learning.networks.registry import NETWORKS
 from iotids.learning.runs.inputs import check_memory, read_inputs
@@ -28,8 +28,7 @@ from iotids.plumbing.unfinished import Unfinished
 class Params:
     """Section `network`; conf/network/default.yaml says what each key means and where it comes from."""
 
-    kind: str
-    depths: tuple[int, ...]
+    models: tuple[str, ...]
     splits: tuple[str, ...]
     width: int
     batch_size: int
@@ -46,28 +45,26 @@ class Params:
 
     def __post_init__(self) -> None:
         """Refuse an unknown kind, and values that no network can be trained with, by name."""
-        for depth in self.depths:
-            self.kind_settings(depth)
+        for model in {*self.models, *self.settings}:
+            self.network(model)
 
-    def kind_settings(self, depth: int) -> Any:
-        """Settings of the kind at a depth: those of this section that it has, and its own."""
-        kind = find_kind(self.kind, NETWORKS)
-        own = self.settings.get(self.kind) or {}
-        return kind.settings(kind.own_settings(asdict(self) | {"depth": depth}) | own)
+    def network(self, model: str) -> tuple[ModelKind, Any]:
+        """Kind and settings of a network: its own, and those of this section that the kind has."""
+        return configured(model, self.settings, NETWORKS, shared=asdict(self))
 
 
 def main() -> None:
     """Read, check, train (or continue), write the run folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", required=True, choices=TASKS)
-    parser.add_argument("--depth", required=True, type=int)
+    parser.add_argument("--model", required=True)
     for name in ("--dataset", "--splits", "--out"):
         parser.add_argument(name, required=True, type=Path)
     args, params, data = parser.parse_args(), read_section("network", Params), read_data()
-    kind, settings = find_kind(params.kind, NETWORKS), params.kind_settings(args.depth)
+    kind, settings = params.network(args.model)
     inputs = read_inputs(args.dataset, args.splits, kind, args.task, params.splits, data.classes, data.benign)
     check_memory(inputs, kind, settings, available_memory_bytes())
-    configuration = Configuration("network", args.task, kind, settings, params.seed)
+    configuration = Configuration("network", args.task, args.model, kind, settings, params.seed)
     store = Unfinished(args.out, inputs.fingerprint(configuration.params, kind.name, code_digest()))
     with progress_bar(total=params.epochs * len(inputs.splits), unit="epochs") as bar:
         context = RunContext(store, report_progress=partial(advance, bar))

@@ -27,25 +27,26 @@ from iotids.writing.tables import read_table, replacing, write_text
 
 @dataclass(frozen=True)
 class Params:
-    """Section `report`: which depth stands in Figures 2 and 3."""
+    """Section `report`: which network stands in Figures 1 to 3."""
 
-    figure_depths: dict[str, int]
+    figure_networks: dict[str, str]
 
 
-def read_content(score: Path, data_name: str, depths: dict[str, int]) -> Content:
+def read_content(score: Path, data_name: str, network: Path, wanted: dict[str, str]) -> Content:
     """Every run that was scored."""
     keys = [tuple(key) for key in json.loads((score / "runs.json").read_text(encoding="utf-8"))]
     texts = [(score / "runs" / f"{task}-{model}.json").read_text(encoding="utf-8") for task, model in keys]
     runs = {key: run_from_plain(json.loads(text)) for key, text in zip(keys, texts, strict=True)}
     compared = read_pairs((score / "pairs.csv").read_text(encoding="utf-8"))
-    return Content(runs, compared, paper_table3(), data_name, figure_models(runs, depths))
+    drawable = [key for key in keys if (network / "-".join(key) / "model.keras").is_file()]
+    return Content(runs, compared, paper_table3(), data_name, figure_models(drawable, wanted))
 
 
 def write_pictures(out: Path, content: Content, network: Path) -> None:
     """Pictures of every task, and the data of two of them for `dvc plots`."""
     drawn = pictures.all_pictures(content)
     for task in content.figure_models:
-        folder = network / f"{task}-{content.figure_run(task).params['depth']}"
+        folder = network / f"{task}-{content.figure_models[task]}"
         history, model = todays_table(read_table(folder / "history.parquet")), folder / "model.keras"
         drawn |= pictures.network_pictures(content, task, history, model.read_bytes())
         for name, text in pictures.plots_data(content, task, history).items():
@@ -61,7 +62,7 @@ def main() -> None:
     for name in ("--score", "--network", "--table2", "--out"):
         parser.add_argument(name, required=True, type=Path)
     arguments, params = parser.parse_args(), read_section("report", Params)
-    content = read_content(arguments.score, read_data().name, params.figure_depths)
+    content = read_content(arguments.score, read_data().name, arguments.network, params.figure_networks)
     texts, runs = fixed_texts(arguments.table2.read_text(encoding="utf-8")), content.runs
     for name, text in {
         "report.md": report_page(content),

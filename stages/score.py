@@ -34,8 +34,8 @@ class Params:
     """Section `score`: which runs there must be (by the other sections' parameters), and their splits."""
 
     tasks: tuple[str, ...]
-    depths: tuple[int, ...]
-    models: tuple[str, ...]
+    networks: tuple[str, ...]
+    baselines: tuple[str, ...]
     splits: tuple[str, ...]
 
 
@@ -58,7 +58,8 @@ def main() -> None:
         parser.add_argument(name, required=True, type=Path)
     arguments, params, data = parser.parse_args(), read_section("score", Params), read_data()
     stages = {name: getattr(arguments, name) for name in ("network", "baseline")}
-    folders = expected.run_folders(params.tasks, params.depths, params.models, **stages)
+    models = {"network": params.networks, "baseline": params.baselines}
+    folders = expected.run_folders(params.tasks, models, stages)
     expected.check_complete(folders, {key: (one / "folds.json").is_file() for key, one in folders.items()})
     described = {name: json.loads((arguments.splits / f"{name}.json").read_text()) for name in params.splits}
     table = read_table(arguments.dataset, ["source", "group", "capture", "label"])

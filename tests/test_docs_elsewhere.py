@@ -20,7 +20,7 @@ from tests.plumbing.loopback_server import free_port, tracking_server
 from tests.project_copy import ROOT, environment, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-FEW_MODELS = "-S 'network.depths=[4]' -S network.epochs=1 -S 'baseline.models=[majority,naive_bayes]' -S 'final.exports=[litert]'"
+FEW_MODELS = "-S 'network.models=[dl4]' -S network.epochs=1 -S 'baseline.models=[majority,naive_bayes]' -S 'final.exports=[litert]'"
 TWO_SPLITS = "-S 'split.kinds=[stratified,grouped]'"
 IN_BLOCKS = {line.strip() for block in blocks() for line in block.text.splitlines()}
 IN_TEXT = [
@@ -188,7 +188,7 @@ def test_two_machines_share_code_results_and_runs(finished, tmp_path):
     run(there, "git", "pull", "-q")
     shell(there, look)
     assert "DL6" in (there / "out" / "report" / "report.md").read_text()
-    predictions = there / "out" / "network" / "binary-6" / "predictions.parquet"
+    predictions = there / "out" / "network" / "binary-dl6" / "predictions.parquet"
     before = predictions.read_bytes()
     run(there, "dvc", "gc", "--workspace", "--force")
     predictions.unlink()
@@ -216,7 +216,7 @@ def test_an_experiment_becomes_a_branch_and_is_forgotten(finished):
         "-S",
         "preset=smoke",
         "-S",
-        "report.figure_depths.binary=4",
+        "report.figure_networks.binary=dl4",
         "report",
     )
     run(finished, "dvc", "exp", "branch", name, "kept-branch")

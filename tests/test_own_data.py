@@ -20,7 +20,7 @@ QUICK = [
     "-S",
     "preset=smoke",
     "-S",
-    "network.depths=[4]",
+    "network.models=[dl4]",
     "-S",
     "baseline.models=[majority]",
 ]  # instead of an hour

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SMALL = [
     "split.kinds=[stratified,grouped]",
     "network.epochs=2",
-    "network.depths=[4]",
+    "network.models=[dl4]",
     "baseline.models=[naive_bayes,majority]",
     "split.folds=3",
 ]
@@ -118,11 +118,11 @@ def test_models_are_trained_and_reported_from_their_predictions(workspace):
             "stages.network",
             "--task",
             task,
-            "--depth",
-            "4",
+            "--model",
+            "dl4",
             *common,
             "--out",
-            f"out/network/{task}-4",
+            f"out/network/{task}-dl4",
         )
         for model in ("naive_bayes", "majority"):
             run(
@@ -139,7 +139,7 @@ def test_models_are_trained_and_reported_from_their_predictions(workspace):
     run(workspace, "stages.score", *common, *SCORE)
     written = "--score out/score --network out/network --table2 out/dataset/table2.md --out out/report"
     run(workspace, "stages.report", *written.split())
-    folds = json.loads((workspace / "out/network/multiclass-4/folds.json").read_text())
+    folds = json.loads((workspace / "out/network/multiclass-dl4/folds.json").read_text())
     assert set(folds["splits"]) == {"stratified", "grouped"}
     assert all(
         "Table III" in (workspace / f"out/report/{name}.md").read_text() for name in ("report", "results")
@@ -155,8 +155,8 @@ def test_training_draws_its_epochs_on_a_terminal_and_nothing_into_a_log(workspac
         "stages.network",
         "--task",
         "binary",
-        "--depth",
-        "4",
+        "--model",
+        "dl4",
         "--dataset",
         "out/dataset/flows.parquet",
         "--splits",
@@ -164,11 +164,11 @@ def test_training_draws_its_epochs_on_a_terminal_and_nothing_into_a_log(workspac
         "--out",
     ]
     code, drawn = on_terminal(
-        [sys.executable, "-m", *words, "terminal/binary-4"], workspace, environment(workspace)
+        [sys.executable, "-m", *words, "terminal/binary-dl4"], workspace, environment(workspace)
     )
     assert code == 0, drawn
     assert re.search(r"\r *\d+%.* \d/4 .*epochs", drawn), drawn
-    logged = run(workspace, *words, "log/binary-4")
+    logged = run(workspace, *words, "log/binary-dl4")
     assert (logged.stdout, logged.stderr) == ("", "")
 
 
@@ -182,7 +182,7 @@ def test_a_missing_run_is_named_and_nothing_is_written(workspace, tmp_path):
         *SCORE,
         ok=False,
     )
-    assert "binary-4" in done.stderr
+    assert "binary-dl4" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -40,7 +40,7 @@ def sweep(finished):
         "-S",
         "baseline.models=[naive_bayes]",
         "-S",
-        "network.depths=" + ",".join(f"[{depth}]" for depth in DEPTHS),
+        "network.models=" + ",".join(f"[dl{depth}]" for depth in DEPTHS),
         "report",
     )
     run(finished, "dvc", "queue", "start", "-j", "2")
@@ -65,7 +65,7 @@ def published(folder, level, experiment):
 
 def test_the_makefile_sweeps_the_depths_of_this_test():
     assert (
-        "-S preset=smoke -S 'baseline.models=[naive_bayes]' -S 'network.depths=[4],[5],[6],[7]' report"
+        "-S preset=smoke -S 'baseline.models=[naive_bayes]' -S 'network.models=[dl4],[dl5],[dl6],[dl7]' report"
         in (ROOT / "Makefile").read_text()
     )
 
@@ -125,7 +125,7 @@ def test_exp_show_has_few_columns_and_short_names(finished, sweep):
 
 def test_differences_of_metrics_parameters_and_plots_are_shown(finished, sweep):
     name = sweep[0]
-    assert "network.depths" in run(finished, "dvc", "params", "diff", f"{name}-1", f"{name}-2", "--md").stdout
+    assert "network.models" in run(finished, "dvc", "params", "diff", f"{name}-1", f"{name}-2", "--md").stdout
     assert re.search(r"acc", run(finished, "dvc", "metrics", "diff", f"{name}-1", f"{name}-2", "--md").stdout)
     run(finished, "dvc", "plots", "diff", f"{name}-1", f"{name}-2")
     assert (finished / "dvc_plots" / "index.html").stat().st_size > 10_000
@@ -135,7 +135,7 @@ def test_applying_an_experiment_brings_its_parameters_and_scores(finished, sweep
     name = f"{sweep[0]}-2"
     said = run(finished, "make", "apply", f"EXP={name}").stdout
     assert "but what the experiment did not run" in said  # it ended at the report, detectors were not packed
-    assert yaml.safe_load((finished / "params.yaml").read_text())["network"]["depths"] == [5]
+    assert yaml.safe_load((finished / "params.yaml").read_text())["network"]["models"] == ["dl5"]
     assert "dl5" in (finished / "out" / "report" / "table3.csv").read_text().lower()
     run(finished, "git", "checkout", "-q", ".")
     run(finished, "dvc", "checkout", "--force")
@@ -154,7 +154,7 @@ def test_a_failed_experiment_leaves_the_rest_running_and_the_workspace_clean(fin
         "-S",
         "preset=smoke",
         "-S",
-        "network.depths=[4]",
+        "network.models=[dl4]",
         "-S",
         "network.width=0,8",
         "report",

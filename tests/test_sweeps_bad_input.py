@@ -43,9 +43,9 @@ def changed_files(finished):
 
 def test_two_sweeps_at_once_share_the_queue(finished):
     first, second = a_name(), a_name()
-    experiment(finished, "--queue", first, "report.figure_depths.binary=4,5")
+    experiment(finished, "--queue", first, "report.figure_networks.binary=dl4,dl5")
     run(finished, "dvc", "queue", "start", "-j", "2")
-    experiment(finished, "--queue", second, "report.figure_depths.multiclass=7")
+    experiment(finished, "--queue", second, "report.figure_networks.multiclass=dl7")
     run(finished, "dvc", "queue", "start", "-j", "2")
     states = wait_for_queue(finished)
     assert {states[name] for name in (f"{first}-1", f"{first}-2", second)} == {"Success"}
@@ -54,8 +54,8 @@ def test_two_sweeps_at_once_share_the_queue(finished):
 
 def test_a_name_that_is_taken_is_refused_with_the_way_out(finished):
     name = a_name()
-    experiment(finished, "--temp", name, "report.figure_depths.binary=4")
-    again = experiment(finished, "--queue", name, "report.figure_depths.binary=5", check=False)
+    experiment(finished, "--temp", name, "report.figure_networks.binary=dl4")
+    again = experiment(finished, "--queue", name, "report.figure_networks.binary=dl5", check=False)
     assert again.returncode != 0
     assert f"conflicts with existing experiment '{name}'" in again.stdout
     assert "dvc exp run -f" in again.stdout
@@ -64,7 +64,7 @@ def test_a_name_that_is_taken_is_refused_with_the_way_out(finished):
 def test_uncommitted_changes_go_along_and_make_apply_does_not_drop_them(finished):
     name = a_name()
     with edited(finished / "conf" / "label" / "default.yaml", lambda text: text + "# an edit\n"):
-        experiment(finished, "--temp", name, "report.figure_depths.multiclass=7")
+        experiment(finished, "--temp", name, "report.figure_networks.multiclass=dl7")
         assert changed_files(finished) == ["conf/label/default.yaml"]
         reference = run(finished, "git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout.split()
         (mine,) = [ref for ref in reference if ref.endswith(f"/{name}")]

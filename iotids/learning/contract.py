@@ -222,10 +222,6 @@ class ModelKind(ABC):
         names = {f.name for f in fields(self.settings_type)}
         return {key: value for key, value in section.items() if key in names}
 
-    def model_name(self, settings: Any) -> str:
-        """What a configuration is called in tables; by default the kind's name."""
-        return self.name
-
     @abstractmethod
     def fit(self, data: TrainingData, settings: Any, *, seed: int) -> Fitted:
         """Fit on every row. A class may have no flow; one class alone is learned as such or refused."""
@@ -276,6 +272,31 @@ def find_kind(name: str, kinds: Mapping[str, ModelKind]) -> ModelKind:
     if name not in kinds:
         raise KeyError(f"kind of model {name!r}; known are {', '.join(kinds)}")
     return kinds[name]
+
+
+def configured(
+    model: str,
+    settings: Mapping[str, Any],
+    kinds: Mapping[str, ModelKind],
+    shared: Mapping[str, Any] | None = None,
+) -> tuple[ModelKind, Any]:
+    """Kind and settings of a model that conf/ names.
+
+    Parameters
+    ----------
+    model : name of the model, for example dl4
+    settings : by model, {"kind": ..., and what this model sets}; without "kind" the model is called as its kind
+    kinds : the known kinds by name
+    shared : values for every model; a kind takes those that are settings of it
+
+    Raises
+    ------
+    KeyError, ValueError
+        An unknown kind or setting, or a value that cannot work; the message names the known ones.
+    """
+    own = dict(settings.get(model) or {})
+    kind = find_kind(own.pop("kind", model), kinds)
+    return kind, kind.settings(kind.own_settings(shared or {}) | own)
 
 
 def check_training(features: np.ndarray, truth: np.ndarray, *, n_classes: int) -> None:

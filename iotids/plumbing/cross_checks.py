@@ -49,14 +49,14 @@ def check_runs(params: Params) -> Iterator[str]:
     """What is scored is trained, what is trained on is split."""
     for section in ("network", "baseline", "score"):
         yield from outside(f"{section}.splits", params[section]["splits"], params["split"]["kinds"])
-    yield from outside("score.models", params["score"]["models"], params["baseline"]["models"])
-    yield from outside("score.depths", params["score"]["depths"], params["network"]["depths"])
+    yield from outside("score.baselines", params["score"]["baselines"], params["baseline"]["models"])
+    yield from outside("score.networks", params["score"]["networks"], params["network"]["models"])
     yield from outside("score.tasks", params["score"]["tasks"], params["baseline"]["tasks"])
 
 
 def check_packages(params: Params) -> Iterator[str]:
     """Every configuration of `final` is trained, and of a kind that has an ONNX form."""
-    names = {"network": params["network"]["depths"], "baseline": params["baseline"]["models"]}
+    names = {stage: params[stage]["models"] for stage in ("network", "baseline")}
     known = [f"{stage}/{task}-{name}" for stage, own in names.items() for task in TASKS for name in own]
     wanted = [f"{one['stage']}/{one['run']}" for one in params["final"]["configurations"]]
     yield from outside("final.configurations", wanted, known)

@@ -121,17 +121,16 @@ def _figure1(content: Content) -> str:
     )
 
 
-def figure_models(runs: Mapping[tuple[str, str], RunScores], wanted: Mapping[str, int]) -> dict[str, str]:
-    """The network of Figures 2 and 3 by task: the paper's depth, or the nearest one that was run, the deeper
-    of two; tasks without a network that has a depth are left out.
+def figure_models(drawable: Sequence[tuple[str, str]], wanted: Mapping[str, str]) -> dict[str, str]:
+    """The network of Figures 1 to 3 by task: the wanted one, or the last where it was not run; tasks without
+    a network are left out.
+
+    Parameters
+    ----------
+    drawable : (task, model) of every network that can be drawn
+    wanted : model by task
     """
-    chosen = {}
-    for task, depth in wanted.items():
-        depths = {
-            model: run.params["depth"]
-            for (its_task, model), run in runs.items()
-            if its_task == task and run.stage == "network" and "depth" in run.params
-        }
-        if depths:
-            chosen[task] = min(depths, key=lambda model: (abs(depths[model] - depth), -depths[model]))
-    return chosen
+    there = {task: [model for its_task, model in drawable if its_task == task] for task in wanted}
+    return {
+        task: wanted[task] if wanted[task] in names else names[-1] for task, names in there.items() if names
+    }

@@ -202,7 +202,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="iotids register", description="Detector packages → versions in MLflow's model registry."
     )
-    parser.add_argument("packages", nargs="+", help="folders of packages, for example out/final/multiclass-4")
+    parser.add_argument(
+        "packages", nargs="+", help="folders of packages, for example out/final/multiclass-dl4"
+    )
     paths = parser.parse_args(arguments).packages
     alias = "current"
     for path in paths:

@@ -25,7 +25,7 @@ def prepare(folder: Path) -> Path:
     folder.mkdir(parents=True)
     copy_project(folder)
     run(folder, "dvc", "pull", "--quiet", "data.dvc")
-    run(folder, sys.executable, "-m", "iotids.plumbing.params", "preset=smoke", "network.depths=[4]")
+    run(folder, sys.executable, "-m", "iotids.plumbing.params", "preset=smoke", "network.models=[dl4]")
     return folder
 
 

@@ -69,7 +69,7 @@ def packed(request, dataset, tmp_path_factory):
     folds = [Fold(g, rows[data.group != g], rows[data.group == g]) for g in range(3)]
     settings = kind.settings({})
     run = kind.fit_folds(data, {"grouped": folds}, settings, seed=1, orders=1, context=RunContext(NoStore()))
-    configuration = Configuration("baseline", "multiclass", kind, settings, 1)
+    configuration = Configuration("baseline", "multiclass", kind.name, kind, settings, 1)
     document = run_document(run.results, configuration, CLASSES, "BENIGN")
     card = {"grouped": {"folds": 3, "figure": "mean over 3 folds", "accuracy": {"value": 0.9, "std": 0.1}}}
     folder = tmp_path_factory.mktemp("final") / f"multiclass-{kind.name}"
@@ -136,13 +136,14 @@ def test_it_is_served_with_the_verdicts_of_its_graph(packed, dataset):
     assert np.allclose(answer["p_DOS"], (shares / shares.sum(axis=1, keepdims=True))[:, 1], atol=1e-5)
 
 
-def params(*configurations, kind="dense"):
+def params(*configurations):
     named = [dict(zip(("stage", "run"), one.split("/"), strict=True)) for one in configurations]
-    return {"final": {"configurations": named}, "network": {"kind": kind}}
+    settings = {"network": {"dl4": {"kind": "dense", "depth": 4}}, "baseline": {"random_forest": {}}}
+    return {"final": {"configurations": named}} | {name: {"settings": one} for name, one in settings.items()}
 
 
 def test_configurations_of_packable_kinds_pass_the_check():
-    check_configurations(params("network/multiclass-4", "baseline/multiclass-random_forest"))
+    check_configurations(params("network/multiclass-dl4", "baseline/multiclass-random_forest"))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ METER = {
     "keep_going": False,
 }
 FINAL = {
-    "configurations": [{"stage": "network", "run": "multiclass-2"}],
+    "configurations": [{"stage": "network", "run": "multiclass-dl2"}],
     "split": "grouped",
     "false_alarm_share": 0.01,
     "novelty_quantile": 0.99,
@@ -83,7 +83,7 @@ def run_folder(folder, dataset):
     settings = kind.settings({**NETWORK, "depth": 2})
     context = RunContext(NoStore())
     run = kind.fit_folds(data, {"grouped": folds}, settings, seed=7, orders=1, context=context)
-    write_run(folder, run, Configuration("network", "multiclass", kind, settings, 7), data)
+    write_run(folder, run, Configuration("network", "multiclass", "dl2", kind, settings, 7), data)
     card = {
         "folds": 2,
         "figure": "mean over 2 folds",
@@ -136,7 +136,7 @@ def environment(folder):
     }
 
 
-def final(folder, out="final/multiclass-2", **changed):
+def final(folder, out="final/multiclass-dl2", **changed):
     command = [
         sys.executable,
         "-m",
@@ -156,7 +156,7 @@ def final(folder, out="final/multiclass-2", **changed):
 
 
 def test_the_package_names_its_training_data_and_what_cross_validation_says(workspace):
-    manifest = open_package(workspace[0] / "final" / "multiclass-2", profile="paper").manifest
+    manifest = open_package(workspace[0] / "final" / "multiclass-dl2", profile="paper").manifest
     assert manifest["training"]["flows_per_class"] == {
         "BENIGN": 900,
         "DOS": 500,
@@ -173,14 +173,14 @@ def test_the_package_names_its_training_data_and_what_cross_validation_says(work
 
 
 def test_the_onnx_model_gives_the_verdicts_of_the_keras_model(workspace):
-    export = open_package(workspace[0] / "final" / "multiclass-2").manifest["exports"]["onnx"]
+    export = open_package(workspace[0] / "final" / "multiclass-dl2").manifest["exports"]["onnx"]
     assert export["agreement"] == 1.0
     assert export["largest_probability_difference"] < 1e-4
 
 
 def test_every_export_is_either_published_with_its_figures_or_refused_and_gone(workspace):
     folder, done = workspace
-    package = open_package(folder / "final" / "multiclass-2")
+    package = open_package(folder / "final" / "multiclass-dl2")
     assert set(package.manifest["exports"]) == {"onnx", *FINAL["exports"]}
     for kind, export in package.manifest["exports"].items():
         assert (
@@ -201,44 +201,44 @@ def test_an_export_that_disagrees_is_refused_by_name(workspace):
     (folder / "params.yaml").write_text(
         yaml.safe_dump({**params, "final": {**FINAL, "exports": ["onnx_int8"], "agreement": 1.0 + 1e-9}})
     )
-    done = final(folder, out="refused/multiclass-2")
+    done = final(folder, out="refused/multiclass-dl2")
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     assert done.returncode == 1
     assert "gives other verdicts than the model itself" in done.stderr
-    assert not (folder / "refused" / "multiclass-2").exists()
+    assert not (folder / "refused" / "multiclass-dl2").exists()
 
 
 def test_the_same_inputs_give_the_same_package(workspace):
     folder, _ = workspace
-    before = open_package(folder / "final" / "multiclass-2").identity
+    before = open_package(folder / "final" / "multiclass-dl2").identity
     shutil.copytree(folder / "final", folder / "first")
     assert final(folder).returncode == 0
-    assert open_package(folder / "final" / "multiclass-2").identity == before
+    assert open_package(folder / "final" / "multiclass-dl2").identity == before
 
 
 def test_a_store_that_cannot_be_reached_leaves_the_package_and_a_warning(workspace):
     folder, _ = workspace
-    done = final(folder, out="offline/multiclass-2", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    done = final(folder, out="offline/multiclass-dl2", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert done.returncode == 0
     assert "not registered in MLflow" in done.stderr
-    assert open_package(folder / "offline" / "multiclass-2")
+    assert open_package(folder / "offline" / "multiclass-dl2")
 
 
 def test_the_registered_package_is_found_by_its_alias_and_is_the_same(workspace, monkeypatch, tmp_path):
     from iotids.tracking.registry import NoSuchModelError, fetch
 
     folder, done = workspace
-    assert "registered as models:/detector-multiclass-2@current" in done.stdout
+    assert "registered as models:/detector-multiclass-dl2@current" in done.stdout
     monkeypatch.setenv("MLFLOW_TRACKING_URI", environment(folder)["MLFLOW_TRACKING_URI"])
     monkeypatch.setenv("DVC_ROOT", str(folder))
-    for reference in ("current", "multiclass-2@current", "models:/detector-multiclass-2@current"):
+    for reference in ("current", "multiclass-dl2@current", "models:/detector-multiclass-dl2@current"):
         target = tmp_path / reference.replace("/", "-")
         target.mkdir()
         assert (
             open_package(fetch(reference, target)).identity
-            == open_package(folder / "final" / "multiclass-2").identity
+            == open_package(folder / "final" / "multiclass-dl2").identity
         )
-    with pytest.raises(NoSuchModelError, match="there are: detector-multiclass-2@current"):
+    with pytest.raises(NoSuchModelError, match="there are: detector-multiclass-dl2@current"):
         fetch("yesterday", tmp_path)
 
 
@@ -246,14 +246,14 @@ def test_a_protocol_without_predictions_is_refused_with_those_that_exist(workspa
     folder, _ = workspace
     params = yaml.safe_load((folder / "params.yaml").read_text())
     (folder / "params.yaml").write_text(yaml.safe_dump({**params, "final": {**FINAL, "split": "temporal"}}))
-    done = final(folder, out="none/multiclass-2")
+    done = final(folder, out="none/multiclass-dl2")
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     assert done.returncode == 1
     assert "no predictions for the split 'temporal' (it has grouped)" in done.stderr
 
 
 def test_a_pickle_in_the_place_of_the_model_is_never_opened(workspace, tmp_path):
-    package = shutil.copytree(workspace[0] / "final" / "multiclass-2", tmp_path / "copy")
+    package = shutil.copytree(workspace[0] / "final" / "multiclass-dl2", tmp_path / "copy")
     (package / "reference.json").write_bytes(b"cos\nsystem\n(S'touch /tmp/never'\ntR.")
     with pytest.raises(PackageError, match="damaged or foreign"):
         open_package(package)
@@ -273,7 +273,7 @@ def test_mlflow_serves_the_documented_request_with_the_verdicts_of_detect(worksp
         "models",
         "serve",
         "-m",
-        "models:/detector-multiclass-2@current",
+        "models:/detector-multiclass-dl2@current",
         "--env-manager",
         "local",
         "-h",
@@ -296,7 +296,7 @@ def test_mlflow_serves_the_documented_request_with_the_verdicts_of_detect(worksp
             {"dataframe_split": {"columns": list(MODEL_FEATURE_NAMES), "data": X.tolist()}}
         ).encode()
         answer = ask(f"http://127.0.0.1:{port}/invocations", body, server)
-        package = open_package(folder / "final" / "multiclass-2")
+        package = open_package(folder / "final" / "multiclass-dl2")
         decisions = Judge(package, Model(package), package_point(package)).decide(X)
         assert [row["verdict"] for row in answer["predictions"]] == [
             VERDICTS[code] for code in decisions.code

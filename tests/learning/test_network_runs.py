@@ -144,7 +144,8 @@ def workspace(tmp_path, monkeypatch):
     for name, (split, _) in split_flows(table, chosen, benign="BENIGN").items():
         write_table(split, tmp_path / f"out/splits/{name}.parquet")
     (tmp_path / "data").mkdir()
-    section = asdict(settings(epochs=2)) | {"kind": "dense", "depths": [2], "seed": 3, "settings": {}}
+    section = asdict(settings(epochs=2)) | {"models": ["dl2"], "seed": 3}
+    section["settings"] = {"dl2": {"kind": "dense", "depth": 2}}
     del section["depth"]
     section["splits"] = ["stratified", "grouped"]
     data = {"name": "generated", "root": "data", "sources": {}, "classes": list(CLASSES), "benign": "BENIGN"}
@@ -154,12 +155,12 @@ def workspace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run_stage(monkeypatch, *, task="multiclass", out="out/network/multiclass-2"):
+def run_stage(monkeypatch, *, task="multiclass", out="out/network/multiclass-dl2"):
     arguments = [
         "--task",
         task,
-        "--depth",
-        "2",
+        "--model",
+        "dl2",
         "--dataset",
         "out/dataset/flows.parquet",
         "--splits",
@@ -175,7 +176,7 @@ def test_the_stage_writes_the_run_folder(workspace, monkeypatch):
     import keras
 
     run_stage(monkeypatch)
-    out = workspace / "out/network/multiclass-2"
+    out = workspace / "out/network/multiclass-dl2"
     document = json.loads((out / "folds.json").read_text())
     assert (document["task"], document["model"], document["classes"]) == ("multiclass", "dl2", list(CLASSES))
     assert document["features"] == len(document["feature_names"]) == 70
@@ -195,7 +196,7 @@ def test_the_stage_writes_the_run_folder(workspace, monkeypatch):
     assert np.sort(first["row"].to_numpy()).tolist() == list(range(400))
     assert pq.read_table(out / "history.parquet").num_rows == 2 * 3 * 2
     assert keras.saving.load_model(out / "model.keras", safe_mode=True).input_shape == (None, 70)
-    assert not (workspace / "out/network/.multiclass-2.unfinished").exists()
+    assert not (workspace / "out/network/.multiclass-dl2.unfinished").exists()
 
 
 def test_the_same_seed_writes_the_same_predictions(workspace, monkeypatch):

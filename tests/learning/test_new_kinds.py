@@ -32,8 +32,8 @@ NETWORK = {
         "(DenseKind(),)": "(DenseKind(), ShallowKind())",
     },
     "conf/network/default.yaml": {
-        "kind: dense ": "kind: shallow ",
-        "  dense: {}\n": "  shallow: {steps: 150}\n",
+        "models: [dl4, dl5, dl6, dl7] ": "models: [dl4, dl5, dl6, dl7, shallow] ",
+        "  dl7: {kind: dense, depth: 7}\n": "  dl7: {kind: dense, depth: 7}\n  shallow: {steps: 150}\n",
     },
 }
 CLASSICAL = {
@@ -119,7 +119,7 @@ def test_another_kind_of_network_is_three_files(copy):
     shutil.copy2(ROOT / "tests/learning/added_kind.py", copy / ADDED_KIND)
     change(copy, NETWORK)
     assert len({ADDED_KIND, *NETWORK}) <= 3
-    folder = run_stage(copy, "network", "--depth", "4")
+    folder = run_stage(copy, "network", "--model", "shallow")
     document = json.loads((folder / "folds.json").read_text())
     assert (document["stage"], document["kind"], document["model"]) == ("network", "shallow", "shallow")
     assert document["params"]["steps"] == 150 and document["exports_onnx"]

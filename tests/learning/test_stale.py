@@ -53,14 +53,21 @@ def test_another_seed_reruns_every_baseline_and_no_network(project):
     assert len(stale) == 24 and all(name.startswith("baseline@") for name in stale)
 
 
-def test_a_further_depth_or_model_makes_none_of_the_trained_ones_stale(project):
+def test_a_further_model_makes_none_of_the_trained_ones_stale(project):
     assert not [
-        n for n in stale_after(project, "network", "depths", [4, 5, 6, 7, 8]) if n.startswith("network")
+        n
+        for n in stale_after(project, "network", "models", ["dl4", "dl5", "dl6", "dl7", "dl8"])
+        if n.startswith("network")
     ]
 
 
-def test_another_kind_of_network_reruns_networks_and_no_baseline(project):
-    stale = stale_after(project, "network", "kind", "shallow")
+def test_another_kind_for_one_network_reruns_that_network_alone(project):
+    stale = stale_after(project, "network", "settings", "dl5", "kind", "shallow")
+    assert stale == {"network@binary-dl5", "network@multiclass-dl5"}
+
+
+def test_another_width_reruns_networks_and_no_baseline(project):
+    stale = stale_after(project, "network", "width", 96)
     assert len([name for name in stale if name.startswith("network@")]) == 8
     assert not [name for name in stale if name.startswith("baseline@")]
 

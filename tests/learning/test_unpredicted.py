@@ -64,7 +64,7 @@ def test_every_place_of_the_score_says_it():
     assert words in unpredicted_notes(runs, task="multiclass", splits=["grouped"])
     assert "MITM in all 2 folds" in unpredicted_markdown(runs, splits=["grouped"])
     assert card(run)["grouped"]["unpredicted"][1] == {"class": "MITM", "folds": 2, "tested": 2}
-    page = report_page(made_content(runs, depths={"multiclass": 6}))
+    page = report_page(made_content(runs, wanted={"multiclass": "dl6"}))
     assert f"† DL6 {words} (stratified)" in page and "DOS 1/2, MITM 2/2" in page
 
 

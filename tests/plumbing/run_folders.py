@@ -40,10 +40,10 @@ def write_run_folder(
     n_epochs: int = 50,
     task: str = "binary",
 ) -> Path:
-    """Write out/network/<task>-<depth> and its scores below `root`, and give out/score: deeper networks score a
+    """Write out/network/<task>-dl<depth> and its scores below `root`, and give out/score: deeper networks score a
     little better, later epochs too.
     """
-    folder, score = root / "out" / "network" / f"{task}-{depth}", root / "out" / "score"
+    folder, score = root / "out" / "network" / f"{task}-dl{depth}", root / "out" / "score"
     folder.mkdir(parents=True, exist_ok=True)
     document, predictions = made_run(
         f"dl{depth}", task=task, splits=splits, n_folds=n_folds, quality=0.8 + depth / 100, seed=depth
@@ -65,7 +65,7 @@ def write_run_folder(
         for epoch in range(1, n_epochs + 1)
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "history.parquet")
-    plain = run_to_plain(scored(document, predictions)) | {"folder": f"network/{task}-{depth}"}
+    plain = run_to_plain(scored(document, predictions)) | {"folder": f"network/{task}-dl{depth}"}
     write_json(plain, score / "runs" / f"{task}-dl{depth}.json")
     write_json(MADE_FROM, score / "made_from.json")
     return score

@@ -30,7 +30,7 @@ def published(server, tmp_path_factory):
     from iotids.learning.networks.dense.keras_network import build_network
 
     build_network(n_features=70, n_classes=2, depth=4, width=8, dropout=0.2).save(
-        root / "a/out/network/binary-4/model.keras"
+        root / "a/out/network/binary-dl4/model.keras"
     )
     environment = {**os.environ, "MLFLOW_TRACKING_URI": server, "DVC_ROOT": str(root)}
     command = [sys.executable, "-m", "iotids", "publish"]

@@ -96,10 +96,10 @@ def made_result(model, **made):
     return scored(*made_run(model, **made))
 
 
-def made_content(results, *, data_name="generated", depths=None):
+def made_content(results, *, data_name="generated", wanted=None):
     """What a page is made of."""
-    wanted = depths or {task: 7 for task, _ in results}
-    models = figure_models(results, wanted)
+    drawable = [key for key, run in results.items() if run.stage == "network"]
+    models = figure_models(drawable, wanted or {task: "dl7" for task, _ in results})
     return Content(results, compare_runs(results), PAPER, data_name, models)
 
 

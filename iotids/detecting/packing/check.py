@@ -28,5 +28,6 @@ def check_configurations(params: Mapping[str, Any]) -> None:
             raise ValueError(
                 f"final.configurations: stage {one['stage']!r} of {one['run']}; known are {', '.join(STAGES)}"
             )
-        trained = params["network"]["kind"] if one["stage"] == "network" else one["run"].split("-", 1)[-1]
-        kind_to_pack(trained)
+        model = one["run"].split("-", 1)[-1]
+        given = params[one["stage"]]["settings"].get(model) or {}
+        kind_to_pack(given.get("kind", model))

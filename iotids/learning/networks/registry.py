@@ -1,4 +1,4 @@
-"""The kinds of neural network by name: one line here, a file or folder beside it, and its name in conf/network."""
+"""The kinds of neural network by name: one line here, a file or folder beside it, and a model of it in conf/network."""
 
 from __future__ import annotations
 

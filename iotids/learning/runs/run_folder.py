@@ -38,10 +38,11 @@ from iotids.writing.tables import write_json, write_table
 
 @dataclass(frozen=True)
 class Configuration:
-    """What was run: the stage and the task, the kind with its settings, the seed and the number of orders."""
+    """What was run: stage, task, name of the model, its kind with its settings, seed and number of orders."""
 
     stage: str
     task: str
+    model: str
     kind: ModelKind
     settings: Any
     seed: int
@@ -107,7 +108,7 @@ def run_document(
     return {
         "stage": configuration.stage,
         "kind": kind.name,
-        "model": kind.model_name(configuration.settings),
+        "model": configuration.model,
         "task": configuration.task,
         "classes": list(classes),
         "benign": benign,

@@ -62,10 +62,6 @@ class DenseKind(ModelKind):
     settings_type = DenseSettings
     dtype = np.float32
 
-    def model_name(self, settings: DenseSettings) -> str:
-        """dl4, dl5, ...: the paper's names."""
-        return f"dl{settings.depth}"
-
     def fit(self, data: TrainingData, settings: DenseSettings, *, seed: int) -> Fitted:
         """Train on every row, with the code and the settings of cross-validation.
 

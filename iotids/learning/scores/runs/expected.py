@@ -7,13 +7,21 @@ from pathlib import Path
 
 
 def run_folders(
-    tasks: Sequence[str], depths: Sequence[int], models: Sequence[str], *, network: Path, baseline: Path
+    tasks: Sequence[str], models: Mapping[str, Sequence[str]], folders: Mapping[str, Path]
 ) -> dict[tuple[str, str], Path]:
-    """Folder of every (task, model): networks are dl4, dl5, ... in the order of the depths, then the
-    baselines.
+    """Folder of every (task, model), stage by stage.
+
+    Parameters
+    ----------
+    models : names of the models by stage (network, baseline)
+    folders : folder of each stage's runs
     """
-    runs = {(task, f"dl{depth}"): network / f"{task}-{depth}" for task in tasks for depth in depths}
-    return runs | {(task, model): baseline / f"{task}-{model}" for task in tasks for model in models}
+    return {
+        (task, model): folders[stage] / f"{task}-{model}"
+        for stage, names in models.items()
+        for task in tasks
+        for model in names
+    }
 
 
 def check_complete(runs: Mapping[tuple[str, str], Path], there: Mapping[tuple[str, str], bool]) -> None:
@@ -26,7 +34,7 @@ def check_complete(runs: Mapping[tuple[str, str], Path], there: Mapping[tuple[st
     """
     if missing := [str(runs[key]) for key, exists in there.items() if not exists]:
         raise FileNotFoundError(
-            f"no results (folds.json) in {', '.join(missing)}: run `dvc repro`, or take the model or depth out of its list in conf/"
+            f"no results (folds.json) in {', '.join(missing)}: run `dvc repro`, or take the model out of its list in conf/"
         )
 
 
