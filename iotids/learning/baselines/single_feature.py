@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from iotids.learning.baselines.onnx.graph import log_of_shares, model_bytes, spread_classes
 from iotids.learning.baselines.onnx.trees import ensemble, float32_rounded, scikit_tree
 from iotids.learning.contract import Fitted, ModelKind, TrainingData, check_training, spread_scores
+from iotids.learning.runs.onnx_graph import log_of_shares, model_bytes, spread_classes
 from iotids.learning.runs.onnx_model import OnnxModel
 
 ROWS_TO_RANK = 100_000  # a feature's rank among 70 is settled long before

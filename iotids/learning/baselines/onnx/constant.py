@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.learning.baselines.onnx.graph import model_bytes, same_for_all, spread_classes
+from iotids.learning.runs.onnx_graph import model_bytes, same_for_all, spread_classes
 
 
 def constant_onnx(shares: np.ndarray, *, n_features: int) -> bytes:

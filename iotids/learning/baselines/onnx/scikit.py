@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from iotids.learning.baselines.onnx.graph import (
+from iotids.learning.baselines.onnx.trees import (
+    boosted_tree,
+    ensemble,
+    float32_rounded,
+    scikit_tree,
+    zero_beside,
+)
+from iotids.learning.runs.onnx_graph import (
     ML_OPSET,
     OPSET,
     Part,
@@ -18,13 +25,6 @@ from iotids.learning.baselines.onnx.graph import (
     model_bytes,
     node,
     spread_classes,
-)
-from iotids.learning.baselines.onnx.trees import (
-    boosted_tree,
-    ensemble,
-    float32_rounded,
-    scikit_tree,
-    zero_beside,
 )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iotids.learning.baselines.onnx.graph import Part, cast, constant, node
+from iotids.learning.runs.onnx_graph import Part, cast, constant, node
 
 
 class Tree(NamedTuple):
