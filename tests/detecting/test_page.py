@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from iotids.detecting.calibrating.site_file import origin_of
+from iotids.detecting.incidents.incident import Incident
+from iotids.detecting.incidents.plain import utc_text, wireshark_filter
 from iotids.detecting.judging.drift import DriftCounter
 from iotids.detecting.judging.verdict_words import BENIGN
 from iotids.detecting.judging.verdicts import Judge, package_point
@@ -16,7 +18,7 @@ from iotids.detecting.package.inference import Model
 from iotids.detecting.running.session import Session
 from iotids.detecting.summary.page import report_page
 from iotids.detecting.summary.page_table import percent
-from iotids.detecting.summary.summary import summarise, utc_text, wireshark_filter
+from iotids.detecting.summary.summary import summarise
 from iotids.detecting.summary.tally import Tally
 from iotids.detecting.summary.timeline import TIMELINE_BINS
 from iotids.flowmeter.flows import Meter, flows_from_capture
@@ -115,9 +117,7 @@ def test_chromium_shows_the_page_offline_in_light_and_dark(summary, tmp_path):
                 {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
             )
             page.open(f"file://{tmp_path}/page.html")
-            page.wait_for_text(
-                "Traffic report", "Most suspicious", "10.0.0.66", "Drift", "Known limits", "DOS"
-            )
+            page.wait_for_text("Traffic report", "Incidents", "10.0.0.66", "Drift", "Known limits", "DOS")
             page.wait_for(f"getComputedStyle(document.body).backgroundColor == '{paper}'")
             assert page.evaluate("document.querySelectorAll('svg rect').length") > 3
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
@@ -135,7 +135,7 @@ def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatc
     """A million senders must not fill memory; here a few hundred against lowered limits."""
     monkeypatch.setattr("iotids.detecting.summary.tally.HOSTS_PER_BATCH", 50)
     monkeypatch.setattr("iotids.detecting.summary.tally.MAX_HOSTS", 80)
-    monkeypatch.setattr("iotids.detecting.summary.incidents.MAX_INCIDENTS", 80)
+    monkeypatch.setattr("iotids.detecting.incidents.book.MAX_OPEN", 80)
     tally, records = Tally(), flood_records(flows=600, seed=1)
     forged = [
         r.__class__(r.time_us, r.data[:26] + (0x0B000000 + i).to_bytes(4, "big") + r.data[30:])
@@ -148,7 +148,7 @@ def test_a_flood_with_forged_senders_leaves_the_totals_small(session, monkeypatc
         tally.add(verdicts.slice(start, 100))
     assert tally.flows == 600
     assert len(tally.hosts) <= 80
-    assert len(tally.incidents.found) <= 80
+    assert len(tally.incidents.open) <= 80
 
 
 def test_the_years_between_two_captures_are_no_days_of_traffic(session, tmp_path):
@@ -159,6 +159,20 @@ def test_the_years_between_two_captures_are_no_days_of_traffic(session, tmp_path
         )
         tally.add(session.judge.judge(flows_from_capture(path, "clean"))[0])
     assert 1.5 < tally.days < 2.0
+    assert [r.captures for r in tally.recordings.all] == [["old.pcap"], ["new.pcap"]]
+
+
+def test_captures_of_different_years_get_a_section_each_and_short_ones_no_rate(session, trained, tmp_path):
+    tally = Tally()
+    for name, year in (("old", 0), ("new", 10)):
+        records = flood_records(flows=100, seed=3, start_us=START_US + year * 365 * DAY_US)
+        path = write_pcap(tmp_path / f"{name}.pcap", records)
+        tally.add(session.judge.judge(flows_from_capture(path, "clean"))[0])
+    point = origin_of(None, trained)
+    page = report_page(summarise(tally, [], trained, ledgers=[], status={"complete": True}, point=point))
+    assert "<h3>2023-11-14 22:13 to 2023-11-14 22:13</h3>" in page
+    assert "<h3>2033-11-11 22:13 to 2033-11-11 22:13</h3>" in page
+    assert "alarms a day" not in page
 
 
 def test_a_timeline_of_any_length_keeps_its_bins_and_loses_no_flow():
@@ -170,20 +184,30 @@ def test_a_timeline_of_any_length_keeps_its_bins_and_loses_no_flow():
     assert sum(counts.get("benign", 0) for _, counts in bars) == 1500
 
 
-TCP = {"src_ip": "10.0.0.1", "dst_ip": "10.0.0.2", "src_port": 5, "dst_port": 80, "protocol": 6}
-ICMP6 = {"src_ip": "fe80::1", "dst_ip": "fe80::2", "src_port": 0, "dst_port": 0, "protocol": 58}
+def an_incident(**changes):
+    facts = {"actor": "10.0.0.1", "victim": "10.0.0.2", "flows": 3, "tcp": 3, "only_port": 80}
+    return Incident(1, "attack", "DOS", **facts | {"first_packet": 7, "last_packet": 9} | changes)
 
 
 @pytest.mark.parametrize(
-    ("flow", "wanted"),
+    ("incident", "wanted"),
     [
-        (TCP, "ip.addr == 10.0.0.1 && ip.addr == 10.0.0.2 && tcp.port == 5 && tcp.port == 80"),
-        (ICMP6, "ipv6.addr == fe80::1 && ipv6.addr == fe80::2"),
+        (an_incident(), "ip.addr == 10.0.0.1 && ip.addr == 10.0.0.2 && tcp.port == 80"),
+        (an_incident(actor=""), "ip.addr == 10.0.0.2 && tcp.port == 80"),
+        (
+            an_incident(actor="fe80::1", victim="fe80::2", tcp=0, only_port=-1),
+            "ipv6.addr == fe80::1 && ipv6.addr == fe80::2",
+        ),
     ],
 )
-def test_the_wireshark_filter_names_addresses_ports_and_frames(flow, wanted):
-    told = wireshark_filter({**flow, "first_packet": 7, "last_packet": 9})
-    assert told == f"{wanted} && frame.number >= 7 && frame.number <= 9"
+def test_the_wireshark_filter_names_addresses_port_and_frames(incident, wanted):
+    assert wireshark_filter(incident) == f"{wanted} && frame.number >= 7 && frame.number <= 9"
+
+
+def test_an_incident_over_several_captures_is_filtered_by_time():
+    text = wireshark_filter(an_incident(last_capture="b.pcap", first_us=1_000_000, last_us=2_500_000))
+    assert "frame.time_epoch >= 1.000000 && frame.time_epoch <= 2.500000" in text
+    assert "frame.number" not in text
 
 
 def test_times_are_utc_to_the_microsecond_also_before_1970():

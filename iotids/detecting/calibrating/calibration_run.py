@@ -11,6 +11,7 @@ from pathlib import Path
 from iotids.detecting.calibrating.benign_flows import BenignFlows
 from iotids.detecting.calibrating.calibration import calibrate
 from iotids.detecting.calibrating.site_file import describe_point, write_point
+from iotids.detecting.incidents.in_words import headline, reason
 from iotids.detecting.judging.drift import drift_to_plain
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
@@ -70,7 +71,7 @@ def warn_of_attacks(path: str, tally: Tally) -> None:
     """Name the hosts whose flows the model calls attacks in a capture that is meant to be benign."""
     if tally.attacks == 0:
         return
-    hosts = ", ".join(f"{i.src} ({i.label}, {i.flows:,} flows)" for i in tally.incidents.top("attack", 3))
+    hosts = "; ".join(f"{headline(i)} ({i.label}: {reason(i)})" for i in tally.incidents.top("attack", 3))
     print(
         f"warning: {path}: the model calls {tally.attacks:,} of {tally.flows:,} flows attacks, strongest {hosts}",
         file=sys.stderr,

@@ -18,6 +18,7 @@ from iotids.detecting.judging.distance_kernels import three_strangest
 from iotids.detecting.judging.novelty import Novelty
 
 N_REASONS = 3
+LONGEST_US = 1e14  # three years
 STEPS = 4  # points on the way; of the three strongest features 94 % are those that 64 points give (measured on the sample)
 OCCLUDED_FLOWS = (
     256  # of a block, the surest alarms: each takes twice as many runs of the model as it has features
@@ -87,6 +88,24 @@ def explain_broken(reasons: Reasons, rows: np.ndarray, X: np.ndarray) -> None:
             np.inf,
             True,
         )
+
+
+def without_artefacts(reasons: Reasons, X: np.ndarray, usual: np.ndarray, is_time: np.ndarray) -> Reasons:
+    """Leave out reasons that quote a time no flow can last: CICFlowMeter's idle times hold points in time.
+
+    Parameters
+    ----------
+    X : (n, d) features. usual : (d,) benign medians. is_time : (d,) bool, features in microseconds.
+    """
+    rows = np.arange(len(X))[:, None]
+    largest = np.maximum(np.abs(X[rows, reasons.feature]), np.abs(usual[reasons.feature]))
+    artefact = is_time[reasons.feature] & np.isfinite(largest) & (largest > LONGEST_US)
+    order = np.argsort(~reasons.given | artefact, axis=1, kind="stable")  # what stays comes first
+    feature, weight, given = (
+        np.take_along_axis(part, order, axis=1)
+        for part in (reasons.feature, reasons.weight, reasons.given & ~artefact)
+    )
+    return Reasons(feature, weight, given)
 
 
 def explain_attacks(

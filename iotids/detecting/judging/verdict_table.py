@@ -54,6 +54,9 @@ def verdict_schema(classes: Sequence[str]) -> pa.Schema:
             ("dst_mac", pa.string()),
             ("packets", pa.int64()),
             ("payload_bytes", pa.float64()),
+            ("bwd_packets", pa.int64()),
+            ("syn_flags", pa.int64()),
+            ("rst_flags", pa.int64()),
             ("verdict", WORD),
             ("class", WORD),
             ("probability", pa.float32()),
@@ -101,6 +104,7 @@ def flow_columns(batch: pa.RecordBatch | pa.Table) -> dict[str, pa.Array]:
 
     return {
         **{name: batch.column(name) for name in CARRIED},
+        **{name: batch.column(name).cast(pa.int64()) for name in ("bwd_packets", "syn_flags", "rst_flags")},
         "start": batch.column("start_us").cast(pa.timestamp("us", "UTC")),
         "duration_us": batch.column("flow_duration_us"),
         "packets": total("packets").astype(np.int64),

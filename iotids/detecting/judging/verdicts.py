@@ -18,6 +18,7 @@ from iotids.detecting.judging.reasons import (
     explain_broken,
     explain_strange,
     no_reasons,
+    without_artefacts,
 )
 from iotids.detecting.judging.verdict_table import (
     flow_columns,
@@ -110,6 +111,7 @@ class Judge:
         self.package, self.model, self.point = package, model, point
         self.temperature = float(package.manifest["calibration"]["temperature"])
         self.usual = np.array(package.reference["benign_median"])
+        self.is_time = np.array([name.endswith("_us") for name in package.features])
         self.schema = verdict_schema(package.classes)
 
     def decide(self, X: np.ndarray) -> Decisions:
@@ -168,7 +170,7 @@ class Judge:
         if strange.size:
             explain_strange(reasons, strange, decisions.scaled, decisions.prototype, self.point.novelty)
         explain_broken(reasons, np.flatnonzero(~decisions.finite), X)
-        return reasons
+        return without_artefacts(reasons, X, self.usual, self.is_time)
 
     def _direction(self, classes: np.ndarray) -> np.ndarray:
         """(m, k) float32: each flow's class against benign, in calibrated log-odds."""

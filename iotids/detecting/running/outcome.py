@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from iotids.detecting.incidents.book import SMALLEST_SCORE, IncidentBook
+from iotids.detecting.incidents.catalogue import SEVERITIES
+from iotids.detecting.incidents.in_words import headline, reason
+from iotids.detecting.incidents.incident import Incident
+from iotids.detecting.incidents.plain import utc_text
 from iotids.detecting.package.package import Package
 from iotids.detecting.running.session import Session
 from iotids.detecting.running.verdict_files import VerdictFile
@@ -18,6 +23,8 @@ from iotids.detecting.summary.page import report_page
 from iotids.detecting.summary.summary import summarise
 from iotids.writing.tables import write_text
 from iotids.writing.whole_files import CannotWriteError
+
+SAID = 10  # incidents that are printed at the end
 
 
 def finish(
@@ -40,6 +47,7 @@ def finish(
         What the report says of the operating point (own_network.origin_of).
     """
     written = _closed(session.file, status)
+    session.tally.incidents.end()
     summary = summarise(
         session.tally, session.drift.result(), package, ledgers=session.ledgers, status=status, point=point
     )
@@ -62,8 +70,31 @@ def finish(
         Path(f"{session.file.working_path}.summary.json").unlink(missing_ok=True)
     for doubt in point["doubts"]:
         print(f"warning: {doubt}", file=sys.stderr)
+    say_incidents(session.tally.incidents)
     print(f"{written}: {_in_one_line(session, status)}", file=sys.stderr)
     return bool(status["complete"])
+
+
+def say_incidents(book: IncidentBook) -> None:
+    """The incidents that stand out most, one line each, and how many more there are."""
+    attacks = [i for i in book.all() if i.verdict == "attack"]
+    notable = sum(i.score >= SMALLEST_SCORE for i in attacks)
+    for incident in book.top("attack", min(notable, SAID)):
+        print(incident_line(incident), file=sys.stderr)
+    more = [f"{notable - SAID:,} more incidents"] if notable > SAID else []
+    if len(attacks) > notable:
+        more.append(f"{len(attacks) - notable:,} weak ones (score below {SMALLEST_SCORE:g})")
+    if more:
+        print(f"and {', '.join(more)}", file=sys.stderr)
+
+
+def incident_line(incident: Incident) -> str:
+    """Severity, score, class, who does what to whom, why and when, in one line."""
+    when = f"{utc_text(incident.first_us)} UTC"[:19]
+    return (
+        f"incident {incident.number} [{SEVERITIES[incident.severity]}, score {incident.score:.0f}] {incident.label}: "
+        f"{headline(incident)}: {reason(incident)}; since {when}"
+    )
 
 
 def _in_one_line(session: Session, status: Mapping[str, Any]) -> str:

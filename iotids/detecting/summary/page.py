@@ -9,11 +9,14 @@ from html import escape
 from typing import Any
 
 from iotids.detecting.package.model_card import model_card_html
+from iotids.detecting.summary.incident_table import incident_table, incidents_by_recording
 from iotids.detecting.summary.page_table import figure, percent, ranked
+from iotids.detecting.summary.summary import N_INCIDENTS
 from iotids.detecting.summary.timeline_svg import timeline_svg
 from iotids.writing import html
-from iotids.writing.html import Html, table
+from iotids.writing.html import table
 
+HOUR = 1 / 24  # days: a rate a day is not shown for less traffic
 NOTABLE_SHARE = 0.05  # of packets or flows without a verdict: a warning, not a remark
 
 
@@ -27,8 +30,8 @@ def report_page(summary: Mapping[str, Any]) -> str:
         _lead(summary),
         _cards(summary),
         _warnings(summary),
-        _section("When", timeline_svg(summary["timeline"])),
-        _section("Most suspicious", _incidents(summary["attacks"], "No flow was called an attack.")),
+        _section("Incidents", incidents_by_recording(summary)),
+        *([_section("When", timeline_svg(summary["timeline"]))] if len(summary["recordings"]) < 2 else []),
         _section("What could not be judged, and why", _not_judged(summary)),
         _section(
             "Hosts",
@@ -58,13 +61,12 @@ def _lead(summary: Mapping[str, Any]) -> str:
     if flows == 0:
         return f"<p class='lead'>The captures hold no flow that can be judged; {left}.</p>"
     attack, unknown = verdicts.get("attack", 0), verdicts.get("unknown", 0)
-    hosts = sum(1 for host in summary["hosts"] if host.get("attack"))
-    many = "or more " if hosts == len(summary["hosts"]) > 1 else ""
     found = f"None of {flows:,} judged flows looks like an attack"
     if attack:
-        who = f"{hosts} {many}host{'s' if hosts != 1 or many else ''}"
+        first = summary["attacks"][0]
         found = (
-            f"<b class='attack'>{attack:,} of {flows:,} judged flows look like attacks</b>, started by {who}"
+            f"<b class='attack'>{_incident_count(summary)}</b>, the highest: {escape(first['headline'])} "
+            f"({attack:,} of {flows:,} judged flows look like attacks)"
         )
     rest = (
         f"; {unknown:,} are unlike anything the model was trained on or cannot be judged." if unknown else "."
@@ -78,6 +80,12 @@ def _lead(summary: Mapping[str, Any]) -> str:
     return f"<p class='lead'>{found}{rest}</p>{gap}{when}"
 
 
+def _incident_count(summary: Mapping[str, Any]) -> str:
+    """How many incidents there are."""
+    n = len(summary["attacks"])
+    return f"{n}{' or more' if n == N_INCIDENTS else ''} incident{'s' if n != 1 else ''}"
+
+
 def _cards(summary: Mapping[str, Any]) -> str:
     """The three counts, and alarms a day."""
     flows, verdicts = max(summary["flows"], 1), summary["verdicts"]
@@ -86,7 +94,7 @@ def _cards(summary: Mapping[str, Any]) -> str:
         f"<span class='soft'>{percent(verdicts.get(v, 0) / flows)}</span></div>"
         for v in ("attack", "unknown", "benign")
     ]
-    if summary["days"] > 0:
+    if summary["days"] >= HOUR:
         cards.append(
             f"<div class='card'><b>{figure(verdicts.get('attack', 0) / summary['days'])}</b>alarms a day, at this rate</div>"
         )
@@ -113,63 +121,6 @@ def _warning_boxes(texts: Sequence[str]) -> str:
     return "".join(f"<div class='warn'>{escape(text)}</div>" for text in texts)
 
 
-def _incidents(incidents: Sequence[Mapping[str, Any]], nothing: str) -> str:
-    """Flows of one class by one initiator, the strongest first."""
-    if not incidents:
-        return f"<p class='soft'>{nothing}</p>"
-    rows = [
-        [Html(f"<b>{escape(i['class'])}</b>"), _ends(i), i["flows"], _probability(i), _reasons(i), _place(i)]
-        for i in incidents
-    ]
-    return table(
-        [
-            "class",
-            "initiator → responder",
-            "flows",
-            "attack",
-            "what spoke for it in the strongest flow",
-            "where",
-        ],
-        rows,
-        "ttnntt",
-    )
-
-
-def _ends(incident: Mapping[str, Any]) -> Html:
-    """Initiator, and the responder of the strongest flow."""
-    others = " and others" if incident["flows"] > 1 else ""
-    ends = f"{escape(incident['src'])}<br><span class='soft'>→ {escape(incident['dst'])}{others}</span>"
-    return Html(ends)
-
-
-def _place(incident: Mapping[str, Any]) -> Html:
-    """When it began, and where the strongest flow is found."""
-    packets = f"{incident['first_packet']:,}–{incident['last_packet']:,}"
-    return Html(
-        f"{escape(incident['first'][:19])}<br><span class='soft'>{escape(incident['capture'])}, packets {packets}</span>"
-        f"<details><summary>Wireshark</summary><code>{escape(incident['wireshark'])}</code></details>"
-    )
-
-
-def _reasons(incident: Mapping[str, Any]) -> Html:
-    """Reasons of the strongest flow as lines."""
-    if incident["because"] and not incident["reasons"]:
-        return Html(escape(incident["because"]))
-    unit = "spreads from the nearest known flow" if incident["because"] else "log-odds"
-    lines = [
-        f"{escape(r['feature'])} = {figure(r['value'])} "
-        f"<span class='soft'>(usual {figure(r['usual'])}; {figure(r['weight'], plus=True)} {unit})</span>"
-        for r in incident["reasons"]
-    ]
-    return Html("<br>".join(lines))
-
-
-def _probability(incident: Mapping[str, Any]) -> str:
-    """Attack probability, or nothing for a flow without one; never a rounded 100 %."""
-    p = incident["attack_probability"]
-    return "–" if p is None else "> 99.9 %" if p > 0.999 else percent(p)
-
-
 def _not_judged(summary: Mapping[str, Any]) -> str:
     """Unknown flows by reason and example, and packets that are in no flow."""
     rows = [[why, n, percent(n / max(summary["flows"], 1))] for why, n in ranked(summary["unknown_because"])]
@@ -179,7 +130,7 @@ def _not_judged(summary: Mapping[str, Any]) -> str:
         else "<p class='soft'>Every flow was judged.</p>"
     ]
     if summary["unknown"]:
-        parts.append(_incidents(summary["unknown"][:10], ""))
+        parts.append(incident_table(summary["unknown"][:10], ""))
     left = summary["not_judged"]
     rows = [[reason, n, percent(n / max(left["of_packets"], 1))] for reason, n in ranked(left["reasons"])]
     return "".join(parts) + (

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
+from iotids.detecting.incidents.plain import incident_to_plain, utc_text
 from iotids.detecting.judging.drift import FeatureDrift, drift_to_plain
 from iotids.detecting.package.model_card import model_card
 from iotids.detecting.package.package import Package
-from iotids.detecting.summary.incidents import Incident
 from iotids.detecting.summary.not_judged import count_not_judged
 from iotids.detecting.summary.tally import Tally
 
@@ -56,6 +55,9 @@ def summarise(
         "first": utc_text(tally.first_us),
         "last": utc_text(tally.last_us),
         "days": tally.days,
+        "recordings": [recording.to_plain() for recording in tally.recordings.all],
+        "usual_targets_a_minute": tally.incidents.ordinary.targets_a_minute,
+        "incidents_left_out": tally.incidents.left_out,
         "timeline": {"bin_s": tally.timeline.bin_us / 1e6, "bars": bars},
         "attacks": [incident_to_plain(i) for i in tally.incidents.top("attack", N_INCIDENTS)],
         "unknown": [incident_to_plain(i) for i in tally.incidents.top("unknown", N_INCIDENTS)],
@@ -66,46 +68,3 @@ def summarise(
         "operating_point": dict(point),
         "model": model_card(package),
     }
-
-
-def incident_to_plain(incident: Incident) -> dict[str, Any]:
-    """One incident, with where to find its strongest flow."""
-    example = incident.example
-    return {
-        "src": incident.src,
-        "dst": example["dst_ip"],
-        "class": incident.label,
-        "flows": incident.flows,
-        "first": utc_text(incident.first_us),
-        "last": utc_text(incident.last_us),
-        "attack_probability": example["attack_probability"],
-        "novelty": example["novelty"],
-        "because": example["unknown_because"],
-        "capture": example["capture"],
-        "first_packet": example["first_packet"],
-        "last_packet": example["last_packet"],
-        "packets": example["packets"],
-        "ports": f"{example['src_port']} → {example['dst_port']}",
-        "protocol": example["protocol"],
-        "wireshark": wireshark_filter(example),
-        "reasons": example["reasons"],
-    }
-
-
-def wireshark_filter(flow: Mapping[str, Any]) -> str:
-    """A display filter that shows a flow's packets and hardly any other."""
-    family = "ipv6" if ":" in flow["src_ip"] else "ip"
-    parts = [f"{family}.addr == {flow['src_ip']}", f"{family}.addr == {flow['dst_ip']}"]
-    if kind := {6: "tcp", 17: "udp"}.get(flow["protocol"]):
-        parts += [f"{kind}.port == {flow['src_port']}", f"{kind}.port == {flow['dst_port']}"]
-    return " && ".join(
-        [*parts, f"frame.number >= {flow['first_packet']}", f"frame.number <= {flow['last_packet']}"]
-    )
-
-
-def utc_text(time_us: int | None) -> str | None:
-    """`2020-05-17 12:00:00.123456` in UTC; None stays None."""
-    if time_us is None:
-        return None
-    seconds, us = divmod(int(time_us), 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{us:06d}"

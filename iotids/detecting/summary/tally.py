@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.verdict_words import VERDICTS
-from iotids.detecting.summary.incidents import Incidents
+from iotids.detecting.incidents.book import IncidentBook
+from iotids.detecting.judging.verdict_words import ATTACK, VERDICTS
+from iotids.detecting.summary.recordings import Recordings
 from iotids.detecting.summary.table_groups import largest_groups, numbered
 from iotids.detecting.summary.timeline import Timeline
 
@@ -21,18 +22,17 @@ OTHERS = "(others)"
 class Tally:
     """Adds up verdict tables batch by batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, incidents: IncidentBook | None = None) -> None:
         self.verdicts: dict[str, int] = {}
         self.classes: dict[str, int] = {}
         self.because: dict[str, int] = {}
         self.hosts: dict[str, dict[str, int]] = {}
-        self.incidents = Incidents()
+        self.incidents = IncidentBook() if incidents is None else incidents
         self.timeline = Timeline()
         self.flows = 0
         self.first_us: int | None = None
         self.last_us: int | None = None
-        self._capture: tuple[str, int, int] = ("", 0, 0)  # the one at hand, its first and its last start
-        self._us_before = 0
+        self.recordings = Recordings()
 
     def add(self, table: pa.Table) -> None:
         """Count one verdict table; its flows are of one capture."""
@@ -56,7 +56,8 @@ class Tally:
         low, high = int(start_us.min()), int(start_us.max())
         self.first_us = low if self.first_us is None else min(low, self.first_us)
         self.last_us = high if self.last_us is None else max(high, self.last_us)
-        self._note_span(table.column("capture")[0].as_py(), low, high)
+        capture, attacks = table.column("capture")[0].as_py(), int((verdict == ATTACK).sum())
+        self.recordings.of(low, high).add(capture, start_us, verdict, attacks)
         self.timeline.add(start_us, verdict)
         self._add_hosts(table, verdict)
         self.incidents.add(table, verdict)
@@ -68,19 +69,8 @@ class Tally:
 
     @property
     def days(self) -> float:
-        """Time between the first and the last flow's start of every capture, added up, in days; not the years
-        between two captures.
-        """
-        return (self._us_before + self._capture[2] - self._capture[1]) / 86_400e6
-
-    def _note_span(self, capture: str, first_us: int, last_us: int) -> None:
-        """Widen the span of the capture at hand, or begin that of another one."""
-        name, low, high = self._capture
-        if capture == name:
-            self._capture = (name, min(low, first_us), max(high, last_us))
-        else:
-            self._us_before += high - low
-            self._capture = (capture, first_us, last_us)
+        """Length of all captures together, in days; not the years between two of them."""
+        return self.recordings.days
 
     def top_hosts(self, count: int) -> list[tuple[str, dict[str, int]]]:
         """Initiators with the most flows, those with alarms first."""

@@ -1,0 +1,232 @@
+"""The alarms of one verdict table, grouped by actor, class and time: one small incident for each group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from iotids.detecting.incidents.direction import TCP, UDP, reversed_rows, votes_for_initiator
+from iotids.detecting.incidents.distinct import Distinct, hash_numbers, hash_texts
+from iotids.detecting.incidents.incident import Incident
+from iotids.detecting.judging.verdict_words import UNKNOWN, VERDICTS
+from iotids.detecting.summary.table_groups import largest_groups, numbered
+
+QUIET_US = 600_000_000  # a longer silence ends an incident
+MANY_SOURCES = 20  # hosts that attack one victim and nobody else are one incident with many sources
+GROUPS_PER_BATCH = 512  # of one table that are looked at, the largest and the strongest
+NUMBERS = (
+    "src_port", "dst_port", "protocol", "packets", "bwd_packets", "syn_flags", "rst_flags", "payload_bytes",
+    "duration_us", "first_packet", "last_packet",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """Alarms of a table, one entry each, oriented from actor to victim.
+
+    names : the hosts; actor, victim : (n,) numbers of hosts, actor -1 where many sources are one. labels,
+        label : as well. answer : (n,) bool, flows that the victim began. number : (n,) columns of NUMBERS.
+    start_us, end_us, score, probability, row : (n,); row is that of the table.
+    """
+
+    capture: str
+    names: list[str]
+    hashes: np.ndarray
+    labels: list[str]
+    actor: np.ndarray
+    source: np.ndarray
+    victim: np.ndarray
+    label: np.ndarray
+    answer: np.ndarray
+    verdict: np.ndarray
+    number: dict[str, np.ndarray]
+    start_us: np.ndarray
+    end_us: np.ndarray
+    score: np.ndarray
+    probability: np.ndarray
+    row: np.ndarray
+
+
+def alarms_of(
+    table: pa.Table,
+    verdict: np.ndarray,
+    *,
+    is_known_attack: Callable[[str, str], bool],
+    is_actor: Callable[[str], bool],
+    has_many_sources: Callable[[str, str], bool],
+) -> Alarms:
+    """Read and orient the alarms and unknown flows of a verdict table.
+
+    Parameters
+    ----------
+    verdict : (n,) index in VERDICTS
+    is_known_attack : callable
+        Whether (actor, victim) are of an incident that is open.
+    is_actor : callable
+        Whether a host is the actor of one.
+    has_many_sources : callable
+        Whether (victim, label) is one with many sources.
+    """
+    rows = np.flatnonzero(verdict)
+    part = table.select(
+        ["src_ip", "dst_ip", "class", "start", "novelty", "attack_log_odds", "attack_probability", *NUMBERS]
+    )
+    part = part.take(rows)
+    both = pa.chunked_array([*part.column("src_ip").chunks, *part.column("dst_ip").chunks])
+    hosts, host = numbered(both)
+    names, (src, dst) = hosts.to_pylist(), (host[: rows.size], host[rows.size :])
+    words, label = numbered(part.column("class"))
+    number = {name: part.column(name).to_numpy() for name in NUMBERS}
+    votes = votes_for_initiator(
+        number["protocol"], number["src_port"], number["dst_port"], number["syn_flags"]
+    )
+    answer = reversed_rows(src, dst, votes)
+    answer |= _answers_known(src, dst, names, is_known_attack, is_actor)
+    actor, victim = np.where(answer, dst, src), np.where(answer, src, dst)
+    label = _label_of_the_attack(actor, victim, label, answer, len(words))
+    unknown = verdict[rows] == UNKNOWN
+    score = np.where(unknown, *(part.column(name).to_numpy() for name in ("novelty", "attack_log_odds")))
+    probability = part.column("attack_probability").to_numpy()
+    start_us = part.column("start").cast(pa.int64()).to_numpy()
+    many = _from_many_sources(actor, victim, label, names, words.to_pylist(), has_many_sources)
+    return Alarms(
+        table.column("capture")[0].as_py(),
+        names,
+        hash_texts(names),
+        words.to_pylist(),
+        np.where(many, -1, actor),
+        actor,
+        victim,
+        label,
+        answer,
+        verdict[rows],
+        number,
+        start_us,
+        start_us + np.maximum(number["duration_us"], 0),
+        np.where(np.isnan(score), np.inf, score),  # what cannot be computed stands out most
+        np.where(np.isnan(probability), 0.5, probability),
+        rows,
+    )
+
+
+def grouped(alarms: Alarms) -> Iterator[Incident]:
+    """An incident for each (actor, class) or (many sources, victim, class) without a silence in it; its example
+    holds the row of the strongest flow only.
+    """
+    a, n = alarms, len(alarms.names)
+    who = np.where(a.actor >= 0, a.actor, n + a.victim)
+    key = (who * len(a.labels) + a.label) * len(VERDICTS) + a.verdict
+    order = np.lexsort((a.end_us, key))
+    cut = np.diff(key[order], prepend=-1) != 0
+    cut[1:] |= np.diff(a.end_us[order]) > QUIET_US
+    first = np.flatnonzero(cut)
+    last = np.append(first[1:], order.size)
+    strongest = np.maximum.reduceat(a.score[order], first)
+    for g in largest_groups(last - first, strongest, count=GROUPS_PER_BATCH).tolist():
+        yield _incident(a, order[first[g] : last[g]])
+
+
+def _incident(a: Alarms, rows: np.ndarray) -> Incident:
+    """The incident of some alarms of one group, which are in order of their end."""
+    one = rows[0]
+    number = {name: values[rows] for name, values in a.number.items()}
+    answer, tcp = a.answer[rows], number["protocol"] == TCP
+    port = np.where(answer, number["src_port"], number["dst_port"])[tcp | (number["protocol"] == UDP)]
+    begun = tcp & ~answer & (number["syn_flags"] > 0)
+    refused = begun & (number["rst_flags"] > 0) & (number["payload_bytes"] == 0) & (number["bwd_packets"] > 0)
+    victims, sources = np.unique(a.victim[rows]), np.unique(a.source[rows])
+    earliest, best = rows[np.argmin(a.start_us[rows])], rows[np.argmax(a.score[rows])]
+    made = Incident(
+        0,
+        VERDICTS[a.verdict[one]],
+        a.labels[a.label[one]],
+        a.names[a.actor[one]] if a.actor[one] >= 0 else "",
+        victim=a.names[victims[0]] if victims.size == 1 else "",
+        flows=rows.size,
+        answers=int(answer.sum()),
+        attempts=int(begun.sum()),
+        refused=int(refused.sum()),
+        silent=int((~answer & (number["bwd_packets"] == 0)).sum()),
+        tcp=int(tcp.sum()),
+        udp=int((number["protocol"] == UDP).sum()),
+        packets=int(number["packets"].sum()),
+        payload_bytes=float(number["payload_bytes"].sum()),
+        probability_sum=float(a.probability[rows].sum(dtype=np.float64)),
+        first_us=int(a.start_us[earliest]),
+        last_us=int(a.end_us[rows[-1]]),
+        first_capture=a.capture,
+        last_capture=a.capture,
+        first_packet=int(number["first_packet"].min()),
+        last_packet=int(number["last_packet"].max()),
+        victims=_counted(a.hashes[victims]),
+        ports=_counted(hash_numbers(np.unique(port))),
+        sources=_counted(a.hashes[sources]),
+        only_port=int(port[0]) if port.size and (port == port[0]).all() else -1,
+        strongest=float(a.score[best]),
+        example={"row": int(a.row[best])},
+    )
+    return made
+
+
+def _counted(hashes: np.ndarray) -> Distinct:
+    """A counter that has seen some hashes."""
+    counter = Distinct()
+    counter.add(hashes)
+    return counter
+
+
+def _answers_known(
+    src: np.ndarray,
+    dst: np.ndarray,
+    names: list[str],
+    is_known_attack: Callable[[str, str], bool],
+    is_actor: Callable[[str], bool],
+) -> np.ndarray:
+    """(n,) bool: flows from a victim to its attacker, by the incidents that are open."""
+    attackers = np.array([is_actor(name) for name in names])
+    answer = np.zeros(src.size, bool)
+    maybe = np.flatnonzero(attackers[dst]) if attackers.size else np.zeros(0, np.int64)
+    if maybe.size == 0:
+        return answer
+    pairs, which = np.unique(src[maybe] * len(names) + dst[maybe], return_inverse=True)
+    known = [is_known_attack(names[p % len(names)], names[p // len(names)]) for p in pairs.tolist()]
+    answer[maybe] = np.array(known)[which]
+    return answer
+
+
+def _label_of_the_attack(
+    actor: np.ndarray, victim: np.ndarray, label: np.ndarray, answer: np.ndarray, n_labels: int
+) -> np.ndarray:
+    """(n,) labels, those of a victim's answers replaced by the most frequent one of the attack that they answer."""
+    if not answer.any():
+        return label
+    _, pair = np.unique(actor * (int(victim.max()) + 1) + victim, return_inverse=True)
+    counts = np.zeros((int(pair.max()) + 1, n_labels), np.int64)
+    np.add.at(counts, (pair[~answer], label[~answer]), 1)
+    there = counts.sum(axis=1) > 0
+    return np.where(answer & there[pair], counts.argmax(axis=1)[pair], label)
+
+
+def _from_many_sources(
+    actor: np.ndarray,
+    victim: np.ndarray,
+    label: np.ndarray,
+    names: list[str],
+    words: list[str],
+    has_many_sources: Callable[[str, str], bool],
+) -> np.ndarray:
+    """(n,) bool: alarms of hosts that attack one victim only, where at least 20 do so."""
+    act, who = np.unique(actor * len(words) + label, return_inverse=True)
+    low, high = np.full(act.size, len(names)), np.zeros(act.size, np.int64)
+    np.minimum.at(low, who, victim)
+    np.maximum.at(high, who, victim)
+    single = low == high
+    target = high * len(words) + act % len(words)
+    hit, on = np.unique(target, return_inverse=True)
+    sources = np.bincount(on, single)
+    open_ = np.array([has_many_sources(names[t // len(words)], words[t % len(words)]) for t in hit.tolist()])
+    many: np.ndarray = (single & ((sources >= MANY_SOURCES) | open_)[on])[who]
+    return many

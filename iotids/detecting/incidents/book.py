@@ -1,0 +1,215 @@
+"""Open and closed incidents while verdicts stream by, in bounded memory."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from iotids.detecting.incidents.alarms import MANY_SOURCES, QUIET_US, alarms_of, grouped
+from iotids.detecting.incidents.distinct import hash_texts
+from iotids.detecting.incidents.incident import Incident
+from iotids.detecting.incidents.ordinary import Ordinary
+
+MAX_OPEN = 4_000  # beyond, the half that stands out least is closed
+MAX_CLOSED = 2_000  # of the closed ones, those that stand out most are kept
+SMALLEST_SCORE = 10.0  # an attack incident of a lower score is a single alarm: counted and listed last
+SHOWN = (
+    "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "src_mac", "dst_mac", "attack_probability", "novelty",
+    "unknown_because", "capture", "first_packet", "last_packet", "packets", "reasons",
+)  # fmt: skip
+
+Key = tuple[str, str, str, str]  # verdict, label, actor, victim; one of the last two is empty
+Heard = Callable[[Incident], None]
+
+
+class IncidentBook:
+    """Groups the alarms of verdict tables batch by batch.
+
+    Parameters
+    ----------
+    began, ended : callable
+        Hear of an incident when its score reaches 10, and when it is over.
+    """
+
+    def __init__(self, began: Heard = lambda _: None, ended: Heard = lambda _: None) -> None:
+        self.ordinary = Ordinary()
+        self.open: dict[Key, Incident] = {}
+        self.left_out = 0  # closed incidents that are not kept
+        self._closed: list[tuple[float, int, Incident]] = []
+        self._by_actor: dict[str, set[Key]] = {}
+        self._on_victim: dict[tuple[str, str, str], set[Key]] = {}
+        self._said: set[int] = set()
+        self._over: list[Incident] = []  # closed, and not yet reported
+        self._began, self._ended, self._count = began, ended, 0
+
+    def add(self, table: pa.Table, verdict: np.ndarray) -> None:
+        """Count a verdict table, whose flows are of one capture; `verdict` (n,) are indexes in VERDICTS."""
+        if table.num_rows == 0:
+            return
+        self.ordinary.add(table, verdict)
+        ends = table.column("start").cast(pa.int64()).to_numpy() + table.column("duration_us").to_numpy()
+        self._close_quiet(int(ends.min()), int(ends.max()))
+        self._say_what_ended()
+        if not verdict.any():
+            return
+        alarms = alarms_of(
+            table,
+            verdict,
+            is_known_attack=self._is_known_attack,
+            is_actor=self._by_actor.__contains__,
+            has_many_sources=lambda victim, label: ("attack", label, "", victim) in self.open,
+        )
+        touched = {id(incident): incident for incident in map(self._take, grouped(alarms))}
+        self._fill_examples(table, touched.values())
+        for incident in touched.values():
+            self._say(incident)
+        self._say_what_ended()
+        if len(self.open) > MAX_OPEN:
+            ranked = sorted(self.open, key=lambda key: self.open[key].score)
+            for key in ranked[: MAX_OPEN // 2]:
+                self._close(key)
+            self._say_what_ended()
+
+    def end(self) -> None:
+        """Close what is open: the traffic is over."""
+        for key in list(self.open):
+            self._close(key)
+        self._say_what_ended()
+
+    def top(self, verdict: str, count: int) -> list[Incident]:
+        """Incidents of a verdict, open and closed, the highest score first."""
+        mine = [i for i in self.all() if i.verdict == verdict]
+        return heapq.nsmallest(count, mine, key=lambda i: (-i.score, -i.flows, i.first_us, i.actor))
+
+    def all(self) -> list[Incident]:
+        """Every incident that is kept, in no order."""
+        return [*self.open.values(), *(incident for _, _, incident in self._closed)]
+
+    def _take(self, part: Incident) -> Incident:
+        """Add a group of alarms to the incident that it belongs to; gives that."""
+        key = self._key_of(part)
+        incident = self.open.get(key)
+        if incident is not None and _is_apart(incident, part.first_us, part.last_us):
+            self._close(key)
+            incident = None
+        if incident is None:
+            self._count += 1
+            incident = self.open[key] = Incident(self._count, part.verdict, part.label, part.actor)
+            if part.actor:
+                self._by_actor.setdefault(part.actor, set()).add(key)
+        incident.add(part)
+        return self._merge_sources(key, incident) if incident.actor and incident.victim else incident
+
+    def _key_of(self, part: Incident) -> Key:
+        """Where a group belongs: its own key, or the actor's largest incident when it is answers only."""
+        if not part.actor:
+            return part.verdict, part.label, "", part.victim
+        own = (part.verdict, part.label, part.actor, "")
+        if part.answers < part.flows or own in self.open:
+            return own
+        others = self._by_actor.get(part.actor, ())
+        return max(others, key=lambda key: (self.open[key].flows, key), default=own)
+
+    def _merge_sources(self, key: Key, incident: Incident) -> Incident:
+        """Make one incident of those on the same victim, once they are many."""
+        place = (incident.verdict, incident.label, incident.victim)
+        keys = self._on_victim.setdefault(place, set())
+        keys.add(key)
+        if len(keys) < MANY_SOURCES:
+            return incident
+        self._on_victim[place] = keys = {
+            k for k in keys if k in self.open and self.open[k].victim == place[2]
+        }
+        if len(keys) < MANY_SOURCES:
+            return incident
+        shared = (incident.verdict, incident.label, "", incident.victim)
+        if shared not in self.open:
+            self._count += 1
+            self.open[shared] = Incident(self._count, incident.verdict, incident.label, "")
+        whole = self.open[shared]
+        for k in sorted(keys):
+            part = self._forget(k)
+            part.is_open = False
+            if part.number in self._said:  # it has been reported, and goes on as the one of many sources
+                self._said.discard(part.number)
+                self._said.add(whole.number)
+            whole.add(part)
+        return whole
+
+    def _is_known_attack(self, actor: str, victim: str) -> bool:
+        """Whether an open incident has this actor and this victim."""
+        value = hash_texts([victim])[0]
+        return any(value in self.open[key].victims for key in self._by_actor.get(actor, ()))
+
+    def _close_quiet(self, low_us: int, high_us: int) -> None:
+        """Close the incidents that end long before, or begin long after, the flows that come now."""
+        for key, incident in list(self.open.items()):
+            if _is_apart(incident, low_us, high_us):
+                self._close(key)
+
+    def _close(self, key: Key) -> None:
+        """Note that an incident is over; of many the ones that stand out least are only counted."""
+        incident = self._forget(key)
+        incident.is_open, incident.usual = False, self.ordinary.targets_a_minute
+        self._over.append(incident)
+        entry = (incident.score, -incident.number, incident)
+        if len(self._closed) < MAX_CLOSED:
+            heapq.heappush(self._closed, entry)
+        else:
+            heapq.heappushpop(self._closed, entry)
+            self.left_out += 1
+
+    def _forget(self, key: Key) -> Incident:
+        """Take an incident out of the open ones and the indexes."""
+        incident = self.open.pop(key)
+        if incident.actor and (keys := self._by_actor.get(incident.actor)):
+            keys.discard(key)
+            if not keys:
+                del self._by_actor[incident.actor]
+        if incident.victim:
+            place = (incident.verdict, incident.label, incident.victim)
+            if keys := self._on_victim.get(place):
+                keys.discard(key)
+                if not keys:
+                    del self._on_victim[place]
+        return incident
+
+    def _fill_examples(self, table: pa.Table, incidents: Any) -> None:
+        """Read the columns of each incident's strongest flow, where it is new."""
+        new = [incident for incident in incidents if "row" in incident.example]
+        if new:
+            rows = table.select(list(SHOWN)).take([incident.example["row"] for incident in new]).to_pylist()
+            for incident, row in zip(new, rows, strict=True):
+                incident.example = row
+
+    def _say(self, incident: Incident) -> None:
+        """Report an attack once it stands out."""
+        if incident.is_open and incident.number not in self._said and is_notable(incident):
+            self._said.add(incident.number)
+            incident.usual = self.ordinary.targets_a_minute
+            self._began(incident)
+
+    def _say_what_ended(self) -> None:
+        """Report the attacks that are over."""
+        over, self._over = self._over, []
+        for incident in over:
+            if incident.number not in self._said and is_notable(incident):
+                self._began(incident)
+                self._said.add(incident.number)
+            if incident.number in self._said:
+                self._said.discard(incident.number)
+                self._ended(incident)
+
+
+def is_notable(incident: Incident) -> bool:
+    """Whether an incident is an attack that stands out, and no single alarm."""
+    return incident.verdict == "attack" and incident.score >= SMALLEST_SCORE
+
+
+def _is_apart(incident: Incident, low_us: int, high_us: int) -> bool:
+    """Whether a long silence lies between an incident and flows of another time."""
+    return incident.last_us + QUIET_US < low_us or incident.first_us - QUIET_US > high_us

@@ -1,0 +1,67 @@
+"""How many different things were seen, in bounded memory: exact up to 2,048, an estimate beyond.
+
+The smallest 2,048 of uniform hashes are kept (k minimum values, Bar-Yossef et al. 2002): when the largest of
+them is at the share x of the range, about 2,048 / x different things were seen; standard error 2.2 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import numpy as np
+
+KEPT = 2_048
+RANGE = float(2**64)
+ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Distinct:
+    """Counts distinct 64-bit hashes."""
+
+    __slots__ = ("_hashes", "is_estimate")
+
+    def __init__(self) -> None:
+        self._hashes = np.empty(0, np.uint64)
+        self.is_estimate = False
+
+    def add(self, hashes: np.ndarray) -> None:
+        """Count some hashes, (n,) uint64, repeated ones allowed."""
+        if hashes.size == 1 and self._holds(hashes[0]):
+            return
+        merged = np.union1d(self._hashes, hashes)
+        self.is_estimate |= merged.size > KEPT
+        self._hashes = merged[:KEPT]
+
+    def add_all(self, other: Distinct) -> None:
+        """Count what another counter has seen."""
+        self.add(other._hashes)
+        self.is_estimate |= other.is_estimate
+
+    def _holds(self, value: np.uint64) -> bool:
+        place = int(np.searchsorted(self._hashes, value))
+        return place < self._hashes.size and self._hashes[place] == value
+
+    def __contains__(self, value: np.uint64) -> bool:
+        """Whether a hash was seen; beyond 2,048 different ones some are not known any more."""
+        return self._holds(value)
+
+    def __len__(self) -> int:
+        """How many different ones there were."""
+        if not self.is_estimate:
+            return int(self._hashes.size)
+        return int((KEPT - 1) / ((float(self._hashes[-1]) + 1.0) / RANGE))
+
+
+def hash_texts(texts: Iterable[str]) -> np.ndarray:
+    """(n,) uint64 hashes of texts, the same in every process."""
+    digests = b"".join(blake2b(text.encode(), digest_size=8).digest() for text in texts)
+    return np.frombuffer(digests, np.uint64)
+
+
+def hash_numbers(numbers: np.ndarray) -> np.ndarray:
+    """(n,) uint64 hashes of whole numbers (splitmix64)."""
+    mixed = (numbers.astype(np.uint64) + np.uint64(1)) * ODD
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
