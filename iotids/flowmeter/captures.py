@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from iotids.flowmeter.flow_files import Sink, read_back, sink_for
 from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.names import distinct_names, readable_name, text_of_name
+from iotids.flowmeter.output.flow_files import Sink, read_back, sink_for
 from iotids.flowmeter.profiles import profile_named
 from iotids.flowmeter.reading import CaptureFault, is_capture_name
 

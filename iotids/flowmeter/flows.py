@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.decoder import Decoded, Decoder
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.expiring import packets_of
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.names import readable_name, text_of_name
+from iotids.flowmeter.output.rows import RowBuilder, schema_of
+from iotids.flowmeter.pipeline.decoder import Decoded, Decoder
+from iotids.flowmeter.pipeline.sweeping import Sweeper
+from iotids.flowmeter.pipeline.table import OUTPUT_FLOWS, FlowTable, Over
+from iotids.flowmeter.pipeline.worker_threads import Background, under_batch_scheduling, usable_cores
 from iotids.flowmeter.profiles import CLEAN, Profile, profile_named, rules_of
 from iotids.flowmeter.reading import LINK_NAMES, Block, Capture, CaptureFault
 from iotids.flowmeter.reading.blocks import FRAMES_PER_BLOCK, READ_BYTES
-from iotids.flowmeter.rows import RowBuilder, schema_of
-from iotids.flowmeter.sweeping import Sweeper
-from iotids.flowmeter.table import OUTPUT_FLOWS, FlowTable, Over
-from iotids.flowmeter.worker_threads import Background, under_batch_scheduling, usable_cores
 
 BATCH_ROWS = 16_384
 THREADED_SCALE = 4  # pieces that go from thread to thread are larger: fewer hand-overs count for more than a core's own cache

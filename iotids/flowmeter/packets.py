@@ -11,8 +11,8 @@ import pyarrow as pa
 from iotids.flowmeter.flows import Decoder, Meter
 from iotids.flowmeter.kernels.describing import N_VIEWS, describe_frames
 from iotids.flowmeter.kernels.layout import PACKET
+from iotids.flowmeter.output.rows import wrapped
 from iotids.flowmeter.profiles import CLEAN
-from iotids.flowmeter.rows import wrapped
 
 # the columns behind flow_number are written by describe_frames, in this order
 PACKET_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (

@@ -25,8 +25,8 @@ from iotids.detecting.package.inference import Model  # noqa: E402
 from iotids.detecting.package.package import Package, open_package  # noqa: E402
 from iotids.detecting.running.session import ROWS_PER_BLOCK, Session  # noqa: E402
 from iotids.detecting.running.verdict_files import VerdictFile  # noqa: E402
-from iotids.flowmeter.flow_files import sink_for  # noqa: E402
 from iotids.flowmeter.flows import Meter  # noqa: E402
+from iotids.flowmeter.output.flow_files import sink_for  # noqa: E402
 from tests.bench.capture import write_capture  # noqa: E402
 
 ROUNDS = 3

@@ -102,8 +102,8 @@ def run_meter(
     path: Path, profile: str, out: Path, *, kernels_apart: bool = False, for_keeping: bool = False
 ) -> tuple[int, float]:
     """Capture to finished Parquet file with this meter."""
-    from iotids.flowmeter import decoder, table
     from iotids.flowmeter.captures import NamedCapture, Options, meter_captures
+    from iotids.flowmeter.pipeline import decoder, table
     from iotids.flowmeter.reading import pcap
 
     spent = [0.0]

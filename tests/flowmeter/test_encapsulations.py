@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iotids.flowmeter.decoder import Decoder
 from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.packets import packet_batches
+from iotids.flowmeter.pipeline.decoder import Decoder
 from iotids.flowmeter.profiles import PROFILES, rules_of
 from iotids.flowmeter.reading import Block, Capture
 from iotids.flowmeter.reading.names import LINK_NAMES

@@ -11,16 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iotids.flowmeter import profiles, sweeping
-from iotids.flowmeter.flow_files import java_double, microsecond_time, twelve_hour_time
+from iotids.flowmeter import profiles
 from iotids.flowmeter.flows import Meter, flows_from_capture
 from iotids.flowmeter.kernels import hashing, layout
 from iotids.flowmeter.kernels.positions import N_FEATURES
 from iotids.flowmeter.ledger import REASONS
+from iotids.flowmeter.output.flow_files import java_double, microsecond_time, twelve_hour_time
+from iotids.flowmeter.output.rows import columns_of
+from iotids.flowmeter.pipeline import sweeping
+from iotids.flowmeter.pipeline.table import FlowTable, Over
 from iotids.flowmeter.reading import blocks
-from iotids.flowmeter.rows import columns_of
 from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
-from iotids.flowmeter.table import FlowTable, Over
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, icmp, ipv4, tcp, udp, write_pcap
 
 T0 = 1_600_000_000_000_000

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from iotids.flowmeter.flow_files import CsvSink, csv_columns
 from iotids.flowmeter.flows import flows_from_capture
+from iotids.flowmeter.output.flow_files import CsvSink, csv_columns
 from iotids.flowmeter.profiles import PROFILES
 
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.flowmeter import profiles, sweeping
+from iotids.flowmeter import profiles
 from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.kernels.compiling import entry
 from iotids.flowmeter.kernels.segments import bucket_of_entry
+from iotids.flowmeter.pipeline import sweeping
+from iotids.flowmeter.pipeline.table import FlowTable
 from iotids.flowmeter.reading import blocks
-from iotids.flowmeter.table import FlowTable
 from tests.packets import ACK, Record, ethernet, ipv4, tcp, udp, write_pcap
 
 T0 = 1_600_000_000_000_000

@@ -9,9 +9,9 @@ import pytest
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.expiring import silent_places
 from iotids.flowmeter.kernels.spilling import late_places
-from iotids.flowmeter.memory import Growing, Reused
-from iotids.flowmeter.rows import wrapped
-from iotids.flowmeter.table import sorted_by
+from iotids.flowmeter.output.rows import wrapped
+from iotids.flowmeter.pipeline.memory import Growing, Reused
+from iotids.flowmeter.pipeline.table import sorted_by
 
 
 def address(array: np.ndarray) -> int:

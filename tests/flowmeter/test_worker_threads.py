@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from iotids.flowmeter.worker_threads import Background, under_batch_scheduling
+from iotids.flowmeter.pipeline.worker_threads import Background, under_batch_scheduling
 
 WAIT_S = 10.0
 

@@ -29,9 +29,9 @@ import pyarrow as pa
 import zstandard
 
 from iotids.flowmeter.flows import Meter
+from iotids.flowmeter.pipeline.sweeping import FLOWS_IN_MEMORY
 from iotids.flowmeter.profiles import PROFILES
 from iotids.flowmeter.reading import CaptureFault, blocks
-from iotids.flowmeter.sweeping import FLOWS_IN_MEMORY
 from tests.encapsulations import ENCAPSULATIONS, aggregate, radiotap
 from tests.packets import (
     MAC_A,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from iotids.flowmeter.context.kernel import CELLS, COUNTER, FLOW, FREE, N_KINDS, N_STATE
-from iotids.flowmeter.memory import Growing
+from iotids.flowmeter.pipeline.memory import Growing
 
 RING_FLOWS = 1 << 16
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from iotids.flowmeter.pipeline.table import FlowTable, Over
 from iotids.flowmeter.reading import blocks
-from iotids.flowmeter.table import FlowTable, Over
 
 SWEEP_US = 5_000_000  # when prompt: how often to look for silent flows, in packet time
 FLOWS_IN_MEMORY = 50_000  # 38 MB; more, and those past their timeout are spilled to disk

@@ -15,9 +15,9 @@ from iotids.flowmeter.kernels.metering import meter_packets
 from iotids.flowmeter.kernels.ordering import live_places, sort_words_of
 from iotids.flowmeter.kernels.spilling import late_places, spill_flows
 from iotids.flowmeter.kernels.text import FLOW_ID_BYTES
-from iotids.flowmeter.memory import Growing, Reused, SpillFiles, mapped
+from iotids.flowmeter.pipeline.memory import Growing, Reused, SpillFiles, mapped
+from iotids.flowmeter.pipeline.segment_pool import SegmentPool, more_free
 from iotids.flowmeter.profiles import CLEAN, CORRECTED, Rules
-from iotids.flowmeter.segment_pool import SegmentPool, more_free
 
 OUTPUT_FLOWS = 512  # they stay in the second-level cache until their rows are made
 Over = tuple[np.ndarray, np.ndarray]  # keys and flows that are over, structured arrays of the same length

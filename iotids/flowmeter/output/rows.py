@@ -17,7 +17,7 @@ from iotids.flowmeter.kernels.positions import (
     PORT,
     TEXT,
 )
-from iotids.flowmeter.memory import Reused
+from iotids.flowmeter.pipeline.memory import Reused
 from iotids.flowmeter.profiles import Profile
 from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column, arrow_schema
 
