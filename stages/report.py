@@ -14,7 +14,6 @@ from pathlib import Path
 
 from iotids.learning.scores.pairs import read_pairs
 from iotids.learning.scores.runs.run_files import run_from_plain
-from iotids.learning.scores.runs.stored_runs import todays_table
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.reporting.figures import pictures, plots
@@ -47,7 +46,7 @@ def write_pictures(out: Path, content: Content, network: Path) -> None:
     drawn = pictures.all_pictures(content)
     for task in content.figure_models:
         folder = network / f"{task}-{content.figure_models[task]}"
-        history, model = todays_table(read_table(folder / "history.parquet")), folder / "model.keras"
+        history, model = read_table(folder / "history.parquet"), folder / "model.keras"
         drawn |= pictures.network_pictures(content, task, history, model.read_bytes())
         for name, text in pictures.plots_data(content, task, history).items():
             write_text(text, out / name)

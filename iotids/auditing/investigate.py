@@ -73,7 +73,7 @@ def investigate(
     read : callable
         Gives a column of the dataset by its name.
     splits : mapping
-        Per protocol the columns `row`, `test_fold`, `train_folds`; may be empty.
+        Per split the columns `row`, `test_fold`, `train_folds`; may be empty.
     summaries : mapping
         Per source what labelling wrote about it; may be empty.
     paper : mapping
@@ -189,10 +189,10 @@ def _duplicates(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Count copies, and twins across each split."""
     duplicates: dict[str, Any] = {}
-    twins: dict[str, Any] = {protocol: {} for protocol in splits}
+    twins: dict[str, Any] = {name: {} for name in splits}
     for kind, prints in fingerprints.items():
         vectors, n_vectors = number_vectors(prints)
         duplicates[kind] = count_duplicates(vectors, n_vectors, labels, classes)
-        for protocol, split in splits.items():
-            twins[protocol][kind] = count_twins(vectors, n_vectors, split)
+        for name, split in splits.items():
+            twins[name][kind] = count_twins(vectors, n_vectors, split)
     return duplicates, twins

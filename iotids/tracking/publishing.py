@@ -190,9 +190,8 @@ def _epoch_curves(folder: Path, split: str) -> dict[int, Curve]:
 
     table = pq.read_table(path)
     curves: dict[int, Curve] = defaultdict(list)
-    named = "split" if "split" in table.column_names else "protocol"  # as older versions wrote it
     for row in table.to_pylist():
-        if row[named] == split:
+        if row["split"] == split:
             known = [(metric, row.get(name)) for name, metric in EPOCH_METRICS.items()]
             curves[row["fold"]] += [(metric, v, row["epoch"]) for metric, v in known if v is not None]
     return dict(curves)

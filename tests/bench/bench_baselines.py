@@ -3,7 +3,7 @@
     python -m tests.bench.bench_baselines [--rows 200000]
 
 Generated flows, one core, compilation not counted. Rates on a machine with other work are ratios, not speeds.
-The last column is what these rates mean for the paper's flows under one split protocol: both tasks, five
+The last column is what these rates mean for the paper's flows under one split: both tasks, five
 folds, and every order of the rows where the model depends on it.
 """
 

@@ -151,7 +151,7 @@ def paper_scale(*, width: int, batch_size: int, n_rows: int = PAPER_ROWS) -> Non
     )
     hours = total_s * PAPER_EPOCHS * TASKS / 3600
     print(
-        f"the grid of one split protocol (4 depths x 2 tasks x 5 folds x {PAPER_EPOCHS} epochs): {hours:.1f} h, test rows not counted"
+        f"the grid of one split (4 depths x 2 tasks x 5 folds x {PAPER_EPOCHS} epochs): {hours:.1f} h, test rows not counted"
     )
 
 

@@ -16,7 +16,7 @@ from iotids.learning.splits.makers import make_split
 from tests.learning.generated_flows import dataset_table
 
 COUNTS = {"BENIGN": 900, "DOS": 120, "MIRAI": 700, "MITM": 60, "SCANNING": 800}
-PROTOCOLS = ("stratified", "dedup", "dup_grouped", "grouped", "temporal", "environment", "attack")
+SPLITS = ("stratified", "dedup", "dup_grouped", "grouped", "temporal", "environment", "attack")
 SETTINGS = {"n_folds": 5, "seed": 7, "embargo_s": 1.0, "attack_column": "label"}
 
 
@@ -25,24 +25,24 @@ def flows():
     return flows_from_table(dataset_table(counts=COUNTS, seed=3), benign="BENIGN")
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_no_flow_is_trained_and_tested_in_the_same_fold(flows, protocol):
-    split = make_split(protocol, flows, **SETTINGS)
+@pytest.mark.parametrize("name", SPLITS)
+def test_no_flow_is_trained_and_tested_in_the_same_fold(flows, name):
+    split = make_split(name, flows, **SETTINGS)
     folds = list(fold_rows(split_table(split)))
     assert len(folds) == len(split.fold_names)
     for _, trained, tested in folds:
         assert trained.size and tested.size and not np.intersect1d(trained, tested).size
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_same_seed_gives_the_same_bits(flows, protocol):
-    one, two = (split_table(make_split(protocol, flows, **SETTINGS)) for _ in range(2))
+@pytest.mark.parametrize("name", SPLITS)
+def test_the_same_seed_gives_the_same_bits(flows, name):
+    one, two = (split_table(make_split(name, flows, **SETTINGS)) for _ in range(2))
     assert one.equals(two)
 
 
-@pytest.mark.parametrize("protocol", ["stratified", "dedup", "dup_grouped", "attack"])
-def test_another_seed_gives_other_folds(flows, protocol):
-    one, two = (make_split(protocol, flows, **{**SETTINGS, "seed": seed}).test_fold for seed in (7, 8))
+@pytest.mark.parametrize("name", ["stratified", "dedup", "dup_grouped", "attack"])
+def test_another_seed_gives_other_folds(flows, name):
+    one, two = (make_split(name, flows, **{**SETTINGS, "seed": seed}).test_fold for seed in (7, 8))
     assert (one != two).any()
 
 
@@ -64,10 +64,10 @@ def test_dedup_keeps_the_first_of_every_vector_and_nothing_else(flows):
     assert split.notes["duplicate_flows"] == int((~first).sum()) > 100
 
 
-@pytest.mark.parametrize("protocol", ["dedup", "dup_grouped"])
-def test_no_feature_vector_stands_on_both_sides(flows, protocol):
+@pytest.mark.parametrize("name", ["dedup", "dup_grouped"])
+def test_no_feature_vector_stands_on_both_sides(flows, name):
     numbers = vector_numbers(flows.features)
-    for _, trained, tested in fold_rows(split_table(make_split(protocol, flows, **SETTINGS))):
+    for _, trained, tested in fold_rows(split_table(make_split(name, flows, **SETTINGS))):
         assert not np.intersect1d(numbers[trained], numbers[tested]).size
 
 

@@ -95,14 +95,12 @@ def write_twins(audit: Mapping[str, Any]) -> Section | None:
     if not audit["twins"]:
         return None
     rows = []
-    for protocol, kinds in audit["twins"].items():
+    for split, kinds in audit["twins"].items():
         shares = {}
         for kind, folds in kinds.items():
             tested, twins = sum(fold["test_rows"] for fold in folds), sum(fold["twins"] for fold in folds)
             shares[kind] = twins / tested if tested else float("nan")
-        rows.append(
-            [protocol, str(len(kinds["exact"])), percent(shares["exact"]), percent(shares["rounded"])]
-        )
+        rows.append([split, str(len(kinds["exact"])), percent(shares["exact"]), percent(shares["rounded"])])
     worst = max(rows, key=lambda row: row[2] != "–" and float(row[2].split()[0]))
     return Section(
         "twins",

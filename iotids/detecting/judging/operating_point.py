@@ -88,9 +88,7 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
         No rows.
     """
     if truth.size == 0:
-        raise ValueError(
-            "no out-of-fold predictions to calibrate on; run the network stage with this split protocol"
-        )
+        raise ValueError("no out-of-fold predictions to calibrate on; run the network stage with this split")
     values = logits.astype(np.float64)
     own = values[np.arange(truth.size), truth].mean()
     low, high = 1.0 / T_HIGHEST, 1.0 / T_LOWEST

@@ -13,7 +13,7 @@ from iotids.learning.data.flow_columns import feature_matrix
 
 @dataclass(frozen=True)
 class Flows:
-    """What the protocols look at, one row per flow, each (n,): nothing of it is a model feature but
+    """What the splits look at, one row per flow, each (n,): nothing of it is a model feature but
     `features`.
     """
 
@@ -44,7 +44,7 @@ class Flows:
 
 
 def flows_from_table(dataset: pa.Table, *, benign: str) -> Flows:
-    """The columns that split protocols look at."""
+    """The columns that splits look at."""
     text = {
         n: dataset.column(n).to_numpy(zero_copy_only=False).astype(str)
         for n in ("label", "sublabel", "source", "group", "capture")

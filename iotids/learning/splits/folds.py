@@ -22,7 +22,7 @@ MAX_FOLDS = 64  # one bit of a uint64 per fold
 
 @dataclass(frozen=True)
 class Split:
-    """Folds of one protocol.
+    """A way of dividing rows into training and test folds.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Split:
         What a reader must know, and figures about the split (both go into the JSON beside the table).
     """
 
-    protocol: str
+    name: str
     test_fold: np.ndarray
     train_folds: np.ndarray
     fold_names: tuple[str, ...]
@@ -76,7 +76,7 @@ def split_table(split: Split) -> pa.Table:
 
 
 def check_class_sizes(
-    class_number: np.ndarray, classes: Sequence[str], *, n_folds: int, protocol: str, unit: str = "flows"
+    class_number: np.ndarray, classes: Sequence[str], *, n_folds: int, split: str, unit: str = "flows"
 ) -> None:
     """Refuse a class with fewer flows than folds, by name.
 
@@ -89,7 +89,7 @@ def check_class_sizes(
     for name, count in zip(classes, counts.tolist(), strict=True):
         if 0 < count < n_folds:
             raise ValueError(
-                f"split {protocol}: class {name} has {count} {unit}, but {n_folds} folds want at least {n_folds}. "
+                f"split {split}: class {name} has {count} {unit}, but {n_folds} folds want at least {n_folds}. "
                 f"Lower split.folds to {max(count, 2)}, add captures with {name}, or take {name} out of data.classes and relabel"
             )
 
@@ -119,7 +119,7 @@ def describe_split(split: Split, flows: Flows) -> dict[str, Any]:
             }
         )
     return {
-        "protocol": split.protocol,
+        "split": split.name,
         "rows": flows.n,
         "never_tested_rows": int((split.test_fold < 0).sum()),
         "folds": folds,

@@ -24,7 +24,7 @@ def grouped_split(flows: Flows, *, n_folds: int, seed: int, embargo_s: float) ->
     ValueError
         A class has fewer flows than folds.
     """
-    check_class_sizes(flows.class_number, flows.classes, n_folds=n_folds, protocol="grouped")
+    check_class_sizes(flows.class_number, flows.classes, n_folds=n_folds, split="grouped")
     units, warnings, cut = cut_lonely_groups(flows, n_folds=n_folds)
     test_fold = grouped_folds(flows.class_number, units, n_folds=n_folds, seed=seed)
     train_folds = all_but_own_fold(test_fold, n_folds)

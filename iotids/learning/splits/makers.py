@@ -29,17 +29,17 @@ SPLITS = {
 
 
 def make_split(
-    protocol: str, flows: Flows, *, n_folds: int, seed: int, embargo_s: float, attack_column: str
+    name: str, flows: Flows, *, n_folds: int, seed: int, embargo_s: float, attack_column: str
 ) -> Split:
-    """Split the flows by one protocol; each takes of the settings what it needs.
+    """Divide the flows by the split of this name; it takes of the settings what it needs.
 
     Raises
     ------
     ValueError
-        An unknown protocol, fewer than 2 folds, no flows, or what the protocol itself refuses.
+        An unknown split, fewer than 2 folds, no flows, or what the split itself refuses.
     """
-    if protocol not in SPLITS:
-        raise ValueError(f"split.kinds names {protocol!r}; known are {', '.join(SPLITS)}")
+    if name not in SPLITS:
+        raise ValueError(f"split.kinds names {name!r}; known are {', '.join(SPLITS)}")
     if n_folds < 2:
         raise ValueError(f"split.folds is {n_folds}; cross-validation wants at least 2")
     if flows.n == 0:
@@ -47,6 +47,6 @@ def make_split(
             "the dataset has no flows; look at out/dataset/cleaning.json for what was removed and why"
         )
     settings = {"n_folds": n_folds, "seed": seed, "embargo_s": embargo_s, "attack_column": attack_column}
-    maker = SPLITS[protocol]
+    maker = SPLITS[name]
     make = getattr(import_module(f"iotids.learning.splits.{maker.module}"), maker.function)
     return make(flows, **{name: settings[name] for name in maker.settings})

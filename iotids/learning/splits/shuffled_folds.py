@@ -23,7 +23,7 @@ def stratified_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
     ValueError
         A class has fewer flows than folds.
     """
-    check_class_sizes(flows.class_number, flows.classes, n_folds=n_folds, protocol="stratified")
+    check_class_sizes(flows.class_number, flows.classes, n_folds=n_folds, split="stratified")
     test_fold = stratified_folds(flows.class_number, n_folds=n_folds, seed=seed)
     return Split("stratified", test_fold, all_but_own_fold(test_fold, n_folds), number_names(n_folds))
 
@@ -37,7 +37,7 @@ def dedup_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
     numbers = vector_numbers(flows.features)
     kept = np.unique(numbers, return_index=True)[1]
     check_class_sizes(
-        flows.class_number[kept], flows.classes, n_folds=n_folds, protocol="dedup", unit="distinct flows"
+        flows.class_number[kept], flows.classes, n_folds=n_folds, split="dedup", unit="distinct flows"
     )
     test_fold = np.full(flows.n, NEVER_TESTED, np.int16)
     test_fold[kept] = stratified_folds(flows.class_number[kept], n_folds=n_folds, seed=seed)
@@ -52,7 +52,7 @@ def dup_grouped_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
     StratifiedGroupKFold. A class whose flows all share fewer vectors than folds is tested in fewer folds;
     describe_split says so.
     """
-    check_class_sizes(flows.class_number, flows.classes, n_folds=n_folds, protocol="dup_grouped")
+    check_class_sizes(flows.class_number, flows.classes, n_folds=n_folds, split="dup_grouped")
     numbers = vector_numbers(flows.features)
     repeated = np.bincount(numbers)[numbers] > 1
     test_fold = np.empty(flows.n, np.int16)

@@ -27,7 +27,7 @@ from iotids.learning.networks.dense.stacked_step import (
 )
 
 CHUNK_STEPS = (
-    64  # batches per call of a compiled loop; one shape for all epochs and protocols means one compilation
+    64  # batches per call of a compiled loop; one shape for all epochs and splits means one compilation
 )
 
 
