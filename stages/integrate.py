@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from iotids.flowmeter.feature_groups import features_of
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.truth.integrating.integration import (
@@ -37,6 +38,7 @@ class Params:
 
     keep: Mapping[str, float]
     seed: int
+    features: Sequence[str]
 
 
 def integrate(
@@ -51,16 +53,22 @@ def integrate(
     `tables` are (name for messages, labelled flows); given one by one, only one is in memory with all its
     columns. `unwritten` counts packets by class whose flows are in no table.
     """
-    cleaning, parts = Cleaning(), []
+    cleaning, parts, features = Cleaning(), [], features_of(params.features)
     for where, table in tables:
         parts.append(
             integrate_source(
-                table, where, classes=classes, keep=params.keep, seed=params.seed, cleaning=cleaning
+                table,
+                where,
+                classes=classes,
+                keep=params.keep,
+                seed=params.seed,
+                cleaning=cleaning,
+                features=features,
             )
         )
     check_merged(parts, classes=classes, keep=params.keep, cleaning=cleaning, unwritten=unwritten or {})
     dataset = pa.concat_tables(parts)
-    return dataset, describe_cleaning(cleaning, constant_columns(parts), dataset.num_rows)
+    return dataset, describe_cleaning(cleaning, constant_columns(parts, features), dataset.num_rows)
 
 
 def count_unwritten(summaries: Iterable[Path]) -> dict[str, int]:

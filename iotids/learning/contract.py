@@ -16,10 +16,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from iotids.flowmeter.feature_groups import FLOW, features_of
 from iotids.learning.data.flow_columns import check_finite
 from iotids.learning.data.folds import Fold
 from iotids.learning.runs.checkpoints import Store
 from iotids.learning.runs.settings import read_settings
+
+SOURCE_ONLY = ("source",)  # what an oracle sees
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,8 @@ class ModelKind(ABC):
     ----------
     name : in parameters and folds.json
     settings_type : frozen dataclass of its settings; `__post_init__` refuses values that cannot work
-    sees : 'features', or 'source': the number of the flow's source and nothing else
+    sees : groups of features (iotids.flowmeter.feature_groups) in the order in which they are given; or
+        `SOURCE_ONLY`: the number of the flow's source and nothing else, for an oracle
     inputs : names of further inputs that it needs (`TrainingData.inputs`)
     dtype : of the features it is given
     by_order : fitted again with several orders of the training rows
@@ -201,7 +205,7 @@ class ModelKind(ABC):
 
     name: str
     settings_type: ClassVar[type]
-    sees: str = "features"
+    sees: tuple[str, ...] = (FLOW,)
     inputs: tuple[str, ...] = ()
     dtype: type = np.float64
     by_order: bool = False
@@ -216,6 +220,11 @@ class ModelKind(ABC):
             An unknown name, a value of another type or one that cannot work.
         """
         return read_settings(self.settings_type, given, where=self.name)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the columns of `TrainingData.features`."""
+        return SOURCE_ONLY if self.sees == SOURCE_ONLY else features_of(self.sees)
 
     def own_settings(self, section: Mapping[str, Any]) -> dict[str, Any]:
         """Those entries of a section of params.yaml that are settings of this kind."""

@@ -20,7 +20,7 @@ from iotids.auditing.sections.order import write_sections
 from iotids.auditing.sections.section import Section, Table
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.plumbing.params import Data
-from iotids.truth.integrating.integration import DATASET_SCHEMA
+from iotids.truth.integrating.integration import dataset_schema
 from stages.audit import Params, audit
 
 DATA = Data(name="test", root=Path(), sources={}, classes=("BENIGN", "DOS"), benign="BENIGN")
@@ -33,7 +33,7 @@ def dataset(folder: Path, n_rows: int = 200) -> pq.ParquetFile:
     """
     generator = np.random.default_rng(3)
     columns: dict[str, object] = {}
-    for field in DATASET_SCHEMA:
+    for field in dataset_schema():
         columns[field.name] = [""] * n_rows if field.type == pa.string() else np.zeros(n_rows)
     for name in MODEL_FEATURE_NAMES[:20]:
         columns[name] = generator.integers(0, 1000, n_rows).astype(float)
@@ -45,7 +45,9 @@ def dataset(folder: Path, n_rows: int = 200) -> pq.ParquetFile:
     columns["source"] = np.where(is_attack, "lab", "home").tolist()
     columns["group"] = [f"g{row % 8}" for row in range(n_rows)]
     columns["label_rule"] = ["whole capture" if attack else "no rule" for attack in is_attack]
-    table = pa.table({field.name: pa.array(columns[field.name]).cast(field.type) for field in DATASET_SCHEMA})
+    table = pa.table(
+        {field.name: pa.array(columns[field.name]).cast(field.type) for field in dataset_schema()}
+    )
     pq.write_table(table, folder / "flows.parquet")
     return pq.ParquetFile(folder / "flows.parquet")
 
@@ -156,7 +158,7 @@ def test_numbers_are_strict_json(findings: Findings, tmp_path: Path) -> None:
 
 
 def test_empty_dataset_and_unknown_class_are_refused(tmp_path: Path) -> None:
-    pq.write_table(DATASET_SCHEMA.empty_table(), tmp_path / "empty.parquet")
+    pq.write_table(dataset_schema().empty_table(), tmp_path / "empty.parquet")
     with pytest.raises(ValueError, match="no row"):
         audit(pq.ParquetFile(tmp_path / "empty.parquet"), DATA, PARAMS, {}, {})
     with pytest.raises(ValueError, match="class DOS"):

@@ -77,7 +77,7 @@ def main() -> None:
             "sources": {source: {} for source in SIZES},
         }
         audit = yaml.safe_load(Path("conf/audit/default.yaml").read_text(encoding="utf-8"))
-        params = {"data": data, "integrate": {"keep": {}, "seed": 7}, "audit": audit}
+        params = {"data": data, "integrate": {"features": ["flow"], "keep": {}, "seed": 7}, "audit": audit}
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         flows = "dataset/flows.parquet"
         stages = {

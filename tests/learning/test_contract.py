@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iotids.learning.contract import TrainingData, find_kind
+from iotids.learning.contract import SOURCE_ONLY, TrainingData, find_kind
 from iotids.learning.registry import KINDS, check_packable
 from iotids.learning.runs.onnx_model import OnnxModel
 from tests.learning.generated_flows import flow_like_features
@@ -13,6 +13,7 @@ QUICK = {
     "random_forest": {"n_estimators": 15},
     "extra_trees": {"n_estimators": 15},
     "hist_gradient_boosting": {"max_iter": 12},
+    "site_trees": {"n_estimators": 30, "min_samples_leaf": 10},
 }
 EXPORTS = [name for name, kind in KINDS.items() if kind.exports_onnx]
 
@@ -34,7 +35,7 @@ def flows(n=900, k=4, seed=0, classes=None):
 
 def for_kind(kind, data):
     """The data as the kind is given them."""
-    features = data.source[:, None] if kind.sees == "source" else data.features
+    features = data.source[:, None] if kind.sees == SOURCE_ONLY else data.features
     return TrainingData(
         **{**{name: getattr(data, name) for name in data.__dataclass_fields__}}
         | {"features": features.astype(kind.dtype)}

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from iotids.learning.baselines.registry import BASELINES
+from iotids.learning.contract import SOURCE_ONLY
 from iotids.learning.scores.scores import score_predictions
 from tests.learning.generated_flows import gaussian_problem
 from tests.learning.given import fitted, fitted_scores
 
-BY_FEATURES = [name for name, model in BASELINES.items() if model.sees == "features"]
+BY_FEATURES = [name for name, model in BASELINES.items() if model.sees != SOURCE_ONLY]
 KNOWS_NOTHING = ["majority"]
 LEARNS = [name for name in BY_FEATURES if name not in KNOWS_NOTHING]
 # how far below the Bayes accuracy a model may stay on 4,000 training rows of two normals 2 apart: see

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from iotids.flowmeter.context import CONTEXT_NAMES, with_context
 from iotids.flowmeter.schema import IDENTITY_NAMES, MODEL_FEATURE_NAMES, TRUTH_NAMES
 from iotids.truth.integrating.integration import count_flows, draw_rows
 from iotids.truth.integrating.table2 import PAPER, PAPER_PRINTED_TOTALS, add_up, table2_csv, table2_markdown
@@ -23,7 +24,7 @@ from stages.integrate import Params, integrate
 from tests.truth.tables import flow, flows
 
 CLASSES = ("BENIGN", "DOS")
-ALL = Params(keep={}, seed=7)
+ALL = Params(keep={}, seed=7, features=["flow"])
 
 
 def labelled(source: str, classes: list[str], **columns: list[float]) -> pa.Table:
@@ -67,6 +68,16 @@ def test_dataset_has_identity_truth_and_the_70_features_as_numbers() -> None:
     assert {dataset.schema.field(name).type for name in MODEL_FEATURE_NAMES} == {pa.float64()}
 
 
+def test_context_is_kept_where_the_parameters_want_it_and_its_lack_is_named() -> None:
+    table = labelled("D1", ["BENIGN", "DOS"])
+    wanted = Params(keep={}, seed=7, features=["flow", "context"])
+    dataset, _ = integrate([("D1", with_context(table))], CLASSES, wanted)
+    assert dataset.column_names == [*IDENTITY_NAMES, *TRUTH_NAMES, *MODEL_FEATURE_NAMES, *CONTEXT_NAMES]
+    assert dataset.column("initiator_60s_flows").to_pylist() in ([1.0, 2.0], [2.0, 1.0], [2.0, 2.0])
+    with pytest.raises(ValueError, match="missing column initiator_2s_flows.*meter.columns"):
+        integrate([("D1", table)], CLASSES, wanted)
+
+
 def test_class_whose_flows_all_have_infinite_rates_is_named_with_that_reason() -> None:
     table = labelled("D1", ["BENIGN", "DOS"], flow_packets_per_s=[1.0, float("inf")])
     with pytest.raises(ValueError, match="class DOS is left: 1 have NaN or Infinity"):
@@ -91,7 +102,9 @@ def test_column_is_constant_only_when_it_is_so_across_sources() -> None:
 
 def test_share_and_number_of_flows_to_keep_are_kept_per_source_and_class() -> None:
     parts = [("D1", labelled("D1", ["BENIGN"] * 10 + ["DOS"] * 100)), ("D2", labelled("D2", ["DOS"] * 100))]
-    dataset, cleaning = integrate(parts, CLASSES, Params(keep={"D1/DOS": 0.25, "D2": 7}, seed=7))
+    dataset, cleaning = integrate(
+        parts, CLASSES, Params(keep={"D1/DOS": 0.25, "D2": 7}, seed=7, features=["flow"])
+    )
     assert count_flows(dataset) == {"D1": {"BENIGN": 10, "DOS": 25}, "D2": {"DOS": 7}}
     assert cleaning["not_drawn"]["flows"] == {"D1": {"DOS": 75}, "D2": {"DOS": 93}}
 
@@ -109,7 +122,9 @@ def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     digests = set()
     for name in ("a", "b"):
         dataset, _ = integrate(
-            [("D1", labelled("D1", ["BENIGN"] + ["DOS"] * 99))], CLASSES, Params(keep={"D1/DOS": 0.5}, seed=3)
+            [("D1", labelled("D1", ["BENIGN"] + ["DOS"] * 99))],
+            CLASSES,
+            Params(keep={"D1/DOS": 0.5}, seed=3, features=["flow"]),
         )
         write_table(dataset, tmp_path / name)
         digests.add(hashlib.md5((tmp_path / name).read_bytes()).hexdigest())
@@ -128,11 +143,19 @@ def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         ),
         (
             [("D1", labelled("D1", ["BENIGN", "DOS"]))],
-            Params(keep={"D9": 0.5}, seed=7),
+            Params(keep={"D9": 0.5}, seed=7, features=["flow"]),
             "integrate.keep names D9",
         ),
-        ([("D1", labelled("D1", ["BENIGN", "DOS"]))], Params(keep={"D1": 5.0}, seed=7), "wanted a share"),
-        ([("D1", labelled("D1", ["BENIGN", "DOS"]))], Params(keep={"D1": "many"}, seed=7), "wanted a share"),  # type: ignore[dict-item]
+        (
+            [("D1", labelled("D1", ["BENIGN", "DOS"]))],
+            Params(keep={"D1": 5.0}, seed=7, features=["flow"]),
+            "wanted a share",
+        ),
+        (
+            [("D1", labelled("D1", ["BENIGN", "DOS"]))],
+            Params(keep={"D1": "many"}, seed=7, features=["flow"]),
+            "wanted a share",
+        ),  # type: ignore[dict-item]
     ],
 )
 def test_what_cannot_be_integrated_is_refused(
@@ -188,7 +211,8 @@ def test_only_sources_of_the_parameters_are_read_whatever_an_earlier_choice_of_d
         "sources": {"home": {"kind": "rules"}},
     }
     (tmp_path / "params.yaml").write_text(
-        yaml.safe_dump({"data": data, "integrate": {"keep": {}, "seed": 7}}), encoding="utf-8"
+        yaml.safe_dump({"data": data, "integrate": {"features": ["flow"], "keep": {}, "seed": 7}}),
+        encoding="utf-8",
     )
     command = [sys.executable, "-m", "stages.integrate", "--labelled", "out/labelled", "--out", "out/dataset"]
     done = subprocess.run(

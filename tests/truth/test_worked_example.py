@@ -154,7 +154,7 @@ def test_class_of_one_packet_flows_is_missed_with_its_reason_and_the_number_of_p
     with pytest.raises(
         ValueError, match=r"class DOS is left: 5,000 packets match its rules.*meter\.profile=clean"
     ):
-        integrate([("home", labelled)], data.classes, IntegrateParams({}, 1), unwritten)
+        integrate([("home", labelled)], data.classes, IntegrateParams({}, 1, ["flow"]), unwritten)
 
 
 def test_keys_of_the_documentation_are_those_that_rules_know() -> None:

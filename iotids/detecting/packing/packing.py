@@ -22,8 +22,7 @@ from iotids.detecting.package.package import ONNX, seal_package
 from iotids.detecting.packing.assembly import PackSettings, Training, describe, write_graphs
 from iotids.detecting.packing.exports import write_exports
 from iotids.detecting.packing.out_of_fold import read_out_of_fold
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.contract import Fitted, ModelKind
+from iotids.learning.contract import SOURCE_ONLY, Fitted, ModelKind
 from iotids.learning.data.flow_columns import feature_matrix
 from iotids.learning.data.training_data import read_training_data
 from iotids.learning.registry import check_packable
@@ -84,13 +83,15 @@ def pack(
     fitted = kind.fit(data, kind.settings(learning), seed=document["params"]["seed"])
     classes, truth = data.classes, data.truth
     del data
-    training = Training(feature_matrix(dataset.table), truth, _training_facts(dataset, truth, classes))
+    training = Training(
+        feature_matrix(dataset.table, kind.feature_names), truth, _training_facts(dataset, truth, classes)
+    )
     identity = {
         "name": folder.name,
         "task": task,
         "classes": list(classes),
         "benign": dataset.benign,
-        "features": list(MODEL_FEATURE_NAMES),
+        "features": list(kind.feature_names),
         "data": dataset.name,
         "meter": dict(meter),
         "kind": kind.name,
@@ -120,13 +121,13 @@ def kind_to_pack(name: str) -> ModelKind:
     KeyError
         No such kind.
     ValueError
-        It has no ONNX form, or is given other things than the features of a flow.
+        It has no ONNX form, or is given other things than groups of features.
     """
     kind = check_packable(name)
-    if kind.sees != "features" or kind.inputs:
-        wanted = ", ".join(kind.inputs) or f"the {kind.sees}"
+    if kind.sees == SOURCE_ONLY or kind.inputs:
+        wanted = ", ".join(kind.inputs) or "the source"
         raise ValueError(
-            f"kind of model {name!r} wants {wanted}; a package judges by the features of a flow alone"
+            f"kind of model {name!r} wants {wanted}; a package judges by features of flows and their context"
         )
     return kind
 

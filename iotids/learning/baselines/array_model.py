@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from iotids.flowmeter.feature_groups import FLOW
 from iotids.learning.contract import Fitted, ModelKind, TrainingData
 
 FILE = "model.npz"
@@ -68,7 +69,7 @@ class ArrayKind(ModelKind):
     name: str
     model: Callable[[], type[ArrayModel]]
     settings_type: type = NoSettings  # type: ignore[misc]
-    sees: str = "features"
+    sees: tuple[str, ...] = (FLOW,)
     by_order: bool = False
     exports_onnx: bool = False
 

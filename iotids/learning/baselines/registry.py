@@ -12,7 +12,8 @@ from iotids.learning.baselines.classical import SCIKIT_KINDS
 from iotids.learning.baselines.hoeffding import HoeffdingSettings, VfdtKind
 from iotids.learning.baselines.simple import DatasetOracle, Majority
 from iotids.learning.baselines.single_feature import SingleFeatureKind
-from iotids.learning.contract import ModelKind
+from iotids.learning.contract import SOURCE_ONLY, ModelKind
+from iotids.learning.transfer.site_trees import SiteTreesKind
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ OWN_KINDS = (
     VfdtKind(),
     ArrayKind("naive_bayes", _naive_bayes),
     ArrayKind("majority", lambda: Majority, exports_onnx=True),
-    ArrayKind("dataset_oracle", lambda: DatasetOracle, sees="source"),
+    ArrayKind("dataset_oracle", lambda: DatasetOracle, sees=SOURCE_ONLY),
     SingleFeatureKind(),
+    SiteTreesKind(),
     ArrayKind("nearest_neighbour", _nearest_neighbour, NeighbourSettings),
 )
 BASELINES: dict[str, ModelKind] = {kind.name: kind for kind in (*OWN_KINDS, *SCIKIT_KINDS)}

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.contract import ModelKind, TrainingData
+from iotids.learning.contract import SOURCE_ONLY, ModelKind, TrainingData
 from iotids.learning.data.flow_columns import task_classes, task_truth
 
 MAX_FLOAT32 = 1e18  # its square still fits float32, in which the variance of a batch is computed
@@ -39,11 +38,11 @@ def read_training_data(
         raise ValueError(f"{wanted}: {error}; run the stages meter to integrate again") from error
     truth = task_truth(table, task, classes, benign).astype(np.int64)
     numbers = {name: _numbers(table.column(name)) for name in IDENTITY}
-    if kind.sees == "source":
+    if kind.sees == SOURCE_ONLY:
         features = numbers["source"].astype(np.float64)[:, None]
     else:
-        columns = ((name, read([name]).column(0).to_numpy()) for name in MODEL_FEATURE_NAMES)
-        features = feature_array(columns, shape=(truth.size, len(MODEL_FEATURE_NAMES)), dtype=kind.dtype)
+        columns = ((name, read([name]).column(0).to_numpy()) for name in kind.feature_names)
+        features = feature_array(columns, shape=(truth.size, len(kind.feature_names)), dtype=kind.dtype)
     return TrainingData(
         features,
         truth,

@@ -31,7 +31,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.learning.contract import CrossValidation, FoldResult, ModelKind, TrainingData
 from iotids.writing.tables import write_json, write_table
 
@@ -104,7 +103,6 @@ def run_document(
         if result.order == 0:
             splits.setdefault(result.split, {"folds": []})["folds"].append(result.record)
     kind = configuration.kind
-    feature_names = MODEL_FEATURE_NAMES if kind.sees == "features" else (kind.sees,)
     return {
         "stage": configuration.stage,
         "kind": kind.name,
@@ -112,8 +110,8 @@ def run_document(
         "task": configuration.task,
         "classes": list(classes),
         "benign": benign,
-        "features": len(feature_names),
-        "feature_names": list(feature_names),
+        "features": len(kind.feature_names),
+        "feature_names": list(kind.feature_names),
         "exports_onnx": kind.exports_onnx,
         "params": configuration.params,
         "splits": splits,

@@ -10,18 +10,24 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotids.flowmeter.context.columns import CONTEXT_NAMES
 from iotids.flowmeter.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, arrow_schema
 
 IDENTITY_AND_TRUTH = arrow_schema((*IDENTITY, *TRUTH))
-DATASET_SCHEMA = pa.schema(
-    [*IDENTITY_AND_TRUTH, *(pa.field(name, pa.float64(), nullable=False) for name in MODEL_FEATURE_NAMES)]
-)
+
+
+def dataset_schema(features: Sequence[str] = MODEL_FEATURE_NAMES) -> pa.Schema:
+    """Columns of the dataset: identity and truth, then features as doubles."""
+    return pa.schema(
+        [*IDENTITY_AND_TRUTH, *(pa.field(name, pa.float64(), nullable=False) for name in features)]
+    )
 
 
 @dataclass
@@ -42,6 +48,7 @@ def integrate_source(
     keep: Mapping[str, float],
     seed: int,
     cleaning: Cleaning,
+    features: Sequence[str] = MODEL_FEATURE_NAMES,
 ) -> pa.Table:
     """Clean and sample the labelled flows of one source file; `cleaning` takes the counts.
 
@@ -53,32 +60,37 @@ def integrate_source(
         Name of the file for messages.
     keep : mapping
         From a source or `source/class` to the share (float) or number (int) of flows to keep.
+    features : names
+        Columns that must be finite and are kept.
 
     Returns
     -------
-    (m,) rows of DATASET_SCHEMA, in the order they came
+    (m,) rows of `dataset_schema(features)`, in the order they came
 
     Raises
     ------
     ValueError
         Columns are missing, or a label is not in the class list.
     """
-    if missing := [name for name in DATASET_SCHEMA.names if name not in table.column_names]:
+    schema = dataset_schema(features)
+    if missing := [name for name in schema.names if name not in table.column_names]:
+        wanted = "context wants meter.columns to name it; " if set(missing) & set(CONTEXT_NAMES) else ""
         raise ValueError(
-            f"{where}: missing column {', '.join(missing)}; run `dvc repro` again, or import the table with `iotids import`"
+            f"{where}: missing column {shorten(', '.join(missing), 200, placeholder=' …')}; {wanted}run `dvc repro` again, or import "
+            "the table with `iotids import`"
         )
     if unknown := sorted(set(pc.unique(table.column("label")).to_pylist()) - set(classes)):
         raise ValueError(
             f"{where}: unknown class {', '.join(map(repr, unknown))}; data.classes are {', '.join(classes)}"
         )
     _count(cleaning.came, table)
-    finite = _finite_rows(table, cleaning.columns)
+    finite = _finite_rows(table, features, cleaning.columns)
     _count(cleaning.not_finite, table.filter(pa.array(~finite)).select(["source", "label"]))
     rows = np.flatnonzero(finite)
     drawn = draw_rows(table.select(["source", "label"]).take(rows), keep, seed)
     _count(cleaning.not_drawn, table.select(["source", "label"]).take(np.delete(rows, drawn)))
-    table = table.select(DATASET_SCHEMA.names)
-    return (table if len(drawn) == table.num_rows else table.take(rows[drawn])).cast(DATASET_SCHEMA)
+    table = table.select(schema.names)
+    return (table if len(drawn) == table.num_rows else table.take(rows[drawn])).cast(schema)
 
 
 def draw_rows(table: pa.Table, keep: Mapping[str, float], seed: int) -> np.ndarray:
@@ -174,11 +186,13 @@ def _why_absent(name: str, cleaning: Cleaning, unwritten: Mapping[str, int]) -> 
     )
 
 
-def constant_columns(parts: Iterable[pa.Table]) -> dict[str, float]:
+def constant_columns(
+    parts: Iterable[pa.Table], features: Sequence[str] = MODEL_FEATURE_NAMES
+) -> dict[str, float]:
     """Name the features that have one value in the whole dataset, with that value."""
     limits: dict[str, tuple[float, float]] = {}
     for part in parts:
-        for name in MODEL_FEATURE_NAMES if part.num_rows else ():
+        for name in features if part.num_rows else ():
             low_high = pc.min_max(part.column(name)).as_py()
             low, high = limits.get(name, (np.inf, -np.inf))
             limits[name] = min(low, low_high["min"]), max(high, low_high["max"])
@@ -216,10 +230,10 @@ def describe_cleaning(cleaning: Cleaning, constant: Mapping[str, float], n_rows:
     }
 
 
-def _finite_rows(table: pa.Table, columns: dict[str, dict[str, int]]) -> np.ndarray:
+def _finite_rows(table: pa.Table, features: Sequence[str], columns: dict[str, dict[str, int]]) -> np.ndarray:
     """Find the rows with finite features only, and count what else there is by column."""
     finite = np.ones(table.num_rows, dtype=bool)
-    for name in MODEL_FEATURE_NAMES:
+    for name in features:
         if not pa.types.is_floating(table.schema.field(name).type):
             continue
         values = table.column(name).to_numpy()

@@ -1,0 +1,100 @@
+"""Trees for sites that training has not seen: they look at a flow's context alone, and every class of every site
+counts alike.
+
+Extremely randomised trees (Geurts, Ernst, Wehenkel 2006) with large leaves. What the flow itself is like, its
+sizes and times, tells the site; what its end points did before it ended tells the attack: see
+docs/unseen-site.md for what each choice is worth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from iotids.flowmeter.feature_groups import CONTEXT
+from iotids.learning.baselines.classical import ScikitModel, check_positive
+from iotids.learning.contract import Fitted, ModelKind, TrainingData, check_training
+from iotids.learning.runs.onnx_model import OnnxModel
+from iotids.learning.transfer.weights import site_class_weights
+
+
+@dataclass(frozen=True)
+class SiteTreesSettings:
+    """Trees, flows in a leaf, and flows that a class of a site is learnt from at most."""
+
+    n_estimators: int = 200
+    min_samples_leaf: int = 60
+    per_cell: int = 250
+
+    def __post_init__(self) -> None:
+        """Refuse sizes below 1."""
+        check_positive(self, "n_estimators", "min_samples_leaf", "per_cell")
+
+
+class SiteTreesKind(ModelKind):
+    """A source is a site; a recording is a group."""
+
+    name = "site_trees"
+    settings_type: ClassVar[type] = SiteTreesSettings
+    sees = (CONTEXT,)
+
+    def fit(self, data: TrainingData, settings: SiteTreesSettings, *, seed: int) -> Fitted:
+        """Draw flows of every class of every site, weigh the cells alike, fit."""
+        from sklearn.ensemble import ExtraTreesClassifier
+        from sklearn.pipeline import make_pipeline
+
+        from iotids.learning.baselines.scaling import one_thread
+
+        check_training(data.features, data.truth, n_classes=data.n_classes)
+        seen = np.unique(data.truth)
+        sizes = {"n_classes": data.n_classes, "n_features": data.features.shape[1]}
+        if seen.size == 1:
+            return ScikitModel(None, "none", seen, **sizes)
+        rows = draw_cells(data.source, data.truth, data.group, per_cell=settings.per_cell, seed=seed)
+        names = np.array(data.classes)[data.truth[rows]]
+        weights = site_class_weights(data.source[rows].astype(str), names, benign=data.benign)
+        trees = ExtraTreesClassifier(
+            settings.n_estimators,
+            min_samples_leaf=min(settings.min_samples_leaf, max(1, rows.size // 10)),
+            n_jobs=1,
+            random_state=seed,
+        )
+        pipeline = make_pipeline(trees)
+        with one_thread():
+            pipeline.fit(
+                data.features[rows], data.truth[rows], **{"extratreesclassifier__sample_weight": weights}
+            )
+        return ScikitModel(pipeline, "none", seen, **sizes)
+
+    def load(self, folder: Path) -> Fitted:
+        """The ONNX form."""
+        return OnnxModel.load(folder)
+
+
+def draw_cells(
+    site: np.ndarray, truth: np.ndarray, group: np.ndarray, *, per_cell: int, seed: int
+) -> np.ndarray:
+    """Row numbers, ascending: at most `per_cell` of each class of each site, without replacement.
+
+    A recording counts by the root of its flows: one with many does not drown the others, and is not as rare as
+    one with few.
+
+    Parameters
+    ----------
+    site, truth, group : (n,) numbers
+    """
+    rng = np.random.default_rng(seed)
+    drawn: list[np.ndarray] = []
+    cells = np.unique(np.column_stack([site, truth]), axis=0)
+    for one_site, one_class in cells:
+        rows = np.flatnonzero((site == one_site) & (truth == one_class))
+        if rows.size > per_cell:
+            _, recording, counts = np.unique(group[rows], return_inverse=True, return_counts=True)
+            chance = 1.0 / np.sqrt(counts[recording])
+            rows = rng.choice(rows, per_cell, replace=False, p=chance / chance.sum())
+        drawn.append(rows)
+    numbers: np.ndarray = np.sort(np.concatenate(drawn))
+    return numbers
