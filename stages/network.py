@@ -18,7 +18,7 @@ from iotids.learning.runs.inputs import check_memory, read_inputs
 from iotids.learning.runs.run_folder import Configuration, write_run
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.machine import available_memory_bytes
-from iotids.plumbing.parallel import code_digest
+from iotids.plumbing.parallel import code_digest, parallel_map
 from iotids.plumbing.params import read_data, read_section
 from iotids.plumbing.progress import advance, progress_bar
 from iotids.plumbing.unfinished import Unfinished
@@ -67,7 +67,8 @@ def main() -> None:
     configuration = Configuration("network", args.task, args.model, kind, settings, params.seed)
     store = Unfinished(args.out, inputs.fingerprint(configuration.params, kind.name, code_digest()))
     with progress_bar(total=params.epochs * len(inputs.splits), unit="epochs") as bar:
-        context = RunContext(store, report_progress=partial(advance, bar))
+        side_by_side = partial(parallel_map, description=args.model)  # for kinds that fit a fold at a time
+        context = RunContext(store, map_jobs=side_by_side, report_progress=partial(advance, bar))
         run = kind.fit_folds(*inputs, settings, seed=params.seed, orders=1, context=context)
     write_run(args.out, run, configuration, inputs.data)
     store.forget()

@@ -168,6 +168,26 @@ class Fitted(ABC):
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a kind comes from, for reports and the tags of runs.
+
+    Attributes
+    ----------
+    work : author, year, and what the model is called there
+    printed : the work's own figure and data set, as printed or quoted; '' where none is known
+    faithful : what is as the work says
+    adapted : what differs, and why
+    assumed : settings that no source gives
+    """
+
+    work: str
+    printed: str = ""
+    faithful: tuple[str, ...] = ()
+    adapted: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ExportForm:
     """A further form of a fitted model.
 
@@ -201,6 +221,7 @@ class ModelKind(ABC):
     dtype : of the features it is given
     by_order : fitted again with several orders of the training rows
     exports_onnx : whether what it fits can be packed, judged, explained, calibrated and served
+    origin : the work that describes it; None for those of the paper and of textbooks
     """
 
     name: str
@@ -210,6 +231,7 @@ class ModelKind(ABC):
     dtype: type = np.float64
     by_order: bool = False
     exports_onnx: bool = True
+    origin: Origin | None = None
 
     def settings(self, given: Mapping[str, Any]) -> Any:
         """Settings from a mapping; missing ones get their defaults.

@@ -4,5 +4,9 @@ from __future__ import annotations
 
 from iotids.learning.contract import ModelKind
 from iotids.learning.networks.dense.kind import DenseKind
+from iotids.learning.networks.surveyed.alert_net import AlertNetKind
+from iotids.learning.networks.surveyed.deep import DeepKind
+from iotids.learning.networks.surveyed.sparse_autoencoder import SparseAutoencoderKind
 
-NETWORKS: dict[str, ModelKind] = {kind.name: kind for kind in (DenseKind(),)}
+SURVEYED: tuple[ModelKind, ...] = (SparseAutoencoderKind(), AlertNetKind(), DeepKind())
+NETWORKS: dict[str, ModelKind] = {kind.name: kind for kind in (DenseKind(), *SURVEYED)}

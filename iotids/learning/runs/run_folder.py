@@ -15,6 +15,7 @@ folds.json
     stage ('network' or 'baseline'), kind, model (name in tables: dl4, random_forest), task, classes, benign,
     features (their number), feature_names, exports_onnx,
     params : settings of the kind, seed, orders
+    origin : of a kind that another work describes: the work, its printed figure, what is faithful, adapted, assumed
     splits : by name {"folds": [...]}, each fold with fold, train_rows, test_rows, fit_s, predict_s,
         us_per_flow, model_bytes, facts, untrained_classes; kinds with epochs also epochs and best_epoch.
 
@@ -115,4 +116,4 @@ def run_document(
         "exports_onnx": kind.exports_onnx,
         "params": configuration.params,
         "splits": splits,
-    }
+    } | ({"origin": asdict(kind.origin)} if kind.origin else {})

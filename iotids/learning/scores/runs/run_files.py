@@ -35,7 +35,7 @@ def run_documents(run: RunScores, folder: str) -> dict[str, Any]:
 def run_from_plain(plain: Mapping[str, Any]) -> RunScores:
     """The run again; null is NaN."""
     splits = {name: _split_from_plain(name, part) for name, part in plain["splits"].items()}
-    given = {field.name: plain[field.name] for field in fields(RunScores)}
+    given = {field.name: plain.get(field.name) for field in fields(RunScores)}
     return RunScores(**given | {"classes": tuple(plain["classes"]), "splits": splits})
 
 

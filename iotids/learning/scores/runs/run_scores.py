@@ -88,7 +88,8 @@ class SplitScores:
 class RunScores:
     """One model on one task under every split, and what folds.json says of the run beside its folds.
 
-    `stage` is the one that trained it: network or baseline.
+    `stage` is the one that trained it: network or baseline. `origin` is that of a kind that another work
+    describes (`iotids.learning.contract.Origin`).
     """
 
     task: str
@@ -98,6 +99,7 @@ class RunScores:
     splits: dict[str, SplitScores]
     params: dict[str, Any]
     prequential: dict[str, Any] | None = None
+    origin: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ def score_run(
         scored,
         dict(document["params"]),
         kept,
+        document.get("origin"),
     )
 
 
