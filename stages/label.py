@@ -55,8 +55,9 @@ def label_source(
     something to report.
     """
     options = data.sources[source]
-    folder = data.root / str(options.get("folder", "."))
-    truth = open_truth(source, options, data.root, data.benign)
+    root = data.root_of(source)
+    folder = root / str(options.get("folder", "."))
+    truth = open_truth(source, options, root, data.benign)
     notices = check_captures(source, truth.names, folder, params.missing_captures)
     paths = find_captures(folder)
     rows = list(rows_by_capture(flows))

@@ -37,7 +37,7 @@ def main() -> int:
         raise ValueError(
             f"no source {arguments.source!r} in data.sources; there are {', '.join(data.sources)}"
         )
-    captures = captures_of_source(data.root, data.sources[arguments.source])
+    captures = captures_of_source(data.root_of(arguments.source), data.sources[arguments.source])
     return meter.meter_and_report(captures, arguments.out, arguments.ledger, options, for_keeping=True)
 
 

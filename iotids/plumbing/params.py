@@ -42,6 +42,17 @@ class Data:
     classes: tuple[str, ...]
     benign: str
 
+    def root_of(self, source: str) -> Path:
+        """The folder that a source's paths are relative to: its own `root`, or that of all.
+
+        Raises
+        ------
+        FileNotFoundError
+            The source's own root is not there.
+        """
+        own = self.sources[source].get("root")
+        return self.root if own is None else find_root(str(own), key=f"data.sources.{source}.root")
+
 
 def read_section(name: str, kind: type[T], path: str | Path = PARAMS_FILE) -> T:
     """Read one section of params.yaml into a dataclass.
@@ -118,7 +129,7 @@ def read_data(path: str | Path = PARAMS_FILE, *, captures: bool = False) -> Data
     return Data(**{**vars(data), "root": find_root(str(data.root)) if captures else Path(data.root)})
 
 
-def find_root(root: str) -> Path:
+def find_root(root: str, *, key: str = "data.root") -> Path:
     """Find a capture folder named in the parameters.
 
     A relative path is looked for in the current folder and then in the workspace (DVC_ROOT): an experiment
@@ -135,8 +146,8 @@ def find_root(root: str) -> Path:
             return place
     looked = " and ".join(dict.fromkeys(str(place.absolute()) for place in places))
     raise FileNotFoundError(
-        f"data.root {root}: no such folder (looked at {looked}). "
-        "The sample comes with `make` or `dvc pull data.dvc`; other captures by `-S data.root=…`"
+        f"{key} {root}: no such folder (looked at {looked}). "
+        f"The sample comes with `make` or `dvc pull data.dvc`; other captures by `-S {key}=…`"
     )
 
 

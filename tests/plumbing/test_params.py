@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from iotids.plumbing.params import find_root, read_data, read_section
+from iotids.plumbing.params import Data, find_root, read_data, read_section
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,23 @@ def test_a_relative_root_is_found_from_the_workspace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "copy")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "workspace"))
     assert find_root("../captures").resolve() == tmp_path / "captures"
+
+
+def test_a_source_can_have_a_root_of_its_own(tmp_path, monkeypatch):
+    for name in ("sample", "real"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    sources = {
+        "D1": {"kind": "folders"},
+        "real": {"kind": "label_table", "root": "real"},
+        "gone": {"root": "nowhere"},
+    }
+    data = Data("x", Path("sample"), sources, ("BENIGN",), "BENIGN")
+    assert (data.root_of("D1"), data.root_of("real")) == (Path("sample"), Path("real"))
+    with pytest.raises(
+        FileNotFoundError, match=r"data.sources.gone.root nowhere: no such folder.*-S data.sources.gone.root="
+    ):
+        data.root_of("gone")
 
 
 def test_a_missing_root_says_how_to_get_the_sample(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from iotids.truth.labelling.flow_labels import CaptureLabels
 T = TypeVar("T")
 Packets = Callable[[], Iterable[pa.RecordBatch]]
 LabelCapture = Callable[[str, pa.Table, Packets], tuple[str, CaptureLabels]]
-_NOT_OURS = {"kind", "folder", "watch"}
+_NOT_OURS = {"kind", "folder", "watch", "root"}
 
 
 @dataclass(frozen=True)
