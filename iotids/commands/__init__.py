@@ -34,6 +34,7 @@ COMMANDS = {
     "params": Command("Experiment", "iotids.plumbing.params", "compose params.yaml from conf/"),
     "check": Command("Experiment", "iotids.plumbing.params_check", "check params.yaml before an hour of work"),
     "compare": Command("Experiment", "iotids.commands.compare", "Tables II and III of several runs, next to each other"),
+    "unseen": Command("Experiment", "iotids.commands.unseen", "how runs judge sites that training has not seen"),
     "timeouts": Command("Experiment", "iotids.commands.timeouts", "the effect of other flow timeouts"),
     "evaluate": Command("Experiment", "iotids.detecting.calibrating.evaluate", "a detector on labelled flows, per class and site"),
     "publish": Command("Experiment", "iotids.tracking.publishing", "run folders → MLflow"),
