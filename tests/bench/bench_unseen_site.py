@@ -1,9 +1,9 @@
 """Leave one site out on the labelled real captures: what each idea for transfer is worth, and what a choice made
-without the reported site reaches: python -m tests.bench.bench_unseen_site
+without the reported site reaches: python -m tests.bench.bench_unseen_site out/dataset/flows.parquet
 
-Reads ../shared/captures, meters with the clean profile, labels by conf/data/real.yaml, adds the context, and
-keeps a sample of each (site, class) cell: one balanced over captures to learn from, one drawn evenly to be
-judged. `--folder` keeps the table between runs; `--also` adds a table of other sites to learn from only.
+Reads the dataset of `preset=detector` (flows and their context, real captures and the sample) and draws of each
+(site, class) cell flows to learn from, balanced over recordings, and others to be judged, evenly. Sites named by
+--learnt-only are learnt from and never reported.
 """
 
 from __future__ import annotations
@@ -20,27 +20,20 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 
-from iotids.flowmeter.captures import Options, captures_of_source
-from iotids.flowmeter.context import CONTEXT_NAMES, with_context
-from iotids.flowmeter.packets import packet_batches
+from iotids.flowmeter.context import CONTEXT_NAMES
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.learning.transfer.nested import Fit, leave_site_out, nested_choice
 from iotids.learning.transfer.normalising import SiteRanks
 from iotids.learning.transfer.probe import probe_inputs
+from iotids.learning.transfer.site_trees import draw_cells
 from iotids.learning.transfer.unseen_scores import UnseenScores, macro_f_elsewhere, score_unseen
 from iotids.learning.transfer.weights import site_class_weights
-from iotids.plumbing.params import Data
-from stages import label, meter
 
-ROOT = Path(__file__).resolve().parents[2]
 BENIGN = "BENIGN"
-METERED = Options("clean", 120.0, 5.0, 120.0, "inner", True)
 SITE_AT_MOST, ATTACK_AT_LEAST = 0.6, 0.3
 CHOSEN = "**chosen inside**"
-KEPT = ("capture", "source", "group", "label")
 
 
 @dataclass(frozen=True)
@@ -62,50 +55,17 @@ class Rows:
         return attack
 
 
-def labelled_flows(folder: Path) -> pa.Table:
-    """All flows of the label table with context and truth, from `folder` where it has them already."""
-    path = folder / "unseen_site.parquet"
-    if path.is_file():
-        return pq.read_table(path)
-    conf = yaml.safe_load((ROOT / "conf/data/real.yaml").read_text())
-    root = (ROOT / conf["root"]).resolve()
-    source = conf["sources"]["real"] | {"rules": str(ROOT / conf["sources"]["real"]["rules"])}
-    data = Data(conf["name"], root, {"real": source}, tuple(conf["classes"]), conf["benign"])
-    flows = folder / "flows.parquet"
-    meter.meter(captures_of_source(root, source), flows, METERED, for_keeping=False)
-    table = with_context(pq.read_table(flows))
-    labelled, _, _ = label.label_source(
-        "real",
-        table,
-        data,
-        label.Params("error", "error"),
-        partial(packet_batches, **vars(METERED)),
-    )
-    kept = labelled.select([*KEPT, *MODEL_FEATURE_NAMES, *CONTEXT_NAMES])
-    pq.write_table(kept, path)
-    return kept
-
-
-def sample_rows(table: pa.Table, per_cell: int, seed: int, also: pa.Table | None) -> Rows:
-    """Draw the rows to learn from and to be judged."""
-    elsewhere = np.zeros(table.num_rows, bool)
-    if also is not None:
-        elsewhere = np.concatenate([elsewhere, np.ones(also.num_rows, bool)])
-        table = pa.concat_tables([table, also.select(table.schema.names).cast(table.schema)])
-    sites, labels, captures = (
-        np.array(table.column(name).to_pylist()) for name in ("source", "label", "capture")
-    )
-    rng = np.random.default_rng(seed)
+def sample_rows(table: pa.Table, per_cell: int, seed: int, learnt_only: list[str]) -> Rows:
+    """Draw the rows to learn from and to be judged; rows of sites that are learnt from only come last."""
+    elsewhere = np.isin(np.array(table.column("source").to_pylist()), learnt_only)
+    table, elsewhere = table.take(np.argsort(elsewhere, kind="stable")), np.sort(elsewhere)
+    sites, labels, groups = (np.array(table.column(n).to_pylist()) for n in ("source", "label", "group"))
+    numbers = [np.unique(texts, return_inverse=True)[1] for texts in (sites, labels, groups)]
     learnt, judged = np.zeros(len(sites), bool), np.zeros(len(sites), bool)
-    for site, name in sorted(set(zip(sites.tolist(), labels.tolist(), strict=True))):
-        rows = np.flatnonzero((sites == site) & (labels == name))
-        _, capture, counts = np.unique(captures[rows], return_inverse=True, return_counts=True)
-        chance = 1 / np.sqrt(counts[capture])  # a capture of many flows counts more, but not in proportion
-        n = min(per_cell, len(rows))
-        learnt[rng.choice(rows, n, replace=False, p=chance / chance.sum())] = True
-        if not elsewhere[rows[0]]:
-            judged[rng.choice(rows, min(2 * per_cell, len(rows)), replace=False)] = True
-    keep = np.flatnonzero(learnt | judged)
+    learnt[draw_cells(*numbers, per_cell=per_cell, seed=seed)] = True
+    apart = np.arange(len(sites))  # every flow a recording of its own: drawn evenly
+    judged[draw_cells(numbers[0], numbers[1], apart, per_cell=2 * per_cell, seed=seed + 1000)] = True
+    keep = np.flatnonzero(learnt | (judged & ~elsewhere))
     small = table.take(keep)
 
     def logs(names: tuple[str, ...]) -> np.ndarray:
@@ -115,7 +75,7 @@ def sample_rows(table: pa.Table, per_cell: int, seed: int, also: pa.Table | None
 
     return Rows(
         logs(MODEL_FEATURE_NAMES), logs(CONTEXT_NAMES), sites[keep], labels[keep],
-        learnt[keep], judged[keep], elsewhere[keep],
+        learnt[keep], judged[keep] & ~elsewhere[keep], elsewhere[keep],
     )  # fmt: skip
 
 
@@ -149,7 +109,6 @@ def binary_fit(
     make: Callable[[int], HistGradientBoostingClassifier | ExtraTreesClassifier],
     seed: int,
     *,
-    weighted: bool = True,
     probed: bool = False,
     elsewhere: bool = False,
 ) -> Fit:
@@ -160,7 +119,7 @@ def binary_fit(
         if elsewhere:
             train = np.concatenate([train, np.flatnonzero(rows.elsewhere & rows.learnt)])
         sites, labels, attack = rows.sites[train], rows.labels[train], rows.is_attack[train]
-        weights = site_class_weights(sites, labels, benign=BENIGN) if weighted else None
+        weights = site_class_weights(sites, labels, benign=BENIGN)
         columns = np.ones(X.shape[1], bool)
         if probed:
             found = probe_inputs(X[train], sites, attack)
@@ -172,23 +131,22 @@ def binary_fit(
 
 
 def candidates(rows: Rows, seed: int, n_trees: int) -> dict[str, Fit]:
-    """What the choice is made among. Leaf sizes, ratios and ranks were explored on the same sites before the list was fixed."""
+    """What the choice is made among; the list was fixed after exploring on the same sites (docs/unseen-site.md)."""
     both = np.hstack([rows.flow, rows.context])
+    inputs = {"context": rows.context, "both": both}
     made = {
         "flow features, boosting": binary_fit(rows, rows.flow, boosting, seed),
-        "context, boosting": binary_fit(rows, rows.context, boosting, seed),
         "both, boosting": binary_fit(rows, both, boosting, seed),
         "both, ranks in the site, trees of leaf 20": binary_fit(
             rows, with_ranks(rows), trees(20, n_trees), seed
         ),
         "both, probed, trees of leaf 20": binary_fit(rows, both, trees(20, n_trees), seed, probed=True),
     }
-    for leaf in (3, 20, 60):
-        made[f"both, trees of leaf {leaf}"] = binary_fit(rows, both, trees(leaf, n_trees), seed)
-    if rows.elsewhere.any():
-        made["both, trees of leaf 20, the sample's sites too"] = binary_fit(
-            rows, both, trees(20, n_trees), seed, elsewhere=True
-        )
+    for name, X in inputs.items():
+        for leaf in (20, 60):
+            for more in (False, True) if rows.elsewhere.any() else (False,):
+                words = f"{name}, trees of leaf {leaf}" + (", the sample's sites too" if more else "")
+                made[words] = binary_fit(rows, X, trees(leaf, n_trees), seed, elsewhere=more)
     return made
 
 
@@ -230,50 +188,28 @@ def five_classes(rows: Rows, seed: int) -> float:
     return macro_f_elsewhere(rows.sites[at], rows.labels[at], predicted[at].astype(str))
 
 
-def unweighted(rows: Rows, seed: int) -> dict[str, Fit]:
-    """The prototype's rows without weights."""
-    return {
-        "flow features, boosting, unweighted": binary_fit(rows, rows.flow, boosting, seed, weighted=False),
-        "context, boosting, unweighted": binary_fit(rows, rows.context, boosting, seed, weighted=False),
-    }
-
-
-def run_bench(
-    folder: Path, per_cell: int, seeds: int, also: Path | None, *, choose: bool, only: str, n_trees: int
-) -> None:
+def run_bench(table: pa.Table, options: argparse.Namespace) -> None:
     """Print the table."""
-    start, table = time.perf_counter(), labelled_flows(folder)
-    other = pq.read_table(also) if also else None
-    print(
-        f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores; {table.num_rows:,} flows"
-    )
+    start = time.perf_counter()
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {table.num_rows:,} flows")
     found: dict[str, list[UnseenScores]] = {}
-    for seed in range(seeds):
-        rows = sample_rows(table, per_cell, seed, other)
+    for seed in range(options.seeds):
+        rows = sample_rows(table, options.per_cell, seed, options.learnt_only)
         everything = np.flatnonzero(~rows.elsewhere)  # they come first, so these are 0, 1, 2 …
         reported = rows.sites[everything]
-        for name, fit in unweighted(rows, seed).items():
-            scores = leave_site_out(reported, fit)
-            found.setdefault(name, []).append(judged_scores(rows, everything, scores))
-        tried = {name: fit for name, fit in candidates(rows, seed, n_trees).items() if only in name}
-        if choose:
+        tried = {n: fit for n, fit in candidates(rows, seed, options.trees).items() if options.only in n}
+        if options.without_choice:
+            scored, choices = {name: leave_site_out(reported, fit) for name, fit in tried.items()}, {}
+        else:
             nested = nested_choice(reported, tried, partial(goodness, rows))
             scored, choices = {**nested.candidates, CHOSEN: nested.chosen}, nested.choices
-        else:
-            scored, choices = {name: leave_site_out(reported, fit) for name, fit in tried.items()}, {}
         for name, scores in scored.items():
             found.setdefault(name, []).append(judged_scores(rows, everything, scores))
         macro = five_classes(rows, seed)
-        print(
-            f"seed {seed}: {time.perf_counter() - start:.0f} s; macro F {macro:.3f}; {choices}",
-            flush=True,
-        )
-        last = found[CHOSEN if choose else next(iter(tried))][-1]
-        print(*(f"{'/'.join(cell)} {share:.2f}" for cell, share in last.cells.items()), sep="; ")
-        print({site: round(area, 2) for site, area in last.aucs.items()})
-        print("| inputs and learner | benign right | attacks found | balanced | AUC within site |")
-        print("|---|---:|---:|---:|---:|")
-        print(*(line(name, scores) for name, scores in found.items()), sep="\n", flush=True)
+        print(f"seed {seed}: {time.perf_counter() - start:.0f} s; macro F {macro:.3f}; {choices}", flush=True)
+    print("| inputs and learner | benign right | attacks found | balanced | AUC within site |")
+    print("|---|---:|---:|---:|---:|")
+    print(*(line(name, scores) for name, scores in found.items()), sep="\n", flush=True)
 
 
 def main() -> None:
@@ -281,20 +217,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, required=True, help="where the metered table is kept")
-    parser.add_argument("--per-cell", type=int, default=300, help="flows of a site and class to learn from")
+    parser.add_argument("dataset", type=Path, help="flows.parquet with both groups of features")
+    parser.add_argument("--learnt-only", nargs="*", default=["D1", "D2", "D3", "D4"], metavar="SITE")
+    parser.add_argument("--per-cell", type=int, default=250, help="flows of a site and class to learn from")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--trees", type=int, default=100)
+    parser.add_argument("--only", default="", help="only candidates with this in their name")
     parser.add_argument(
         "--without-choice", action="store_true", help="only the candidates, a sixth of the time"
     )
-    parser.add_argument("--trees", type=int, default=50)
-    parser.add_argument("--only", default="", help="only candidates with this in their name")
-    parser.add_argument("--also", type=Path, help="labelled flows with context of more sites to learn from")
-    args = parser.parse_args()
-    args.folder.mkdir(parents=True, exist_ok=True)
-    run_bench(
-        args.folder, args.per_cell, args.seeds, args.also, choose=not args.without_choice, only=args.only
-    )
+    options = parser.parse_args()
+    run_bench(pq.read_table(options.dataset), options)
 
 
 if __name__ == "__main__":
