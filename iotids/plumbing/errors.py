@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from iotids.plumbing.stderr_filter import without_greetings
+from iotids.tracking.attempts import watched
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_DISK = ": the disk is full. Nothing half-written was left; make room (`du -sh .dvc/cache`, `dvc gc --workspace`) and run the same command again"
@@ -34,6 +35,12 @@ def run_plainly(main: Callable[[], int | None], *, filter_stderr: bool = True) -
         Drop TensorFlow's start-up banner; takes a process of its own.
     """
     unwind_on_signals()
+    with watched():
+        _run_to_the_end(main, filter_stderr=filter_stderr)
+
+
+def _run_to_the_end(main: Callable[[], int | None], *, filter_stderr: bool) -> None:
+    """Run, and leave with an exit code or a message."""
     try:
         if filter_stderr:
             with without_greetings():

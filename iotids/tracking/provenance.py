@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from iotids.tracking.store import ask_git, experiment_name
@@ -22,11 +22,15 @@ def run_params(scored: Mapping[str, Any], split: str, made_from: Mapping[str, An
     made_from : content of out/score/made_from.json
     """
     own = {f"{scored['stage']}.{key}": value for key, value in flatten(scored["params"])}
-    others = {
-        key: value for key, value in flatten(made_from["params"]) if not key.startswith(LISTED_ELSEWHERE)
+    named = {"task": scored["task"], "model": scored["model"], "split": split}
+    return shown_params([*named.items(), *flatten(made_from["params"]), *own.items()])
+
+
+def shown_params(params: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """Parameters as MLflow takes them: text of at most 500 characters; without those that are listed elsewhere."""
+    return {
+        key: str(value)[:MAX_PARAM_LENGTH] for key, value in params if not key.startswith(LISTED_ELSEWHERE)
     }
-    named = {"task": scored["task"], "model": scored["model"], "split": split, **others, **own}
-    return {key: str(value)[:MAX_PARAM_LENGTH] for key, value in named.items()}
 
 
 def flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

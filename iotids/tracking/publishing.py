@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from iotids.tracking import keras_model as tracked_model
+from iotids.tracking.batches import Curve, log
 from iotids.tracking.provenance import dataset_input, run_params, run_tags
 from iotids.tracking.store import experiment_name, open_store, store_uri
 
@@ -37,9 +38,7 @@ EPOCH_METRICS = {
     "val_loss": "val/loss",
     "val_accuracy": "val/accuracy",
 }
-MAX_METRICS_PER_CALL, MAX_PARAMS_PER_CALL = 1000, 100  # MLflow's limits of log_batch
 FOLD_FACTS = {"size": ("train_rows", "test_rows"), "time": ("fit_s", "predict_s")}
-Curve = list[tuple[str, float, int]]
 
 
 def publish(score: Path) -> None:
@@ -127,7 +126,7 @@ def _publish_split(
     start, end = _times(folder, part)
     parent_tags = {**tags, "level": "cv", "result.hash": digest}
     parent = client.create_run(experiment_id, start_time=start, run_name=name, tags=parent_tags).info.run_id
-    _log(client, parent, _summary(scored, part), params, _mean_curves(list(curves.values())))
+    log(client, parent, _summary(scored, part), params, _mean_curves(list(curves.values())))
     client.log_inputs(parent, [dataset_input(made_from)])
     for fold in part["folds"]:
         number = fold["fold"]
@@ -136,7 +135,7 @@ def _publish_split(
         run = client.create_run(experiment_id, start_time=start, run_name=title, tags=fold_tags).info.run_id
         facts = {f"{kind}/{key}": fold[key] for kind, keys in FOLD_FACTS.items() for key in keys}
         scores = {_metric_name(key): value for key, value in fold["metrics"].items()}
-        _log(client, run, {**scores, **facts}, {**params, "fold": number}, curves.get(number))
+        log(client, run, {**scores, **facts}, {**params, "fold": number}, curves.get(number))
         client.set_terminated(run, end_time=end)
     for file in (folder / "folds.json", folder / "history.parquet"):
         if file.is_file():
@@ -204,39 +203,6 @@ def _mean_curves(folds: list[Curve]) -> Curve:
         for metric, value, epoch in curve:
             values[metric, epoch].append(value)
     return [(metric, sum(found) / len(found), epoch) for (metric, epoch), found in values.items()]
-
-
-def _log(
-    client: Any,
-    run_id: str,
-    scalars: Mapping[str, float | None],
-    params: Mapping[str, Any],
-    curves: Curve | None = None,
-) -> None:
-    """Send metrics and parameters in as few calls as the store allows; values that are not numbers are left
-    out.
-
-    Six digits: MLflow's table cuts longer ones off (`0.87200000…`), and the files have them all.
-    """
-    from mlflow.entities import Metric, Param
-
-    now_ms = int(time.time() * 1000)
-    # a run's page lists them in this order
-    first = sorted(scalars.items(), key=lambda item: not item[0].startswith("test/"))
-    metrics = [
-        Metric(_clean(name), float(f"{value:.6g}"), now_ms, 0) for name, value in first if value is not None
-    ]
-    metrics += [Metric(name, float(value), now_ms, int(step)) for name, value, step in curves or []]
-    shown = [Param(_clean(key), str(value)) for key, value in params.items()]
-    for start in range(0, max(len(metrics), len(shown), 1), MAX_METRICS_PER_CALL):
-        client.log_batch(run_id, metrics[start : start + MAX_METRICS_PER_CALL])
-    for start in range(0, len(shown), MAX_PARAMS_PER_CALL):
-        client.log_batch(run_id, params=shown[start : start + MAX_PARAMS_PER_CALL])
-
-
-def _clean(name: str) -> str:
-    """Replace characters that MLflow refuses in names."""
-    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
 
 
 def _digest(part: Mapping[str, Any], params: Mapping[str, Any], data: str) -> str:

@@ -41,6 +41,7 @@ VIEWS = {  # by key: title, filter
     "unseen": ("five classes, unseen site", _only("multiclass", "environment")),
     "unseen-binary": ("two classes, unseen site", _only("binary", "environment")),
     "all": ("every model, task and split", "tags.level='cv'"),
+    "failed": ("stages that failed or were killed", "tags.level='attempt'"),
 }
 
 

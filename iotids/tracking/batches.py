@@ -1,0 +1,44 @@
+"""Send metrics, parameters and curves of a run to MLflow in as few calls as the store allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+MAX_METRICS_PER_CALL, MAX_PARAMS_PER_CALL = 1000, 100  # MLflow's limits of log_batch
+Curve = list[tuple[str, float, int]]
+"""(metric, value, epoch)."""
+
+
+def log(
+    client: Any,
+    run_id: str,
+    scalars: Mapping[str, float | None],
+    params: Mapping[str, Any],
+    curves: Curve | None = None,
+) -> None:
+    """Send metrics and parameters in as few calls as the store allows; values that are not numbers are left
+    out.
+
+    Six digits: MLflow's table cuts longer ones off (`0.87200000…`), and the files have them all.
+    """
+    from mlflow.entities import Metric, Param
+
+    now_ms = int(time.time() * 1000)
+    # a run's page lists them in this order
+    first = sorted(scalars.items(), key=lambda item: not item[0].startswith("test/"))
+    metrics = [
+        Metric(clean(name), float(f"{value:.6g}"), now_ms, 0) for name, value in first if value is not None
+    ]
+    metrics += [Metric(name, float(value), now_ms, int(step)) for name, value, step in curves or []]
+    shown = [Param(clean(key), str(value)) for key, value in params.items()]
+    for start in range(0, max(len(metrics), len(shown), 1), MAX_METRICS_PER_CALL):
+        client.log_batch(run_id, metrics[start : start + MAX_METRICS_PER_CALL])
+    for start in range(0, len(shown), MAX_PARAMS_PER_CALL):
+        client.log_batch(run_id, params=shown[start : start + MAX_PARAMS_PER_CALL])
+
+
+def clean(name: str) -> str:
+    """Replace characters that MLflow refuses in names."""
+    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
