@@ -545,3 +545,12 @@ def test_frames_that_hold_no_ip_are_counted_as_not_judged(command, tmp_path):
         "not_ip": 7
     }
     assert "not ip" in (tmp_path / "page.html").read_text()
+
+
+def test_a_capture_of_which_nothing_can_be_judged_is_an_error(command, tmp_path):
+    frames = [Record(START_US + i, ethernet(bytes(46), kind=0x88CC)) for i in range(7)]
+    write_pcap(tmp_path / "c.pcap", frames)
+    code, said = command("c.pcap", "-o", "v.jsonl", "--report", "page.html")
+    assert code == 1
+    assert "error: c.pcap: not judged: 7 of 7 packets (100.0 %): 7 not ip" in said
+    assert not (tmp_path / "v.jsonl").exists() and (tmp_path / "v.incomplete.jsonl").exists()

@@ -12,6 +12,7 @@ from iotids.detecting.package.model_card import unseen_site_in_words
 from iotids.detecting.package.package import MANIFEST, open_package, seal_package
 from iotids.detecting.packing.doubts import classes_not_found, doubts_about
 from iotids.detecting.packing.out_of_fold import OutOfFold, choose_operating_point, unseen_site_cost
+from iotids.detecting.running.session import unjudged
 from iotids.detecting.summary.not_judged import count_not_judged
 
 CLASSES = ("BENIGN", "DOS", "MITM")
@@ -170,7 +171,7 @@ def test_a_flood_that_the_profile_leaves_out_stands_in_the_line_and_at_the_head_
 
 
 def ledger(**changed):
-    plain = {"packets": 10, "profile": "clean", "set_aside": {}, "flows": 2}
+    plain = {"packets": 10, "profile": "clean", "links": ["Ethernet"], "set_aside": {}, "flows": 2}
     return {**plain, "flows_not_written": 0, "packets_in_flows_not_written": 0, **changed}
 
 
@@ -195,3 +196,12 @@ def test_a_share_is_never_rounded_to_nothing_or_to_all():
     assert "(< 0.1 %)" in few.in_words()
     most = count_not_judged([ledger(packets=1_000_000, set_aside={"arp": 999_999})])
     assert "(> 99.9 %)" in most.in_words()
+
+
+@pytest.mark.parametrize("profile", ["paper", "original"])
+def test_a_flood_that_the_profile_writes_no_flow_of_is_a_fault_with_the_profile_that_helps(profile):
+    flood = ledger(profile=profile, flows=0, flows_not_written=10, packets_in_flows_not_written=10)
+    assert unjudged(flood).endswith(
+        f"the model's profile {profile} does not write; use a model of the profile clean"
+    )
+    assert unjudged(flood | {"flows": 1}) == ""

@@ -9,6 +9,9 @@ from pathlib import Path
 from iotids.detecting.package.package import MANIFEST, Package, PackageError, open_package
 
 FINAL = Path("out/final")
+BOX = (
+    Path(__file__).resolve().parents[2] / "box"
+)  # the detector that comes with the program (docs/detector.md)
 
 
 def find_package(
@@ -24,7 +27,8 @@ def find_package(
     Parameters
     ----------
     named : str, optional
-        What --model says; default: the first of `configurations`, below out/final.
+        What --model says; default: the first of `configurations`, below out/final, and where there is none the
+        detector in the box.
     profile : str, optional
         Refuse a package for another profile of the flow meter.
     fetch, unknown
@@ -36,6 +40,8 @@ def find_package(
     PackageError
         There is no such package, or it must not be used.
     """
+    if named is None and not (FINAL / configurations[0]).exists() and (BOX / MANIFEST).is_file():
+        named = str(BOX)
     named = named or str(FINAL / configurations[0])
     for folder in (Path(named), FINAL / named):
         if folder.exists():

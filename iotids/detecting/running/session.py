@@ -12,6 +12,7 @@ from iotids.detecting.judging.drift import DriftCounter
 from iotids.detecting.judging.verdict_words import ATTACK
 from iotids.detecting.judging.verdicts import Judge
 from iotids.detecting.running.verdict_files import VerdictFile
+from iotids.detecting.summary.not_judged import count_not_judged
 from iotids.detecting.summary.tally import Tally
 
 ROWS_AT_ONCE = 32_768  # flows that are counted and written together
@@ -21,6 +22,7 @@ ETHERNET_ONLY = (
     "paper",
     "corrected",
 )  # profiles that read every frame as Ethernet, whatever the capture says
+WITHOUT_SINGLE_PACKETS = ("original", "paper")  # profiles that write no flow of one packet
 
 
 class Ledger(Protocol):
@@ -139,4 +141,9 @@ def unjudged(ledger: dict[str, Any]) -> str:
         return f"link type {', '.join(strange)}, but {why}; use a model of the profile clean"
     if ledger["set_aside"].get("unsupported_link", 0) == packets:
         return f"link type {', '.join(links)} is not decoded: none of {packets:,} packets could be judged"
+    if ledger["flows"] == 0:
+        advice = (
+            "" if ledger["profile"] not in WITHOUT_SINGLE_PACKETS else "; use a model of the profile clean"
+        )
+        return f"{count_not_judged([ledger]).in_words()}{advice}"
     return ""
