@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iotids.flowmeter.profiles import PROFILES
-from iotids.plumbing.numba_start import load_numba_without_scipy
 from iotids.plumbing.parallel import parallel_map
 from iotids.plumbing.progress import progress_bar
 from iotids.writing.tables import replacing, write_json
@@ -48,15 +49,24 @@ def meter(captures: list[NamedCapture], out: Path, options: Options, *, for_keep
     ValueError
         Not one packet could be read from any of them; what was at `out` stays.
     """
-    load_numba_without_scipy()
     from iotids.flowmeter.captures import meter_captures
 
-    with replacing(out) as temporary, progress_bar(unit="packets", description="meter") as bar:
+    with replacing(out) as temporary, _packets_counted() as count:
         into = partial(meter_captures, captures, temporary, options, suffix=out.suffix, mapper=parallel_map)
-        ledgers = into(for_keeping=for_keeping, progress=bar.update)
+        ledgers = into(for_keeping=for_keeping, progress=count)
         if not any(ledger.packets or ledger.complete for ledger in ledgers):
             raise ValueError("; ".join(ledger.fault for ledger in ledgers))  # nothing was metered: no table
         return ledgers
+
+
+@contextmanager
+def _packets_counted() -> Iterator[Callable[[int], object] | None]:
+    """What counts packets on a progress bar; None where nobody sees it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with progress_bar(unit="packets", description="meter") as bar:
+        yield bar.update
 
 
 def meter_and_report(
@@ -145,7 +155,6 @@ def main() -> int:
     )
     add_meter_options(parser)
     arguments = parser.parse_args()
-    load_numba_without_scipy()
     return meter_and_report(
         existing_captures(arguments.captures),
         arguments.out,

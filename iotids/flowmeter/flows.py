@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.expiring import packets_of
+from iotids.flowmeter.kernels.entries import packets_of
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.names import readable_name, text_of_name
 from iotids.flowmeter.output.rows import RowBuilder, schema_of

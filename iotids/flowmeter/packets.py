@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.flowmeter.flows import Decoder, Meter
-from iotids.flowmeter.kernels.describing import N_VIEWS, describe_frames
-from iotids.flowmeter.kernels.layout import PACKET
+from iotids.flowmeter.kernels.entries import describe_frames
+from iotids.flowmeter.kernels.layout import N_VIEWS, PACKET
 from iotids.flowmeter.output.rows import wrapped
 from iotids.flowmeter.profiles import CLEAN
 

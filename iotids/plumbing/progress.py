@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 COUNTED_ONE_BY_ONE = 1000  # more is shown as 1.2k, 3.4M
 
@@ -19,6 +20,8 @@ def progress_bar(
     description: str = "",
 ) -> tqdm:
     """Give a bar that counts `unit`; nothing is printed unless standard error is a terminal."""
+    from tqdm import tqdm  # a tenth of a second, which a command without a bar need not wait for
+
     return tqdm(
         iterable,
         total=total,

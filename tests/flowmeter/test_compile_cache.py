@@ -1,4 +1,6 @@
-"""Machine code kept from an earlier run is used again, but not after a change in any file of kernels."""
+"""Machine code kept from an earlier run is used again, without the compiler, but not after a change in any file of
+kernels.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,15 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+
+import numpy as np
+import pytest
+
+from iotids.flowmeter.kernels import entries, layout
+from iotids.flowmeter.kernels.machine_code import MachineCode
+from tests.packets import Record, write_pcap
 
 ROOM = Path(__file__).parents[2] / "iotids" / "flowmeter"
 # rehash_segments (segments.py) calls bucket_of (segments.py), which calls mix (hashing.py)
@@ -19,7 +29,7 @@ buckets, pool = np.full(1024, -1, np.int32), np.zeros(1, SEGMENT)
 pool["seq_ack"] = 12345
 segments = Segments(buckets, pool, np.zeros(1, np.int32), np.arange(12) + 1, np.zeros(N_COUNTERS, np.int64))
 rehash_segments(segments, np.ones(1, np.bool_))
-print(buckets.argmax(), sum(rehash_segments.stats.cache_hits.values()))
+print(buckets.argmax(), rehash_segments.loaded)
 """
 
 
@@ -61,3 +71,59 @@ def test_a_change_in_the_schema_discards_it_too(tmp_path: Path) -> None:
     schema = room / "schema.py"
     schema.write_text(schema.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert run(tmp_path) == (bucket, 0)
+
+
+def test_a_file_that_is_damaged_or_cut_short_is_compiled_again(tmp_path: Path) -> None:
+    copied(tmp_path)
+    bucket, _ = run(tmp_path)
+    (file,) = (tmp_path / "cache").rglob("segments.rehash_segments-*.code")
+    whole = file.read_bytes()
+    for damaged in (whole[:-9], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:], b""):
+        file.write_bytes(damaged)
+        assert run(tmp_path) == (bucket, 0)
+        assert file.read_bytes() != damaged
+    assert run(tmp_path) == (bucket, 1)
+
+
+def test_files_of_older_kernels_are_removed(tmp_path: Path) -> None:
+    room = copied(tmp_path)
+    run(tmp_path)
+    (before,) = (tmp_path / "cache").rglob("*.code")
+    (room / "schema.py").write_text((room / "schema.py").read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    run(tmp_path)
+    (after,) = (tmp_path / "cache").rglob("*.code")
+    assert after.name != before.name
+
+
+def test_a_capture_is_metered_without_the_compiler_once_there_is_machine_code(tmp_path: Path) -> None:
+    write_pcap(tmp_path / "a.pcap", [Record(i, b"") for i in range(3)])
+    command = f"""
+import sys
+from iotids.flowmeter.flows import flows_from_capture
+flows_from_capture({str(tmp_path / "a.pcap")!r})
+print(*(name for name in ("numba", "pandas", "tqdm", "scipy") if name in sys.modules))
+"""
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", command], cwd=ROOM.parents[1], capture_output=True, text=True, check=True
+        )
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, value in vars(entries).items() if isinstance(value, MachineCode)]
+)
+def test_every_entry_names_a_kernel_that_python_may_call(name: str) -> None:
+    found = getattr(import_module(getattr(entries, name).module), name)
+    assert isinstance(found, MachineCode)
+    assert found.name == name
+
+
+def test_arrays_with_gaps_and_words_of_any_width_count_as_what_they_are() -> None:
+    spread = np.arange(20, dtype=np.int64)[::2]
+    assert not spread.flags.c_contiguous
+    due, bodies = spread, np.zeros(10, layout.FLOW)
+    bodies["last"] = spread
+    silent, numbers = np.empty(10, np.int64), np.empty(10, np.int64)
+    n = entries.silent_places(due, bodies, np.int32(15), True, silent, numbers)
+    assert silent[:n].tolist() == [0, 1, 2, 3, 4, 5, 6]

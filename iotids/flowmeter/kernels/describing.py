@@ -6,12 +6,11 @@ import numpy as np
 
 from iotids.flowmeter.kernels.compiling import entry, kernel
 from iotids.flowmeter.kernels.headers import clear_packet, read_ipv4
-from iotids.flowmeter.kernels.layout import ARP, ICMP, METERED, SCTP, TCP, UDP
+from iotids.flowmeter.kernels.layout import ARP, ICMP, METERED, N_VIEWS, SCTP, TCP, UDP
 from iotids.flowmeter.kernels.links import link_payload
 from iotids.flowmeter.kernels.reading import be16, be32, be48
 from iotids.flowmeter.kernels.tags import to_ip
 
-N_VIEWS = 24  # columns of packets.py that describe_frames writes
 ZERO_WITHOUT = (
     5,
     6,

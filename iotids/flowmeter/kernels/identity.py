@@ -8,8 +8,6 @@ from iotids.flowmeter.kernels.compiling import kernel
 from iotids.flowmeter.kernels.positions import NUMBER, PORT, TEXT
 from iotids.flowmeter.kernels.text import copy_text, write_address, write_flow_id_end, write_mac
 
-TEXT_PER_ROW = 96  # longest flow id: two addresses of 39, ports of 5, protocol of 3, four hyphens
-
 
 @kernel
 def fill_identity(key, flow, row, numbers, ports, texts, offsets):

@@ -313,3 +313,8 @@ TCP, UDP, ICMP, ICMPV6, SCTP = 6, 17, 1, 58, 132
 SECOND_US = 1_000_000
 MAX_RECORD = 262_144  # libpcap's largest snapshot length
 MAX_BLOCK = 16 * 1024 * 1024  # libpcap's largest pcapng block
+
+# room that callers give
+N_VIEWS = 24  # columns of packets.py that describe_frames writes
+FLOW_ID_BYTES = 128  # for the longest flow id
+TEXT_PER_ROW = 96  # longest flow id: two addresses of 39, ports of 5, protocol of 3, four hyphens

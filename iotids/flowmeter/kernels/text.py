@@ -6,7 +6,6 @@ import numpy as np
 
 from iotids.flowmeter.kernels.compiling import kernel
 
-FLOW_ID_BYTES = 128  # room for the longest flow id
 # digits of a byte: up to three decimal ones and how many; two hexadecimal ones
 DECIMAL = np.array([[*f"{byte:<3}".encode(), len(str(byte))] for byte in range(256)], np.uint8)
 HEXADECIMAL = np.array([[*f"{byte:02x}".encode()] for byte in range(256)], np.uint8)

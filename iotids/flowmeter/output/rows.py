@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.kernels.columns import fill_rows
-from iotids.flowmeter.kernels.identity import TEXT_PER_ROW
+from iotids.flowmeter.kernels.entries import fill_rows
+from iotids.flowmeter.kernels.layout import TEXT_PER_ROW
 from iotids.flowmeter.kernels.positions import (
     FEATURE,
     N_FEATURES,

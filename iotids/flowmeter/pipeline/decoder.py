@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.decoding import decode_frames
-from iotids.flowmeter.kernels.records import count_out_of_order
+from iotids.flowmeter.kernels.entries import count_out_of_order, decode_frames
 from iotids.flowmeter.profiles import Rules
 from iotids.flowmeter.reading import Block
 

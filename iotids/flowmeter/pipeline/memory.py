@@ -12,7 +12,7 @@ import numpy as np
 
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.bundles import Disk
-from iotids.flowmeter.kernels.disk import read_records
+from iotids.flowmeter.kernels.entries import read_records
 
 PAIRS_AT_ONCE = 256
 CACHE_LINE = 64

@@ -6,8 +6,7 @@ import numpy as np
 
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.bundles import Segments
-from iotids.flowmeter.kernels.segments import rehash_segments
-from iotids.flowmeter.kernels.spilling import count_segments, unload_segments
+from iotids.flowmeter.kernels.entries import count_segments, rehash_segments, unload_segments
 
 FIRST_SEGMENTS = 1024
 

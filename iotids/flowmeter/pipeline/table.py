@@ -9,12 +9,18 @@ import numpy as np
 
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.bundles import Table
-from iotids.flowmeter.kernels.expiring import emit_flows, release_flows, silent_places
-from iotids.flowmeter.kernels.finding import spread_slots
-from iotids.flowmeter.kernels.metering import meter_packets
-from iotids.flowmeter.kernels.ordering import live_places, sort_words_of
-from iotids.flowmeter.kernels.spilling import late_places, spill_flows
-from iotids.flowmeter.kernels.text import FLOW_ID_BYTES
+from iotids.flowmeter.kernels.entries import (
+    emit_flows,
+    late_places,
+    live_places,
+    meter_packets,
+    release_flows,
+    silent_places,
+    sort_words_of,
+    spill_flows,
+    spread_slots,
+)
+from iotids.flowmeter.kernels.layout import FLOW_ID_BYTES
 from iotids.flowmeter.pipeline.memory import Growing, Reused, SpillFiles, mapped
 from iotids.flowmeter.pipeline.segment_pool import SegmentPool, more_free
 from iotids.flowmeter.profiles import CLEAN, CORRECTED, Rules

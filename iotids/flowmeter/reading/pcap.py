@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.records import walk_pcap
+from iotids.flowmeter.kernels.entries import walk_pcap
 from iotids.flowmeter.reading.blocks import Block
 from iotids.flowmeter.reading.walk import Walk
 

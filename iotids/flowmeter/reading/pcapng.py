@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.records import walk_pcapng
+from iotids.flowmeter.kernels.entries import walk_pcapng
 from iotids.flowmeter.reading.blocks import Block
 from iotids.flowmeter.reading.walk import Walk
 

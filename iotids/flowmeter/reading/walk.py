@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.radio import take_apart
-from iotids.flowmeter.kernels.records import survey_frames
+from iotids.flowmeter.kernels.entries import survey_frames, take_apart
 from iotids.flowmeter.reading import blocks
 from iotids.flowmeter.reading.blocks import Block, CaptureFault
 from iotids.flowmeter.reading.streams import Source
