@@ -13,6 +13,7 @@ from iotids.detecting.package.package import (
     open_package,
     seal_package,
 )
+from tests.fuzz.fuzz_package import places, use
 
 
 def sealed_again(package, changed):
@@ -53,6 +54,27 @@ def test_a_wrong_value_of_the_manifest_is_named(package_copy, place, value, said
     with pytest.raises(PackageError, match="package.json") as refused:
         open_package(sealed_again(package_copy, change))
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("change", ["removed", "null", "odd"])
+def test_a_package_without_any_one_value_is_refused_or_can_be_used(package_copy, change):
+    content = json.loads((package_copy.folder / MANIFEST).read_text())
+    results = {"opened": 0, "refused": 0}
+    for place in places(content):
+
+        def spoil(manifest, place=place):
+            *way, last = place
+            for key in way:
+                manifest = manifest[key]
+            if change == "removed":
+                del manifest[last]
+            else:
+                manifest[last] = None if change == "null" else [{"": [None]}]
+
+        if place[0] not in ("files", "format", "manifest_sha256"):
+            results[use(sealed_again(package_copy, spoil), fully=True)] += 1
+            sealed_again(package_copy, lambda manifest: manifest.update(content))
+    assert min(results.values()) > 5
 
 
 @pytest.mark.parametrize(

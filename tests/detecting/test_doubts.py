@@ -146,6 +146,7 @@ def test_detect_and_its_page_open_with_the_doubt(doubtful, tmp_path, capsys, mon
     body = (tmp_path / "page.html").read_text().split("<body>")[1]
     assert body.index("Do not rely on this model: it finds 0 %") < body.index("judged flows")
     assert body.index("This model does not find DOS") < body.index("judged flows")
+    assert "<th>Not found</th><td>DOS: no held-out flow of this class is given it</td>" in body
     summary = json.loads((tmp_path / "v.csv.summary.json").read_text())
     assert summary["model"]["doubts"] == ["it finds 0 % of the attacks"]
 

@@ -12,7 +12,6 @@ import argparse
 import gzip
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from iotids.truth.formats.zeek_log import read_connections
 from iotids.truth.imports.cic_tables import How, import_table
 from iotids.truth.labelling.truth_files import read_text, table_labels
 from tests.fuzz.fuzz_meter import mutate
+from tests.fuzz.growth import Growth
 from tests.truth.tables import SYN, arp, flow, flows, icmp, packets, tcp, udp
 from tests.truth.test_cic_tables import V3, row
 from tests.truth.test_display_filter import TALK6
@@ -183,16 +183,14 @@ def fuzz(kind: str, count: int, seed: int, path: Path) -> None:
     for sound in seeds:
         path.write_bytes(sound)
         _or_none(lambda: check(path))
-    in_use = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    growth = Growth(MEMORY_MB)
     for i in range(count):
         path.write_bytes(mutant(seeds, rng))
         signal.setitimer(signal.ITIMER_PROF, HANG_S)
         _or_none(lambda: check(path))
         signal.setitimer(signal.ITIMER_PROF, 0)
         if i % 1000 == 0:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            if peak > in_use + MEMORY_MB:
-                raise MemoryError(f"{peak} MB in use after {i} inputs, {in_use} MB before")
+            growth.look(i)
     path.unlink(missing_ok=True)
 
 

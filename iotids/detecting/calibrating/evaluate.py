@@ -25,6 +25,7 @@ from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
 from iotids.detecting.judging.verdicts import Decisions, Judge, matrix_of, package_point
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import Package, open_package
+from iotids.detecting.summary.page_table import percent, value_and_std
 from iotids.writing.markdown import markdown_table
 
 DAY_US = 86_400e6
@@ -187,29 +188,33 @@ def out_of_fold_table(package: Package) -> Iterator[tuple[str, str, str]]:
     own = package.manifest["operating_point"]
     for split, scores in package.manifest["cross_validation"].items():
         told = {
-            name: f"{v['value']:.3f}" + ("" if v["std"] is None else f" ± {v['std']:.3f}")
-            for name, v in scores.items()
+            name: value_and_std(score, digits=3)
+            for name, score in scores.items()
             if name in ("accuracy", "f1_macro")
         }
         cost = own["measured"]
-        recall = ", ".join(f"{name} {r:.1%}" for name, r in cost["recall_per_class"].items() if r is not None)
+        recall = ", ".join(
+            f"{name} {percent(r)}" for name, r in cost["recall_per_class"].items() if r is not None
+        )
         at_threshold = (
-            f"{cost['recall']:.1%} ({recall}) at {cost['false_alarm_share']:.1%}"
+            f"{percent(cost['recall'])} ({recall}) at {percent(cost['false_alarm_share'])}"
             if split == own["split"]
             else ""
         )
         yield f"{split}, {scores['figure']}", " / ".join(told.values()), at_threshold
 
 
-def export_table(package: Package) -> Iterator[tuple[str, int, str, str, str]]:
-    """Every export with its size and how it agrees with Keras."""
-    for kind, export in package.manifest["exports"].items():
-        difference = f"{export['largest_probability_difference']:.1e}"
+def export_table(package: Package) -> Iterator[tuple[str, str, str, str, str]]:
+    """Every export with its size and how it agrees with the model; of forms that the kind lacks only the name."""
+    for form, export in package.manifest.get("exports", {}).items():
+        if "agreement" not in export:
+            yield form, "–", "–", "–", "not possible"
+            continue
         yield (
-            kind,
-            export["bytes"],
+            form,
+            f"{export['bytes']:,}",
             f"{export['agreement']:.3%}",
-            difference,
+            f"{export['largest_probability_difference']:.1e}",
             "published" if export["published"] else "refused",
         )
 

@@ -36,23 +36,35 @@ def is_share(value: Any) -> bool:
     return value is None or (is_number(value) and 0 <= value <= 1)
 
 
+def is_known_share(value: Any) -> bool:
+    """A number from 0 to 1."""
+    return value is not None and is_share(value)
+
+
 def is_count(value: Any) -> bool:
     """A whole number of things."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
 
 
+def with_keys(**checks: Check) -> Check:
+    """A mapping that has these keys, each with a value that passes its check; None has to be written too."""
+    return lambda value: (
+        isinstance(value, Mapping) and all(k in value and check(value[k]) for k, check in checks.items())
+    )
+
+
 def is_score(value: Any) -> bool:
     """A metric of the cross-validation: value and std."""
     known = lambda x: x is None or is_number(x)  # noqa: E731
-    return isinstance(value, Mapping) and known(value.get("value")) and known(value.get("std"))
+    return with_keys(value=known, std=known)(value)
 
 
 def is_export(value: Any) -> bool:
     """What the manifest says of one further form."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("published"), bool):
+    if not with_keys(published=lambda flag: isinstance(flag, bool))(value):
         return False
-    tried = is_share(value.get("agreement")) and is_count(value.get("bytes"))
-    return ("agreement" not in value) or (tried and is_number(value.get("largest_probability_difference")))
+    figures = with_keys(agreement=is_known_share, bytes=is_count, largest_probability_difference=is_number)
+    return "agreement" not in value or figures(value)
 
 
 def names_to(check: Check) -> Check:
@@ -92,8 +104,8 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
     wanted("benign", manifest["benign"], lambda b: is_text(b) and b in classes, "one of the classes")
     wanted("features", manifest["features"], is_distinct, "a list of different names")
     _check_meter(manifest["meter"])
-    is_file = lambda f: isinstance(f, Mapping) and is_count(f.get("bytes")) and is_text(f.get("sha256"))  # noqa: E731
-    wanted("files", manifest["files"], names_to(is_file), "file names with bytes and sha256")
+    is_file = names_to(with_keys(bytes=is_count, sha256=is_text))
+    wanted("files", manifest["files"], is_file, "file names with bytes and sha256")
     wanted("doubts", manifest["doubts"], list_of(lambda d: isinstance(d, str)), "a list of sentences")
     lost = names_to(lambda why: isinstance(why, str))
     wanted("classes_not_found", manifest["classes_not_found"], lost, "class names with a reason each")
@@ -138,8 +150,7 @@ def _check_figures(manifest: Mapping[str, Any]) -> None:
     wanted("calibration.temperature", calibration.get("temperature"), is_temperature, "a positive number")
     wanted("operating_point.log_odds", point.get("log_odds"), is_number, "a number")
     for name in ("attack_probability", "wanted_false_alarm_share"):
-        known = lambda share: share is not None and is_share(share)  # noqa: E731
-        wanted(f"operating_point.{name}", point.get(name), known, "a share")
+        wanted(f"operating_point.{name}", point.get(name), is_known_share, "a share")
     wanted("operating_point.split", point.get("split"), is_text, "the name of a split")
     wanted("operating_point.measured", point.get("measured"), _is_cost, "shares found, per class too")
     unseen = lambda cost: cost is None or _is_cost(cost)  # noqa: E731
@@ -150,55 +161,28 @@ def _check_figures(manifest: Mapping[str, Any]) -> None:
         list_of(_is_choice, most=1_000),
         "a list of thresholds",
     )
-    wanted("novelty.quantile", manifest["novelty"].get("quantile"), is_share, "a share")
+    wanted("novelty.quantile", manifest["novelty"].get("quantile"), is_known_share, "a share")
     training = manifest["training"]
     wanted("training", training, _is_training, "flows, and flows_per_class")
     splits = names_to(_is_split)
     wanted("cross_validation", manifest["cross_validation"], splits, "splits with {value, std} per metric")
 
 
-def _is_cost(value: Any) -> bool:
-    """What a threshold gives."""
-    shares = isinstance(value, Mapping) and all(
-        is_share(value.get(n)) for n in ("recall", "false_alarm_share")
-    )
-    return shares and names_to(is_share)(value.get("recall_per_class"))
+_is_cost = with_keys(recall=is_share, false_alarm_share=is_share, recall_per_class=names_to(is_share))
+_is_training = with_keys(flows=is_count, flows_per_class=names_to(is_count))
+_is_never_predicted = with_keys(**{"class": is_text, "folds": is_count, "tested": is_count})
 
 
 def _is_choice(value: Any) -> bool:
     """Another threshold and what it gives."""
-    return (
-        _is_cost(value)
-        and is_number(value.get("log_odds"))
-        and is_share(value.get("wanted_false_alarm_share"))
-    )
-
-
-def _is_training(value: Any) -> bool:
-    """What the model was fitted on."""
-    return (
-        isinstance(value, Mapping)
-        and is_count(value.get("flows"))
-        and names_to(is_count)(value.get("flows_per_class"))
-    )
+    return _is_cost(value) and with_keys(log_odds=is_number, wanted_false_alarm_share=is_share)(value)
 
 
 def _is_split(value: Any) -> bool:
     """The figures of one split of the cross-validation."""
-    if not isinstance(value, Mapping) or not is_text(value.get("figure")):
+    if not with_keys(figure=is_text)(value) or not list_of(_is_never_predicted)(value.get("unpredicted", [])):
         return False
-    never = list_of(
-        lambda o: (
-            isinstance(o, Mapping)
-            and is_text(o.get("class"))
-            and is_count(o.get("folds"))
-            and is_count(o.get("tested"))
-        )
-    )
-    plain = ("folds", "figure", "unpredicted")
-    return never(value.get("unpredicted", [])) and all(
-        is_score(v) for k, v in value.items() if k not in plain
-    )
+    return all(is_score(v) for k, v in value.items() if k not in ("folds", "figure", "unpredicted"))
 
 
 def check_reference(reference: Any, manifest: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ SCORES = {
     "mcc": "MCC",
     "roc_auc": "ROC area",
     "ece": "calibration error",
-}  # # of those in the manifest the ones with room on the page
+}  # of those in the manifest the ones with room on the page
 
 
 def model_card(package: Package) -> dict[str, Any]:
@@ -70,10 +70,10 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
         ("On a site it has not seen", unseen_site_in_words(own)),
         ("Unknown", f"further from training than {percent(model['novelty']['quantile'])} of held-out flows"),
     ]
-    lines = "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in facts)
     missed = [f"{name}: {why}" for name, why in model["classes_not_found"].items()]
     if missed:
         facts.insert(2, ("Not found", escape("; ".join(missed))))
+    lines = "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in facts)
     limits = "".join(f"<li>{escape(limit)}</li>" for limit in model.get("known_limits", []))
     return (
         f"<div class='wide'><table class='facts'>{lines}</table></div>"

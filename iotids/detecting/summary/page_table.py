@@ -25,8 +25,8 @@ def figure(value: float | None, *, plus: bool = False) -> str:
     return f"+{text}" if plus and value > 0 else text
 
 
-def value_and_std(score: Mapping[str, float | None] | None) -> str:
+def value_and_std(score: Mapping[str, float | None] | None, digits: int = 4) -> str:
     """A score, with its standard deviation over folds where it is a mean of them."""
     if score is None or score["value"] is None:
         return "–"
-    return f"{score['value']:.4f}" + ("" if score["std"] is None else f" ± {score['std']:.4f}")
+    return f"{score['value']:.{digits}f}" + ("" if score["std"] is None else f" ± {score['std']:.{digits}f}")
