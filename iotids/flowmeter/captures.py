@@ -58,8 +58,7 @@ def captures_of_source(root: Path, source: dict[str, Any]) -> list[NamedCapture]
     """
     folder = root / str(source.get("folder", "."))
     if source.get("kind") == "label_table":
-        with (root / str(source["table"])).open(encoding="utf-8", newline="") as file:
-            names = list(dict.fromkeys(row["file"] for row in csv.DictReader(file)))
+        names = _files_of_table(root / str(source["table"]))
     else:
         names = sorted(
             p.relative_to(folder).as_posix()
@@ -193,3 +192,21 @@ def _meter_part(item: tuple[NamedCapture, Path], *, options: Options, for_keepin
         ledger = meter_into(sink, capture, options, for_keeping=for_keeping, threads=1)
         sink.close()
     return ledger
+
+
+def _files_of_table(table: Path) -> list[str]:
+    """Capture files that a label table names, each once, in its order.
+
+    Raises
+    ------
+    ValueError
+        It is no UTF-8 text, no CSV, or has no column `file`.
+    """
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{table}: no CSV in UTF-8 ({error}); it must have a column `file`") from error
+    if rows and "file" not in rows[0]:
+        raise ValueError(f"{table}: no column `file`; came {', '.join(map(repr, list(rows[0])[:20]))}")
+    return list(dict.fromkeys(name for row in rows if (name := (row["file"] or "").strip())))

@@ -133,6 +133,17 @@ def test_what_is_no_number_at_all_is_set_aside_with_its_line(tmp_path: Path, wor
     assert imported.broken["reason"].to_pylist() == ["Flow Bytes/s: no number"]
 
 
+@pytest.mark.parametrize("word", ["nan", "inf", "-inf", "", "1e30", "-1e19", "9300000000000"])
+@pytest.mark.parametrize("name", ["Flow Duration", "Src Port", "Total Fwd Packet"])
+def test_what_a_column_of_whole_numbers_cannot_hold_is_set_aside_with_its_line(
+    tmp_path: Path, name: str, word: str
+) -> None:
+    imported = read(tmp_path, lines(row(), row(**{name: word})))
+    held = word == "9300000000000" and name == "Total Fwd Packet"
+    assert imported.flows.num_rows == 1 + held
+    assert imported.broken["reason"].to_pylist() == [f"{name}: no number"] * (not held)
+
+
 def starts(folder: Path, *times: str, how: How = HOW) -> tuple[list[int], set[str]]:
     imported = read(folder, lines(*[row(Timestamp=time) for time in times]), how)
     assert imported.flows.num_rows + imported.broken.num_rows == len(times)

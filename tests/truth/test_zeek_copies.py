@@ -175,6 +175,13 @@ def test_log_without_labels_is_called_so(tmp_path: Path, sign: str) -> None:
         )
 
 
+@pytest.mark.parametrize("word", ["a\rb", '"a', "a" * 200_000], ids=["line break", "quote", "endless"])
+def test_first_line_that_is_no_line_of_a_csv_is_no_traceback(tmp_path: Path, word: str) -> None:
+    assert summary(read(tmp_path, zeek(before=f"# {word}, b\n"))) == WANTED
+    with pytest.raises(ValueError, match="no column ts"):
+        read(tmp_path, f"{word},b\n1,2\n")
+
+
 def test_two_layouts_in_one_file_are_refused(tmp_path: Path) -> None:
     other = "#fields\t" + "\t".join(reversed(NAMES)) + "\n"
     with pytest.raises(ValueError, match="several logs with other columns"):

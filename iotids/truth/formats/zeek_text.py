@@ -96,8 +96,7 @@ def _layout(path: Path, head: bytes) -> _Layout:
         head.rpartition(b"\n")[0].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    first = next(csv.reader([head.partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r")]), [])
-    line = ",".join(first) if len(first) > 1 else (first or [""])[0]
+    line = _without_quotes(head.partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r"))
     best = max((_by_header(line, sign) for sign in "\t,;|"), key=lambda layout: len(layout.places()))
     if not (missing := _missing(best)):
         return best
@@ -115,6 +114,14 @@ def _layout(path: Path, head: bytes) -> _Layout:
             "and `,`, `;`, `|` or tabs between fields, or JSON lines"
         )
     return best
+
+
+def _without_quotes(line: str) -> str:
+    """The first line without the quotes that spreadsheets write; as it is where it is no line of a CSV."""
+    try:
+        return ",".join(next(csv.reader([line]), []))
+    except csv.Error:  # a line break of old Macs in it, or a field without end
+        return line
 
 
 def _by_header(line: str, sign: str) -> _Layout:

@@ -158,8 +158,7 @@ def _read_columns(
             broken &= not broken.all()
         else:
             columns[column.name], broken = read_numbers(field_texts, decimal)
-            if _is_whole(column):
-                broken |= ~_are_whole(columns[column.name])
+            broken |= ~_fit(columns[column.name], column)
         reasons[broken & (reasons == "")] = (
             f"{column.cic_name}: no {'time' if column.name == 'start_us' else 'number'}"
         )
@@ -171,10 +170,13 @@ def _is_whole(column: Column) -> bool:
     return column.dtype != "float64" and column.unit != "µs"
 
 
-def _are_whole(numbers: np.ndarray) -> np.ndarray:
-    """Tell which numbers are whole and fit 64 bits."""
-    fits = np.isfinite(numbers) & (np.abs(numbers) < 2.0**63)
-    return fits & (np.where(fits, numbers, 0.5) % 1 == 0)
+def _fit(numbers: np.ndarray, column: Column) -> np.ndarray:
+    """Tell which numbers the type of a column can hold; times as microseconds, whatever their unit is here."""
+    if column.dtype == "float64":
+        return np.ones(len(numbers), bool)
+    limit = 2.0**31 if column.dtype == "int32" else 2.0**63
+    fits = np.isfinite(numbers) & (np.abs(numbers) < (limit if _is_whole(column) else limit / to_us("s")))
+    return fits & (np.where(fits, numbers, 0.5) % 1 == 0) if _is_whole(column) else fits
 
 
 def _time_unit(

@@ -58,7 +58,10 @@ def read_families(path: Path) -> dict[str, str]:
     ValueError
         The table has no row, or not the columns `scenario` and `malware`.
     """
-    rows = list(csv.DictReader(io.StringIO(read_text(path))))
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise ValueError(f"{path}: no CSV: {error}") from error
     if not rows or not {"scenario", "malware"} <= set(rows[0]):
         raise ValueError(f"{path}: wanted the columns scenario and malware")
     return {row["scenario"]: row["malware"] for row in rows}
