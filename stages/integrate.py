@@ -7,27 +7,15 @@ in: out/labelled/<source>.parquet    out: out/dataset/flows.parquet, table2.csv,
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-
-from iotids.flowmeter.feature_groups import features_of
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
-from iotids.truth.integrating.integration import (
-    Cleaning,
-    check_merged,
-    constant_columns,
-    count_flows,
-    describe_cleaning,
-    integrate_source,
-)
+from iotids.truth.integrating.dataset import count_unwritten, integrate
+from iotids.truth.integrating.integration import count_flows
 from iotids.truth.integrating.table2 import table2_csv, table2_markdown
 from iotids.writing.tables import read_table, write_json, write_table, write_text
 
@@ -39,46 +27,6 @@ class Params:
     keep: Mapping[str, float]
     seed: int
     features: Sequence[str]
-
-
-def integrate(
-    tables: Iterable[tuple[str, pa.Table]],
-    classes: Sequence[str],
-    params: Params,
-    unwritten: Mapping[str, int] | None = None,
-) -> tuple[pa.Table, dict[str, Any]]:
-    """Clean, sample and merge labelled tables, in their order; give the dataset and the account of what was
-    left out.
-
-    `tables` are (name for messages, labelled flows); given one by one, only one is in memory with all its
-    columns. `unwritten` counts packets by class whose flows are in no table.
-    """
-    cleaning, parts, features = Cleaning(), [], features_of(params.features)
-    for where, table in tables:
-        parts.append(
-            integrate_source(
-                table,
-                where,
-                classes=classes,
-                keep=params.keep,
-                seed=params.seed,
-                cleaning=cleaning,
-                features=features,
-            )
-        )
-    check_merged(parts, classes=classes, keep=params.keep, cleaning=cleaning, unwritten=unwritten or {})
-    dataset = pa.concat_tables(parts)
-    return dataset, describe_cleaning(cleaning, constant_columns(parts, features), dataset.num_rows)
-
-
-def count_unwritten(summaries: Iterable[Path]) -> dict[str, int]:
-    """Add up the packets of classes without flows that labelling counted, by class."""
-    counts: Counter[str] = Counter()
-    for path in summaries:
-        if path.is_file():
-            summary = json.loads(path.read_text(encoding="utf-8"))
-            counts.update(summary.get("packets_of_classes_without_flows", {}))
-    return dict(counts)
 
 
 def main() -> None:
@@ -94,14 +42,14 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    data = read_data()
+    data, params = read_data(), read_section("integrate", Params)
     try:
         paths = [args.labelled / f"{source}.parquet" for source in data.sources] + args.extra
         dataset, cleaning = integrate(
             ((str(path), read_table(path)) for path in paths),
             data.classes,
-            read_section("integrate", Params),
-            count_unwritten(path.with_suffix(".json") for path in paths),
+            **vars(params),
+            unwritten=count_unwritten(path.with_suffix(".json") for path in paths),
         )
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")

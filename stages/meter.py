@@ -33,10 +33,6 @@ def main() -> int:
     parser.add_argument("--ledger", type=Path, help="packet ledger as JSON (default: next to --out)")
     arguments = parser.parse_args()
     data, options = read_data(captures=True), read_section("meter", Params)
-    if arguments.source not in data.sources:
-        raise ValueError(
-            f"no source {arguments.source!r} in data.sources; there are {', '.join(data.sources)}"
-        )
     captures = captures_of_source(data.root_of(arguments.source), data.sources[arguments.source])
     return meter.meter_and_report(captures, arguments.out, arguments.ledger, options, for_keeping=True)
 

@@ -1,5 +1,6 @@
 """The command `iotids`: sub-commands, help, exit codes, and what a user can type wrong."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -145,6 +147,7 @@ def test_rules_label_captures_metered_before_or_now_alike(tmp_path, captures):
         ({"rules": "none.yaml"}, "none.yaml: no such file"),
         ({"captures": ["a/day.pcap"], "flows": "flows.parquet"}, "name these captures, too"),
         ({"flows": "a/day.pcap"}, "no Parquet file"),
+        ({"flows": "empty.parquet"}, "the table of flows is empty, so there is nothing to label"),
     ],
 )
 def test_what_cannot_be_labelled_is_one_line(tmp_path, captures, change, wanted):
@@ -152,6 +155,7 @@ def test_what_cannot_be_labelled_is_one_line(tmp_path, captures, change, wanted)
         "default: BENIGN\nrules: [{label: SCAN, filter: tcp.flags.syn == 1}]\n"
     )
     iotids("meter", *captures, "-o", "flows.parquet", cwd=tmp_path)
+    pq.write_table(pq.read_table(tmp_path / "flows.parquet").slice(0, 0), tmp_path / "empty.parquet")
     words = [*change.get("captures", captures), "--rules", change.get("rules", "rules.yaml")]
     if "flows" in change:
         words += ["--flows", change["flows"]]
@@ -159,6 +163,24 @@ def test_what_cannot_be_labelled_is_one_line(tmp_path, captures, change, wanted)
     assert done.returncode == 1
     assert wanted in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_labelling_reports_what_the_rules_say_in_vain(tmp_path, captures):
+    """A capture that the rules name and the command does not, and a capture whose packets make no flow."""
+    (tmp_path / "rules.yaml").write_text(
+        "default: BENIGN\nrules: [{label: SCAN, filter: tcp.flags.syn == 1}, {label: FLOOD, captures: night.pcap}]\n"
+    )
+    words = [*captures, "--rules", "rules.yaml", "--profile", "paper"]  # writes no flow of one packet
+    done = iotids("label", *words, cwd=tmp_path)
+    assert done.returncode == 1 and "the table of flows is empty" in done.stderr, done.stderr
+    iotids("meter", *captures, "-o", "flows.parquet", cwd=tmp_path)
+    flows = pq.read_table(tmp_path / "flows.parquet")
+    pq.write_table(flows.filter(pc.equal(flows["capture"], "a/day.pcap")), tmp_path / "flows.parquet")
+    done = iotids("label", *captures, "--rules", "rules.yaml", "--flows", "flows.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "warning: missing_capture (1): mine: the ground truth names night.pcap" in done.stderr
+    summary = json.loads((tmp_path / "labelled.json").read_text())
+    assert summary["captures"] == 2 and summary["packets_of_classes_without_flows"] == {"SCAN": 2}
 
 
 def test_a_labelled_table_can_be_audited(tmp_path, captures):

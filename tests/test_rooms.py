@@ -13,6 +13,25 @@ CODE = sorted(path for folder in ("iotids", "stages") for path in (ROOT / folder
 SCRIPTS = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
 
 
+MOST_FILES = 14
+LARGE_ROOMS = (
+    "iotids/flowmeter/kernels",
+    "iotids/testbed/protocols",
+)  # a file each of many things of one kind
+ROOMS = sorted({str(path.parent.relative_to(ROOT)) for path in CODE if path.is_relative_to(ROOT / "iotids")})
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in LARGE_ROOMS])
+def test_a_room_shows_no_more_files_than_one_takes_in(room):
+    files = [path.name for path in (ROOT / room).glob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= MOST_FILES, f"{room} has {len(files)} files: divide it"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_stage_is_one_small_script(script):
+    assert len((ROOT / "stages" / f"{script}.py").read_text().splitlines()) <= 80
+
+
 def top_level_imports(path):
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):

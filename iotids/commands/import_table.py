@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 
+from iotids.flowmeter.names import text_of_name
 from iotids.truth.imports.cic_tables import How, Imported, import_table
-from iotids.truth.labelling.capture_names import text_of_name
 from iotids.truth.labelling.notices import one_line, show_notices
 from iotids.truth.labelling.truth_files import table_labels
 from iotids.truth.labelling.yaml_texts import read_yaml

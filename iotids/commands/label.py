@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from iotids.flowmeter.captures import NamedCapture, Options
 
 
-def label_captures(
+def label_by_rules(
     captures: Sequence[NamedCapture],
     flows: pa.Table,
     rules: Path,
@@ -44,34 +44,31 @@ def label_captures(
     Raises
     ------
     ValueError
-        The rules cannot be understood, meet nothing, or leave flows undecided; or the table has a capture that
-        is not named.
+        The rules cannot be understood, meet nothing, or leave flows undecided; or the table is empty, or has a
+        capture that is not named.
     """
     from iotids.truth.formats.registry import open_truth
     from iotids.truth.formats.rules import read_rules
-    from iotids.truth.labelling.labelling import check_labels, join_labels, rows_by_capture, summarise
+    from iotids.truth.labelling.labelling import label_captures
+    from iotids.truth.labelling.named_captures import check_captures
     from iotids.truth.labelling.truth_files import read_text
 
     if not rules.is_file():
         raise FileNotFoundError(f"{rules}: no such file; rules are a .yaml or .csv (docs/your-own-data.md)")
     found, default = read_rules(read_text(rules), rules.name)
     classes = sorted({rule.label for rule in found} | ({default} if default else set()))
-    truth = open_truth(
-        source, {"kind": "rules", "rules": rules.name}, rules.absolute().parent, default or "BENIGN"
-    )
-    paths = {capture.name: capture.path for capture in captures}
-    rows = list(rows_by_capture(flows))
-    if missing := [name for name, _ in rows if name not in paths]:
+    entry = {"kind": "rules", "rules": rules.name}
+    truth = open_truth(source, entry, rules.absolute().parent, default or "BENIGN")
+    paths = {capture.name: Path(capture.path) for capture in captures}
+    if missing := sorted(set(flows.column("capture").to_pylist()) - set(paths)):
         raise ValueError(
             f"the flow table has flows of {', '.join(missing[:3])}; name these captures, too "
             f"(named are {', '.join(paths)})"
         )
-    parts = [truth.label(name, flows.take(numbers), partial(packets, paths[name])) for name, numbers in rows]
-    notices = check_labels(parts, classes=classes, unlabelled=unlabelled)
-    labelled, apart = join_labels(
-        flows, [(numbers, part) for (_, numbers), part in zip(rows, parts, strict=True)]
+    notices = check_captures(source, truth.names, paths, "warn", where="among the captures of this command")
+    return label_captures(
+        source, flows, truth, paths, packets, classes=classes, unlabelled=unlabelled, notices=notices
     )
-    return labelled, apart, summarise(source, parts, notices)
 
 
 def flows_of(captures: Sequence[NamedCapture], options: Options) -> pa.Table:
@@ -105,10 +102,11 @@ def main() -> None:
     arguments = parser.parse_args()
     load_numba_without_scipy()
     from iotids.flowmeter.packets import packet_batches
+    from iotids.truth.labelling.notices import show_notices
 
     captures, options = existing_captures(arguments.captures), options_of(arguments)
     flows = read_table(arguments.flows) if arguments.flows else flows_of(captures, options)
-    labelled, apart, summary = label_captures(
+    labelled, apart, summary = label_by_rules(
         captures,
         flows,
         arguments.rules,
@@ -119,8 +117,7 @@ def main() -> None:
     write_table(labelled, arguments.out)
     write_table(apart, arguments.out.with_suffix(".apart.parquet"))
     write_json(summary, arguments.out.with_suffix(".json"))
-    for notice in summary["notices"]:
-        print(f"{notice['severity']}: {notice['message']}", file=sys.stderr)
+    show_notices(summary["notices"])
     counts = ", ".join(f"{n:,} {name}" for name, n in count_labels(labelled))
     print(f"{arguments.out}: {counts or 'no flow'}; {apart.num_rows:,} kept apart", file=sys.stderr)
 

@@ -47,9 +47,13 @@ class Data:
 
         Raises
         ------
+        KeyError
+            No such source; the message lists those that there are.
         FileNotFoundError
             The source's own root is not there.
         """
+        if source not in self.sources:
+            raise KeyError(f"no source {source!r} in data.sources; there are {', '.join(self.sources)}")
         own = self.sources[source].get("root")
         return self.root if own is None else find_root(str(own), key=f"data.sources.{source}.root")
 

@@ -16,11 +16,12 @@ import yaml
 
 from iotids.flowmeter.context import CONTEXT_NAMES, with_context
 from iotids.flowmeter.schema import IDENTITY_NAMES, MODEL_FEATURE_NAMES, TRUTH_NAMES
+from iotids.truth.integrating.dataset import integrate
 from iotids.truth.integrating.integration import count_flows, draw_rows
 from iotids.truth.integrating.table2 import PAPER, PAPER_PRINTED_TOTALS, add_up, table2_csv, table2_markdown
 from iotids.truth.labelling.flow_labels import CaptureLabels, Verdict, truth_columns
 from iotids.writing.tables import write_table
-from stages.integrate import Params, integrate
+from stages.integrate import Params
 from tests.truth.tables import flow, flows
 
 CLASSES = ("BENIGN", "DOS")
@@ -52,7 +53,7 @@ def test_rows_with_nan_or_infinity_go_and_are_counted_per_column_source_and_clas
         flow_bytes_per_s=[1.0, float("nan"), float("inf"), 2.0],
         flow_iat_min_us=[0, float("nan"), 0, 0],
     )
-    dataset, cleaning = integrate([("D1", table)], CLASSES, ALL)
+    dataset, cleaning = integrate([("D1", table)], CLASSES, **vars(ALL))
     assert dataset.column("flow_bytes_per_s").to_pylist() == [1.0, 2.0]
     assert cleaning["not_finite"]["flows"] == {"D1": {"DOS": 2}}
     assert cleaning["not_finite"]["columns"] == {
@@ -63,7 +64,7 @@ def test_rows_with_nan_or_infinity_go_and_are_counted_per_column_source_and_clas
 
 
 def test_dataset_has_identity_truth_and_the_70_features_as_numbers() -> None:
-    dataset, _ = integrate([("D1", labelled("D1", ["BENIGN", "DOS"]))], CLASSES, ALL)
+    dataset, _ = integrate([("D1", labelled("D1", ["BENIGN", "DOS"]))], CLASSES, **vars(ALL))
     assert dataset.column_names == [*IDENTITY_NAMES, *TRUTH_NAMES, *MODEL_FEATURE_NAMES]
     assert {dataset.schema.field(name).type for name in MODEL_FEATURE_NAMES} == {pa.float64()}
 
@@ -71,22 +72,22 @@ def test_dataset_has_identity_truth_and_the_70_features_as_numbers() -> None:
 def test_context_is_kept_where_the_parameters_want_it_and_its_lack_is_named() -> None:
     table = labelled("D1", ["BENIGN", "DOS"])
     wanted = Params(keep={}, seed=7, features=["flow", "context"])
-    dataset, _ = integrate([("D1", with_context(table))], CLASSES, wanted)
+    dataset, _ = integrate([("D1", with_context(table))], CLASSES, **vars(wanted))
     assert dataset.column_names == [*IDENTITY_NAMES, *TRUTH_NAMES, *MODEL_FEATURE_NAMES, *CONTEXT_NAMES]
     assert dataset.column("initiator_60s_flows").to_pylist() in ([1.0, 2.0], [2.0, 1.0], [2.0, 2.0])
     with pytest.raises(ValueError, match="missing column initiator_2s_flows.*meter.columns"):
-        integrate([("D1", table)], CLASSES, wanted)
+        integrate([("D1", table)], CLASSES, **vars(wanted))
 
 
 def test_class_whose_flows_all_have_infinite_rates_is_named_with_that_reason() -> None:
     table = labelled("D1", ["BENIGN", "DOS"], flow_packets_per_s=[1.0, float("inf")])
     with pytest.raises(ValueError, match="class DOS is left: 1 have NaN or Infinity"):
-        integrate([("D1", table)], CLASSES, ALL)
+        integrate([("D1", table)], CLASSES, **vars(ALL))
 
 
 def test_constant_columns_are_reported_and_stay() -> None:
     table = labelled("D1", ["BENIGN", "DOS"], fwd_packets=[1, 2], syn_flags=[3, 3])
-    dataset, cleaning = integrate([("D1", table)], CLASSES, ALL)
+    dataset, cleaning = integrate([("D1", table)], CLASSES, **vars(ALL))
     assert "fwd_packets" not in cleaning["constant_columns"]["columns"]
     assert cleaning["constant_columns"]["columns"]["syn_flags"] == 3.0
     assert "syn_flags" in dataset.column_names
@@ -97,14 +98,12 @@ def test_column_is_constant_only_when_it_is_so_across_sources() -> None:
         ("D1", labelled("D1", ["BENIGN", "DOS"], syn_flags=[3, 3])),
         ("D2", labelled("D2", ["DOS"], syn_flags=[4])),
     ]
-    assert "syn_flags" not in integrate(parts, CLASSES, ALL)[1]["constant_columns"]["columns"]
+    assert "syn_flags" not in integrate(parts, CLASSES, **vars(ALL))[1]["constant_columns"]["columns"]
 
 
 def test_share_and_number_of_flows_to_keep_are_kept_per_source_and_class() -> None:
     parts = [("D1", labelled("D1", ["BENIGN"] * 10 + ["DOS"] * 100)), ("D2", labelled("D2", ["DOS"] * 100))]
-    dataset, cleaning = integrate(
-        parts, CLASSES, Params(keep={"D1/DOS": 0.25, "D2": 7}, seed=7, features=["flow"])
-    )
+    dataset, cleaning = integrate(parts, CLASSES, keep={"D1/DOS": 0.25, "D2": 7}, seed=7, features=["flow"])
     assert count_flows(dataset) == {"D1": {"BENIGN": 10, "DOS": 25}, "D2": {"DOS": 7}}
     assert cleaning["not_drawn"]["flows"] == {"D1": {"DOS": 75}, "D2": {"DOS": 93}}
 
@@ -124,7 +123,9 @@ def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         dataset, _ = integrate(
             [("D1", labelled("D1", ["BENIGN"] + ["DOS"] * 99))],
             CLASSES,
-            Params(keep={"D1/DOS": 0.5}, seed=3, features=["flow"]),
+            keep={"D1/DOS": 0.5},
+            seed=3,
+            features=["flow"],
         )
         write_table(dataset, tmp_path / name)
         digests.add(hashlib.md5((tmp_path / name).read_bytes()).hexdigest())
@@ -162,7 +163,7 @@ def test_what_cannot_be_integrated_is_refused(
     parts: list[tuple[str, pa.Table]], params: Params, complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint.replace(".", r"\.")):
-        integrate(parts, CLASSES, params)
+        integrate(parts, CLASSES, **vars(params))
 
 
 def test_cells_of_the_papers_table_add_up_to_what_it_does_not_print() -> None:
@@ -259,5 +260,7 @@ def test_table_from_elsewhere_joins_a_dataset(tmp_path: Path) -> None:
         cic_table(tmp_path, cic_row(), cic_row(Label="DoS")),
         How("elsewhere", {"benign": "BENIGN", "dos": "DOS"}),
     ).flows
-    dataset, _ = integrate([("D1", labelled("D1", ["BENIGN", "DOS"])), ("elsewhere", imported)], CLASSES, ALL)
+    dataset, _ = integrate(
+        [("D1", labelled("D1", ["BENIGN", "DOS"])), ("elsewhere", imported)], CLASSES, **vars(ALL)
+    )
     assert count_flows(dataset) == {"D1": {"BENIGN": 1, "DOS": 1}, "elsewhere": {"BENIGN": 1, "DOS": 1}}

@@ -24,7 +24,7 @@ from iotids.truth.formats.rules import read_rules
 from iotids.truth.formats.zeek_join import label_by_connections
 from iotids.truth.formats.zeek_log import read_connections
 from iotids.truth.labelling.flow_labels import Verdict
-from iotids.truth.labelling.named_captures import list_captures
+from iotids.truth.labelling.named_captures import find_captures
 from iotids.writing.tables import write_table
 from stages.label import Params, label_source
 from tests.packets import Record, ethernet, ipv4, write_pcap
@@ -335,7 +335,7 @@ def test_empty_flow_table_is_refused_with_the_usual_reason(tmp_path: Path) -> No
 
 def test_captures_are_listed_with_their_folders_and_endings(tmp_path: Path) -> None:
     write(tmp_path, {"a.pcap.zst": "", "sub/b.pcapng": "", "c.txt": "", "d.cap.gz": ""})
-    assert list_captures(tmp_path) == ["a.pcap.zst", "d.cap.gz", "sub/b.pcapng"]
+    assert sorted(find_captures(tmp_path)) == ["a.pcap.zst", "d.cap.gz", "sub/b.pcapng"]
 
 
 def test_stage_writes_its_files_and_says_errors_in_one_line(tmp_path: Path) -> None:

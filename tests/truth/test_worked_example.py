@@ -15,9 +15,8 @@ from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.packets import packet_batches
 from iotids.plumbing.params import Data
 from iotids.truth.formats.rules import read_rules
+from iotids.truth.integrating.dataset import count_unwritten, integrate
 from iotids.writing.tables import write_json
-from stages.integrate import Params as IntegrateParams
-from stages.integrate import count_unwritten, integrate
 from stages.label import Params, label_source
 from tests.packets import ACK, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
 
@@ -154,7 +153,7 @@ def test_class_of_one_packet_flows_is_missed_with_its_reason_and_the_number_of_p
     with pytest.raises(
         ValueError, match=r"class DOS is left: 5,000 packets match its rules.*meter\.profile=clean"
     ):
-        integrate([("home", labelled)], data.classes, IntegrateParams({}, 1, ["flow"]), unwritten)
+        integrate([("home", labelled)], data.classes, keep={}, seed=1, features=["flow"], unwritten=unwritten)
 
 
 def test_keys_of_the_documentation_are_those_that_rules_know() -> None:

@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotids.flowmeter.names import text_of_name
 from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH, Column, arrow_schema
 from iotids.truth.imports.column_names import Matching, match_header
 from iotids.truth.imports.csv_texts import as_lines, read_texts
 from iotids.truth.imports.header_check import check_again, check_header
 from iotids.truth.imports.table_times import Clock, read_times
 from iotids.truth.imports.table_values import decimal_sign, infer_time_unit, read_numbers, to_us
-from iotids.truth.labelling.capture_names import text_of_name
 from iotids.truth.labelling.notices import Notice
 
 _FEATURE_NAMES = {column.name for column in FEATURES}

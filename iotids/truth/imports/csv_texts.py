@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 
-from iotids.truth.labelling.capture_names import text_of_name
+from iotids.flowmeter.names import text_of_name
 from iotids.truth.labelling.notices import Notice
 from iotids.truth.labelling.unpacked import unpacked
 

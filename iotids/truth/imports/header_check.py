@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotids.flowmeter.names import text_of_name
 from iotids.flowmeter.schema import FEATURES, IDENTITY
 from iotids.truth.imports.column_names import Matching, suggest, suggest_label
-from iotids.truth.labelling.capture_names import text_of_name
 from iotids.truth.labelling.notices import Notice
 
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import lru_cache
 
 CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap")
 COMPRESSIONS = (".zst", ".gz", ".xz", ".bz2")
-
-
-def text_of_name(name: str) -> str:
-    """Write a file's name as the column `capture` has it: bytes that are no UTF-8 as `\\xNN`."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def plain_name(capture: str) -> str:

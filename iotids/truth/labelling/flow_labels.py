@@ -99,3 +99,7 @@ def _repeat(word: str, n_rows: int) -> pa.Array:
 def _spread(words: list[str], codes: np.ndarray) -> pa.Array:
     """Make a column from codes; code -1 is the empty word."""
     return pa.array([*words, ""], pa.string()).take(pa.array(np.where(codes < 0, len(words), codes)))
+
+
+Part = tuple[str, CaptureLabels]
+"""Name of the site, and the verdicts for one of its captures."""

@@ -5,19 +5,82 @@ apart with the reason.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotids.flowmeter.schema import TRUTH_NAMES
-from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, count_verdicts, truth_columns
+from iotids.truth.labelling.flow_labels import Part, count_verdicts, truth_columns
+from iotids.truth.labelling.label_checks import check_found, check_labels
 from iotids.truth.labelling.notices import Notice, merge_notices
 
-Part = tuple[str, CaptureLabels]
-"""Name of the network, and the verdicts for one of its captures."""
+if TYPE_CHECKING:
+    from iotids.truth.formats.contract import Truth
+
+MapJobs = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
+
+
+def in_turn(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """Apply a function to one item after the other."""
+    return [function(item) for item in items]
+
+
+def label_captures(
+    source: str,
+    flows: pa.Table,
+    truth: Truth,
+    paths: Mapping[str, Path],
+    packets: Callable[[Path], Iterable[pa.RecordBatch]],
+    *,
+    classes: Sequence[str],
+    unlabelled: str,
+    folder: Path = Path(),
+    notices: Sequence[Notice] = (),
+    map_jobs: MapJobs = in_turn,
+) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
+    """Label the flows of one source: labelled flows, flows kept apart, and the summary.
+
+    Captures without a flow in the table are read too when the truth is about packets: their rules have something
+    to report.
+
+    Parameters
+    ----------
+    flows : (n,) rows of the flow table, booked as the meter books what `packets(path)` gives
+    paths : captures by their name in the table; others are looked for below `folder`
+    classes : known classes
+    unlabelled : {'error', 'apart'}
+        What flows without any verdict are.
+    notices : of what was checked before
+    map_jobs : applies a function to every item, in parallel where that pays
+
+    Raises
+    ------
+    ValueError
+        The table is empty, the truth meets nothing or gives an unknown class, or flows are unlabelled and that
+        is an error.
+    """
+    rows = list(rows_by_capture(flows))
+    if truth.reads_packets:
+        rows += [(name, np.zeros(0, np.int64)) for name in sorted(set(paths) - {name for name, _ in rows})]
+    items = [(name, flows.take(numbers), paths.get(name, folder / name)) for name, numbers in rows]
+    parts: list[Part] = map_jobs(partial(_label_one, truth=truth, packets=packets), items)
+    found = check_labels(parts, classes=classes, unlabelled=unlabelled) + check_found(source, parts)
+    with_rows = [(numbers, part) for (_, numbers), part in zip(rows, parts, strict=True)]
+    labelled, apart = join_labels(flows, with_rows)
+    return labelled, apart, summarise(source, parts, [*notices, *found])
+
+
+def _label_one(
+    item: tuple[str, pa.Table, Path], *, truth: Truth, packets: Callable[[Path], Iterable[pa.RecordBatch]]
+) -> Part:
+    """Label the flows of one capture."""
+    capture, flows, path = item
+    return truth.label(capture, flows, partial(packets, path))
 
 
 def rows_by_capture(flows: pa.Table) -> Iterator[tuple[str, np.ndarray]]:
@@ -58,83 +121,6 @@ def join_labels(flows: pa.Table, parts: Sequence[tuple[np.ndarray, Part]]) -> tu
     table = _beside(flows, truth.take(back))
     has_class = pc.not_equal(table.column("label"), "")
     return table.filter(has_class), table.filter(pc.invert(has_class))
-
-
-def check_labels(parts: Sequence[Part], *, classes: Sequence[str], unlabelled: str) -> list[Notice]:
-    """Check the verdicts against the class list and the policy for unlabelled flows.
-
-    Parameters
-    ----------
-    unlabelled : {'error', 'apart'}
-        What flows without any verdict are: an error, or kept apart with a warning.
-
-    Raises
-    ------
-    ValueError
-        A verdict's class is not in the list; the truth meets nothing in any capture; or there are unlabelled
-        flows and they are an error.
-    """
-    if unlabelled not in {"error", "apart"}:
-        raise KeyError(f"label.unlabelled is {unlabelled!r}; known are error, apart")
-    given = {
-        labels.verdicts[code].label
-        for _, labels in parts
-        for code in np.unique(labels.codes[labels.codes >= 0])
-    }
-    if unknown := sorted(given - {"", *classes}):
-        raise ValueError(
-            f"the ground truth gives the class {', '.join(unknown)}, but data.classes are {', '.join(classes)}: mend the rules or "
-            "the class list"
-        )
-    meetings = {labels.met for _, labels in parts if len(labels.codes) or labels.met} - {None}
-    if meetings == {False}:
-        raise ValueError(
-            "the ground truth meets nothing in any capture: no packet fits a rule, or no attacker or listed device appears; is it "
-            "that of other captures?"
-        )
-    holes = {labels.capture: n for _, labels in parts if (n := int((labels.codes == UNLABELLED).sum()))}
-    if not holes:
-        return []
-    worst = ", ".join(
-        f"{capture} ({n:,})" for capture, n in sorted(holes.items(), key=lambda item: -item[1])[:3]
-    )
-    message = f"the ground truth says nothing about flows of {len(holes)} captures: {worst}"
-    if unlabelled == "error":
-        raise ValueError(
-            f"{sum(holes.values()):,} flows unlabelled: {message}. Mend the ground truth, or keep them apart with `-S "
-            "label.unlabelled=apart`"
-        )
-    return [Notice("unlabelled", "warning", sum(holes.values()), message)]
-
-
-def check_found(source: str, parts: Sequence[Part]) -> list[Notice]:
-    """Check that there are flows, and that one of them has a class.
-
-    Returns
-    -------
-    list of Notice
-        One when every flow is kept apart.
-
-    Raises
-    ------
-    ValueError
-        There is no flow at all.
-    """
-    codes = [labels.codes for _, labels in parts]
-    n_flows = sum(len(one) for one in codes)
-    if not n_flows:
-        raise ValueError(
-            f"{source}: the table of flows is empty, so there is nothing to label; the profiles `paper` and `original` write no "
-            "flow of one packet, `-S meter.profile=clean` does"
-        )
-    has_class = any(
-        labels.verdicts[code].label for _, labels in parts for code in np.unique(labels.codes) if code >= 0
-    )
-    if has_class or any((one == UNLABELLED).any() for one in codes):  # the latter is a notice of its own
-        return []
-    reasons = {verdict.rule for _, labels in parts for verdict in labels.verdicts if not verdict.label}
-    message = f"{source}: no flow has a class, all are kept apart: {'; '.join(sorted(reasons)[:3])}"
-    return [Notice("nothing_labelled", "warning", n_flows, message)]
 
 
 def summarise(source: str, parts: Sequence[Part], extra: Iterable[Notice]) -> dict[str, Any]:

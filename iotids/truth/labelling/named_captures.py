@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from iotids.flowmeter.names import text_of_name
 from iotids.truth.labelling.capture_names import (
     is_capture,
     is_glob,
     names_capture,
     plain_name,
     spellings,
-    text_of_name,
 )
 from iotids.truth.labelling.notices import Notice
 
@@ -22,12 +22,7 @@ def find_captures(folder: Path) -> dict[str, Path]:
     return {text_of_name(path.relative_to(folder).as_posix()): path for path in files}
 
 
-def list_captures(folder: Path) -> list[str]:
-    """Name the captures below a folder, relative to it, compressed ones with their ending."""
-    return sorted(find_captures(folder))
-
-
-def missing_captures(names: Sequence[str], captures: Sequence[str]) -> list[str]:
+def missing_captures(names: Sequence[str], captures: Collection[str]) -> list[str]:
     """Give the names, in paths or bare, with or without a compressed file's ending, or globs, that no capture has."""
     known = {spelling for capture in captures for spelling in spellings(capture)}
     return [
@@ -39,13 +34,18 @@ def missing_captures(names: Sequence[str], captures: Sequence[str]) -> list[str]
     ]
 
 
-def check_captures(source: str, names: Sequence[str], folder: Path, policy: str) -> list[Notice]:
+def check_captures(
+    source: str, names: Sequence[str], captures: Collection[str], policy: str, *, where: str
+) -> list[Notice]:
     """Look for the captures that the truth names.
 
     Parameters
     ----------
     names : sequence of str
         May be empty: the truth names none.
+    captures : those that are there
+    where : str
+        Where they are, for the message.
     policy : {'error', 'warn'}
         What missing ones are.
 
@@ -63,10 +63,10 @@ def check_captures(source: str, names: Sequence[str], folder: Path, policy: str)
     """
     if policy not in {"error", "warn"}:
         raise KeyError(f"label.missing_captures is {policy!r}; known are error, warn")
-    missing = missing_captures(names, list_captures(folder)) if names else []
+    missing = missing_captures(names, captures)
     if not missing:
         return []
-    message = f"{source}: the ground truth names {', '.join(missing[:5])}{' …' if missing[5:] else ''}, not found below {folder}"
+    message = f"{source}: the ground truth names {', '.join(missing[:5])}{' …' if missing[5:] else ''}, not found {where}"
     if policy == "error":
         raise FileNotFoundError(
             f"{message} ({len(missing)} captures). Get them, or go on without by `-S label.missing_captures=warn`"
