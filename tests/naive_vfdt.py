@@ -1,5 +1,5 @@
 """The Hoeffding tree of Weka once more, slow and obvious: dictionaries, one row at a time. Twin of
-iotids/learning/baselines/vfdt_kernels.py.
+iotids/learning/baselines/hoeffding/vfdt_kernels.py.
 """
 
 import math

@@ -24,12 +24,12 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 
 from iotids.flowmeter.context import CONTEXT_NAMES
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.baselines.site_trees import draw_cells
+from iotids.learning.baselines.site_weights import site_class_weights
 from iotids.learning.transfer.nested import Fit, leave_site_out, nested_choice
 from iotids.learning.transfer.normalising import SiteRanks
 from iotids.learning.transfer.probe import probe_inputs
-from iotids.learning.transfer.site_trees import draw_cells
 from iotids.learning.transfer.unseen_scores import UnseenScores, macro_f_elsewhere, score_unseen
-from iotids.learning.transfer.weights import site_class_weights
 
 BENIGN = "BENIGN"
 SITE_AT_MOST, ATTACK_AT_LEAST = 0.6, 0.3

@@ -6,9 +6,9 @@ import pytest
 from iotids.flowmeter.context.columns import CONTEXT_NAMES
 from iotids.flowmeter.feature_groups import features_of
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.learning.baselines.site_trees import draw_cells
 from iotids.learning.contract import TrainingData, find_kind
 from iotids.learning.registry import KINDS
-from iotids.learning.transfer.site_trees import draw_cells
 
 
 def test_groups_of_features_are_joined_in_the_order_given():

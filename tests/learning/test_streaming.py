@@ -6,7 +6,7 @@ from river.tree import HoeffdingTreeClassifier
 from river.tree.split_criterion import InfoGainSplitCriterion
 from river.tree.splitter import GaussianSplitter
 
-from iotids.learning.baselines.streaming import HoeffdingTree, WekaLeaf, WekaLikeTree
+from iotids.learning.baselines.hoeffding.river_tree import HoeffdingTree, WekaLeaf, WekaLikeTree
 from tests.learning.generated_flows import flow_like_features, gaussian_problem
 
 

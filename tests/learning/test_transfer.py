@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from iotids.learning.baselines.site_weights import site_class_weights
 from iotids.learning.transfer.nested import leave_site_out, nested_choice
 from iotids.learning.transfer.normalising import SiteRanks
 from iotids.learning.transfer.probe import probe_inputs
 from iotids.learning.transfer.unseen_scores import area_under_roc, macro_f_elsewhere, score_unseen
-from iotids.learning.transfer.weights import site_class_weights
 
 
 def four_sites(n=400, seed=1):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from iotids.learning.baselines.hoeffding import VfdtSettings
-from iotids.learning.baselines.prequential import prequential_scores, run_in_time_order
-from iotids.learning.baselines.vfdt import Vfdt
-from iotids.learning.baselines.vfdt_kernels import SPLIT, normal_cdf
+from iotids.learning.baselines.hoeffding.kinds import VfdtSettings
+from iotids.learning.baselines.hoeffding.prequential import prequential_scores, run_in_time_order
+from iotids.learning.baselines.hoeffding.vfdt import Vfdt
+from iotids.learning.baselines.hoeffding.vfdt_kernels import SPLIT, normal_cdf
 from tests.crosscheck import weka
 from tests.learning.generated_flows import flow_like_features, gaussian_problem
 from tests.learning.given import training_data

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from iotids.learning.baselines.array_model import ArrayKind, ArrayModel
 from iotids.learning.baselines.classical import SCIKIT_KINDS
-from iotids.learning.baselines.hoeffding import HoeffdingSettings, VfdtKind
+from iotids.learning.baselines.hoeffding.kinds import HoeffdingSettings, VfdtKind
 from iotids.learning.baselines.simple import DatasetOracle, Majority
 from iotids.learning.baselines.single_feature import SingleFeatureKind
+from iotids.learning.baselines.site_trees import SiteTreesKind
 from iotids.learning.contract import SOURCE_ONLY, ModelKind
-from iotids.learning.transfer.site_trees import SiteTreesKind
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class NeighbourSettings:
 
 
 def _hoeffding_tree() -> type[ArrayModel]:
-    from iotids.learning.baselines.streaming import HoeffdingTree
+    from iotids.learning.baselines.hoeffding.river_tree import HoeffdingTree
 
     return HoeffdingTree
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from iotids.flowmeter.feature_groups import CONTEXT
 from iotids.learning.baselines.classical import ScikitModel, check_positive
+from iotids.learning.baselines.site_weights import site_class_weights
 from iotids.learning.contract import Fitted, ModelKind, TrainingData, check_training
 from iotids.learning.runs.onnx_model import OnnxModel
-from iotids.learning.transfer.weights import site_class_weights
 
 
 @dataclass(frozen=True)

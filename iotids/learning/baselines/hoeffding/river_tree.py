@@ -22,8 +22,8 @@ from river.tree.utils import BranchFactory
 from scipy.special import ndtr, xlogy
 
 from iotids.learning.baselines.array_model import ArrayModel
-from iotids.learning.baselines.frozen_tree import FrozenTree, bayes_logs, score_rows
-from iotids.learning.baselines.hoeffding import HoeffdingSettings
+from iotids.learning.baselines.hoeffding.frozen_tree import FrozenTree, bayes_logs, score_rows
+from iotids.learning.baselines.hoeffding.kinds import HoeffdingSettings
 from iotids.learning.baselines.weka_bayes import DEFAULT_PRECISION
 from iotids.learning.contract import check_training
 

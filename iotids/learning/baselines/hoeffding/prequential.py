@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iotids.learning.baselines.vfdt import Vfdt
+from iotids.learning.baselines.hoeffding.vfdt import Vfdt
 from iotids.learning.contract import TrainingData
 
 if TYPE_CHECKING:
-    from iotids.learning.baselines.hoeffding import VfdtSettings
+    from iotids.learning.baselines.hoeffding.kinds import VfdtSettings
 
 
 def prequential_scores(

@@ -1,4 +1,4 @@
-"""Hoeffding trees as kinds: what they are called and set with; the trees are in streaming.py and vfdt.py."""
+"""Hoeffding trees as kinds: what they are called and set with; the trees are in river_tree.py and vfdt.py."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class VfdtKind(ModelKind):
 
     def fit(self, data: TrainingData, settings: VfdtSettings, *, seed: int) -> Fitted:
         """One pass in seeded order."""
-        from iotids.learning.baselines.vfdt import Vfdt
+        from iotids.learning.baselines.hoeffding.vfdt import Vfdt
 
         model = Vfdt(**asdict(settings))
         model.fit(data.features, data.truth, n_classes=data.n_classes, seed=seed)
@@ -52,7 +52,7 @@ class VfdtKind(ModelKind):
 
     def load(self, folder: Path) -> Fitted:
         """The nodes."""
-        from iotids.learning.baselines.vfdt import Vfdt
+        from iotids.learning.baselines.hoeffding.vfdt import Vfdt
 
         return Vfdt.load(folder)
 
@@ -67,7 +67,7 @@ class VfdtKind(ModelKind):
         context: RunContext,
     ) -> CrossValidation:
         """The folds, and the run in order of time."""
-        from iotids.learning.baselines.prequential import run_in_time_order
+        from iotids.learning.baselines.hoeffding.prequential import run_in_time_order
 
         run = super().fit_folds(data, splits, settings, seed=seed, orders=orders, context=context)
         return replace(run, prequential=run_in_time_order(data, settings))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from iotids.learning.baselines.array_model import ArrayModel
-from iotids.learning.baselines.vfdt_kernels import (
+from iotids.learning.baselines.hoeffding.vfdt_kernels import (
     ADAPTIVE,
     BAYES,
     DEAD,
