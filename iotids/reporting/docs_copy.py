@@ -1,6 +1,7 @@
-"""Copy the results page with its pictures from out/report into the documents.
+"""Copy the results page with its pictures from out/report into the documents, and its first table into README.md.
 
-`python -m iotids.reporting.docs_copy` writes docs/results.md and docs/images/results/ after `make`.
+`python -m iotids.reporting.docs_copy` writes docs/results.md, docs/images/results/ and the README's table after
+`make`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from iotids.writing.tables import write_text
 
 IMAGES = "images/results"  # below docs/
+BEGIN, END = "<!-- results: python -m iotids.reporting.docs_copy -->\n", "<!-- end of results -->\n"
 PICTURE = re.compile(r"\]\((\w+\.png)\)")
 
 
@@ -42,9 +44,26 @@ def copy_results(report: Path, docs: Path) -> list[str]:
     return pictures
 
 
+def with_results(readme: str, table: str) -> str:
+    """README.md with the table, and what it means, between its marks.
+
+    Raises
+    ------
+    ValueError
+        The marks are not there.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"README.md: the lines {BEGIN.strip()} and {END.strip()} are missing")
+    return before + begin + table + end + after
+
+
 if __name__ == "__main__":
     try:
         copied = copy_results(Path("out/report"), Path("docs"))
-    except FileNotFoundError as error:
-        sys.exit(str(error))
-    print(f"docs/results.md with {len(copied)} pictures")
+        table, readme = Path("out/report/readme_table.md").read_text("utf-8"), Path("README.md")
+        write_text(with_results(readme.read_text("utf-8"), table), readme)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    print(f"docs/results.md with {len(copied)} pictures, README.md")

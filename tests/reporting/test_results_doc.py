@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from iotids.reporting.docs_copy import copy_results, page_for_docs
+from iotids.reporting.docs_copy import BEGIN, END, copy_results, page_for_docs, with_results
 from iotids.reporting.fixed import fixed_texts
 from iotids.reporting.results_page import results_page
 from tests.reporting.made_results import made_content, made_result
@@ -81,3 +81,19 @@ def test_the_copy_links_its_pictures_below_docs(tmp_path):
 def test_a_missing_report_says_how_to_make_one(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"results.md: not there; `make`"):
         copy_results(tmp_path / "report", tmp_path / "docs")
+
+
+def test_the_readme_shows_the_table_of_the_results_page():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition(BEGIN)[2].partition(END)[0]
+    table = COMMITTED.partition("## At a glance\n\n")[2].partition("\n\n## ")[0]
+    assert shown.startswith("| task | split |") and table.startswith(shown)
+    assert len([line for line in shown.splitlines() if line.startswith("|")]) == 2 + 8
+    assert len(readme.splitlines()) <= 130
+
+
+def test_only_what_stands_between_the_marks_is_written():
+    readme = f"before\n{BEGIN}old\n{END}after\n"
+    assert with_results(readme, "new\n") == f"before\n{BEGIN}new\n{END}after\n"
+    with pytest.raises(ValueError, match=r"README\.md: the lines .* are missing"):
+        with_results("no marks\n", "new\n")
