@@ -16,6 +16,14 @@ QUICK = {
     "random_forest": {"n_estimators": 15},
     "extra_trees": {"n_estimators": 15},
     "hist_gradient_boosting": {"max_iter": 12},
+    "recipe": {
+        "depth": "2",
+        "width": "16",
+        "optimiser": "sgd 0.09|adam",
+        "dropout": "0",
+        "epochs": 4,
+        "batch_size": 64,
+    },
     "site_trees": {"n_estimators": 30, "min_samples_leaf": 10},
 }
 EXPORTS = [name for name, kind in KINDS.items() if kind.exports_onnx]
