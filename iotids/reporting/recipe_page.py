@@ -1,0 +1,219 @@
+"""The recipe taken apart: what each piece of it is worth, per class, with its spread over training folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iotids.reporting.figures.plots import COLOURS, INK, new_figure, tidy
+from iotids.writing.markdown import markdown_table, number
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAPER = {"optimiser": "sgd 0.09", "dropout": 0.2, "scaling": "none"}
+WORDS = {
+    "optimiser": {"sgd 0.09": "SGD, momentum 0.09 (paper)", "sgd 0.9": "SGD, momentum 0.9", "adam": "Adam"},
+    "scaling": {"none": "inputs as they are (paper)", "log": "logarithms of the inputs"},
+}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What every recipe reached on the inner splits of some training folds.
+
+    Attributes
+    ----------
+    recipes : values of the factors of each recipe
+    macro_f : (folds, recipes); NaN where training diverged
+    f1 : by class, (folds, recipes); NaN too where the inner split has no row of it
+    chosen : name of the recipe that each fold chose
+    diverged : name of each recipe that diverged, by fold
+    """
+
+    recipes: list[dict[str, Any]]
+    names: list[str]
+    macro_f: np.ndarray
+    f1: dict[str, np.ndarray]
+    chosen: list[str]
+    diverged: list[list[str]]
+
+
+def read_tried(document: Mapping[str, Any], split: str) -> Tried:
+    """From a run's folds.json.
+
+    Raises
+    ------
+    ValueError
+        The run did not try recipes, or has no such split.
+    """
+    if split not in document["splits"]:
+        raise ValueError(f"no split {split}; the run has {', '.join(document['splits'])}")
+    facts = [fold["facts"] for fold in document["splits"][split]["folds"]]
+    if not all("tried" in one for one in facts):
+        raise ValueError(
+            f"the run is of kind {document['kind']!r}, which tries no recipes; wanted is a run of kind recipe"
+        )
+    names = list(facts[0]["tried"])
+    cells = [[one["tried"][name] for name in names] for one in facts]
+    missing = float("nan")
+
+    def of_class(cell: Mapping[str, Any], name: str) -> float:
+        value = (cell["f1"] or {}).get(name)
+        return missing if value is None else value
+
+    return Tried(
+        [
+            {key: cell[key] for key in ("optimiser", "dropout", "scaling", "depth", "width")}
+            for cell in cells[0]
+        ],
+        names,
+        np.array([[missing if c["macro_f"] is None else c["macro_f"] for c in row] for row in cells]),
+        {n: np.array([[of_class(c, n) for c in row] for row in cells]) for n in document["classes"]},
+        [one["recipe"] for one in facts],
+        [[name for name, c in zip(names, row, strict=True) if c["macro_f"] is None] for row in cells],
+    )
+
+
+def levels(tried: Tried) -> dict[str, list[Any]]:
+    """Values of each factor that has more than one, the paper's first."""
+    found: dict[str, list[Any]] = {}
+    for factor in tried.recipes[0]:
+        values = list(dict.fromkeys(recipe[factor] for recipe in tried.recipes))
+        if len(values) > 1:
+            first = [value for value in values if value == PAPER.get(factor)]
+            found[factor] = first + [value for value in values if value not in first]
+    return found
+
+
+def of_level(tried: Tried, scores: np.ndarray, factor: str, value: Any) -> np.ndarray:
+    """(folds,) mean score of the recipes with a value of a factor."""
+    chosen = np.array([recipe[factor] == value for recipe in tried.recipes])
+    means: np.ndarray = np.nanmean(scores[:, chosen], axis=1)
+    return means
+
+
+def worth_rows(tried: Tried) -> list[list[str]]:
+    """A row per factor and value: macro F, its difference from the factor's first value, F1 of each class; mean ± sd over folds."""
+    rows = []
+    for factor, values in levels(tried).items():
+        base = of_level(tried, tried.macro_f, factor, values[0])
+        for value in values:
+            here = of_level(tried, tried.macro_f, factor, value)
+            change = "–" if value == values[0] else signed(here - base)
+            classes = [
+                number(*spread(of_level(tried, scores, factor, value)), digits=2)
+                for scores in tried.f1.values()
+            ]
+            rows.append([factor, in_words(factor, value), number(*spread(here), digits=3), change, *classes])
+    return rows
+
+
+def spread(values: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation over the folds that have a value; 0 for one fold."""
+    there = values[~np.isnan(values)]
+    return (float(there.mean()) if there.size else float("nan")), float(
+        there.std(ddof=1)
+    ) if there.size > 1 else 0.0
+
+
+def signed(values: np.ndarray) -> str:
+    """A difference with its sign and spread."""
+    mean, std = spread(values)
+    return f"{mean:+.3f} ± {std:.3f}"
+
+
+def in_words(factor: str, value: Any) -> str:
+    """A value of a factor for people."""
+    plain = f"{value:g}" if isinstance(value, float) else str(value)
+    paper = " (paper)" if PAPER.get(factor) == value else ""
+    return WORDS.get(factor, {}).get(value, f"{factor} {plain}{paper}")
+
+
+def best_rows(tried: Tried, count: int = 6) -> list[list[str]]:
+    """The best recipes and the paper's, by mean macro F on the inner splits; how many folds chose each."""
+    mean = np.nanmean(tried.macro_f, axis=0)
+    order = np.argsort(-mean)
+    papers = [
+        i
+        for i, recipe in enumerate(tried.recipes)
+        if all(recipe[key] == value for key, value in PAPER.items())
+    ]
+    rows = []
+    for i in dict.fromkeys([*order[:count].tolist(), *papers]):
+        classes = [number(*spread(scores[:, i]), digits=2) for scores in tried.f1.values()]
+        title = tried.names[i] + (" (the paper's)" if i in papers else "")
+        rows.append(
+            [
+                title,
+                number(*spread(tried.macro_f[:, i]), digits=3),
+                str(tried.chosen.count(tried.names[i])),
+                *classes,
+            ]
+        )
+    return rows
+
+
+def recipe_markdown(tried: Tried, *, data: str, task: str, split: str) -> str:
+    """The tables of one run."""
+    n_folds, n_recipes = tried.macro_f.shape
+    parts = [
+        f"### {task}, {split} split, data {data}\n",
+        f"{n_recipes} recipes, each on the inner split of {n_folds} training folds; no test row was looked at.\n",
+        markdown_table(
+            ["factor", "value", "macro F", "against the first", *tried.f1],
+            worth_rows(tried),
+            kinds="ttnn" + "n" * len(tried.f1),
+        ),
+        markdown_table(
+            ["recipe", "macro F", "chosen by folds", *tried.f1],
+            best_rows(tried),
+            kinds="tnn" + "n" * len(tried.f1),
+        ),
+    ]
+    if any(tried.diverged):
+        lost = sorted({name for names in tried.diverged for name in names})
+        parts.append(f"Diverged in at least one fold and left out there: {'; '.join(lost)}.\n")
+    return "\n".join(parts)
+
+
+def recipe_figure(tried: Tried, title: str) -> Figure:
+    """A panel per factor: every recipe is a point, a line joins the means, bars are ± one sd over folds."""
+    found = levels(tried)
+    figure = new_figure(3.1 * len(found), 3.8)
+    panels = figure.subplots(1, len(found), squeeze=False, sharey=True)[0]
+    mean = np.nanmean(tried.macro_f, axis=0)
+    for axes, (factor, values), colour in zip(panels, found.items(), COLOURS, strict=False):
+        for place, value in enumerate(values):
+            points = mean[[recipe[factor] == value for recipe in tried.recipes]]
+            axes.plot(
+                place + np.linspace(-0.14, 0.14, len(points)), np.sort(points), ".", color=colour, alpha=0.45
+            )
+        stats = [spread(of_level(tried, tried.macro_f, factor, value)) for value in values]
+        axes.errorbar(
+            range(len(values)), [m for m, _ in stats], [s for _, s in stats], color=INK, capsize=4, marker="D"
+        )
+        axes.set_xticks(range(len(values)), [tick(value) for value in values])
+        axes.set_title(factor, fontsize=10, loc="left")
+        axes.set_xlim(-0.5, len(values) - 0.5)
+        tidy(axes)
+    panels[0].set_ylabel("macro F on the inner split")
+    figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
+    return figure
+
+
+def tick(value: Any) -> str:
+    """A value on an axis."""
+    return (
+        f"{value:g}"
+        if isinstance(value, float)
+        else str(value).replace("sgd ", "SGD ").replace("adam", "Adam")
+    )
+
+
+def pages(found: Sequence[tuple[str, Tried]], data: str, split: str) -> str:
+    """The tables of several tasks."""
+    return "\n".join(recipe_markdown(tried, data=data, task=task, split=split) for task, tried in found)
