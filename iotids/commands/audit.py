@@ -1,4 +1,4 @@
-"""Labelled flow table → an account of what it can and cannot prove: iotids audit TABLE -o FOLDER"""
+"""Anybody's labelled flow table → a scorecard: what is wrong with it, and what that is worth: iotids audit TABLE -o FOLDER"""
 
 from __future__ import annotations
 
@@ -52,49 +52,87 @@ def open_table(path: Path) -> pq.ParquetFile:
         raise ValueError(f"{path}: no Parquet file ({error}); {MADE_BY}") from error
 
 
+def has_our_columns(dataset: pq.ParquetFile) -> bool:
+    """Whether a table has every feature and the columns that the long account asks about."""
+    from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+
+    return {*MODEL_FEATURE_NAMES, "source", "group", "label"} <= set(dataset.schema_arrow.names)
+
+
+def write_account(table: Path, out: Path, *, benign: str, sample_rows: int, seed: int) -> None:
+    """Write audit.html, audit.md, audit.json and the figures of a table that this project made."""
+    from iotids.auditing.investigate import Settings, investigate
+    from iotids.auditing.page import write_pages
+    from iotids.truth.integrating.table2 import PAPER
+
+    read = column_reader(open_table(table))
+    labels = sorted(read("label").unique().to_pylist())
+    if benign not in labels:
+        raise ValueError(
+            f"{table}: no flow is labelled {benign}; there are {', '.join(labels) or 'no flows'}: "
+            "name the benign class with --benign"
+        )
+    settings = Settings(sample_rows, seed, significant_digits=3, near_constant_share=0.99, correlation=0.98)
+    findings = investigate(
+        read,
+        classes=[benign, *(label for label in labels if label != benign)],
+        benign=benign,
+        settings=settings,
+        splits={},
+        summaries={},
+        paper=PAPER,
+    )
+    write_pages(findings, table.name, out)
+    print(f"{out / 'audit.html'}: {findings.numbers['rows']:,} flows audited", file=sys.stderr)
+
+
 def main() -> None:
     """Read the command line, audit, write the folder."""
     parser = argparse.ArgumentParser(prog="iotids audit", description=__doc__.splitlines()[0])
-    parser.add_argument("table", type=Path, help="labelled flow table, .parquet")
+    parser.add_argument("table", type=Path, help="labelled flow table of anybody's, .csv or .parquet")
     parser.add_argument(
         "-o",
         "--out",
         type=Path,
         default=Path("audit"),
         metavar="FOLDER",
-        help="for audit.html, audit.md, audit.json and figures (default: %(default)s)",
+        help="for scorecard.html, .md, .json and, where the table has this project's columns, audit.html "
+        "(default: %(default)s)",
     )
+    parser.add_argument("--label", metavar="COLUMN", help="column of labels (default: found by its name)")
+    parser.add_argument("--reference", type=Path, metavar="TABLE", help="a second table to compare with")
     parser.add_argument("--benign", default="BENIGN", help="name of the benign class (default: %(default)s)")
     parser.add_argument(
-        "--sample-rows", type=int, default=100_000, metavar="N", help="rows that are fitted on"
+        "--sample-rows",
+        type=int,
+        default=40_000,
+        metavar="N",
+        help="rows that are fitted on (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=7, help="of the sample (default: %(default)s)")
     arguments = parser.parse_args()
-    from iotids.auditing.investigate import Settings, investigate
-    from iotids.auditing.page import write_pages
-    from iotids.truth.integrating.table2 import PAPER
-
-    read = column_reader(open_table(arguments.table))
-    labels = sorted(read("label").unique().to_pylist())
-    if arguments.benign not in labels:
-        raise ValueError(
-            f"{arguments.table}: no flow is labelled {arguments.benign}; there are {', '.join(labels) or 'no flows'}: "
-            "name the benign class with --benign"
+    if arguments.table.suffix == ".parquet" and has_our_columns(open_table(arguments.table)):
+        write_account(
+            arguments.table,
+            arguments.out,
+            benign=arguments.benign,
+            sample_rows=arguments.sample_rows,
+            seed=arguments.seed,
         )
-    findings = investigate(
-        read,
-        classes=[arguments.benign, *(label for label in labels if label != arguments.benign)],
-        benign=arguments.benign,
-        settings=Settings(
-            arguments.sample_rows,
-            arguments.seed,
-            significant_digits=3,
-            near_constant_share=0.99,
-            correlation=0.98,
-        ),
-        splits={},
-        summaries={},
-        paper=PAPER,
-    )
-    write_pages(findings, arguments.table.name, arguments.out)
-    print(f"{arguments.out / 'audit.html'}: {findings.numbers['rows']:,} flows audited", file=sys.stderr)
+    from iotids import __version__
+    from iotids.auditing.scorecard.audit import audit_table
+    from iotids.auditing.scorecard.card import write_card
+    from iotids.auditing.scorecard.tables import read_labelled
+
+    table = read_labelled(arguments.table, label=arguments.label)
+    reference = read_labelled(arguments.reference, label=arguments.label) if arguments.reference else None
+    sizes = {"sample_rows": arguments.sample_rows, "seed": arguments.seed}
+    card = audit_table(table, arguments.table, **sizes, reference=reference, report=_report)
+    write_card(card, __version__, arguments.out)
+    print(f"{arguments.out / 'scorecard.html'}: {card.rows:,} rows, {card.verdict}", file=sys.stderr)
+
+
+def _report(check: str) -> None:
+    """Name the check that runs, on a terminal only."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{check} …", end="", file=sys.stderr, flush=True)
