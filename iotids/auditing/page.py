@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from iotids.auditing.investigate import Findings
-from iotids.auditing.plots import draw_figures
+from iotids.auditing.plots import png_of
 from iotids.auditing.sections.order import write_sections
 from iotids.auditing.sections.section import Section, Table
 from iotids.writing import html
@@ -23,14 +23,19 @@ def write_pages(findings: Findings, name: str, out: Path) -> None:
     """Write audit.json, audit.md, audit.html and the figures of a data set called `name` into a folder."""
     numbers = findings.numbers
     write_json(numbers, out / "audit.json")
-    figures = draw_figures(numbers, findings.correlations, findings.durations_s)
+    sections = write_sections(findings)
+    figures = draw_figures(sections)
     for title, content in figures.items():
         with replacing(out / "figures" / f"{title}.png") as path:
             path.write_bytes(content)
     lead = f"{name}: {numbers['rows']:,} flows; what needs fitting was measured on {numbers['sample_rows']:,} of them."
-    sections = write_sections(numbers)
     write_text(write_markdown(TITLE, lead, sections, figures), out / "audit.md")
     write_text(write_html(TITLE, lead, sections, figures), out / "audit.html")
+
+
+def draw_figures(sections: Sequence[Section]) -> dict[str, bytes]:
+    """PNG files of all sections by name."""
+    return {name: png_of(draw()) for section in sections for name, draw in section.figures.items()}
 
 
 def write_markdown(title: str, lead: str, sections: Sequence[Section], figures: Mapping[str, bytes]) -> str:

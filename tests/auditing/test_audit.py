@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from iotids.auditing.investigate import Findings
-from iotids.auditing.page import write_html, write_markdown
-from iotids.auditing.plots import draw_figures
+from iotids.auditing.page import draw_figures, write_html, write_markdown
 from iotids.auditing.sections.order import write_sections
 from iotids.auditing.sections.section import Section, Table
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
@@ -86,16 +85,14 @@ def test_flaws_put_into_a_dataset_are_found(findings: Findings) -> None:
 def test_same_dataset_gives_the_same_files(findings: Findings, tmp_path: Path) -> None:
     pages = set()
     for found in (findings, audit(dataset(tmp_path), DATA, PARAMS, split(), {})):
-        figures = draw_figures(found.numbers, found.correlations, found.durations_s)
-        pages.add(write_html("t", "l", write_sections(found.numbers), figures))
+        sections = write_sections(found)
+        pages.add(write_html("t", "l", sections, draw_figures(sections)))
     assert len(pages) == 1
 
 
 def test_html_needs_no_other_file_and_has_every_section(findings: Findings) -> None:
-    sections = write_sections(findings.numbers)
-    page = write_html(
-        "t", "l", sections, draw_figures(findings.numbers, findings.correlations, findings.durations_s)
-    )
+    sections = write_sections(findings)
+    page = write_html("t", "l", sections, draw_figures(sections))
     assert not re.search(r"(src|href)=\"(?!data:|#)", page)
     for section in sections:
         assert f'id="{section.key}"' in page
@@ -116,7 +113,7 @@ def test_html_needs_no_other_file_and_has_every_section(findings: Findings) -> N
 
 
 def test_without_splits_the_page_says_nothing_about_twins(tmp_path: Path) -> None:
-    sections = write_sections(audit(dataset(tmp_path), DATA, PARAMS, {}, {}).numbers)
+    sections = write_sections(audit(dataset(tmp_path), DATA, PARAMS, {}, {}))
     assert "twins" not in [section.key for section in sections]
 
 
@@ -124,14 +121,14 @@ def test_what_labelling_noticed_is_shown(tmp_path: Path) -> None:
     notice = {"name": "rules_disagree", "severity": "warning", "count": 12, "message": "a | b <c>"}
     summary = {"home": {"notices": [notice], "kept_apart": {"why": 3}, "unlabelled": 1, "rules": {"r": 5}}}
     findings = audit(dataset(tmp_path), DATA, PARAMS, {}, summary)
-    sections = write_sections(findings.numbers)
+    sections = write_sections(findings)
     assert findings.numbers["ground_truth"]["kept_apart"] == 4
     assert "a \\| b <c>" in write_markdown("t", "l", sections, {})
     assert "a | b &lt;c&gt;" in write_html("t", "l", sections, {})
 
 
 def test_class_without_any_conversation_is_named(findings: Findings) -> None:
-    section = next(section for section in write_sections(findings.numbers) if section.key == "no_flows")
+    section = next(section for section in write_sections(findings) if section.key == "no_flows")
     assert section.finding.endswith("Made of nothing else: BENIGN of `home`, DOS of `lab`.")
 
 
@@ -142,9 +139,7 @@ def test_long_message_keeps_its_capture_and_its_end(tmp_path: Path) -> None:
             "notices": [{"name": "rules_disagree", "severity": "warning", "count": 1, "message": message}]
         }
     }
-    page = write_markdown(
-        "t", "l", write_sections(audit(dataset(tmp_path), DATA, PARAMS, {}, summary).numbers), {}
-    )
+    page = write_markdown("t", "l", write_sections(audit(dataset(tmp_path), DATA, PARAMS, {}, summary)), {})
     assert "scan.pcap: rule `xxx" in page
     assert "xxx` gave DOS, rule `y` would have given SCANNING |" in page
     assert message not in page

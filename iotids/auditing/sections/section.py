@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Rows = Sequence[Sequence[str]]
 
@@ -19,7 +23,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """One finding."""
+    """One finding; `figures` are drawn when a page is written, by the name of their file."""
 
     key: str
     title: str
@@ -27,7 +31,7 @@ class Section:
     published: str
     conclusion: str
     tables: Sequence[Table] = ()
-    figures: Sequence[str] = field(default_factory=tuple)
+    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
 
 
 def percent(share: float | None) -> str:
