@@ -124,7 +124,9 @@ def fetch(reference: str, target: Path) -> Path:
         from mlflow.artifacts import download_artifacts
 
         folder = Path(
-            download_artifacts(artifact_uri=model.source, dst_path=str(target), tracking_uri=store_uri())
+            download_artifacts(
+                artifact_uri=model.source, dst_path=str(target), tracking_uri=client.tracking_uri
+            )
         )
         return next(path.parent for path in folder.rglob("package.json"))
 

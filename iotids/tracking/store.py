@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotids.tracking import view
@@ -82,9 +83,24 @@ def open_store() -> Iterator[tuple[Any, str]]:
 
     for name in ("alembic", "mlflow", "urllib3"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with FileLock(workspace() / "mlflow.db.lock", timeout=WAIT_FOR_OTHERS_S):
-        client = MlflowClient(tracking_uri=store_uri())
+    with FileLock(workspace() / "mlflow.db.lock", timeout=WAIT_FOR_OTHERS_S), _plain_address() as address:
+        client = MlflowClient(tracking_uri=address, registry_uri=address)
         yield client, _experiment_id(client)
+
+
+@contextmanager
+def _plain_address() -> Iterator[str]:
+    """The address of the store as MLflow can open it: in one, `?` and `%` of a folder's name mean something else (the
+    store would lie outside the project), so a link without them leads there.
+    """
+    folder = workspace()
+    if os.environ.get("MLFLOW_TRACKING_URI") or not {"?", "%", "#"} & set(str(folder)):
+        yield store_uri()
+        return
+    with TemporaryDirectory(prefix="iotids-") as temporary:
+        link = Path(temporary) / "workspace"
+        link.symlink_to(folder, target_is_directory=True)
+        yield f"sqlite:///{link / 'mlflow.db'}"
 
 
 def _experiment_id(client: Any) -> str:

@@ -92,6 +92,24 @@ def test_each_fold_is_a_child_of_one_parent_with_its_epoch_curve(store, score):
     assert [m.step for m in curve] == list(range(1, N_EPOCHS + 1))
 
 
+@pytest.mark.parametrize("name", ["a b", "a#b", "a%20b", "wh?t", "100 % #1? ü"])
+def test_the_store_lies_in_its_project_whatever_the_folder_is_called(tmp_path, monkeypatch, name):
+    home = tmp_path / name
+    home.mkdir()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(home))
+    score = write_run_folder(home)
+    assert len(tracking.publish_scores(score)) == 1
+    assert tracking.publish_scores(score) == []
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with sqlite3.connect(home / "mlflow.db") as database:
+        (address,) = database.execute(
+            "SELECT artifact_location FROM experiments WHERE name = ?", (EXPERIMENT,)
+        ).fetchone()
+    assert address == (home / "mlartifacts").as_uri()
+    assert "per_class.csv" in {path.name for path in (home / "mlartifacts").rglob("*")}
+
+
 def test_a_run_says_what_it_was_made_from(store, score, monkeypatch):
     monkeypatch.setenv("DVC_EXP_NAME", "wide")
     tracking.publish_scores(score)
