@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from iotids.plumbing.stderr_filter import without_greetings
+from iotids.plumbing.stderr_filter import without_banner
 from iotids.tracking.attempts import watched
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -43,7 +43,7 @@ def _run_to_the_end(main: Callable[[], int | None], *, filter_stderr: bool) -> N
     """Run, and leave with an exit code or a message."""
     try:
         if filter_stderr:
-            with without_greetings():
+            with without_banner():
                 code = main() or 0
         else:
             code = main() or 0

@@ -25,7 +25,7 @@ TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "text"),
     Path: ((str,), "a path"),
 }
-HOW_TO_MEND = "edit conf/ and run `iotids params` (params.yaml itself is generated)"
+REMEDY = "edit conf/ and run `iotids params` (params.yaml itself is generated)"
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,16 @@ def read_section(name: str, kind: type[T], path: str | Path = PARAMS_FILE) -> T:
     """
     section = read_params(Path(path)).get(name)
     if not isinstance(section, Mapping):
-        raise KeyError(f"{path}: no section `{name}`: {HOW_TO_MEND}")
+        raise KeyError(f"{path}: no section `{name}`: {REMEDY}")
     declared = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     wanted = set(declared)
     required = {name for name, field in declared.items() if MISSING is field.default is field.default_factory}
     if unknown := sorted(set(section) - wanted):
         raise KeyError(
-            f"{path}: unknown key {_names(name, unknown)}; known are {', '.join(sorted(wanted))}: {HOW_TO_MEND}"
+            f"{path}: unknown key {_names(name, unknown)}; known are {', '.join(sorted(wanted))}: {REMEDY}"
         )
     if missing := sorted(required - set(section)):
-        raise KeyError(f"{path}: missing key {_names(name, missing)}: {HOW_TO_MEND}")
+        raise KeyError(f"{path}: missing key {_names(name, missing)}: {REMEDY}")
     if unset := sorted(key for key, value in section.items() if value == "???"):
         raise KeyError(
             f"{path}: {_names(name, unset)} has no value (`???`): give one with `-S {name}.{unset[0]}=…` or in conf/{name}/"
@@ -92,7 +92,7 @@ def read_section(name: str, kind: type[T], path: str | Path = PARAMS_FILE) -> T:
     for key, value in section.items():
         if not _fits(value, hints[key]):
             raise ValueError(
-                f"{path}: {_names(name, [key])} is {value!r}; wanted is {_in_words(hints[key])}: {HOW_TO_MEND}"
+                f"{path}: {_names(name, [key])} is {value!r}; wanted is {_in_words(hints[key])}: {REMEDY}"
             )
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in section.items()})
 
@@ -164,7 +164,7 @@ def read_params(path: Path) -> Mapping[str, Any]:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
-        raise ValueError(f"{path}: no YAML ({' '.join(str(error).split())}): {HOW_TO_MEND}") from error
+        raise ValueError(f"{path}: no YAML ({' '.join(str(error).split())}): {REMEDY}") from error
 
 
 def _names(section: str, keys: list[str]) -> str:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotids.detecting.packing.check import check_configurations
-from iotids.plumbing.params import HOW_TO_MEND, PARAMS_FILE, compose, read_params
+from iotids.plumbing.params import PARAMS_FILE, REMEDY, compose, read_params
 
 NOTICE = """{file} is not what conf/ composes (edited by hand, or applied from an experiment):
 {lines}
@@ -69,7 +69,7 @@ def advice(fault: str, params: Mapping[str, Any], config_dir: Path = Path("conf"
         return (
             f"{mine[0]} is not what conf/ says: edit it in params.yaml, or drop the edit with `iotids params`"
         )
-    return HOW_TO_MEND
+    return REMEDY
 
 
 def notice_differences(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> None:

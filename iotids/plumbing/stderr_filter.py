@@ -1,4 +1,4 @@
-"""Drop the greetings that TensorFlow's C++ writes to standard error at every start; everything else passes,
+"""Filter TensorFlow's start-up banner from standard error; everything else passes,
 errors above all.
 
 No setting silences them: they are written before TensorFlow reads its own log level (seen with 2.21,
@@ -25,7 +25,7 @@ WAIT_FOR_LAST_LINES_S = 0.2
 
 
 @contextmanager
-def without_greetings() -> Iterator[None]:
+def without_banner() -> Iterator[None]:
     """Filter what C++ writes to file descriptor 2 while the block runs.
 
     The filter is a process of its own (grep), so that the last words of a crash still come through. Python's

@@ -220,7 +220,7 @@ def _why(error: Exception) -> str:
 
 
 def _what_to_do(folder: str | Path, error: Exception) -> str:
-    """Say how to get the results into the store later, and how to mend a damaged one."""
+    """Say how to get the results into the store later, and how to repair a damaged one."""
     retry = f"Results are safe on disk; once the store works, run: iotids publish {folder}"
     broken = (
         "malformed",

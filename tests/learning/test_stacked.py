@@ -223,7 +223,7 @@ def test_hand_computed_nesterov_updates(problem) -> None:
         rate = 0.1 / (1 + 0.5 * update)
         moving = [tf.constant(statistic[None]) for statistic in (problem[0].mean(0), problem[0].var(0))]
         networks._state = networks._state._replace(
-            moving=moving
+            statistics=moving
         )  # prediction then normalises as training on the whole set does
         gradient = (networks.predict(X, [fold.test_rows])[0] - np.eye(3)[problem[1]]).mean(0)
         velocity = 0.9 * velocity - rate * gradient

@@ -146,7 +146,7 @@ def _name(names: tuple[str, ...], number: int) -> str:
 
 
 def check_reference(sample: Sample, reference: Sample | None) -> list[Finding]:
-    """Another table: can its rows be told from this one's, and what does a model trained here score there."""
+    """Another table: can its rows be distinguished from this one's, and what does a model trained here score there."""
     checks = ("synthetic against real", "other dataset")
     if reference is None:
         return [not_applicable(check, "no second table was given (--reference TABLE)") for check in checks]
@@ -157,8 +157,8 @@ def check_reference(sample: Sample, reference: Sample | None) -> list[Finding]:
     there = matrix_of({name: reference.table.features[name] for name in shared}, reference.rows)
     x, origin = np.concatenate([here, there]), np.repeat([0, 1], [len(here), len(there)])
     split = random_split(origin, 0)
-    told = fit_predict(x[split.train], origin[split.train], x[split.test], 0)
-    balanced = float(np.mean([(told[origin[split.test] == c] == c).mean() for c in (0, 1)]))
+    predicted = fit_predict(x[split.train], origin[split.train], x[split.test], 0)
+    balanced = float(np.mean([(predicted[origin[split.test] == c] == c).mean() for c in (0, 1)]))
     findings = [
         Finding(
             checks[0],

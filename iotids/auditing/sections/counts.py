@@ -48,7 +48,7 @@ def write_counts(findings: Findings) -> Section:
         ),
         "Table II of the paper has DoS and MITM from D1 only, 99.89 % of the benign flows from D3, 99.56 % of the scans from D2 and 96.71 % "
         "of Mirai from D4. Flood et al. (EuroS&P 2024) list poor diversity among their design smells.",
-        "A class that one network or one recording stands for cannot be told from that network or recording. What a model scores on it is "
+        "A class that one network or one recording stands for cannot be distinguished from that network or recording. What a model scores on it is "
         "an upper bound of what it has learnt about the attack.",
         [Table("Flows per source and class; recordings (groups) in parentheses", ["source", *classes], rows)],
         {"counts": lambda: draw_counts(audit)},

@@ -74,7 +74,7 @@ def write_features(findings: Findings) -> Section:
         "CICFlowMeter before mid-2020 mix absolute times of 1.5e15 µs into the idle columns, and captures out of order give negative times; "
         "Engelen, Rimmer and Joosen (SPW 2021) and Liu et al. (CNS 2022) list such errors of the tool.",
         "The 70 features hold far fewer independent ones. Importance measured one feature at a time is shared out among twins. Impossible "
-        "values come from the meter's version and mark it. An absolute time is worse: recordings of other years are told apart by it alone, "
+        "values come from the meter's version and mark it. An absolute time is worse: it alone distinguishes recordings of other years, "
         "and with them the classes; meter with the profile `clean` or `corrected`, or leave such columns out, to see what is left.",
         tables,
         {"correlations": lambda: draw_correlations(findings.correlations)}

@@ -102,7 +102,7 @@ def halves(flows: Labelled, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """One network before and after calibration on half of its recordings, told as columns of a table."""
+    """One network before and after calibration on half of its recordings, as columns of a table."""
 
     network: str
     benign_flows: int
@@ -187,7 +187,7 @@ def out_of_fold_table(package: Package) -> Iterator[tuple[str, str, str]]:
     """
     own = package.manifest["operating_point"]
     for split, scores in package.manifest["cross_validation"].items():
-        told = {
+        columns = {
             name: value_and_std(score, digits=3)
             for name, score in scores.items()
             if name in ("accuracy", "f1_macro")
@@ -201,7 +201,7 @@ def out_of_fold_table(package: Package) -> Iterator[tuple[str, str, str]]:
             if split == own["split"]
             else ""
         )
-        yield f"{split}, {scores['figure']}", " / ".join(told.values()), at_threshold
+        yield f"{split}, {scores['figure']}", " / ".join(columns.values()), at_threshold
 
 
 def export_table(package: Package) -> Iterator[tuple[str, str, str, str, str]]:

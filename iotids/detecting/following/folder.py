@@ -1,7 +1,7 @@
 """Follow a folder in which captures are written: every packet of every file once, whatever the files are
 called.
 
-Files are told apart by device, inode and first bytes, which hold the time of the first packet: a name may be
+Files are identified by device, inode and first bytes, which hold the time of the first packet: a name may be
 used again (`tcpdump -C -W`, `-G`), a file may be moved in, renamed or added to. The newest file is read while
 it is written.
 """

@@ -12,7 +12,7 @@ from iotids.detecting.summary.table_groups import largest_groups, numbered
 MINUTE_US = 60_000_000
 MAX_HOSTS = 4_000  # whose current minute is kept; beyond, the earliest minutes are counted as they are
 HOSTS_PER_BATCH = 256
-MOST = 1_024  # targets in a minute that are told apart
+MOST = 1_024  # distinct targets in a minute that are counted
 ENOUGH = 30  # minutes of hosts, below which nothing is called usual
 QUANTILE = 0.99
 

@@ -1,4 +1,4 @@
-"""How far the features of the traffic at hand have moved from benign training traffic: PSI and
+"""How far the features of the observed traffic have moved from benign training traffic: PSI and
 Kolmogorov-Smirnov per feature.
 
 Benign training flows are the reference: the network of a user is mostly benign, and the share of attacks in

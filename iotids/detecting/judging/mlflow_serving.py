@@ -18,8 +18,8 @@ from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import open_package
 
 
-class Served:
-    """What MLflow calls."""
+class ServedDetector:
+    """The detector as MLflow calls it."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
@@ -50,7 +50,7 @@ class Served:
         )
 
 
-def _load_pyfunc(data_path: str) -> Served:
+def _load_pyfunc(data_path: str) -> ServedDetector:
     """Open the package that lies at the given path."""
     package = open_package(Path(data_path))
-    return Served(Judge(package, Model(package), package_point(package)))
+    return ServedDetector(Judge(package, Model(package), package_point(package)))

@@ -40,7 +40,7 @@ def _per_class(logits: np.ndarray) -> np.ndarray:
 def attack_log_odds(logits: np.ndarray, temperature: float, benign_index: int) -> np.ndarray:
     """(n,) float64 logarithm of P(any attack) / P(benign).
 
-    Unlike the probability it does not run into 1.0, so that two certain alarms can still be told apart.
+    Unlike the probability it does not run into 1.0, so that two certain alarms can still be distinguished.
     """
     scaled = _per_class(logits) / temperature
     benign = scaled[benign_index].copy()

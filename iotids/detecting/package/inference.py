@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from iotids.detecting.package.package import GRADIENT, HOW_TO_MEND, ONNX, Package, PackageError
+from iotids.detecting.package.package import GRADIENT, ONNX, REMEDY, Package, PackageError
 
 LARGEST_GRAPH = 1 << 30  # bytes
 GRADIENT_ROWS = 1024  # all layers are kept for the way back
@@ -62,7 +62,7 @@ def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     if path.stat().st_size > LARGEST_GRAPH:
         raise PackageError(
-            f"{path}: {path.stat().st_size:,} bytes; at most {LARGEST_GRAPH:,} are read; {HOW_TO_MEND}"
+            f"{path}: {path.stat().st_size:,} bytes; at most {LARGEST_GRAPH:,} are read; {REMEDY}"
         )
     with named_refusals(path):
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -80,7 +80,7 @@ def named_refusals(path: Path) -> Iterator[None]:
         if not foreign or isinstance(error, PackageError):
             raise
         why = f"not a model that onnxruntime {onnxruntime.__version__} runs ({str(error)[:200]})"
-        raise PackageError(f"{path}: {why}; {HOW_TO_MEND}") from error
+        raise PackageError(f"{path}: {why}; {REMEDY}") from error
 
 
 def check_graph(session: onnxruntime.InferenceSession, package: Package) -> None:
@@ -99,15 +99,13 @@ def check_graph(session: onnxruntime.InferenceSession, package: Package) -> None
     for key in ("features", "classes", "profile"):
         wanted = package.profile if key == "profile" else list(getattr(package, key))
         if notes.get(key) != wanted:
-            raise PackageError(
-                f"{path}: the {key} in the model file are not those of package.json; {HOW_TO_MEND}"
-            )
+            raise PackageError(f"{path}: the {key} in the model file are not those of package.json; {REMEDY}")
     usual = np.tile(np.array(package.reference["benign_median"], np.float64), (2, 1))
     with named_refusals(path):
         logits = session.run(["logits"], {"features": usual})[0]
     if np.shape(logits) != (2, len(package.classes)) or not np.isfinite(logits).all():
         raise PackageError(
-            f"{path}: gives {np.shape(logits)} logits for two ordinary flows and {len(package.classes)} classes, or no finite ones; {HOW_TO_MEND}"
+            f"{path}: gives {np.shape(logits)} logits for two ordinary flows and {len(package.classes)} classes, or no finite ones; {REMEDY}"
         )
 
 

@@ -45,7 +45,7 @@ NEEDED_KEYS = (
     "manifest_sha256",
 )
 LARGEST_JSON = 1 << 26  # bytes
-HOW_TO_MEND = "make it again with `dvc repro final`, or name another one with --model"
+REMEDY = "make it again with `dvc repro final`, or name another one with --model"
 
 
 class PackageError(ValueError):
@@ -168,19 +168,17 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             ", ".join(sorted(p.name for p in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
         )
         raise PackageError(
-            f"{folder}: not a detector package: it has no {MANIFEST} (there: {held or 'nothing'}); {HOW_TO_MEND}"
+            f"{folder}: not a detector package: it has no {MANIFEST} (there: {held or 'nothing'}); {REMEDY}"
         )
     manifest = _read_json(path)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         came = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise PackageError(
-            f"{path}: package format {came!r}; this program reads format {FORMAT}; {HOW_TO_MEND}"
-        )
+        raise PackageError(f"{path}: package format {came!r}; this program reads format {FORMAT}; {REMEDY}")
     if missing := [key for key in NEEDED_KEYS if key not in manifest]:
-        raise PackageError(f"{path}: lacks {', '.join(missing)}; {HOW_TO_MEND}")
+        raise PackageError(f"{path}: lacks {', '.join(missing)}; {REMEDY}")
     if manifest["manifest_sha256"] != _digest_of(manifest):
         raise PackageError(
-            f"{path}: changed after it was written (its hash does not fit its content); {HOW_TO_MEND}"
+            f"{path}: changed after it was written (its hash does not fit its content); {REMEDY}"
         )
     _check_content(path, lambda: check_manifest(manifest))
     return manifest
@@ -191,13 +189,13 @@ def _read_json(path: Path) -> Any:
     try:
         if path.stat().st_size > LARGEST_JSON:
             raise PackageError(
-                f"{path}: {path.stat().st_size:,} bytes; at most {LARGEST_JSON:,} are read; {HOW_TO_MEND}"
+                f"{path}: {path.stat().st_size:,} bytes; at most {LARGEST_JSON:,} are read; {REMEDY}"
             )
         return json.loads(path.read_text(encoding="utf-8"))
     except PackageError:
         raise
     except (OSError, ValueError, RecursionError) as error:
-        raise PackageError(f"{path}: damaged, not JSON ({str(error)[:200]}); {HOW_TO_MEND}") from error
+        raise PackageError(f"{path}: damaged, not JSON ({str(error)[:200]}); {REMEDY}") from error
 
 
 def _check_content(path: Path, check: Callable[[], None]) -> None:
@@ -205,23 +203,23 @@ def _check_content(path: Path, check: Callable[[], None]) -> None:
     try:
         check()
     except (ContentError, RecursionError) as error:
-        raise PackageError(f"{path}: {error}; {HOW_TO_MEND}") from error
+        raise PackageError(f"{path}: {error}; {REMEDY}") from error
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
     """Every listed file is there, of the listed size and hash; nothing that is needed is unlisted."""
     if absent := [name for name in NEEDED_FILES if name not in manifest["files"]]:
-        raise PackageError(f"{folder}: {MANIFEST} lists no {', '.join(absent)}; {HOW_TO_MEND}")
+        raise PackageError(f"{folder}: {MANIFEST} lists no {', '.join(absent)}; {REMEDY}")
     for name, wanted in manifest["files"].items():
         path = folder / name
         if Path(name).name != name or not path.is_file():
-            raise PackageError(f"{path}: listed in {MANIFEST} but not there; {HOW_TO_MEND}")
+            raise PackageError(f"{path}: listed in {MANIFEST} but not there; {REMEDY}")
         size = path.stat().st_size
         found = {"bytes": size, "sha256": ""} if size != wanted["bytes"] else _fingerprint(path)
         if found != {"bytes": wanted["bytes"], "sha256": wanted["sha256"]}:
             raise PackageError(
                 f"{path}: damaged or foreign: {found['bytes']} bytes with SHA-256 {found['sha256'][:12]}…, "
-                f"{MANIFEST} wants {wanted['bytes']} with {wanted['sha256'][:12]}…; {HOW_TO_MEND}"
+                f"{MANIFEST} wants {wanted['bytes']} with {wanted['sha256'][:12]}…; {REMEDY}"
             )
 
 
@@ -230,7 +228,7 @@ def _check_features(folder: Path, manifest: dict[str, Any], features: Sequence[s
     wanted = manifest["features"]
     if unknown := [name for name in wanted if name not in FEATURE_NAMES]:
         raise PackageError(
-            f"{folder}: wants the features {', '.join(unknown[:5])}, which this flow meter does not compute; {HOW_TO_MEND}"
+            f"{folder}: wants the features {', '.join(unknown[:5])}, which this flow meter does not compute; {REMEDY}"
         )
     if features is not None and list(features) != list(wanted):
         first = next(
@@ -238,7 +236,7 @@ def _check_features(folder: Path, manifest: dict[str, Any], features: Sequence[s
             "the number differs",
         )
         raise PackageError(
-            f"{folder}: made for {len(wanted)} features in its own order, {len(features)} came ({first}); {HOW_TO_MEND}"
+            f"{folder}: made for {len(wanted)} features in its own order, {len(features)} came ({first}); {REMEDY}"
         )
 
 

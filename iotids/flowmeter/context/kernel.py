@@ -281,12 +281,12 @@ def fetch_next(row, wanted, ring, counters, buckets, sums, state):
     """Fetch into the cache what flows soon to enter and soon to leave will need; waiting for memory would
     take most of the time.
     """
-    ahead = min(row + 12, len(wanted) - 1)
+    later = min(row + 12, len(wanted) - 1)
     for kind in range(N_KINDS):
-        prefetch(buckets, np.int64(wanted[ahead, kind]), 0)
-    ahead = min(row + 6, len(wanted) - 1)
+        prefetch(buckets, np.int64(wanted[later, kind]), 0)
+    later = min(row + 6, len(wanted) - 1)
     for kind in range(N_KINDS):
-        at = np.int64(buckets[wanted[ahead, kind]])
+        at = np.int64(buckets[wanted[later, kind]])
         if at >= 0:
             prefetch(counters, at, 0)
             if kind < N_LISTS:

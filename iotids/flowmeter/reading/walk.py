@@ -71,10 +71,10 @@ class Walk:
         self.at = 0
         self.end = left
 
-    def word(self, ahead: int) -> int:
-        """32 bits, some bytes ahead, in the byte order of the capture."""
+    def word(self, offset: int) -> int:
+        """32 bits at an offset from the current byte, in the byte order of the capture."""
         return int.from_bytes(
-            bytes(self.buffer[self.at + ahead : self.at + ahead + 4]), "big" if self.big else "little"
+            bytes(self.buffer[self.at + offset : self.at + offset + 4]), "big" if self.big else "little"
         )
 
     def grow_or_end(self, header: int) -> bool:

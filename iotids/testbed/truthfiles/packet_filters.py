@@ -37,7 +37,7 @@ def write_rules(rules: list[Rule], path: Path) -> None:
 
 
 def spoofing_between(attacker: Host, one: Host, other: Host) -> str:
-    """Match relayed TCP between two hosts and the lies told to both."""
+    """Match relayed TCP between two hosts and the forged answers to both."""
     here, there = ip_text(one.address), ip_text(other.address)
     return (
         f"eth.addr == {mac_text(attacker.hardware)} and ((((ip.src == {here} and ip.dst == {there}) or (ip.src == {there} and "
@@ -46,7 +46,7 @@ def spoofing_between(attacker: Host, one: Host, other: Host) -> str:
 
 
 def spoofing_around(attacker: Host, device: Host, gateway: Host) -> str:
-    """Match relayed TCP of one device with anybody and the lies told to it and its gateway."""
+    """Match relayed TCP of one device with anybody and the forged answers to it and its gateway."""
     return (
         f"eth.addr == {mac_text(attacker.hardware)} and (((ip.addr == {ip_text(device.address)}) and !icmp and tcp) or "
         f"{_lies(attacker, device, gateway)})"

@@ -29,7 +29,7 @@ class ResumingDownloader:
     pause_s : float
         Wait after the first failure; doubles with each.
     progress : callable
-        Told the number of new bytes, those of an earlier run first (negative when the server made us start
+        Called with the number of new bytes, those of an earlier run first (negative when the server made us start
         again).
     """
 

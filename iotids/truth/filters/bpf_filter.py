@@ -80,9 +80,9 @@ class _Parser:
         self.text, self.words, self.next, self.depth = text, words, 0, 0
         self.qualifiers: tuple[str, str, str] | None = None  # of the last test with a value
 
-    def peek(self, ahead: int = 0) -> str:
+    def peek(self, offset: int = 0) -> str:
         """Give a coming word, empty behind the end."""
-        return self.words[self.next + ahead] if self.next + ahead < len(self.words) else ""
+        return self.words[self.next + offset] if self.next + offset < len(self.words) else ""
 
     def take(self, wanted: str) -> str:
         """Use up the next word."""

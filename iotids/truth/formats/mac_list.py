@@ -1,4 +1,4 @@
-"""Label D3 (UNSW IoT traces): everything is benign; flows of listed IoT devices can be told from those of
+"""Label D3 (UNSW IoT traces): everything is benign; flows of listed IoT devices can be distinguished from those of
 laptops and phones.
 """
 

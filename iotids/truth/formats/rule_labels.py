@@ -150,9 +150,9 @@ def label_with_rules(
 def _disagreements(capture: str, rules: Sequence[Rule], fits: np.ndarray) -> list[Notice]:
     """Name the pairs of rules that fit the same flow and say different things; the earlier one won."""
     pairs: Counter[tuple[int, int]] = Counter()
-    several = fits[:, fits.sum(axis=0) > 1]
+    overlapping = fits[:, fits.sum(axis=0) > 1]
     for column, n_flows in (
-        zip(*np.unique(several.T, axis=0, return_counts=True), strict=True) if several.size else []
+        zip(*np.unique(overlapping.T, axis=0, return_counts=True), strict=True) if overlapping.size else []
     ):
         winner, *losers = np.flatnonzero(column).tolist()
         pairs.update({(winner, loser): int(n_flows) for loser in losers})

@@ -96,7 +96,7 @@ def read_rules(text: str, where: str) -> tuple[list[Rule], str | None]:
         or not isinstance(content.get("default"), str | None)
     ):
         raise ValueError(
-            f"{where}: wanted the keys `rules` (a list) and, if wished, `default` (a class); came "
+            f"{where}: wanted the keys `rules` (a list) and, optionally, `default` (a class); came "
             f"{_shown(list(content)) if isinstance(content, Mapping) else type(content).__name__}"
         )
     rules = [_rule(entry, f"{where}, rule {number}") for number, entry in enumerate(content["rules"], 1)]

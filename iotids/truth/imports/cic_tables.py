@@ -182,7 +182,7 @@ def _fit(numbers: np.ndarray, column: Column) -> np.ndarray:
 def _time_unit(
     path: Path, columns: Mapping[str, np.ndarray], good: np.ndarray, header: Sequence[str]
 ) -> tuple[str, list[Notice]]:
-    """Find the unit of the durations; two units in one table cannot be told apart row by row and are refused."""
+    """Find the unit of the durations; two units in one table cannot be distinguished row by row and are refused."""
     needed = ("flow_duration_us", "flow_packets_per_s", "fwd_packets", "bwd_packets")
     by_style = "s" if any(title.strip() == "flow_duration" for title in header) else "µs"
     if any(name not in columns for name in needed):

@@ -43,7 +43,7 @@ def check_header(
         hints = {column.cic_name: suggest(column.name, header, matching.unknown) for column in needed}
         names = ", ".join(f"{name} (is it {hint!r}?)" if hint else name for name, hint in hints.items())
         raise ValueError(
-            f"{path}: missing features: {names}. Mend the header, or take them as NaN with --fill-missing"
+            f"{path}: missing features: {names}. Correct the header, or take them as NaN with --fill-missing"
         )
     notices = []
     if needed:
@@ -81,7 +81,7 @@ def check_header(
                 "no_label",
                 "warning",
                 1,
-                f"{text_of_name(path.name)}: no column of labels; is it {hint!r}? Mend the header to use it",
+                f"{text_of_name(path.name)}: no column of labels; is it {hint!r}? Correct the header to use it",
             )
         )
     return notices

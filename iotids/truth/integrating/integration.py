@@ -119,10 +119,12 @@ def draw_rows(table: pa.Table, keep: Mapping[str, float], seed: int) -> np.ndarr
             )
     kept = np.ones(table.num_rows, dtype=bool)
     for (source, label), rows in _rows_by_source_and_class(table).items():
-        wished = keep[f"{source}/{label}"] if f"{source}/{label}" in keep else keep.get(source)
-        if wished is None:
+        n_or_share = keep[f"{source}/{label}"] if f"{source}/{label}" in keep else keep.get(source)
+        if n_or_share is None:
             continue
-        n_kept = min(len(rows), round(wished * len(rows)) if isinstance(wished, float) else wished)
+        n_kept = min(
+            len(rows), round(n_or_share * len(rows)) if isinstance(n_or_share, float) else n_or_share
+        )
         # a generator of its own per source and class: another source in the list must not change this one's
         # sample
         generator = np.random.default_rng([seed, zlib.crc32(f"{source}/{label}".encode())])

@@ -118,7 +118,7 @@ class StackedNetworks:
     def weights_of(self, fold_position: int) -> list[np.ndarray]:
         """Weights of one network in Keras' order, for `network.network_from_weights`."""
         kernels, biases, scale = self.shape.layers_of(self._state.trained)
-        per_feature = [value.numpy()[fold_position].ravel() for value in (*scale, *self._state.moving)]
+        per_feature = [value.numpy()[fold_position].ravel() for value in (*scale, *self._state.statistics)]
         dense = [
             (kernel.numpy()[fold_position], bias.numpy()[fold_position, 0])
             for kernel, bias in zip(kernels, biases, strict=True)
@@ -155,7 +155,7 @@ def fresh_state(shape: NetworkShape, *, seed: int, folds: Sequence[int]) -> Stat
     return State(
         trained=trained,
         velocity=[tf.zeros_like(value) for value in trained],
-        moving=[tf.zeros(per_feature[:2]), tf.ones(per_feature[:2])],
+        statistics=[tf.zeros(per_feature[:2]), tf.ones(per_feature[:2])],
         iterations=tf.zeros((n_folds,), tf.int32),
         keys=tf.constant(fold_keys(seed, list(folds))),
     )

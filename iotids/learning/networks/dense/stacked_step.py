@@ -60,14 +60,14 @@ class State(NamedTuple):
     ----------
     trained : kernels (K, in, out), biases (K, 1, out), gamma and beta (K, features, 1)
     velocity : one per trained value
-    moving : mean and variance of the inputs, each (K, features)
+    statistics : moving mean and variance of the inputs, each (K, features)
     iterations : (K,) int32, updates made
     keys : (K,) uint32, of the dropout masks
     """
 
     trained: list[tf.Tensor]
     velocity: list[tf.Tensor]
-    moving: list[tf.Tensor]
+    statistics: list[tf.Tensor]
     iterations: tf.Tensor
     keys: tf.Tensor
 
@@ -118,11 +118,11 @@ def _update(shape: NetworkShape, state: State, features, classes, batch):  # typ
     trained, velocity = _nesterov(shape, state, gradients, active)
     moved = [
         old * BN_MOMENTUM + new * (1.0 - BN_MOMENTUM)
-        for old, new in zip(state.moving, (mean, variance), strict=True)
+        for old, new in zip(state.statistics, (mean, variance), strict=True)
     ]
-    moving = [_where_active(active, new, old) for new, old in zip(moved, state.moving, strict=True)]
+    statistics = [_where_active(active, new, old) for new, old in zip(moved, state.statistics, strict=True)]
     return (
-        State(trained, velocity, moving, state.iterations + tf.cast(active, tf.int32), state.keys),
+        State(trained, velocity, statistics, state.iterations + tf.cast(active, tf.int32), state.keys),
         fold_loss,
         hits,
     )
@@ -172,7 +172,7 @@ def _logits(shape: NetworkShape, trained, normalised, dropout_keys=None):  # typ
 
 def _inference_logits(shape: NetworkShape, state: State, features, rows):  # type: ignore[no-untyped-def]
     """Logits by the moving statistics, (K, rows, classes)."""
-    mean, variance = state.moving
+    mean, variance = state.statistics
     inputs = tf.gather(features, tf.maximum(rows, 0))
     return _logits(
         shape, state.trained, (inputs - mean[:, None]) * tf.math.rsqrt(variance + BN_EPSILON)[:, None]

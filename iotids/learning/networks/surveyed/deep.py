@@ -1,5 +1,5 @@
 """The paper's network made deeper (its future work): 8, 12, 16 hidden layers, with or without residual connections and
-He's initial weights, so that depth and trainability are told apart.
+He's initial weights, so that depth and trainability are separated.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def rounded_kernel(kernel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     step = np.maximum(np.abs(kernel).max(axis=0), 1e-12).astype(np.float64) / STEPS
     order = np.argsort(
         -np.square(inputs).mean(axis=0, dtype=np.float64), kind="stable"
-    )  # strong inputs first: the rest can mend them
+    )  # strong inputs first: the rest can correct them
     left = kernel[order].astype(np.float64)
     largest = np.abs(left).argmax(axis=0)
     pull = _pull(inputs[:, order].astype(np.float64))
