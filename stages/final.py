@@ -39,6 +39,8 @@ class MeterSettings:
     idle_timeout_s: float
     tunnels: str
     keep_going: bool
+    columns: tuple[str, ...]
+    max_bytes: int
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -62,7 +64,12 @@ def main() -> int:
         parser.add_argument(name, required=True, type=Path)
     arguments = parser.parse_args()
     params, meter = read_section("final", Params), asdict(read_section("meter", MeterSettings))
-    del meter["keep_going"]  # says how to read captures, not what a flow is
+    for name in (
+        "keep_going",
+        "columns",
+        "max_bytes",
+    ):  # how to read captures and what to write, not what a flow is
+        del meter[name]
     run = read_run(arguments.run, arguments.card)
     manifest = pack(arguments.out, read_dataset(arguments.dataset), run, meter, params)
     for sentence in sentences_about(arguments.out, manifest):

@@ -644,6 +644,7 @@ class Flow:
         self.icmp = packet.icmp
         self.first_packet = self.last_packet = packet.number
         self.original_fins = 0
+        self.sequence: list[tuple[int, int, int]] = []
 
     def is_forward(self, packet: Packet) -> bool:
         """Direction of a packet."""
@@ -671,6 +672,8 @@ class Flow:
             side.bulk.update(now, packet.payload, other.bulk.last)
         else:
             self.sides[False].bulk.update(now, packet.payload, 0)
+        gap = 0 if first else now - self.last + early
+        self.sequence.append((packet.payload if forward else -packet.payload, gap, packet.flags))
         self.count_gap(now, first)
         for i in range(8):
             self.flags[i] += packet.flags >> i & 1
@@ -1059,6 +1062,7 @@ class NaiveResult:
     rows: list[dict[str, Any]]
     booked: list[int]
     aside: dict[str, int]
+    sequences: list[list[tuple[int, int, int]]]  # payload, gap and flags of all packets of each row
 
 
 def naive_flows(
@@ -1096,4 +1100,5 @@ def naive_flows(
     flows = meter.done + meter.rest()
     if profile in ORIGINAL_LIKE:
         flows = [flow for flow in flows if flow.packets > 1]
-    return NaiveResult([flow.row() for flow in flows], meter.booked, aside)
+    rows, sequences = [flow.row() for flow in flows], [flow.sequence for flow in flows]
+    return NaiveResult(rows, meter.booked, aside, sequences)

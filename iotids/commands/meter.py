@@ -118,6 +118,36 @@ def add_meter_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--keep-going", action="store_true", help="exit code 0 and further captures in spite of damaged ones"
     )
+    group.add_argument(
+        "--max-bytes",
+        type=number_of_bytes,
+        default=0,
+        metavar="N",
+        help="most that a compressed capture may expand to, as 5e9 (default: any amount)",
+    )
+
+
+def number_of_bytes(text: str) -> int:
+    """A number of bytes as a person writes it: 5000000000, 5e9."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1.0
+    if not 0 <= size < 1 << 62:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of bytes; give one such as 5e9, or 0 for any amount"
+        )
+    return int(size)
+
+
+def optional_columns(text: str) -> tuple[str, ...]:
+    """Groups of columns, with commas between them."""
+    from iotids.flowmeter.output.rows import check_columns
+
+    try:
+        return check_columns(filter(None, map(str.strip, text.split(","))))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
@@ -131,6 +161,8 @@ def options_of(arguments: argparse.Namespace) -> Options:
         arguments.idle_timeout,
         arguments.tunnels,
         arguments.keep_going,
+        getattr(arguments, "columns", ()),
+        arguments.max_bytes,
     )
 
 
@@ -145,13 +177,20 @@ def main() -> int:
         "--out",
         type=Path,
         default=Path("flows.parquet"),
-        help="flow table, .parquet or .csv (default: %(default)s)",
+        help="flow table, .parquet, .arrow or .csv (default: %(default)s)",
     )
     parser.add_argument("--ledger", type=Path, help="packet ledger as JSON (default: next to the flow table)")
     parser.add_argument(
         "--for-keeping",
         action="store_true",
         help="SHA-256 of the captures into the ledger, smaller Parquet file; slower",
+    )
+    parser.add_argument(
+        "--columns",
+        type=optional_columns,
+        default=(),
+        metavar="GROUPS",
+        help="also sequence (first 32 packets), context (what its end points did before), or both: sequence,context",
     )
     add_meter_options(parser)
     arguments = parser.parse_args()

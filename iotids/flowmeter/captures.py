@@ -22,7 +22,7 @@ Mapper = Callable[..., list[Any]]
 
 @dataclass(frozen=True)
 class Options:
-    """How to meter; see profiles.rules_of."""
+    """How to meter; see flows.Meter."""
 
     profile: str
     flow_timeout_s: float
@@ -30,6 +30,8 @@ class Options:
     idle_timeout_s: float
     tunnels: str
     keep_going: bool
+    columns: tuple[str, ...]
+    max_bytes: int
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def meter_into(
         activity_timeout_s=options.activity_timeout_s,
         idle_timeout_s=options.idle_timeout_s,
         tunnels=options.tunnels,
+        columns=options.columns,
+        max_bytes=options.max_bytes,
         threads=threads,
         with_digest=for_keeping,
     )
@@ -127,7 +131,7 @@ def meter_captures(
     captures : sequence of NamedCapture
         The table has their flows in this order.
     out : Path
-        Parquet or CSV, by `suffix` or else by its name.
+        Parquet, Arrow IPC or CSV, by `suffix` or else by its name.
     options : Options
     mapper : callable, optional
         Like plumbing.parallel.parallel_map; used when there are several captures of some size. The file is
@@ -147,7 +151,7 @@ def meter_captures(
     """
     profile = profile_named(options.profile)
     sizes = [Path(c.path).stat().st_size if Path(c.path).is_file() else 0 for c in captures]
-    with sink_for(out, profile, suffix=suffix, compact=for_keeping) as sink:
+    with sink_for(out, profile, suffix=suffix, compact=for_keeping, columns=options.columns) as sink:
         if mapper is not None and len(captures) > 1 and sum(sizes) >= SIDE_BY_SIDE_BYTES:
             ledgers = _side_by_side(
                 captures, out, sink, partial(_meter_part, options=options, for_keeping=for_keeping), mapper
@@ -188,7 +192,8 @@ def _side_by_side(
 def _meter_part(item: tuple[NamedCapture, Path], *, options: Options, for_keeping: bool) -> Ledger:
     """Meter one capture into a Parquet file of its own."""
     capture, part = item
-    with sink_for(part, profile_named(options.profile), suffix=".parquet", compact=False) as sink:
+    profile = profile_named(options.profile)
+    with sink_for(part, profile, suffix=".parquet", compact=False, columns=options.columns) as sink:
         ledger = meter_into(sink, capture, options, for_keeping=for_keeping, threads=1)
         sink.close()
     return ledger

@@ -12,7 +12,7 @@ from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.entries import packets_of
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.names import readable_name, text_of_name
-from iotids.flowmeter.output.rows import RowBuilder, schema_of
+from iotids.flowmeter.output.rows import RowBuilder, check_columns, schema_of
 from iotids.flowmeter.pipeline.decoder import Decoded, Decoder
 from iotids.flowmeter.pipeline.sweeping import Sweeper
 from iotids.flowmeter.pipeline.table import OUTPUT_FLOWS, FlowTable, Over
@@ -53,6 +53,10 @@ class Meter:
         packet time.
     timeouts
         See profiles.rules_of.
+    columns : iterable of str
+        Optional groups of columns: sequence, context (see output.rows.OPTIONAL).
+    max_bytes : int
+        How much a compressed capture may expand to; 0: any amount.
     """
 
     def __init__(
@@ -70,7 +74,10 @@ class Meter:
         activity_timeout_s: float = 5.0,
         idle_timeout_s: float = 120.0,
         tunnels: str = "inner",
+        columns: Iterable[str] = (),
+        max_bytes: int = 0,
     ) -> None:
+        self.columns = check_columns(columns)
         self.profile: Profile = profile_named(profile)
         self.rules = rules_of(
             self.profile,
@@ -92,12 +99,14 @@ class Meter:
             take_apart=bool(self.rules.true_links),
             frames_per_block=larger * FRAMES_PER_BLOCK,
             read_bytes=larger * READ_BYTES,
+            max_bytes=max_bytes,
         )
         self.ledger = Ledger(self.name, profile)
         self.rows_wanted = rows_wanted
         self.prompt = prompt
-        self.builder = RowBuilder(self.name, self.profile, rows=BATCH_ROWS)
-        self.table = FlowTable(self.rules, output_flows=larger * OUTPUT_FLOWS)
+        sequences = "sequence" in self.columns and rows_wanted
+        self.builder = RowBuilder(self.name, self.profile, rows=BATCH_ROWS, sequences=sequences)
+        self.table = FlowTable(self.rules, output_flows=larger * OUTPUT_FLOWS, sequences=sequences)
         self.decoder = Decoder(self.rules)
         self.sweeper = Sweeper(self.table, prompt=prompt)
         self._fault: CaptureFault | None = None
@@ -117,16 +126,25 @@ class Meter:
             over = Background(self._metered(decoded, progress), depth=QUEUED_LOTS)  # it has most to do
             rows = Background(self._rows(over), depth=QUEUED_BATCHES, in_batch=True)
             with under_batch_scheduling():
-                yield from rows
+                yield from self._with_context(rows)
         else:
-            yield from self._rows(self._metered(self._decoded(1), progress))
+            yield from self._with_context(self._rows(self._metered(self._decoded(1), progress)))
         self.raise_fault()
+
+    def _with_context(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Add the context of each flow, where it is wanted; it is known when the whole capture is metered."""
+        if "context" not in self.columns:
+            yield from batches
+            return
+        from iotids.flowmeter.context.of_capture import add_context
+
+        yield from add_context(batches)
 
     def _rows(self, over: Iterable[list[Over]]) -> Iterator[pa.RecordBatch]:
         """Turn flows that are over into rows; yields each batch that becomes full, and the rest."""
         for lots in over:
-            for keys, flows in lots:
-                yield from self.builder.add(keys, flows)
+            for lot in lots:
+                yield from self.builder.add(*lot)
             if self.prompt:
                 yield from self.builder.rest()
         yield from self.builder.rest()
@@ -184,13 +202,13 @@ class Meter:
 
     def _counted(self, lots: Iterable[Over]) -> Iterator[Over]:
         """Note flows that are over in the ledger."""
-        for keys, flows in lots:
+        for keys, flows, sequences in lots:
             self.ledger.flows += len(flows)
             self.ledger.packets_in_written_flows += packets_of(flows)
             for name in ("first_packet", "last_packet") if self.capture.n_extra else ():
                 flows[name] = self.capture.frame_numbers(flows[name])
             if self.rows_wanted:
-                yield keys, flows
+                yield keys, flows, sequences
 
     def _end(self) -> Iterator[Over]:
         """Yield the flows that are left and close the ledger."""
@@ -248,6 +266,8 @@ def flows_from_capture(
     activity_timeout_s: float = 5.0,
     idle_timeout_s: float = 120.0,
     tunnels: str = "inner",
+    columns: Iterable[str] = (),
+    max_bytes: int = 0,
 ) -> pa.Table:
     """Flow table of a capture.
 
@@ -264,6 +284,11 @@ def flows_from_capture(
         what is wrong.
     flow_timeout_s, activity_timeout_s, idle_timeout_s, tunnels
         See profiles.rules_of.
+    columns : iterable of str
+        Optional groups of columns: "sequence", the first 32 packets of each flow, and "context", what its end points
+        did before it ended.
+    max_bytes : int
+        How much a compressed capture may expand to; 0: any amount.
 
     Returns
     -------
@@ -288,8 +313,10 @@ def flows_from_capture(
         activity_timeout_s=activity_timeout_s,
         idle_timeout_s=idle_timeout_s,
         tunnels=tunnels,
+        columns=columns,
+        max_bytes=max_bytes,
     )
-    schema = schema_of(meter.profile)
+    schema = schema_of(meter.profile, meter.columns)
     table = pa.Table.from_batches(list(meter.batches()), schema)
     if not meter.ledger.complete:
         table = table.replace_schema_metadata({"incomplete": meter.ledger.fault})

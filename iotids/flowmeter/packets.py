@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,8 @@ def packet_batches(
     activity_timeout_s: float = 5.0,
     idle_timeout_s: float = 120.0,
     tunnels: str = "inner",
+    columns: Iterable[str] = (),
+    max_bytes: int = 0,
 ) -> Iterator[pa.RecordBatch]:
     """Yield every packet of a capture in order.
 
@@ -64,6 +66,10 @@ def packet_batches(
     path : Path or "-"
     profile, flow_timeout_s, activity_timeout_s, idle_timeout_s, tunnels
         As the flow table was metered with: `flow_number` is the meter's booking under them.
+    columns : iterable of str
+        Of no effect: packets belong to the same flows whatever columns the flow table has.
+    max_bytes : int
+        How much a compressed capture may expand to; 0: any amount.
     keep_going : bool
         On a damaged capture yield the packets before the damage instead of raising at it.
 
@@ -92,6 +98,7 @@ def packet_batches(
         activity_timeout_s=activity_timeout_s,
         idle_timeout_s=idle_timeout_s,
         tunnels=tunnels,
+        max_bytes=max_bytes,
     )
     inner = meter.rules.logic == CLEAN and meter.rules.inner
     decoder = Decoder(meter.rules._replace(true_links=1, inner=int(inner)))
@@ -102,10 +109,10 @@ def packet_batches(
         decoder.decode(block, decoded)
         describe_frames(block.data, block.frames, n, decoded, scratch, views)
         numbers = meter.capture.frame_numbers(np.arange(block.first_number, block.first_number + n))
-        columns = [numbers, block.frames["time_us"].copy(), booked[:n].copy(), *views]
+        values_of = [numbers, block.frames["time_us"].copy(), booked[:n].copy(), *views]
         arrays = [
             wrapped(values.astype(str(kind)))
-            for values, (_, kind) in zip(columns, PACKET_COLUMNS, strict=True)
+            for values, (_, kind) in zip(values_of, PACKET_COLUMNS, strict=True)
         ]
         yield pa.RecordBatch.from_arrays(arrays, schema=PACKET_SCHEMA)
     meter.raise_fault()

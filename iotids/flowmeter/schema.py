@@ -136,6 +136,34 @@ CORRECTED_EXTRAS: tuple[Column, ...] = (
 )
 # fmt: on
 
+SEQUENCE_PACKETS = 32  # the same number as in kernels/layout.py, a test compares them
+SEQUENCE: tuple[Column, ...] = (
+    Column(
+        "sequence_bytes",
+        "",
+        f"int32[{SEQUENCE_PACKETS}]",
+        "bytes",
+        f"payload of each of the first {SEQUENCE_PACKETS} packets, below 0 from the responder; 0 behind the last",
+        "as fwd_bytes and bwd_bytes count it",
+    ),
+    Column(
+        "sequence_iat_us",
+        "",
+        f"int32[{SEQUENCE_PACKETS}]",
+        "µs",
+        "time since the packet before, of the first 0; 0 behind the last",
+        "as flow_iat_* count it; from 2,147,483,647 on, or as far back, this",
+    ),
+    Column(
+        "sequence_flags",
+        "",
+        f"int16[{SEQUENCE_PACKETS}]",
+        "-",
+        "TCP flags of each of these packets: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128",
+        "0 without TCP",
+    ),
+)
+
 TRUTH: tuple[Column, ...] = (
     Column("source", "", "string", "-", "the network the flow comes from: D1, D2, D3, D4 or a name of yours"),
     Column(
@@ -161,5 +189,9 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """Arrow schema of some columns, in their order; no column can be null."""
     import pyarrow as pa  # kernels have their column names from here and need no Arrow
 
-    types = {"string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64()}
-    return pa.schema([pa.field(c.name, types[c.dtype], nullable=False) for c in columns])
+    def type_of(dtype: str) -> pa.DataType:
+        kind, _, length = dtype.removesuffix("]").partition("[")
+        single = pa.type_for_alias(kind)
+        return pa.list_(pa.field("element", single, nullable=False), int(length)) if length else single
+
+    return pa.schema([pa.field(c.name, type_of(c.dtype), nullable=False) for c in columns])

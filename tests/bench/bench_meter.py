@@ -122,7 +122,7 @@ def run_meter(
     if kernels_apart:
         for (caller, name), kernel in zip(callers, kept, strict=True):
             setattr(caller, name, timed(kernel))
-    options = Options(profile, 120.0, 5.0, 120.0, "inner", False)
+    options = Options(profile, 120.0, 5.0, 120.0, "inner", False, (), 0)
     ledgers = meter_captures([NamedCapture(path, path.name)], out, options, for_keeping=for_keeping)
     for (caller, name), kernel in zip(callers, kept, strict=True):
         setattr(caller, name, kernel)

@@ -51,6 +51,8 @@ METER = {
     "idle_timeout_s": 120.0,
     "tunnels": "inner",
     "keep_going": False,
+    "columns": [],
+    "max_bytes": 0,
 }
 FINAL = {
     "configurations": [{"stage": "network", "run": "multiclass-dl2"}],

@@ -401,7 +401,7 @@ def test_frames_that_cannot_be_metered_are_in_the_ledger_by_reason(tmp_path: Pat
 
 
 FULL = Path("/dev/full")
-OPTIONS = Options("clean", 120.0, 5.0, 120.0, "inner", True)
+OPTIONS = Options("clean", 120.0, 5.0, 120.0, "inner", True, (), 0)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")

@@ -11,7 +11,7 @@ from iotids.flowmeter.flows import Meter
 from tests.bench.capture import write_capture
 from tests.flowmeter.naive_context import naive_context
 
-OPTIONS = Options("clean", 120.0, 5.0, 120.0, "inner", False)
+OPTIONS = Options("clean", 120.0, 5.0, 120.0, "inner", False, (), 0)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from iotids.flowmeter.output.rows import columns_of
 from iotids.flowmeter.pipeline import sweeping
 from iotids.flowmeter.pipeline.table import FlowTable, Over
 from iotids.flowmeter.reading import blocks
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
+from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, SEQUENCE_PACKETS
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, icmp, ipv4, tcp, udp, write_pcap
 
 T0 = 1_600_000_000_000_000
@@ -346,7 +346,7 @@ def test_flows_found_silent_are_those_that_are_even_when_time_runs_backwards(
         table.flush()
         over_before = table.take()
         lots = list(FlowTable.expire(table, watermark_us))
-        ended.append([int(number) for _, flows in lots for number in flows["number"]])
+        ended.append([int(number) for _, flows, _ in lots for number in flows["number"]])
         assert ended[-1] == sorted(silent.tolist())
         return over_before + lots
 
@@ -375,10 +375,10 @@ def test_spilling_flows_to_disk_changes_nothing(
             )
         )
     path = write_pcap(tmp_path / "c.pcap", records)
-    usual = flows_from_capture(path, profile, idle_timeout_s=0)
+    usual = flows_from_capture(path, profile, idle_timeout_s=0, columns=("sequence",))
     monkeypatch.setattr(blocks, "STEP_PACKETS", 500)
     monkeypatch.setattr(sweeping, "FLOWS_IN_MEMORY", 10)
-    meter = Meter(path, profile, idle_timeout_s=0)
+    meter = Meter(path, profile, idle_timeout_s=0, columns=("sequence",))
     table, seen = meter.table, {}
 
     def final_order() -> np.ndarray:
@@ -404,6 +404,7 @@ def test_codes_of_kernels_profiles_and_ledger_agree() -> None:
     assert [getattr(layout, aliases.get(name, name)) for name in names] == list(range(layout.N_STATUS))
     assert len(FEATURES + CORRECTED_EXTRAS) == N_FEATURES
     assert profiles.SECRET_WORDS == hashing.SECRET_WORDS
+    assert layout.SEQUENCE_PACKETS == SEQUENCE_PACKETS
     assert layout.KEY.itemsize == 64
     assert layout.FLOW.itemsize % 64 == 0
     assert columns_of(profiles.PROFILES["clean"]) == IDENTITY + FEATURES + CORRECTED_EXTRAS

@@ -8,11 +8,14 @@ import csv
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from iotids.flowmeter.context import CONTEXT_NAMES, with_context
 from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.output.flow_files import CsvSink, csv_columns
 from iotids.flowmeter.profiles import PROFILES
+from iotids.flowmeter.schema import FEATURES, SEQUENCE
 
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / "tests" / "golden"
@@ -23,6 +26,9 @@ FOLDERS = [*sorted(OWN.iterdir()), *(folder for folder in FOREIGN if not (OWN / 
 # jnetpcap's own text of numbers differs in the last printed digit before Java 19, so numbers are compared as
 # doubles
 TEXT = ("Flow ID", "Src IP", "Dst IP", "Timestamp", "Label")
+
+
+FLOATS = [column.name for column in FEATURES if column.dtype == "float64"]
 
 
 def same(want: str, got: str) -> bool:
@@ -54,6 +60,22 @@ def test_csv_equals_the_program_in_every_cell(folder: Path, profile: str, tmp_pa
             assert a == b if name in TEXT else same(a, b), (
                 f"row {number} ({wanted[0]}), {name}: the program has {a}, we have {b}"
             )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_optional_columns_change_no_other_and_context_is_that_of_the_table(
+    folder: Path, profile: str
+) -> None:
+    plain = flows_from_capture(folder / "capture.pcap", profile)
+    more = flows_from_capture(folder / "capture.pcap", profile, columns=("context", "sequence"))
+    names = plain.schema.names
+    assert more.schema.names == [*names, *(column.name for column in SEQUENCE), *CONTEXT_NAMES]
+    for name in names:  # NaN is the same as NaN here
+        assert np.array_equal(
+            *(t.column(name).to_numpy() for t in (plain, more)), equal_nan=name in FLOATS
+        ), name
+    assert more.select(CONTEXT_NAMES).equals(with_context(plain).select(CONTEXT_NAMES))
 
 
 def test_csv_of_the_programs_has_84_and_of_the_corrected_one_94_columns() -> None:

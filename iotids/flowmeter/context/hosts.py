@@ -7,26 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.context.kernel import mix
-from iotids.flowmeter.kernels.compiling import entry
-
-
-@entry
-def fill_words(offsets, text, words, column):
-    """Write the two words of each string to words[:, column] and words[:, column + 1]."""
-    for row in range(len(offsets) - 1):
-        first, last = offsets[row], offsets[row + 1]
-        a = b = np.int64(0)
-        if last - first <= 16:
-            for at in range(first, min(last, first + 8)):
-                a |= np.int64(text[at]) << (8 * (at - first))
-            for at in range(first + 8, last):
-                b |= np.int64(text[at]) << (8 * (at - first - 8))
-        else:
-            for at in range(first, last):
-                a = mix(a + np.int64(text[at]) + 1)
-                b = mix(b ^ (np.int64(text[at]) * np.int64(-7046029254386353131)))
-        words[row, column], words[row, column + 1] = a, b
+from iotids.flowmeter.kernels.entries import fill_words
 
 
 def host_words(sources: pa.Array, targets: pa.Array) -> np.ndarray:

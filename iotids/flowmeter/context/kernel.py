@@ -13,46 +13,36 @@ from __future__ import annotations
 
 import numpy as np
 
+from iotids.flowmeter.context.layout import (
+    BYTES,
+    CELLS,
+    FLOWS,
+    FREE,
+    INITIATOR,
+    INITIATOR_PORT,
+    LAST,
+    LATEST_US,
+    N_KINDS,
+    N_LISTS,
+    NEWEST,
+    OLDEST,
+    PAIR,
+    PAIR_PORT,
+    PEERS,
+    PORTS,
+    RESET,
+    RESPONDER,
+    SERVICE,
+    SHORT,
+    SILENT,
+    STARTED,
+    WIDE,
+    WINDOW_CELLS,
+    WINDOW_OLDEST,
+    WINDOW_WIDE,
+)
 from iotids.flowmeter.kernels.cache_lines import prefetch
 from iotids.flowmeter.kernels.compiling import entry, kernel
-
-INITIATOR, RESPONDER, PAIR, SERVICE, INITIATOR_PORT, PAIR_PORT = range(6)
-N_KINDS, N_LISTS = 6, 4
-FLOWS, SILENT, RESET, SHORT, PEERS, PORTS = range(6)
-CELLS, WINDOW_CELLS = 32, 8  # 32-bit cells of a counter's sums, and of one window of it
-WIDE, WINDOW_WIDE, BYTES = 16, 4, 3  # the same memory seen as 64-bit cells, of which the last holds bytes
-LAST = 3  # number of the window over the last flows; 0 to 2 are those over seconds
-
-# cells of the state
-NEWEST, OLDEST, LATEST_US, FREE, WINDOW_OLDEST, STARTED = 0, 1, 2, 3, 4, 7  # three windows' from 4
-N_STATE = 8
-
-FLOW = np.dtype(
-    [
-        ("end_us", np.int64),
-        ("bytes", np.int64),
-        ("kinds", np.int32, (N_KINDS,)),
-        ("later", np.int32, (N_LISTS,)),
-        ("facts", np.int32),
-        ("unused", np.int32),
-    ]
-)
-COUNTER = np.dtype(
-    [
-        ("key_a", np.int64),
-        ("key_b", np.int64),
-        ("kind", np.int32),
-        ("bucket", np.int32),
-        ("chain", np.int32),
-        ("flows", np.int32),  # in the ring
-        ("oldest", np.int32),  # of the list of last flows, as a place in the ring
-        ("youngest", np.int32),
-        ("in_list_a", np.int32),  # of these flows, in the list of the first of its parents
-        ("in_list_b", np.int32),
-        ("in_seconds", np.int32, (LAST,)),  # of these flows, in each window; only of the last two kinds
-        ("unused", np.int32),
-    ]
-)
 
 
 @kernel
@@ -309,7 +299,7 @@ def fetch_next(row, wanted, ring, counters, buckets, sums, state):
 
 @kernel
 def write_row(flow, row, sums, wide, numbers, shares, n_bytes):
-    """Write the context of the newest flow: columns of columns.py in their order, 32 bits here, bytes there."""
+    """Write the context of the newest flow to a row: columns of columns.py in their order, 32 bits here, bytes there."""
     column, byte_column = 0, 0
     for kind in range(N_LISTS):
         at = np.int64(flow["kinds"][kind])
@@ -348,13 +338,13 @@ def advance_clock(end_us, late_us, ring, counters, buckets, free, sums, wide, st
 @entry
 def follow_flows(
     ends_us, hosts, services, facts, payloads, windows_us, last_flows, late_us,
-    ring, counters, buckets, free, sums, wide, state, wanted, numbers, shares, n_bytes,
+    ring, counters, buckets, free, sums, wide, state, wanted, rows, numbers, shares, n_bytes,
 ):  # fmt: skip
     """Let flows enter one after another and write the context of each.
 
     ends_us (n,), hosts (n, 4): two words of the initiator, two of the responder, services (n,): port and
     protocol, facts (n,): bit 0 silent, 1 reset, 2 short, payloads (n,) in bytes; wanted (n, 6) is scratch;
-    out: numbers and shares, two views of the same cells, and n_bytes, each (columns, n or more).
+    rows (n,): where the context of each goes; out: numbers and shares, two views of the same cells, and n_bytes, each (columns, rows).
     A flow that ends before the latest one counts as ending with it; where it is more than `late_us` earlier,
     the clock was set back, and all begins anew.
     """
@@ -373,4 +363,22 @@ def follow_flows(
             move_in_seconds(flow, window, 1, counters, sums, wide)
         append_to_lists(place, last_flows, ring, counters, sums, wide)
         move_windows(now_us, windows_us, ring, counters, sums, wide, state)
-        write_row(flow, row, sums, wide, numbers, shares, n_bytes)
+        write_row(flow, rows[row], sums, wide, numbers, shares, n_bytes)
+
+
+@entry
+def fill_words(offsets, text, words, column):
+    """Write the two words of each string to words[:, column] and words[:, column + 1]."""
+    for row in range(len(offsets) - 1):
+        first, last = offsets[row], offsets[row + 1]
+        a = b = np.int64(0)
+        if last - first <= 16:
+            for at in range(first, min(last, first + 8)):
+                a |= np.int64(text[at]) << (8 * (at - first))
+            for at in range(first + 8, last):
+                b |= np.int64(text[at]) << (8 * (at - first - 8))
+        else:
+            for at in range(first, last):
+                a = mix(a + np.int64(text[at]) + 1)
+                b = mix(b ^ (np.int64(text[at]) * np.int64(-7046029254386353131)))
+        words[row, column], words[row, column + 1] = a, b

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.flowmeter.context.kernel import CELLS, COUNTER, FLOW, FREE, N_KINDS, N_STATE
+from iotids.flowmeter.context.layout import CELLS, COUNTER, FLOW, FREE, N_KINDS, N_STATE
 from iotids.flowmeter.pipeline.memory import Growing
 
 RING_FLOWS = 1 << 16

@@ -8,11 +8,13 @@ import pyarrow.compute as pc
 
 from iotids.flowmeter.context.columns import CONTEXT, LAST_FLOWS, SHORT_PACKETS, WINDOWS_S, context_schema
 from iotids.flowmeter.context.hosts import host_words
-from iotids.flowmeter.context.kernel import N_KINDS, follow_flows
+from iotids.flowmeter.context.layout import N_KINDS
 from iotids.flowmeter.context.memory import RING_FLOWS, Memory
+from iotids.flowmeter.kernels.entries import follow_flows
 
 LATE_S = 600  # flow timeout and idle timeout together are 240 s: what is later than this is a clock set back
 SLICE_ROWS = 16_384
+NARROW = sum(column.dtype != "int64" for column in CONTEXT)  # columns of 32 bits
 PADDING = 16  # one cache line: columns a power of two apart would all fall into the same cache set
 
 WANTED = (
@@ -63,24 +65,34 @@ class ContextStream:
     def _slice(self, table: pa.Table) -> pa.RecordBatch:
         """Context of some flows."""
         n = table.num_rows
-        narrow = sum(column.dtype != "int64" for column in CONTEXT)
-        numbers = np.empty((narrow, n + PADDING), np.int32)
-        n_bytes = np.empty((len(CONTEXT) - narrow, n + PADDING), np.int64)
+        numbers = np.empty((NARROW, n + PADDING), np.int32)
+        n_bytes = np.empty((len(CONTEXT) - NARROW, n + PADDING), np.int64)
+        self.follow(entering(table), np.arange(n), numbers, n_bytes)
+        return pa.RecordBatch.from_arrays(columns_in(numbers, n_bytes, slice(n)), schema=context_schema())
+
+    def follow(
+        self, flows: tuple[np.ndarray, ...], rows: np.ndarray, numbers: np.ndarray, n_bytes: np.ndarray
+    ) -> None:
+        """Let flows enter, as `entering` gives them, and write the context of each to its row.
+
+        rows : (n,) int64; numbers : (NARROW, room) int32, n_bytes : (as many as are 64 bits wide, room) int64 —
+        written.
+        """
         follow_flows(
-            *_entering(table),
+            *flows,
             self._windows_us,
             LAST_FLOWS,
             LATE_S * 1_000_000,
             *self._memory.arguments(),
-            np.empty((n, N_KINDS), np.int32),
+            np.empty((len(rows), N_KINDS), np.int32),
+            rows,
             numbers,
             numbers.view(np.float32),
             n_bytes,
         )
-        return _batch(numbers, n_bytes, n)
 
 
-def _entering(table: pa.Table) -> tuple[np.ndarray, ...]:
+def entering(table: pa.Table) -> tuple[np.ndarray, ...]:
     """What the kernel wants to know of flows: end, hosts, service, facts, bytes."""
 
     def integers(name: str) -> np.ndarray:
@@ -107,17 +119,16 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
     return array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
 
 
-def _batch(numbers: np.ndarray, n_bytes: np.ndarray, n: int) -> pa.RecordBatch:
-    """Wrap the kernel's cells as columns."""
+def columns_in(numbers: np.ndarray, n_bytes: np.ndarray, rows: slice) -> list[pa.Array]:
+    """The context columns of some rows of the kernel's cells."""
     narrow, wide = iter(numbers), iter(n_bytes)
     cells = {
-        "int32": lambda: next(narrow)[:n],
-        "float32": lambda: next(narrow).view(np.float32)[:n],
-        "int64": lambda: next(wide)[:n],
+        "int32": lambda: next(narrow)[rows],
+        "float32": lambda: next(narrow).view(np.float32)[rows],
+        "int64": lambda: next(wide)[rows],
     }
-    schema = context_schema()
-    arrays = [
-        pa.Array.from_buffers(field.type, n, [None, pa.py_buffer(cells[column.dtype]())])
-        for field, column in zip(schema, CONTEXT, strict=True)
+    chosen = [cells[column.dtype]() for column in CONTEXT]
+    return [
+        pa.Array.from_buffers(field.type, len(values), [None, pa.py_buffer(values)])
+        for field, values in zip(context_schema(), chosen, strict=True)
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -17,6 +17,7 @@ from iotids.flowmeter.kernels.layout import (
     ORDER,
     UNWRITTEN,
 )
+from iotids.flowmeter.kernels.sequences import begin_sequence, copy_sequence, wants_sequences
 
 
 @kernel
@@ -36,7 +37,7 @@ def release_flow(slot, place, table):
 
 
 @kernel
-def emit_flow(flow, key, logic, table):
+def emit_flow(flow, key, sequence, logic, table):
     """Copy a flow that is over to the output; the original tools drop those of one packet."""
     if logic < CORRECTED and flow["fwd_packets"] + flow["bwd_packets"] < 2:
         table.counters[UNWRITTEN] += 1
@@ -44,6 +45,8 @@ def emit_flow(flow, key, logic, table):
     at = table.counters[FINISHED]
     table.over[at] = flow
     table.over_keys[at] = key
+    if wants_sequences(table):
+        copy_sequence(sequence, table.over_sequences[at])
     table.counters[FINISHED] += 1
 
 
@@ -84,6 +87,8 @@ def begin_flow(place, packet, forward, from_initiator, is_reversed, rules, numbe
     key["state"] = OPEN
     key["known"] = 0
     start_flow(flow, packet, forward, from_initiator, rules, number)
+    if wants_sequences(table):
+        begin_sequence(table, place, packet, forward)
 
 
 @kernel

@@ -21,6 +21,8 @@ class Table(NamedTuple):
     over: np.ndarray  # (output,) FLOW: flows that are over, counters[FINISHED] of them
     over_keys: np.ndarray  # (output,) KEY
     counters: np.ndarray  # (N_COUNTERS,) int64
+    sequences: np.ndarray  # (places, SEQUENCE_CELLS) int32: first packets of each flow; (1, …) where unwanted
+    over_sequences: np.ndarray  # (output, SEQUENCE_CELLS) int32, or (1, …)
 
 
 class Segments(NamedTuple):

@@ -22,9 +22,12 @@ from iotids.flowmeter.kernels.layout import (
     PAIRS,
     RECORD_BYTES,
     RECORDS,
+    SEQUENCE_BYTES,
+    SEQUENCES,
     WANTED_SEGMENTS,
 )
 from iotids.flowmeter.kernels.segments import remember_segment
+from iotids.flowmeter.kernels.sequences import wants_sequences
 
 
 def pread(file, address, size, offset):
@@ -46,19 +49,30 @@ def read_key(disk, place):
 
 
 @entry
-def read_records(file, places, records):
-    """Read flows from disk; returns how many came whole. records : (len(places),) RECORD — written."""
-    size = RECORD_BYTES
+def read_entries(file, places, size, entries):
+    """Read entries of a size from disk; returns how many came whole. entries : (len(places) * size,) uint8 —
+    written.
+    """
     for i in range(len(places)):
-        if pread(file, records[i:].ctypes.data, size, np.int64(places[i]) * size) != size:
+        if pread(file, entries[i * size :].ctypes.data, size, np.int64(places[i]) * size) != size:
             return i
     return len(places)
+
+
+@kernel
+def read_sequence(disk, place, table, at):
+    """Read the first packets of a flow from disk to a place in memory; whether they came whole."""
+    file = np.int32(disk.files[SEQUENCES])
+    address = table.sequences[at:].ctypes.data
+    return pread(file, address, SEQUENCE_BYTES, place * SEQUENCE_BYTES) == SEQUENCE_BYTES
 
 
 @kernel
 def read_flow(disk, place, table, at):
     """Read a flow from disk to a place in memory; whether it came whole."""
     file = np.int32(disk.files[RECORDS])
+    if wants_sequences(table) and not read_sequence(disk, place, table, at):
+        return False
     whole = pread(file, table.keys[at:].ctypes.data, KEY_BYTES, place * RECORD_BYTES) == KEY_BYTES
     return (
         whole

@@ -11,9 +11,9 @@ from typing import Any
 from iotids.flowmeter.kernels.machine_code import MachineCode, is_compiling
 
 
-def kernel_named(module: str, name: str) -> Callable[..., Any]:
-    """A kernel of a file of this folder."""
-    module = f"{__package__}.{module}"
+def kernel_named(module: str, name: str, room: str = "iotids.flowmeter.kernels") -> Callable[..., Any]:
+    """A kernel of a file of this folder, or of another room."""
+    module = f"{room}.{module}"
     if is_compiling():
         return MachineCode(module, name)
     function: Callable[..., Any] = getattr(import_module(module), name)
@@ -38,7 +38,10 @@ late_places = kernel_named("spilling", "late_places")
 spill_flows = kernel_named("spilling", "spill_flows")
 count_segments = kernel_named("spilling", "count_segments")
 unload_segments = kernel_named("spilling", "unload_segments")
-read_records = kernel_named("disk", "read_records")
+read_entries = kernel_named("disk", "read_entries")
 live_places = kernel_named("ordering", "live_places")
 sort_words_of = kernel_named("ordering", "sort_words_of")
 fill_rows = kernel_named("columns", "fill_rows")
+fill_sequences = kernel_named("sequences", "fill_sequences")
+follow_flows = kernel_named("kernel", "follow_flows", "iotids.flowmeter.context")
+fill_words = kernel_named("kernel", "fill_words", "iotids.flowmeter.context")

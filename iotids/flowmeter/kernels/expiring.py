@@ -9,6 +9,7 @@ from iotids.flowmeter.kernels.cache_lines import prefetch
 from iotids.flowmeter.kernels.compiling import entry
 from iotids.flowmeter.kernels.finding import slot_of_place
 from iotids.flowmeter.kernels.layout import FLOW_LINES, NEVER
+from iotids.flowmeter.kernels.sequences import sequence_at
 
 
 @entry
@@ -31,8 +32,9 @@ def silent_places(due, bodies, watermark_us, idle_us, silent, numbers):
 
 
 @entry
-def emit_flows(table, places, records, logic):
-    """Emit live flows in the order of `places`; those below 0 are the next of `records`, from disk."""
+def emit_flows(table, places, records, sequences, logic):
+    """Emit live flows in the order of `places`; those below 0 are the next of `records`, and of
+    `sequences` where they are wanted, from disk."""
     keys = table.keys
     bodies = table.bodies
     read = 0
@@ -42,10 +44,12 @@ def emit_flows(table, places, records, logic):
             for line in range(FLOW_LINES):
                 prefetch(bodies, np.int64(places[i + 8]), line * 64)
         if places[i] < 0:
-            emit_flow(records[read]["flow"], records[read]["key"], logic, table)
+            sequence = sequences[min(read, len(sequences) - 1)]
+            emit_flow(records[read]["flow"], records[read]["key"], sequence, logic, table)
             read += 1
         else:
-            emit_flow(bodies[places[i]], keys[places[i]], logic, table)
+            place = np.int64(places[i])
+            emit_flow(bodies[place], keys[place], sequence_at(table, place), logic, table)
 
 
 @entry

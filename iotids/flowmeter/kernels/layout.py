@@ -281,7 +281,8 @@ N_COUNTERS = 10
 RECORDS = 0
 SORT_WORDS = 1
 PAIRS = 2
-N_FILES = 3
+SEQUENCES = 3
+N_FILES = 4
 
 # a slot of the table of flows: the tag above, below it the flow's place plus one, or ON_DISK plus its place
 # on disk; 0 when empty
@@ -313,6 +314,13 @@ TCP, UDP, ICMP, ICMPV6, SCTP = 6, 17, 1, 58, 132
 SECOND_US = 1_000_000
 MAX_RECORD = 262_144  # libpcap's largest snapshot length
 MAX_BLOCK = 16 * 1024 * 1024  # libpcap's largest pcapng block
+
+# the first packets of a flow, where they are wanted: payload, time since the packet before, TCP flags of each
+SEQUENCE_PACKETS = 32
+PER_PACKET = 3
+SEQUENCE_CELLS = PER_PACKET * SEQUENCE_PACKETS
+SEQUENCE = np.dtype([("cells", "i4", (SEQUENCE_CELLS,))])
+SEQUENCE_BYTES = SEQUENCE.itemsize
 
 # room that callers give
 N_VIEWS = 24  # columns of packets.py that describe_frames writes

@@ -54,6 +54,7 @@ from iotids.flowmeter.kernels.layout import (
 )
 from iotids.flowmeter.kernels.prefetching import prefetch_flows, prefetch_free_place, prefetch_segments
 from iotids.flowmeter.kernels.segments import forget_segments, seen_before
+from iotids.flowmeter.kernels.sequences import continue_sequence, sequence_at, wants_sequences
 
 
 @inlined
@@ -116,7 +117,7 @@ def begin_anew(place, packet, same_direction, rules, number, table, segments):
 @inlined
 def replace_flow(place, packet, forward, same_direction, continued, rules, number, table, segments):
     """Emit a flow that is over and begin the packet's in its place; whether the packet is forward."""
-    emit_flow(table.bodies[place], table.keys[place], rules.logic, table)
+    emit_flow(table.bodies[place], table.keys[place], sequence_at(table, place), rules.logic, table)
     if rules.logic < CORRECTED:
         begin_flow(place, packet, True, forward, table.keys[place]["reversed"], rules, number, table)
     elif continued:
@@ -203,10 +204,12 @@ def meter_packets(packets, first, n_packets, number, rules, table, segments, dis
                 last = is_last(packet, forward, rules)
                 if not last:
                     update_activity(flow, now_us(flow, packet, logic), rules.activity_us)
+                if wants_sequences(table):
+                    continue_sequence(table, place, packet, forward, logic)
                 book_packet(flow, packet, forward, rules, number + i)
                 if last:
                     booked[i] = flow["number"]
-                    emit_flow(flow, key, logic, table)
+                    emit_flow(flow, key, sequence_at(table, place), logic, table)
                     release_flow(slot, place, table)
                     continue
                 if logic >= CORRECTED:

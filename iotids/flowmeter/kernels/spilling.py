@@ -12,6 +12,7 @@ from iotids.flowmeter.kernels.finding import slot_of_place
 from iotids.flowmeter.kernels.layout import FLOW_LINES, NEVER, ON_DISK
 from iotids.flowmeter.kernels.ordering import sort_word
 from iotids.flowmeter.kernels.segments import bucket_of_entry, forget_segments
+from iotids.flowmeter.kernels.sequences import copy_sequence, wants_sequences
 
 
 @entry
@@ -28,9 +29,9 @@ def late_places(due, watermark_us, flow_us, late):
 
 
 @entry
-def spill_flows(table, places, first_on_disk, records, sort_words, text):
-    """Copy flows out of memory, free their places and note where they will stand on disk. records, sort_words
-    — written.
+def spill_flows(table, places, first_on_disk, records, sequences, sort_words, text):
+    """Copy flows out of memory, free their places and note where they will stand on disk. records, sequences
+    (where wanted) and sort_words — written.
     """
     slots = table.slots
     mask = len(slots) - 1
@@ -46,6 +47,8 @@ def spill_flows(table, places, first_on_disk, records, sort_words, text):
         slots[slot] = (slots[slot] >> 32 << 32) | (ON_DISK + first_on_disk + i)
         records[i]["key"] = table.keys[place]
         records[i]["flow"] = table.bodies[place]
+        if wants_sequences(table):
+            copy_sequence(table.sequences[place], sequences[i])
         sort_words[i] = sort_word(table.keys[place], text)
         free_place(place, table)
 

@@ -1,8 +1,10 @@
-"""Write flow tables as they grow: Parquet in row groups of a fixed size, or CSV as CICFlowMeter lays it out."""
+"""Write flow tables as they grow: Parquet and Arrow IPC in row groups of a fixed size, or CSV as CICFlowMeter lays it
+out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -43,33 +45,13 @@ EXTRAS_BEHIND = {
 }
 
 
-class ParquetSink:
-    """Parquet file of one or more captures' flows; row groups do not depend on how the rows arrive.
+class GroupedSink:
+    """Rows in groups of a fixed size, however they arrive."""
 
-    Parameters
-    ----------
-    path : Path
-    profile : Profile
-    compact : bool
-        Compress every column with LZ4 and write addresses as dictionaries, a third of the size; without, only
-        columns that are zero in nearly all rows: for these LZ4 is faster than writing the zeros, for the
-        others it takes two to three times as long.
-    """
-
-    def __init__(self, path: Path, profile: Profile, *, compact: bool = True) -> None:
-        schema = schema_of(profile)
+    def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
-        packing = {
-            name: "lz4" if compact or any(word in name for word in MOSTLY_ZERO) else "none"
-            for name in schema.names
-        }
-        dictionaries = list(DICTIONARIES) if compact else ["capture"]
-        self._writer = pq.ParquetWriter(
-            path, schema, compression=packing, use_dictionary=dictionaries, write_statistics=False
-        )
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
-        self._writer.add_key_value_metadata({"profile": profile.name})
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows."""
@@ -83,10 +65,78 @@ class ParquetSink:
         table = pa.Table.from_batches(self._waiting, self._schema)
         rows = table.num_rows - table.num_rows % ROW_GROUP_ROWS if whole else table.num_rows
         if rows:
-            self._writer.write_table(table.slice(0, rows), row_group_size=ROW_GROUP_ROWS)
+            self._write_table(table.slice(0, rows))
         rest = table.slice(rows)
         self._waiting = rest.to_batches()
         self._rows = rest.num_rows
+
+    def _write_table(self, table: pa.Table) -> None:
+        """Write rows, whole groups of them or the last."""
+        raise NotImplementedError
+
+
+class ArrowSink(GroupedSink):
+    """Arrow IPC file: a record batch a row group, compressed with LZ4 when it is for keeping. What is wrong with an
+    incomplete capture stands in the metadata of an empty last batch.
+    """
+
+    def __init__(self, path: Path, profile: Profile, *, compact: bool, columns: Iterable[str] = ()) -> None:
+        super().__init__(schema_of(profile, columns).with_metadata({"profile": profile.name}))
+        options = pa.ipc.IpcWriteOptions(compression="lz4" if compact else None)
+        self._file = pa.OSFile(str(path), "wb")
+        self._writer = pa.ipc.new_file(self._file, self._schema, options=options)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows."""
+        super().write(batch.replace_schema_metadata(self._schema.metadata))
+
+    def _write_table(self, table: pa.Table) -> None:
+        """Write rows."""
+        self._writer.write_table(table.combine_chunks(), max_chunksize=ROW_GROUP_ROWS)
+
+    def close(self, incomplete: str = "") -> None:
+        """Finish the file."""
+        self._write_groups(whole=False)
+        if incomplete:
+            empty = pa.RecordBatch.from_pylist([], self._schema)
+            self._writer.write_batch(empty, custom_metadata={"incomplete": incomplete})
+        self._writer.close()
+        self._file.close()
+
+
+class ParquetSink(GroupedSink):
+    """Parquet file of one or more captures' flows; row groups do not depend on how the rows arrive.
+
+    Parameters
+    ----------
+    path : Path
+    profile : Profile
+    compact : bool
+        Compress every column with LZ4 and write addresses as dictionaries, a third of the size; without, only
+        columns that are zero in nearly all rows: for these LZ4 is faster than writing the zeros, for the
+        others it takes two to three times as long.
+    columns : iterable of str
+        Optional groups of columns.
+    """
+
+    def __init__(
+        self, path: Path, profile: Profile, *, compact: bool = True, columns: Iterable[str] = ()
+    ) -> None:
+        schema = schema_of(profile, columns)
+        super().__init__(schema)
+        packing = {
+            _path_of(field): "lz4" if compact or any(word in field.name for word in MOSTLY_ZERO) else "none"
+            for field in schema
+        }
+        dictionaries = list(DICTIONARIES) if compact else ["capture"]
+        self._writer = pq.ParquetWriter(
+            path, schema, compression=packing, use_dictionary=dictionaries, write_statistics=False
+        )
+        self._writer.add_key_value_metadata({"profile": profile.name})
+
+    def _write_table(self, table: pa.Table) -> None:
+        """Write rows."""
+        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
 
     def close(self, incomplete: str = "") -> None:
         """Finish the file; `incomplete` goes into its metadata."""
@@ -125,7 +175,13 @@ class CsvSink:
         self._file.close()
 
 
-Sink = ParquetSink | CsvSink
+Sink = ParquetSink | ArrowSink | CsvSink
+SUFFIXES = (".parquet", ".arrow", ".csv")
+
+
+def _path_of(field: pa.Field) -> str:
+    """What Parquet calls the values of a column."""
+    return f"{field.name}.list.element" if pa.types.is_fixed_size_list(field.type) else field.name
 
 
 class sink_for:  # noqa: N801  a context manager, used like a function
@@ -134,16 +190,33 @@ class sink_for:  # noqa: N801  a context manager, used like a function
     Raises
     ------
     ValueError
-        When the name ends neither in .parquet nor in .csv.
+        When the name ends in none of SUFFIXES, or a CSV file is to have optional columns.
     """
 
-    def __init__(self, path: Path, profile: Profile, *, suffix: str = "", compact: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        profile: Profile,
+        *,
+        suffix: str = "",
+        compact: bool = True,
+        columns: Iterable[str] = (),
+    ) -> None:
         suffix = suffix or path.suffix
-        if suffix not in (".parquet", ".csv"):
-            raise ValueError(f"output {path}: the name must end in .parquet or .csv")
-        self.sink: Sink = (
-            ParquetSink(path, profile, compact=compact) if suffix == ".parquet" else CsvSink(path, profile)
-        )
+        if suffix not in SUFFIXES:
+            raise ValueError(
+                f"output {path}: the name must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+            )
+        if suffix == ".csv" and columns:
+            raise ValueError(
+                f"output {path}: a CSV file has the columns of CICFlowMeter; for {', '.join(columns)} the name must end in .parquet or .arrow"
+            )
+        self.sink: Sink
+        if suffix == ".csv":
+            self.sink = CsvSink(path, profile)
+        else:
+            kind = ParquetSink if suffix == ".parquet" else ArrowSink
+            self.sink = kind(path, profile, compact=compact, columns=columns)
 
     def __enter__(self) -> Sink:
         """Hand out the sink."""

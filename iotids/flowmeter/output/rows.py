@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.kernels.entries import fill_rows
-from iotids.flowmeter.kernels.layout import TEXT_PER_ROW
+from iotids.flowmeter.context.columns import CONTEXT
+from iotids.flowmeter.kernels.entries import fill_rows, fill_sequences
+from iotids.flowmeter.kernels.layout import SEQUENCE_PACKETS, TEXT_PER_ROW
 from iotids.flowmeter.kernels.positions import (
     FEATURE,
     N_FEATURES,
@@ -19,7 +22,7 @@ from iotids.flowmeter.kernels.positions import (
 )
 from iotids.flowmeter.pipeline.memory import Reused
 from iotids.flowmeter.profiles import Profile
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column, arrow_schema
+from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, SEQUENCE, Column, arrow_schema
 
 ARROW_TYPES = {
     "i2": pa.int16(),
@@ -29,18 +32,34 @@ ARROW_TYPES = {
     "u8": pa.uint64(),
     "f8": pa.float64(),
 }
+OPTIONAL: dict[str, tuple[Column, ...]] = {"sequence": SEQUENCE, "context": CONTEXT}
 FIRST_ROWS, GROWTH = 256, 4
 PADDING = 8  # one cache line: columns a power of two apart would all fall into the same cache set
 
 
-def columns_of(profile: Profile) -> tuple[Column, ...]:
-    """The columns that a profile writes."""
-    return IDENTITY + FEATURES + (CORRECTED_EXTRAS if profile.has_extras else ())
+def check_columns(groups: Iterable[str]) -> tuple[str, ...]:
+    """Optional groups of columns, in the order in which they are written.
+
+    Raises
+    ------
+    ValueError
+        There is no such group.
+    """
+    wanted = set(groups)
+    if unknown := wanted - set(OPTIONAL):
+        raise ValueError(f"columns {', '.join(sorted(unknown))}: unknown; there are {', '.join(OPTIONAL)}")
+    return tuple(name for name in OPTIONAL if name in wanted)
 
 
-def schema_of(profile: Profile) -> pa.Schema:
+def columns_of(profile: Profile, optional: Iterable[str] = ()) -> tuple[Column, ...]:
+    """The columns that a profile writes, and those of some optional groups."""
+    columns = IDENTITY + FEATURES + (CORRECTED_EXTRAS if profile.has_extras else ())
+    return sum((OPTIONAL[name] for name in check_columns(optional)), columns)
+
+
+def schema_of(profile: Profile, optional: Iterable[str] = ()) -> pa.Schema:
     """Arrow schema of a profile's flow table."""
-    return arrow_schema(columns_of(profile))
+    return arrow_schema(columns_of(profile, optional))
 
 
 class RowBuilder:
@@ -53,9 +72,14 @@ class RowBuilder:
     profile : Profile
     rows : int
         Rows of a batch; the first ones are smaller, because most captures have few flows.
+    sequences : bool
+        Whether rows have the first packets of their flows.
     """
 
-    def __init__(self, capture: str, profile: Profile, *, rows: int) -> None:
+    def __init__(self, capture: str, profile: Profile, *, rows: int, sequences: bool = False) -> None:
+        self.with_sequences = sequences
+        optional = ("sequence",) if sequences else ()
+        self.columns, self.schema = columns_of(profile, optional), schema_of(profile, optional)
         self.capture = capture
         self.profile = profile
         self.most_rows = rows
@@ -73,16 +97,20 @@ class RowBuilder:
         self.total += self.rows
         self.room = self.rows
         self.used = 0
-        self.cells, self.numbers, self.ports, self.texts, self.offsets = self.memory.arrays(
+        listed = (self.rows if self.with_sequences else 0, SEQUENCE_PACKETS)
+        self.cells, self.numbers, self.ports, self.texts, self.offsets, *self.lists = self.memory.arrays(
             ((N_FEATURES, self.rows + PADDING), np.int64),
             ((N_NUMBERS, self.rows + PADDING), np.int64),
             ((N_PORTS, self.rows + 2 * PADDING), np.int32),
             ((N_TEXTS, self.rows * TEXT_PER_ROW), np.uint8),
             ((N_TEXTS, self.rows + 2 * PADDING), np.int32),
+            (listed, np.int32),
+            (listed, np.int32),
+            (listed, np.int16),
         )
         self.offsets[:, 0] = 0
 
-    def add(self, keys: np.ndarray, flows: np.ndarray) -> list[pa.RecordBatch]:
+    def add(self, keys: np.ndarray, flows: np.ndarray, sequences: np.ndarray) -> list[pa.RecordBatch]:
         """Add the rows of some flows; returns the batches that became full."""
         full = []
         done = 0
@@ -103,6 +131,8 @@ class RowBuilder:
                 self.texts,
                 self.offsets,
             )
+            if self.with_sequences:
+                fill_sequences(sequences[done : done + n], n, self.used, *self.lists)
             done += n
             self.used += n
             self.room -= n
@@ -116,9 +146,9 @@ class RowBuilder:
 
     def _batch(self) -> pa.RecordBatch:
         """Wrap the columns."""
-        columns = [self._column(column, self.used) for column in columns_of(self.profile)]
+        columns = [self._column(column, self.used) for column in self.columns]
         self.room = self.used = 0
-        return pa.RecordBatch.from_arrays(columns, schema=schema_of(self.profile))
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _column(self, column: Column, n: int) -> pa.Array:
         """The first n values of a column."""
@@ -132,6 +162,8 @@ class RowBuilder:
             return wrapped(self.ports[getattr(PORT, name), :n])
         if hasattr(NUMBER, name):
             return wrapped(self.numbers[getattr(NUMBER, name), :n])
+        if column in SEQUENCE:
+            return _listed(self.lists[SEQUENCE.index(column)][:n], self.schema.field(name).type)
         cells = self.cells.view(np.float64) if column.dtype == "float64" else self.cells
         return wrapped(cells[getattr(FEATURE, name), :n])
 
@@ -139,6 +171,11 @@ class RowBuilder:
 def wrapped(values: np.ndarray) -> pa.Array:
     """Arrow array over NumPy's memory; `pa.array` would import pandas, most of a second."""
     return pa.Array.from_buffers(ARROW_TYPES[values.dtype.str[1:]], len(values), [None, pa.py_buffer(values)])
+
+
+def _listed(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """Arrow array of lists of one length over NumPy's memory. values : (n, length)."""
+    return pa.Array.from_buffers(kind, len(values), [None], children=[wrapped(values.reshape(-1))])
 
 
 def _strings(text: np.ndarray, offsets: np.ndarray) -> pa.StringArray:

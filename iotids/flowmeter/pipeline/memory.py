@@ -12,7 +12,7 @@ import numpy as np
 
 from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.bundles import Disk
-from iotids.flowmeter.kernels.entries import read_records
+from iotids.flowmeter.kernels.entries import read_entries
 
 PAIRS_AT_ONCE = 256
 CACHE_LINE = 64
@@ -112,10 +112,19 @@ class SpillFiles:
 
     def flows(self, places: np.ndarray) -> np.ndarray:
         """Flows from disk, with their keys. places : (n,) int.  Returns (n,) RECORD."""
-        records = np.empty(len(places), layout.RECORD)
-        if len(places) and read_records(self.view.files[layout.RECORDS], places, records) < len(places):
+        return self._entries(layout.RECORDS, places, layout.RECORD)
+
+    def sequences(self, places: np.ndarray) -> np.ndarray:
+        """First packets of flows from disk. places : (n,) int.  Returns (n, SEQUENCE_CELLS) int32."""
+        return self._entries(layout.SEQUENCES, places, layout.SEQUENCE)["cells"]
+
+    def _entries(self, which: int, places: np.ndarray, kind: np.dtype) -> np.ndarray:
+        """Entries of a file. places : (n,) int.  Returns (n,) of the kind."""
+        entries = np.empty(len(places), kind)
+        whole = entries.view(np.uint8)
+        if len(places) and read_entries(self.view.files[which], places, kind.itemsize, whole) < len(places):
             self.raise_unreadable()
-        return records
+        return entries
 
     def sort_words(self) -> np.ndarray:
         """What the rows of all flows that were ever spilled are sorted by. Returns (n,) int64."""

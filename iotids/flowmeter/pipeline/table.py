@@ -26,14 +26,18 @@ from iotids.flowmeter.pipeline.segment_pool import SegmentPool, more_free
 from iotids.flowmeter.profiles import CLEAN, CORRECTED, Rules
 
 OUTPUT_FLOWS = 512  # they stay in the second-level cache until their rows are made
-Over = tuple[np.ndarray, np.ndarray]  # keys and flows that are over, structured arrays of the same length
+# keys, flows and (where wanted) first packets of flows that are over, arrays of the same length
+Over = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class FlowTable:
     """Live flows of one capture, and those that are over until they are taken."""
 
-    def __init__(self, rules: Rules, *, flows: int = 1024, output_flows: int = OUTPUT_FLOWS) -> None:
+    def __init__(
+        self, rules: Rules, *, flows: int = 1024, output_flows: int = OUTPUT_FLOWS, sequences: bool = False
+    ) -> None:
         self.rules = rules
+        self.with_sequences = sequences
         self.output_flows = output_flows
         self._over: list[Over] = []
         self.disk = SpillFiles()
@@ -45,6 +49,8 @@ class FlowTable:
         self.body_memory = Growing(layout.FLOW, flows)
         self.keys = self.key_memory.array
         self.bodies = self.body_memory.array
+        self.sequence_memory = Growing(layout.SEQUENCE, flows if sequences else 1)
+        self.sequences = self.sequence_memory.array
         self.due = np.full(flows, layout.NEVER, np.int64)
         self.blank = np.zeros(1, layout.FLOW)
         self.free = np.arange(flows, dtype=np.int32)[::-1].copy()
@@ -67,6 +73,8 @@ class FlowTable:
             self.over,
             self.over_keys,
             self.counters,
+            self.sequences["cells"],
+            self.over_sequences["cells"],
         )
 
     def meter(self, packets: np.ndarray, n_packets: int, number: int, booked: np.ndarray) -> None:
@@ -106,9 +114,10 @@ class FlowTable:
     def grow_places(self) -> None:
         """Double the room for flows in memory."""
         old = len(self.keys)
-        del self.keys, self.bodies  # nothing may point into memory that is about to move
+        del self.keys, self.bodies, self.sequences  # nothing may point into memory that is about to move
         self.keys = self.key_memory.grow(2 * old)
         self.bodies = self.body_memory.grow(2 * old)
+        self.sequences = self.sequence_memory.grow(2 * old if self.with_sequences else 1)
         self.due = np.concatenate([self.due, np.full(old, layout.NEVER, np.int64)])
         self.free = more_free(self.free, self.counters, layout.FREE_PLACES, old)
 
@@ -123,14 +132,15 @@ class FlowTable:
         """Put the flows that are over among those to be taken."""
         n = int(self.counters[layout.FINISHED])
         if n:
-            self._over.append((self.over_keys[:n], self.over[:n]))
+            self._over.append((self.over_keys[:n], self.over[:n], self.over_sequences[:n]["cells"]))
             self._new_output()
         self.counters[layout.FINISHED] = 0
 
     def _new_output(self) -> None:
         """Memory for the next flows that are over: the last belongs to whoever receives it."""
-        self.over, self.over_keys = self.output_memory.arrays(
-            ((self.output_flows,), layout.FLOW), ((self.output_flows,), layout.KEY)
+        n = self.output_flows
+        self.over, self.over_keys, self.over_sequences = self.output_memory.arrays(
+            ((n,), layout.FLOW), ((n,), layout.KEY), ((n if self.with_sequences else 1,), layout.SEQUENCE)
         )
 
     def take(self) -> list[Over]:
@@ -166,8 +176,19 @@ class FlowTable:
                 pairs = self.segments.unload(self.bodies, places, self.disk.used[layout.PAIRS])
                 self.disk.append(layout.PAIRS, pairs)
             records, words = np.empty(len(places), layout.RECORD), np.empty(len(places), np.int64)
-            spill_flows(self.view, places, self.disk.used[layout.RECORDS], records, words, self.text)
+            sequences = np.empty(len(places) if self.with_sequences else 1, layout.SEQUENCE)
+            spill_flows(
+                self.view,
+                places,
+                self.disk.used[layout.RECORDS],
+                records,
+                sequences["cells"],
+                words,
+                self.text,
+            )
             self.disk.append(layout.RECORDS, records)
+            if self.with_sequences:
+                self.disk.append(layout.SEQUENCES, sequences)
             self.disk.append(layout.SORT_WORDS, words)
 
     def flows_in_memory(self) -> int:
@@ -181,7 +202,7 @@ class FlowTable:
     def release(self) -> None:
         """Give the memory back at once; the counters stay."""
         del self.keys, self.bodies, self.key_memory, self.body_memory, self.over, self.over_keys
-        del self.segments, self.disk
+        del self.segments, self.disk, self.sequences, self.sequence_memory, self.over_sequences
 
     def _final_order(self) -> np.ndarray:
         """Places of the flows left at the end, in the order of the rows; -1 - place for those on disk."""
@@ -213,7 +234,13 @@ class FlowTable:
         yield from self.take()
         for first in range(0, len(places), self.output_flows):
             chosen = places[first : first + self.output_flows]
-            emit_flows(self.view, chosen, self.disk.flows(-1 - chosen[chosen < 0]), self.rules.logic)
+            on_disk = -1 - chosen[chosen < 0]
+            sequences = (
+                self.disk.sequences(on_disk)
+                if self.with_sequences and len(on_disk)
+                else np.empty((1, layout.SEQUENCE_CELLS), np.int32)
+            )
+            emit_flows(self.view, chosen, self.disk.flows(on_disk), sequences, self.rules.logic)
             self.flush()
             yield from self.take()
 
