@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from iotids.flowmeter.context.columns import CONTEXT
 from iotids.flowmeter.profiles import PROFILES
-from iotids.flowmeter.schema import BULK_NAMES, CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH, Column
+from iotids.flowmeter.schema import (
+    BULK_NAMES,
+    CORRECTED_EXTRAS,
+    FEATURES,
+    IDENTITY,
+    SEQUENCE,
+    TRUTH,
+    Column,
+)
 from iotids.writing.markdown import markdown_table
 
 SECTIONS: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
@@ -17,6 +26,16 @@ SECTIONS: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
         "Features of the corrected tool",
         f"{len(CORRECTED_EXTRAS)} more, written by `corrected` and `clean` only; the models do not see them.",
         CORRECTED_EXTRAS,
+    ),
+    (
+        "Packet sequence",
+        "Written where it is wanted: `iotids meter --columns sequence`, or `meter.columns` in conf.",
+        SEQUENCE,
+    ),
+    (
+        "Context",
+        "What the end points of a flow did before it ended; written where it is wanted: `--columns context`.",
+        CONTEXT,
     ),
     ("Truth", "Added by the labelling stage.", TRUTH),
 )
