@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from iotids.flowmeter.context.columns import CONTEXT
 from iotids.flowmeter.dictionary import feature_dictionary
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH
+from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, SEQUENCE, TRUTH
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 
@@ -18,5 +19,5 @@ def test_page_equals_the_schema() -> None:
 
 def test_every_column_has_its_row() -> None:
     rows = [line for line in feature_dictionary().splitlines() if line.startswith("| `")]
-    assert len(rows) == len(IDENTITY + FEATURES + CORRECTED_EXTRAS + TRUTH)
+    assert len(rows) == len(IDENTITY + FEATURES + CORRECTED_EXTRAS + SEQUENCE + CONTEXT + TRUTH)
     assert all(row.count(" | ") == 5 for row in rows)
