@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import platform
 import re
+import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-FILE = "model.keras"
+from iotids.tracking.batches import clean
+
+FILE, EXAMPLE = "model.keras", "input_example.json"
 
 
 def publish_model(
@@ -25,11 +28,12 @@ def publish_model(
     folder: Path,
     results: Mapping[str, Any],
     *,
-    n_features: int,
+    features: Sequence[str],
+    metrics: Mapping[str, float | None],
     alias: str,
 ) -> str:
-    """Log `folder/model.keras` as the output of a run, register it as <task>-<model> and let the alias point
-    to it.
+    """Log `folder/model.keras` as the output of a run, with its scores and an example of its input, register it as
+    <task>-<model> and let the alias point to it.
 
     Returns the name under which it is found: `models:/<task>-<model>@<alias>`.
     """
@@ -39,11 +43,14 @@ def publish_model(
     name, alias = f"{results['task']}-{results['model']}", clean_alias(alias)
     model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id, model_type="keras")
     with TemporaryDirectory() as temporary:
-        sizes = {"n_features": n_features, "n_classes": len(results["classes"])}
-        write_model(folder / FILE, Path(temporary), **sizes, run_id=run_id, model_id=model.model_id)
+        sizes = {"n_features": len(features), "n_classes": len(results["classes"])}
+        names = {"run_id": run_id, "model_id": model.model_id}
+        example = example_row(folder.parents[1] / "dataset" / "flows.parquet", features)
+        write_model(folder / FILE, Path(temporary), **sizes, **names, example=example)
         client.log_model_artifacts(model.model_id, temporary)
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    log_model_metrics(client, run_id, model.model_id, metrics)
     try:
         client.create_registered_model(name)
     except MlflowException as error:
@@ -58,6 +65,29 @@ def publish_model(
     return f"models:/{name}@{alias}"
 
 
+def log_model_metrics(client: Any, run_id: str, model_id: str, metrics: Mapping[str, float | None]) -> None:
+    """Give a logged model the scores of its run, so that its versions show them; unknown ones are left out."""
+    from mlflow.entities import Metric
+
+    now_ms = int(time.time() * 1000)
+    known = [(name, value) for name, value in metrics.items() if value is not None]
+    client.log_batch(
+        run_id,
+        [Metric(clean(name), float(f"{value:.6g}"), now_ms, 0, model_id=model_id) for name, value in known],
+    )
+
+
+def example_row(flows: Path, features: Sequence[str]) -> list[float]:
+    """The features of the dataset's first flow; zeros where the dataset is not there."""
+    if not flows.is_file():
+        return [0.0] * len(features)
+    import pyarrow.parquet as pq
+
+    (first, *_) = pq.ParquetFile(flows).iter_batches(1, columns=list(features))
+    row = first.to_pylist()[0]
+    return [float(row[name] or 0.0) for name in features]
+
+
 def add_alias(client: Any, results: Mapping[str, Any], run_id: str, *, alias: str) -> None:
     """Let a further alias point to the model version that a run registered, where it registered one."""
     name = f"{results['task']}-{results['model']}"
@@ -67,7 +97,14 @@ def add_alias(client: Any, results: Mapping[str, Any], run_id: str, *, alias: st
 
 
 def write_model(
-    file: Path, folder: Path, *, n_features: int, n_classes: int, run_id: str, model_id: str
+    file: Path,
+    folder: Path,
+    *,
+    n_features: int,
+    n_classes: int,
+    run_id: str,
+    model_id: str,
+    example: Sequence[float],
 ) -> None:
     """Write the folder that MLflow's Keras flavour would write for this model, signature included."""
     import numpy as np
@@ -93,6 +130,8 @@ def write_model(
     model.add_flavor(
         "python_function", loader_module="mlflow.keras", python_version=platform.python_version()
     )
+    (folder / EXAMPLE).write_text(json.dumps({"inputs": [list(example)]}))
+    model.saved_input_example_info = {"artifact_path": EXAMPLE, "type": "ndarray", "format": "tf-serving"}
     model.save(str(folder / "MLmodel"))
     (folder / "requirements.txt").write_text(f"keras=={keras_version}\ntensorflow\nmlflow\n")
 

@@ -16,10 +16,12 @@ import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotids.tracking import keras_model as tracked_model
 from iotids.tracking.batches import Curve, log
+from iotids.tracking.figures import draw_figures
 from iotids.tracking.provenance import dataset_input, run_params, run_tags
 from iotids.tracking.store import experiment_name, open_store, store_uri
 
@@ -80,7 +82,8 @@ def publish_scores(score: Path) -> list[str]:
                         parent,
                         folder,
                         scored,
-                        n_features=len(made_from["dataset"]["features"]),
+                        features=made_from["dataset"]["features"],
+                        metrics=_compared(scored, scored["splits"][split]),
                         alias=experiment_name(),
                     )
                 client.set_terminated(parent, end_time=_times(folder, scored["splits"][split])[1])
@@ -140,6 +143,11 @@ def _publish_split(
     for file in (folder / "folds.json", folder / "history.parquet"):
         if file.is_file():
             client.log_artifact(parent, str(file))
+    with TemporaryDirectory() as drawn:
+        mean_curves = _mean_curves(list(curves.values()))
+        for file_name, content in draw_figures(name, scored["classes"], part, mean_curves).items():
+            Path(drawn, file_name).write_bytes(content)
+        client.log_artifacts(parent, drawn, "figures")
     client.log_text(parent, _per_class_csv(scored["classes"], part["confusion"]), "per_class.csv")
     return parent
 
@@ -164,6 +172,11 @@ def _summary(scored: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, fl
     for name, row, k in zip(scored["classes"], part["confusion"], range(len(part["confusion"])), strict=True):
         found[f"recall/{name}"] = row[k] / sum(row) if sum(row) else None
     return found | {f"time/{key}": sum(fold[key] for fold in part["folds"]) for key in FOLD_FACTS["time"]}
+
+
+def _compared(scored: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, float | None]:
+    """The values that a model's versions are compared by."""
+    return {name: value for name, value in _summary(scored, part).items() if name.startswith("test/")}
 
 
 def _per_class_csv(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:

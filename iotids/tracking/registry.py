@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from iotids.tracking.keras_model import clean_alias
+from iotids.tracking.keras_model import EXAMPLE, clean_alias, log_model_metrics
 from iotids.tracking.store import experiment_name, open_store, store_uri
 
 PREFIX = "detector-"
@@ -139,10 +139,6 @@ def _new_version(
 
     tags = {"level": "final", "task": manifest["task"], "package_sha256": manifest["manifest_sha256"]}
     run = client.create_run(experiment_id, run_name=f"{manifest['name']} final", tags=tags)
-    point = manifest["operating_point"]["measured"]
-    for metric in ("false_alarm_share", "recall"):
-        if point[metric] is not None:
-            client.log_metric(run.info.run_id, f"operating_point/{metric}", point[metric])
     model = client.create_logged_model(
         experiment_id, name=name, source_run_id=run.info.run_id, model_type="detector"
     )
@@ -151,6 +147,9 @@ def _new_version(
         client.log_model_artifacts(model.model_id, temporary)
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    point = manifest["operating_point"]["measured"]
+    measured = {f"operating_point/{metric}": point[metric] for metric in ("false_alarm_share", "recall")}
+    log_model_metrics(client, run.info.run_id, model.model_id, measured)
     local = model.artifact_location.startswith("file:")  # see tracked_model.publish_model
     source = model.artifact_location if local else f"models:/{model.model_id}"
     version = client.create_model_version(
@@ -190,6 +189,15 @@ def write_served_model(
         code="code",
         env={"virtualenv": "python_env.yaml"},
     )
+    example = {"columns": list(manifest["features"]), "data": [[0.0] * len(manifest["features"])]}
+    (target / EXAMPLE).write_text(
+        json.dumps(example), encoding="utf-8"
+    )  # its form; a flow of zeros says no more
+    model.saved_input_example_info = {
+        "artifact_path": EXAMPLE,
+        "type": "dataframe",
+        "pandas_orient": "split",
+    }
     model.save(str(target / "MLmodel"))
     (target / "requirements.txt").write_text(
         "mlflow\nnumpy\nonnxruntime\npandas\npyarrow\n", encoding="utf-8"

@@ -187,6 +187,8 @@ def test_iotid20_is_recognised_by_its_columns_and_cic_ids2017_by_its_classes(hon
     table = read_labelled(write_csv(path, {**features, "Cat": label, "Sub_Cat": label}, label))
     assert [release.name for release, _ in recognise(table)] == ["IoTID20"]
     assert table.other_labels == ("Cat", "Sub_Cat") and "Cat" not in table.features
+    common = read_labelled(write_csv(path, features, np.where(label == "Attack", "MIRAI", "DOS")))
+    assert recognise(common) == []
     renamed = np.where(label == "Attack", "DoS Hulk", "PortScan")
     assert [r.name for r, how in recognise(read_labelled(write_csv(path, features, renamed)))] == [
         "CIC-IDS2017"

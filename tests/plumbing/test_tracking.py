@@ -9,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from iotids.tracking import publishing as tracking
+from iotids.tracking.figures import per_class
 from iotids.tracking.store import EXPERIMENT, store_uri
 from tests.plumbing.run_folders import write_run_folder
 
@@ -123,6 +125,18 @@ def test_a_run_says_what_it_was_made_from(store, score, monkeypatch):
     assert parent.data.tags["figure"] == "mean over 5 folds" and parent.data.tags["never predicted"] == "none"
     assert parent.info.end_time - parent.info.start_time == pytest.approx(5 * 2001, abs=2)
     assert "per_class.csv" in {file.path for file in client.list_artifacts(parent.info.run_id)}
+
+
+def test_a_run_has_pictures_that_the_page_previews(store, score):
+    tracking.publish_scores(score)
+    client, (parent,) = runs("cv")
+    wanted = {f"figures/{name}.png" for name in ("confusion", "per_class", "reliability", "curves")}
+    assert {file.path for file in client.list_artifacts(parent.info.run_id, "figures")} == wanted
+    for file in (store / "mlartifacts").rglob("figures/*.png"):
+        assert file.read_bytes().startswith(b"\x89PNG") and 3_000 < file.stat().st_size < 100_000
+    confusion = np.array(written(score)["confusion"])
+    recalls = [parent.data.metrics[f"recall/{name}"] for name in ("BENIGN", "ATTACK")]
+    assert recalls == pytest.approx(per_class(confusion)[:, 1].tolist(), rel=1e-5)
 
 
 def test_an_unseen_site_has_the_pooled_figure_and_no_spread(store):

@@ -2,6 +2,7 @@
 MLFLOW_TRACKING_URI alone.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -76,3 +77,18 @@ def test_the_registered_model_is_loaded_by_alias_and_has_a_signature(client):
         mlflow.set_tracking_uri(None)
     assert scores.shape == (3, 2)
     assert [tensor.shape for tensor in info.signature.inputs.inputs] == [(-1, 70)]
+
+
+def test_the_registered_version_has_its_scores_and_an_example_of_its_input(client, tmp_path):
+    from mlflow.artifacts import download_artifacts
+
+    (version,) = client.search_model_versions("name='binary-dl4'")[:1]
+    model = client.get_logged_model(version.model_id)
+    assert {metric.key for metric in model.metrics} >= {"test/accuracy", "test/f1_macro"}
+    place = download_artifacts(
+        artifact_uri=f"models:/{version.model_id}",
+        dst_path=str(tmp_path),
+        tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
+    )
+    (example,) = json.loads((Path(place) / "input_example.json").read_text())["inputs"]
+    assert len(example) == 70

@@ -66,7 +66,14 @@ RELEASES = (
         "IoTID20",
         ("iotid20", "iotnetworkintrusion", "iot2020b"),
         ("cat", "subcat"),
-        ("mirai", "dos", "scan", "mitmarpspoofing"),
+        (
+            "mitmarpspoofing",
+            "miraiackflooding",
+            "miraihttpflooding",
+            "miraihostbruteforceg",
+            "dossynflooding",
+            "scanportos",
+        ),
         (
             (
                 "26.2 % of the rows repeat another in full; 293,696 distinct vectors of 625,783 rows",
@@ -147,7 +154,7 @@ RELEASES = (
         "ToN-IoT",
         ("toniot",),
         (),
-        ("injection", "mitm", "ransomware", "xss", "backdoor"),
+        ("injection", "ransomware", "xss", "backdoor"),
         (
             (
                 "features and formats differ between its parts; results do not carry over",
