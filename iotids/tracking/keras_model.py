@@ -43,10 +43,15 @@ def publish_model(
     name, alias = f"{results['task']}-{results['model']}", clean_alias(alias)
     model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id, model_type="keras")
     with TemporaryDirectory() as temporary:
-        sizes = {"n_features": len(features), "n_classes": len(results["classes"])}
-        names = {"run_id": run_id, "model_id": model.model_id}
-        example = example_row(folder.parents[1] / "dataset" / "flows.parquet", features)
-        write_model(folder / FILE, Path(temporary), **sizes, **names, example=example)
+        write_model(
+            folder / FILE,
+            Path(temporary),
+            n_features=len(features),
+            n_classes=len(results["classes"]),
+            run_id=run_id,
+            model_id=model.model_id,
+            example=example_row(folder.parents[1] / "dataset" / "flows.parquet", features),
+        )
         client.log_model_artifacts(model.model_id, temporary)
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
