@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from iotids.tracking.store import EXPERIMENT
 from tests.plumbing.loopback_server import tracking_server
 from tests.plumbing.run_folders import write_run_folder
 
@@ -82,11 +83,11 @@ def test_the_registered_model_is_loaded_by_alias_and_has_a_signature(client):
 def test_the_registered_version_has_its_scores_and_an_example_of_its_input(client, tmp_path):
     from mlflow.artifacts import download_artifacts
 
-    (version,) = client.search_model_versions("name='binary-dl4'")[:1]
-    model = client.get_logged_model(version.model_id)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    model = next(m for m in client.search_logged_models([experiment.experiment_id]) if m.name == "binary-dl4")
     assert {metric.key for metric in model.metrics} >= {"test/accuracy", "test/f1_macro"}
     place = download_artifacts(
-        artifact_uri=f"models:/{version.model_id}",
+        artifact_uri=f"models:/{model.model_id}",
         dst_path=str(tmp_path),
         tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
     )
