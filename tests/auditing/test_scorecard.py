@@ -146,6 +146,17 @@ def test_addresses_are_worth_what_a_model_gains_from_them(honest):
     assert "Src IP" not in sample.table.features
 
 
+def test_no_second_column_of_places_or_times_is_shown_to_a_model(honest):
+    path, features, label = honest
+    places = {
+        name: np.arange(N)
+        for name in ("group", "capture", "source", "device", "start_us", "time", "src_ip", "saddr")
+    }
+    table = read_labelled(write_csv(path, {**places, **features}, label))
+    assert set(table.features) == set(features)
+    assert table.other_labels == ()
+
+
 def test_impossible_values_are_counted(honest):
     path, features, label = honest
     features["Flow Duration"] = features["Flow Duration"].astype(object)

@@ -75,7 +75,7 @@ def check_temporal_realism(sample: Sample) -> Finding:
     )
     return Finding(
         "temporal realism",
-        bool(alone),
+        bool(alone) or bool(worth and worth.material),
         f"the rows cover {(time_s.max() - time_s.min()) / 3600:.1f} hours, {100 * ordered:.0f} % in order of time; "
         + (
             f"no other class happens while these do: {', '.join(alone)}."

@@ -52,11 +52,9 @@ def roles_of(names: Iterable[str], *, label: str | None = None) -> dict[str, str
 
 def is_feature(name: str, roles: dict[str, str]) -> bool:
     """Whether a column may be shown to a model: no label, no identity, no role but ports and protocol."""
-    normal = normalised(name)
-    kept = {roles.get(role) for role in ("src_port", "dst_port", "protocol")}
-    return (
-        normal not in LABEL_LIKE and normal not in IDENTITY and (name not in roles.values() or name in kept)
-    )
+    normal, ports = normalised(name), ("src_port", "dst_port", "protocol")
+    hidden = {known for role, names in ROLES.items() if role not in ports for known in names}
+    return normal not in LABEL_LIKE | IDENTITY | hidden and name != roles["label"]
 
 
 def family_of(name: str) -> str:

@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from iotids.auditing.scorecard.roles import IDENTITY as _IDENTITY
-from iotids.auditing.scorecard.roles import is_feature, normalised, roles_of
+from iotids.auditing.scorecard.roles import LABEL_LIKE, is_feature, normalised, roles_of
 
 MOST_CLASSES = 60
 BENIGN = ("benign", "normal", "background", "legitimate", "0", "none", "no")
@@ -107,9 +107,7 @@ def read_labelled(path: Path, *, label: str | None = None) -> Labelled:
         other_labels=tuple(
             name
             for name in table.column_names
-            if name not in roles.values()
-            and not is_feature(name, roles)
-            and normalised(name) not in _IDENTITY
+            if name not in roles.values() and not is_feature(name, roles) and normalised(name) in LABEL_LIKE
         ),
     )
 
