@@ -326,7 +326,10 @@ def configured(
         An unknown kind or setting, or a value that cannot work; the message names the known ones.
     """
     own = dict(settings.get(model) or {})
-    kind = find_kind(own.pop("kind", model), kinds)
+    name = own.pop("kind", model)
+    if name != model and name not in kinds:
+        raise KeyError(f"model {model}: kind of model {name!r}; known are {', '.join(kinds)}")
+    kind = find_kind(name, kinds)
     return kind, kind.settings(kind.own_settings(shared or {}) | own)
 
 

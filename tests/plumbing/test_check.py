@@ -51,7 +51,7 @@ def test_our_own_parameters_pass_and_the_output_is_always_the_same(tmp_path, ove
         ("split.kinds=[grupped]", "stratified, dedup"),
         ("split.folds=1", "2 or more"),
         ("network.models=[four]", "kind of model 'four'; known are dense"),
-        ("network.settings.dl5.kind=conv", "dense"),
+        ("network.settings.dl5.kind=conv", "model dl5: kind of model 'conv'; known are dense"),
         ("network.width=wide", "a whole number"),
         ("baseline.models=[forest]", "random_forest"),
         ("+baseline.settings.random_forest.trees=3", "n_estimators"),
