@@ -21,6 +21,7 @@ from iotids.truth.imports.cic_tables import How, Imported, import_table
 from iotids.truth.labelling.notices import one_line, show_notices
 from iotids.truth.labelling.truth_files import table_labels
 from iotids.truth.labelling.yaml_texts import read_yaml
+from iotids.writing.markdown import plain_column
 from iotids.writing.tables import replacing, write_json, write_table
 
 
@@ -130,7 +131,8 @@ def main() -> None:
     write_table(imported.flows, args.out)
     write_table(imported.unknown, args.out.with_suffix(".unknown.parquet"))
     with replacing(args.out.with_suffix(".broken.csv")) as path:
-        pc_csv.write_csv(imported.broken, path)
+        columns = [plain_column(column) for column in imported.broken.columns]
+        pc_csv.write_csv(pa.table(columns, names=imported.broken.column_names), path)
     write_json(
         {"flows": imported.flows.num_rows, "notices": [vars(notice) for notice in imported.notices]},
         args.out.with_suffix(".json"),

@@ -24,6 +24,7 @@ from iotids.tracking.batches import Curve, log
 from iotids.tracking.figures import draw_figures
 from iotids.tracking.provenance import dataset_input, run_params, run_tags
 from iotids.tracking.store import experiment_name, open_store, store_uri
+from iotids.writing.markdown import csv_table
 
 HEADLINE = (
     "accuracy",
@@ -181,11 +182,8 @@ def _compared(scored: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, f
 
 def _per_class_csv(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
     """The confusion matrix with its margins: a line per true class, a column per predicted one."""
-    lines = [",".join(["true class", *(f"said {name}" for name in classes), "flows"])]
-    lines += [
-        ",".join(map(str, [name, *row, sum(row)])) for name, row in zip(classes, confusion, strict=True)
-    ]
-    return "\n".join(lines) + "\n"
+    rows = [[name, *row, sum(row)] for name, row in zip(classes, confusion, strict=True)]
+    return csv_table(["true class", *(f"said {name}" for name in classes), "flows"], rows)
 
 
 def _metric_name(score: str) -> str:

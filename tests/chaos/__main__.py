@@ -8,6 +8,7 @@ python -m tests.chaos --only meter       one part: meter, label, detect, calibra
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -65,6 +66,9 @@ def main() -> int:
     arguments = parser.parse_args()
     moments, lock_s = (6, 5.0) if arguments.short else (arguments.moments, 60.0)
     parts = (arguments.only,) if arguments.only else PARTS[:-1] if arguments.short else PARTS
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background job passes on that it is ignored
     n_faults = 0
     with tempfile.TemporaryDirectory() as folder:
         for part in parts:

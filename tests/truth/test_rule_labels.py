@@ -299,3 +299,10 @@ def test_broken_filter_tables_are_refused_with_the_line(text: str, complaint: st
     with pytest.raises(ValueError, match=r"t\.csv") as caught:
         read_filter_table(text, {"Scanning": "SCANNING"}, "t.csv")
     assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [f"rules: *{'a' * 9000}", f"rules: [{'a' * 9000}: [}}]"])
+def test_messages_about_yaml_are_short(text: str) -> None:
+    with pytest.raises(ValueError, match=r"rules\.yaml, line 1") as refused:
+        read_rules(text, "rules.yaml")
+    assert len(str(refused.value)) < 500

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from iotids.writing.markdown import plain_column
 from iotids.writing.whole_files import DiskFile, Standard
 
 KINDS = ("parquet", "csv", "jsonl")
@@ -124,6 +125,9 @@ def _repeating(schema: pa.Schema) -> list[str]:
 def _csv_lines(table: pa.Table, *, header: bool) -> bytes:
     """Rows as text."""
     buffer = io.BytesIO()
+    for place, name in enumerate(table.column_names):  # a capture may be called like a formula
+        if pa.types.is_string(table.schema.field(name).type):
+            table = table.set_column(place, name, plain_column(table.column(name)))
     pa.csv.write_csv(table, buffer, pa.csv.WriteOptions(include_header=header))
     return buffer.getvalue()
 

@@ -72,7 +72,7 @@ def read_label_table(text: str, where: str) -> dict[str, dict[str, str]]:
         if empty := [name for name in ("file", "environment", "group", "class") if not entry[name]]:
             raise ValueError(f"{where}, line {line}: {', '.join(empty)} is empty")
         if plain_name(entry["file"]) in rows:
-            raise ValueError(f"{where}, line {line}: {entry['file']} comes twice")
+            raise ValueError(f"{where}, line {line}: {entry['file'][:200]} comes twice")
         rows[plain_name(entry["file"])] = entry
     return rows
 

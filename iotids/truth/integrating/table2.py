@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from iotids.writing.markdown import markdown_table
+from iotids.writing.markdown import csv_table, markdown_table
 
 PAPER: dict[str, dict[str, int]] = {
     "D1": {"BENIGN": 496, "DOS": 3_273, "MITM": 378, "MIRAI": 18_623, "SCANNING": 3_476},
@@ -32,12 +32,12 @@ def table2_csv(counts: Counts, classes: Sequence[str]) -> str:
     """Write one line per source and class: `source,class,flows,paper_flows`; the paper's figure is empty
     where it has no such source.
     """
-    lines = ["source,class,flows,paper_flows"]
-    for source in counts:
-        for name in classes:
-            paper = PAPER[source].get(name, 0) if source in PAPER else ""
-            lines.append(f"{source},{name},{counts[source].get(name, 0)},{paper}")
-    return "\n".join(lines) + "\n"
+    rows = [
+        [source, name, counts[source].get(name, 0), PAPER[source].get(name, 0) if source in PAPER else None]
+        for source in counts
+        for name in classes
+    ]
+    return csv_table(["source", "class", "flows", "paper_flows"], rows)
 
 
 def table2_markdown(counts: Counts, classes: Sequence[str]) -> str:

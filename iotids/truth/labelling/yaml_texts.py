@@ -35,7 +35,7 @@ def read_yaml(text: str, where: str) -> Any:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ValueError(
-            f"{where}{line}: no YAML: {error.problem or error.context}; a text with `: `, ` #` or a bracket at its beginning needs quotes"
+            f"{where}{line}: no YAML: {str(error.problem or error.context)[:200]}; a text with `: `, ` #` or a bracket at its beginning needs quotes"
         ) from error
     except yaml.reader.ReaderError as error:
         raise ValueError(
