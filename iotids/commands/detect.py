@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
 
     # Arrow's own allocator gives pages back and takes them again: a fifth of the time
     pa.set_memory_pool(pa.system_memory_pool())
-    settings, faults = package.manifest["meter"], []
+    settings, faults = package.meter_settings, []
 
     def lose(sentence: str) -> None:
         faults.append(sentence)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import Package, open_package
+from iotids.flowmeter.context import CONTEXT_NAMES, with_context
 
 
 def judge_flows(package: Package | str | Path, flows: pa.Table) -> pa.Table:
@@ -20,7 +21,7 @@ def judge_flows(package: Package | str | Path, flows: pa.Table) -> pa.Table:
         An open package, or its folder.
     flows : pa.Table
         As `iotids.flows_from_capture(path, package.profile)` gives them: the features mean other things under
-        another profile.
+        another profile. Context that the package wants and the table lacks is computed from its flows.
 
     Returns
     -------
@@ -33,4 +34,6 @@ def judge_flows(package: Package | str | Path, flows: pa.Table) -> pa.Table:
         The folder is no package, or must not be used.
     """
     opened = package if isinstance(package, Package) else open_package(package)
+    if opened.wants_context and not set(CONTEXT_NAMES) & set(flows.column_names):
+        flows = with_context(flows)
     return Judge(opened, Model(opened), package_point(opened)).judge(flows)[0]

@@ -1,15 +1,19 @@
-"""What a model can see of a flow, by group: the 70 features of the paper, and the flow's context."""
+"""Groups of columns: what a model can see of a flow, and what the flow meter writes where it is wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iotids.flowmeter.context.columns import CONTEXT_NAMES
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.context import columns as of_context
+from iotids.flowmeter.schema import MODEL_FEATURE_NAMES, SEQUENCE, Column
 
 FLOW = "flow"
 CONTEXT = "context"
-GROUPS: dict[str, tuple[str, ...]] = {FLOW: MODEL_FEATURE_NAMES, CONTEXT: CONTEXT_NAMES}
+GROUPS: dict[str, tuple[str, ...]] = {FLOW: MODEL_FEATURE_NAMES, CONTEXT: of_context.CONTEXT_NAMES}
+OPTIONAL: dict[str, tuple[Column, ...]] = {
+    "sequence": SEQUENCE,
+    CONTEXT: of_context.CONTEXT,
+}  # not metered by default
 
 
 def features_of(groups: Iterable[str]) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class Meter:
     timeouts
         See profiles.rules_of.
     columns : iterable of str
-        Optional groups of columns: sequence, context (see output.rows.OPTIONAL).
+        Optional groups of columns: sequence, context (see feature_groups.OPTIONAL).
     max_bytes : int
         How much a compressed capture may expand to; 0: any amount.
     """

@@ -7,12 +7,15 @@ go out with the block in which they ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.reading import Block, Capture, CaptureFault
 from iotids.flowmeter.reading.standard_input import Arriving
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Arrival(Protocol):
@@ -84,3 +87,19 @@ class LiveMeter(Meter):
         )
         self.capture.max_bytes = max_bytes
         self.capture.arrival = Arriving(stopped) if arrival is None else arrival
+
+    def _with_context(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Add the context of each flow as far as it is known when the flow goes out.
+
+        A flow that ended by silence goes out later than others that ended after it; it counts as ending with the
+        latest of them. In a finished capture it would count in its place (`add_context`).
+        """
+        if "context" not in self.columns:
+            yield from batches
+            return
+        from iotids.flowmeter.context.of_capture import with_columns
+        from iotids.flowmeter.context.stream import ContextStream
+
+        stream = ContextStream()
+        for batch in batches:
+            yield with_columns(batch, stream.update(batch))

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from iotids.detecting.packing.check import check_configurations
+from iotids.flowmeter.feature_groups import FLOW, OPTIONAL, features_of
 from iotids.flowmeter.profiles import profile_named, rules_of
+from iotids.learning.baselines.registry import BASELINES
+from iotids.learning.contract import SOURCE_ONLY
 from iotids.learning.data.flow_columns import TASKS
 from iotids.learning.splits.makers import SPLITS
 from iotids.plumbing.params import read_data
@@ -16,6 +19,11 @@ from iotids.truth.formats.contract import read_options
 from iotids.truth.formats.registry import FORMATS
 
 Params = Mapping[str, Mapping[str, Any]]
+WRITING = (
+    "keep_going",
+    "columns",
+    "max_bytes",
+)  # of section meter: what is read and written, not what a flow is
 
 
 def check_data(params: Params) -> Iterator[str]:
@@ -27,7 +35,7 @@ def check_data(params: Params) -> Iterator[str]:
         else:
             read_options(name, entry, FORMATS[entry["kind"]].options)
     yield from outside("integrate.keep", params["integrate"]["keep"], params["data"]["sources"])
-    meter = {key: value for key, value in params["meter"].items() if key != "keep_going"}
+    meter = {key: value for key, value in params["meter"].items() if key not in WRITING}
     try:
         rules_of(profile_named(meter.pop("profile")), **meter)
     except ValueError as error:
@@ -43,6 +51,19 @@ def check_choices(params: Params) -> Iterator[str]:
     yield from outside("baseline.tasks", params["baseline"]["tasks"], TASKS)
     if params["split"]["folds"] < 2:
         yield f"split.folds is {params['split']['folds']}; cross-validation wants 2 or more"
+
+
+def check_features(params: Params) -> Iterator[str]:
+    """Columns that are metered, kept and seen by models go together."""
+    yield from outside("meter.columns", params["meter"]["columns"], OPTIONAL)
+    kept = params["integrate"]["features"]
+    features_of(kept)
+    yield from outside("integrate.features", kept, [FLOW, *params["meter"]["columns"]])
+    kinds = {f"baseline.models has {name!r}": BASELINES.get(name) for name in params["baseline"]["models"]}
+    for where, kind in kinds.items():
+        groups = () if kind is None or kind.sees == SOURCE_ONLY else kind.sees
+        if lacking := [group for group in groups if group not in kept]:
+            yield f"{where}, which sees {', '.join(lacking)}; integrate.features are {', '.join(kept)}"
 
 
 def check_runs(params: Params) -> Iterator[str]:
@@ -74,4 +95,4 @@ def outside(key: str, given: Iterable[Any], known: Iterable[Any]) -> Iterator[st
     )
 
 
-CHECKS = (check_data, check_choices, check_runs, check_packages)
+CHECKS = (check_data, check_choices, check_features, check_runs, check_packages)

@@ -44,7 +44,7 @@ def best_s(work: Callable[[], object]) -> float:
 
 def meter_of(path: Path, package: Package) -> Meter:
     """The flow meter in one thread."""
-    return Meter(str(path), keep_going=True, with_digest=False, threads=1, **package.manifest["meter"])
+    return Meter(str(path), keep_going=True, with_digest=False, threads=1, **package.meter_settings)
 
 
 def bench(package: Package, folder: Path) -> list[tuple[str, float, str]]:

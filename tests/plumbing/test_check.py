@@ -28,7 +28,10 @@ def check(folder, **environment):
     )
 
 
-@pytest.mark.parametrize("overrides", [[], ["preset=smoke"], ["preset=real"], ["data=paper"]])
+@pytest.mark.parametrize(
+    "overrides",
+    [[], ["preset=smoke"], ["preset=real"], ["preset=detector"], ["preset=recipe"], ["data=paper"]],
+)
 def test_our_own_parameters_pass_and_the_output_is_always_the_same(tmp_path, overrides):
     compose(overrides, tmp_path / "params.yaml", ROOT / "conf")
     done = check(tmp_path)
@@ -44,6 +47,10 @@ def test_our_own_parameters_pass_and_the_output_is_always_the_same(tmp_path, ove
         ("meter.profile=clear", "original, paper, corrected, clean"),
         ("meter.flow_timeout_s=-1", "meter.flow_timeout_s is not what conf/ says"),
         ("meter.tunnels=both", "inner"),
+        ("meter.columns=[colour]", "known are sequence, context"),
+        ("integrate.features=[flow,context]", "integrate.features has 'context'; known are flow"),
+        ("integrate.features=[flow,colour]", "unknown group of features colour"),
+        ("baseline.models=[majority,site_trees]", "which sees context; integrate.features are flow"),
         ("label.unlabelled=drop", "error, apart"),
         ("data.sources.D1.kind=filters", "packet_filters"),
         ("+data.sources.D1.rule=x", "unknown option rule"),

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from iotids.detecting.package.contents import ContentError, check_manifest, check_reference
+from iotids.flowmeter.context.columns import CONTEXT_NAMES
+from iotids.flowmeter.feature_groups import CONTEXT
 from iotids.flowmeter.schema import FEATURE_NAMES
 
 FORMAT = 2
@@ -81,6 +83,17 @@ class Package:
     def profile(self) -> str:
         """Profile of the flow meter that made the training flows."""
         return str(self.manifest["meter"]["profile"])
+
+    @property
+    def meter_settings(self) -> dict[str, Any]:
+        """Settings with which the flow meter gives what the model wants; context only where it is wanted."""
+        settings = dict(self.manifest["meter"])
+        return settings | {"columns": (CONTEXT,)} if self.wants_context else settings
+
+    @property
+    def wants_context(self) -> bool:
+        """Whether the model looks at what a flow's end points did before it ended."""
+        return bool(set(self.features) & set(CONTEXT_NAMES))
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -226,7 +239,7 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
 def _check_features(folder: Path, manifest: dict[str, Any], features: Sequence[str] | None) -> None:
     """The features that the model wants are the ones the caller has."""
     wanted = manifest["features"]
-    if unknown := [name for name in wanted if name not in FEATURE_NAMES]:
+    if unknown := [name for name in wanted if name not in (*FEATURE_NAMES, *CONTEXT_NAMES)]:
         raise PackageError(
             f"{folder}: wants the features {', '.join(unknown[:5])}, which this flow meter does not compute; {REMEDY}"
         )

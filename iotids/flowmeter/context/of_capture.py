@@ -34,9 +34,14 @@ def add_context(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     first = 0
     for batch in waiting.batches():
         columns = context.columns(first, batch.num_rows)
-        schema = pa.schema([*batch.schema, *context_schema()], metadata=batch.schema.metadata)
-        yield pa.RecordBatch.from_arrays([*batch.columns, *columns], schema=schema)
+        yield with_columns(batch, pa.RecordBatch.from_arrays(columns, schema=context_schema()))
         first += batch.num_rows
+
+
+def with_columns(batch: pa.RecordBatch, context: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows with their context beside them."""
+    schema = pa.schema([*batch.schema, *context.schema], metadata=batch.schema.metadata)
+    return pa.RecordBatch.from_arrays([*batch.columns, *context.columns], schema=schema)
 
 
 class WaitingRows:

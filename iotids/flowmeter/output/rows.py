@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.context.columns import CONTEXT
+from iotids.flowmeter.feature_groups import OPTIONAL
 from iotids.flowmeter.kernels.entries import fill_rows, fill_sequences
 from iotids.flowmeter.kernels.layout import SEQUENCE_PACKETS, TEXT_PER_ROW
 from iotids.flowmeter.kernels.positions import (
@@ -32,7 +32,6 @@ ARROW_TYPES = {
     "u8": pa.uint64(),
     "f8": pa.float64(),
 }
-OPTIONAL: dict[str, tuple[Column, ...]] = {"sequence": SEQUENCE, "context": CONTEXT}
 FIRST_ROWS, GROWTH = 256, 4
 PADDING = 8  # one cache line: columns a power of two apart would all fall into the same cache set
 
