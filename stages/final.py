@@ -29,6 +29,9 @@ class Params(PackSettings):
     alias: str
 
 
+NOT_A_FLOW = ("keep_going", "columns", "max_bytes")  # how to read captures and what to write
+
+
 @dataclass(frozen=True)
 class MeterSettings:
     """Section `meter`: how the training flows were made, so that detect makes them the same way."""
@@ -64,12 +67,7 @@ def main() -> int:
         parser.add_argument(name, required=True, type=Path)
     arguments = parser.parse_args()
     params, meter = read_section("final", Params), asdict(read_section("meter", MeterSettings))
-    for name in (
-        "keep_going",
-        "columns",
-        "max_bytes",
-    ):  # how to read captures and what to write, not what a flow is
-        del meter[name]
+    meter = {key: value for key, value in meter.items() if key not in NOT_A_FLOW}
     run = read_run(arguments.run, arguments.card)
     manifest = pack(arguments.out, read_dataset(arguments.dataset), run, meter, params)
     for sentence in sentences_about(arguments.out, manifest):
