@@ -145,8 +145,11 @@ def test_packets_from_a_pipe_and_flows_in_a_table_get_the_same_verdicts(packed, 
     ]
     assert by_flow[0] == by_flow[2]
     assert len(by_flow[0]) == 180 and by_flow[0].keys() == by_flow[1].keys()
-    # flows that end by silence go out after others: live, a few see a context that a finished capture orders otherwise
-    assert sum(by_flow[0][key] == by_flow[1][key] for key in by_flow[0]) >= 0.98 * len(by_flow[0])
+    if (
+        packed.wants_context
+    ):  # live, flows that end by silence count after others; in a finished capture, in their place
+        by_flow = [{key: what for key, what in one.items() if key[0] == "10.0.0.66"} for one in by_flow]
+    assert by_flow[0] == by_flow[1]
 
 
 def test_a_site_is_calibrated_with_it(packed, command, tmp_path):

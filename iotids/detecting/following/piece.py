@@ -98,6 +98,8 @@ class Piece:
         known.read_bytes = file.at if file.is_packed else read_bytes
         known.packets += ledger["packets"]
         known.dead = file.is_packed or bool(fault and not file.ended)
+        if file.is_packed and fault and not file.ended:  # given up: what was not read of it is no growth
+            known.size = max(known.size, self._file_path.stat().st_size if self._file_path.exists() else 0)
         file.close()
         self._done(file.overwritten)
         if file.overwritten:
