@@ -198,8 +198,8 @@ def test_a_labelled_table_can_be_audited(tmp_path, captures):
     ("table", "wanted"),
     [
         ("none.parquet", "no such file"),
-        ("flows.parquet", "no column 'label'"),
-        ("a/day.pcap", "no Parquet file"),
+        ("flows.parquet", "no column of labels"),
+        ("a/day.pcap", "no table that can be read"),
     ],
 )
 def test_a_table_that_cannot_be_audited_is_one_line(tmp_path, captures, table, wanted):

@@ -126,6 +126,7 @@ def _open(path: Path) -> pa.Table:
                 strings_can_be_null=True, null_values=["", "NaN", "nan", "-", "?"]
             )
             table = pa_csv.read_csv(path, convert_options=options)
+        table = table.rename_columns([name.strip() for name in table.column_names])
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0][:200]
         raise ValueError(
@@ -133,7 +134,7 @@ def _open(path: Path) -> pa.Table:
         ) from error
     if table.num_rows < 2:
         raise ValueError(f"{path}: {table.num_rows} rows; there is nothing to audit")
-    return table.rename_columns([name.strip() for name in table.column_names])
+    return table
 
 
 def _labels(path: Path, column: pa.ChunkedArray, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
