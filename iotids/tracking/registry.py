@@ -25,6 +25,9 @@ CODE = Path(__file__).resolve().parents[1]
 SERVED_PARTS = (  # below iotids/
     "detecting",
     "flowmeter/schema.py",
+    "flowmeter/feature_groups.py",
+    "flowmeter/context/__init__.py",
+    "flowmeter/context/columns.py",
     "flowmeter/profiles.py",
     "flowmeter/__init__.py",
     "__init__.py",
