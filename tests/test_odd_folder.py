@@ -8,7 +8,7 @@ import pytest
 
 from tests.project_copy import environment, finished_project
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 NAME = "wh?t %20 #1 für alle"
 
 
