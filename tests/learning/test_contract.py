@@ -9,6 +9,7 @@ from iotids.learning.runs.onnx_model import OnnxModel
 from tests.learning.generated_flows import flow_like_features
 
 QUICK = {
+    "conditional_vae": {"width": 32, "before_label": 32, "latent": 8, "epochs": 12, "batch_size": 64},
     "sparse_autoencoder": {"hidden": "32-16", "epochs": 8, "pretrain_epochs": 2, "batch_size": 64},
     "alert_net": {"shrink": 16, "layers": 2, "epochs": 8},
     "deep": {"depth": 4, "width": 16, "epochs": 8, "batch_size": 64, "residual": True},

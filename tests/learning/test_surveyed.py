@@ -9,6 +9,7 @@ from tests.learning.generated_flows import gaussian_problem
 from tests.learning.given import fitted, fitted_scores
 
 QUICK = {
+    "conditional_vae": {"width": 64, "before_label": 64, "latent": 8, "epochs": 30, "batch_size": 64},
     "sparse_autoencoder": {"hidden": "16-8", "epochs": 12, "pretrain_epochs": 3, "batch_size": 64},
     "alert_net": {"shrink": 32, "layers": 3, "epochs": 8},
     "deep": {"depth": 4, "width": 16, "epochs": 20, "residual": True, "start": "he"},

@@ -6,8 +6,14 @@ from iotids.learning.contract import ModelKind
 from iotids.learning.networks.dense.kind import DenseKind
 from iotids.learning.networks.recipe.kind import RecipeKind
 from iotids.learning.networks.surveyed.alert_net import AlertNetKind
+from iotids.learning.networks.surveyed.conditional_vae import ConditionalVaeKind
 from iotids.learning.networks.surveyed.deep import DeepKind
 from iotids.learning.networks.surveyed.sparse_autoencoder import SparseAutoencoderKind
 
-SURVEYED: tuple[ModelKind, ...] = (SparseAutoencoderKind(), AlertNetKind(), DeepKind())
+SURVEYED: tuple[ModelKind, ...] = (
+    ConditionalVaeKind(),
+    SparseAutoencoderKind(),
+    AlertNetKind(),
+    DeepKind(),
+)
 NETWORKS: dict[str, ModelKind] = {kind.name: kind for kind in (DenseKind(), RecipeKind(), *SURVEYED)}

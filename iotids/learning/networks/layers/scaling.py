@@ -34,6 +34,13 @@ class Scaling:
         x = (x - self.shift) / self.spread
         return (np.clip(x, 0.0, 1.0) if self.kind.endswith("minmax") else x).astype(np.float32)
 
+    def inverse(self, x: np.ndarray) -> np.ndarray:
+        """(n, d) float64 features of scaled ones; not for 'row_norm', which forgets a row's length."""
+        if self.kind == "row_norm":
+            raise ValueError("rows that were divided by their length cannot be scaled back")
+        y = np.asarray(x, np.float64) * self.spread + self.shift
+        return np.sign(y) * np.expm1(np.abs(y)) if self.kind.startswith("log") else y
+
     def onnx(self) -> Part:
         """From `features` to `scaled`."""
         from iotids.learning.runs.onnx_graph import Part, cast, constant, node
