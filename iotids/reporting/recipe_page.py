@@ -187,6 +187,7 @@ def recipe_figure(tried: Tried, title: str) -> Figure:
     panels = figure.subplots(1, len(found), squeeze=False, sharey=True)[0]
     mean = np.nanmean(tried.macro_f, axis=0)
     for axes, (factor, values), colour in zip(panels, found.items(), COLOURS, strict=False):
+        values = sorted(values) if all(isinstance(value, float | int) for value in values) else values
         for place, value in enumerate(values):
             points = mean[[recipe[factor] == value for recipe in tried.recipes]]
             axes.plot(

@@ -9,9 +9,6 @@ from pathlib import Path
 from iotids.detecting.package.package import MANIFEST, Package, PackageError, open_package
 
 FINAL = Path("out/final")
-BOX = (
-    Path(__file__).resolve().parents[2] / "box"
-)  # the detector that comes with the program (docs/detector.md)
 
 
 def find_package(
@@ -27,8 +24,7 @@ def find_package(
     Parameters
     ----------
     named : str, optional
-        What --model says; default: the first of `configurations`, below out/final, and where there is none the
-        detector in the box.
+        What --model says; default: the first of `configurations`, below out/final.
     profile : str, optional
         Refuse a package for another profile of the flow meter.
     fetch, unknown
@@ -40,8 +36,6 @@ def find_package(
     PackageError
         There is no such package, or it must not be used.
     """
-    if named is None and not (FINAL / configurations[0]).exists() and (BOX / MANIFEST).is_file():
-        named = str(BOX)
     named = named or str(FINAL / configurations[0])
     for folder in (Path(named), FINAL / named):
         if folder.exists():

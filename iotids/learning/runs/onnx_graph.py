@@ -47,6 +47,17 @@ def cast(source: str, output: str, dtype: type) -> onnx.NodeProto:
     return node("Cast", [source], output, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
+def signed_log_nodes() -> list[onnx.NodeProto]:
+    """From `features` to `signed_log`, sign(x) log(1 + |x|); wants a constant `one`."""
+    return [
+        node("Sign", ["features"], "sign"),
+        node("Abs", ["features"], "size"),
+        node("Add", ["size", "one"], "size_plus_one"),
+        node("Log", ["size_plus_one"], "log_size"),
+        node("Mul", ["sign", "log_size"], "signed_log"),
+    ]
+
+
 def log_of_shares(shares: str) -> Part:
     """From a tensor of probabilities to `log_shares`, clipped below."""
     smallest = constant("smallest_share", np.array(SMALLEST_SHARE, np.float32))

@@ -24,6 +24,7 @@ from iotids.learning.runs.onnx_graph import (
     log_of_shares,
     model_bytes,
     node,
+    signed_log_nodes,
     spread_classes,
 )
 
@@ -48,13 +49,7 @@ def _scaling_parts(pipeline: Any, scaling: str) -> list[Part]:
         return [Part([node("Identity", ["features"], "scaled")], [])]
     nodes, values, source = [], [], "features"
     if scaling == "log":
-        nodes = [
-            node("Sign", ["features"], "sign"),
-            node("Abs", ["features"], "size"),
-            node("Add", ["size", "one"], "size_plus_one"),
-            node("Log", ["size_plus_one"], "log_size"),
-            node("Mul", ["sign", "log_size"], "signed_log"),
-        ]
+        nodes = signed_log_nodes()
         values, source = [constant("one", np.array(1.0))], "signed_log"
     scaler = pipeline[-2]
     nodes += [node("Sub", [source, "mean"], "centred"), node("Div", ["centred", "spread"], "scaled")]

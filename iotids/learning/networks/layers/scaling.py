@@ -43,7 +43,7 @@ class Scaling:
 
     def onnx(self) -> Part:
         """From `features` to `scaled`."""
-        from iotids.learning.runs.onnx_graph import Part, cast, constant, node
+        from iotids.learning.runs.onnx_graph import Part, cast, constant, node, signed_log_nodes
 
         if self.kind == "row_norm":
             nodes = [
@@ -55,13 +55,7 @@ class Scaling:
             return Part(nodes, [constant("shortest", np.array(1e-12))])
         nodes, source = [], "features"
         if self.kind.startswith("log"):
-            nodes = [
-                node("Sign", ["features"], "sign"),
-                node("Abs", ["features"], "size"),
-                node("Add", ["size", "one"], "size_plus_one"),
-                node("Log", ["size_plus_one"], "log_size"),
-                node("Mul", ["sign", "log_size"], "signed_log"),
-            ]
+            nodes = signed_log_nodes()
             source = "signed_log"
         nodes += [node("Sub", [source, "shift"], "shifted"), node("Div", ["shifted", "spread"], "divided")]
         if self.kind.endswith("minmax"):

@@ -5,14 +5,14 @@ one is trained on the whole fold. What each recipe reached is kept with the fold
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from iotids.learning.contract import Fitted, Origin, TrainingData
+from iotids.learning.contract import Fitted, ModelKind, Origin, TrainingData
 from iotids.learning.networks.layers.fitted import LayerModel
-from iotids.learning.networks.layers.kind import LayerKind, check_learnable, check_settings
-from iotids.learning.networks.layers.layer import Layer
+from iotids.learning.networks.layers.kind import check_learnable, check_settings
 from iotids.learning.networks.recipe.grid import FACTORS, Recipe, crossed
 from iotids.learning.networks.recipe.inner_split import class_f1, inner_split
 from iotids.learning.networks.surveyed.deep import DeepKind, DeepSettings
@@ -47,21 +47,17 @@ class RecipeSettings:
         return replace(DeepSettings(epochs=self.epochs, batch_size=self.batch_size), **recipe.training())  # type: ignore[arg-type]
 
 
-class RecipeKind(LayerKind):
+class RecipeKind(ModelKind):
     """The paper's network, trained by the recipe that an inner split finds best by macro F."""
 
     name = "recipe"
-    settings_type = RecipeSettings
+    settings_type: ClassVar[type] = RecipeSettings
     origin = Origin(
         "the paper's network with its recipe taken apart",
         faithful=("the paper's block; its optimiser, momentum, dropout and inputs are among the choices",),
         adapted=("momentum 0.9, Adam, logarithms of the inputs and less dropout are tried beside them",),
         assumed=("width", "batch_size", "epochs", "inner_share"),
     )
-
-    def network(self, n_inputs: int, n_classes: int, settings: RecipeSettings) -> Layer:
-        """That of the first recipe; which one is trained is known only after the inner split."""
-        return DeepKind().network(n_inputs, n_classes, settings.of(settings.recipes()[0]))
 
     def fit(self, data: TrainingData, settings: RecipeSettings, *, seed: int) -> Fitted:
         """Try, choose, train.
@@ -78,7 +74,7 @@ class RecipeKind(LayerKind):
         reached = {name: one["macro_f"] for name, one in tried.items() if one["macro_f"] is not None}
         if not reached:
             raise FloatingPointError(
-                f"all of {len(tried)} recipes diverged; the first says: {tried.popitem()[1]['fault']}"
+                f"all of {len(tried)} recipes diverged; the first says: {next(iter(tried.values()))['fault']}"
             )
         best = max(reached, key=lambda name: reached[name])
         recipe = next(one for one in settings.recipes() if one.name == best)
@@ -87,6 +83,10 @@ class RecipeKind(LayerKind):
         too_few = [data.classes[number] for number in few]
         facts = {**model.trained_by, "recipe": best, "tried": tried, "classes_not_judged_inside": too_few}
         return LayerModel(model.scaling, model.network, model.seen, facts)
+
+    def load(self, folder: Path) -> Fitted:
+        """The network of the chosen recipe."""
+        return LayerModel.load(folder)
 
     def _try(
         self, recipe: Recipe, inner: TrainingData, test: TrainingData, settings: RecipeSettings, seed: int
