@@ -29,7 +29,7 @@ NETWORK = {
     "iotids/learning/networks/registry.py": {
         "from iotids.learning.networks.dense.kind import DenseKind\n": "from iotids.learning.networks.dense.kind import DenseKind\n"
         "from iotids.learning.networks.shallow import ShallowKind\n",
-        "(DenseKind(), *SURVEYED)": "(DenseKind(), *SURVEYED, ShallowKind())",
+        "(DenseKind(), RecipeKind(), *SURVEYED)": "(DenseKind(), RecipeKind(), *SURVEYED, ShallowKind())",
     },
     "conf/network/default.yaml": {
         "models: [dl4, dl5, dl6, dl7] ": "models: [dl4, dl5, dl6, dl7, shallow] ",
