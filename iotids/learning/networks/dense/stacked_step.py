@@ -227,13 +227,17 @@ def _adam(shape: NetworkShape, state: State, gradients, active):  # type: ignore
 
 def _falling_rate(shape: NetworkShape, state: State):  # type: ignore[no-untyped-def]
     """(K,) learning rates after each network's own updates."""
-    rate = shape.learning_rate if isinstance(shape.learning_rate, float) else np.float32(shape.learning_rate)
+    rate = (
+        shape.learning_rate
+        if isinstance(shape.learning_rate, float)
+        else np.asarray(shape.learning_rate, np.float32)
+    )
     return rate / (1.0 + shape.decay * tf.cast(state.iterations, tf.float32))
 
 
 def _per_network(value):  # type: ignore[no-untyped-def]
     """One number as it is, one per network as (K, 1, 1)."""
-    return float(value) if np.ndim(value) == 0 else np.float32(value)[:, None, None]
+    return float(value) if np.ndim(value) == 0 else np.asarray(value, np.float32)[:, None, None]
 
 
 def _where_active(active: tf.Tensor, new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
