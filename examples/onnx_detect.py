@@ -1,6 +1,6 @@
 """Judge a flow table with nothing but an exported model: no TensorFlow, no code of this project.
 
-python examples/onnx_detect.py out/final/multiclass-dl4/model.onnx flows.parquet
+python examples/onnx_detect.py out/final/multiclass-dl_sensible/model.onnx flows.parquet
 Flow tables: iotids meter CAPTURE --profile (the model's) -o flows.parquet. Needs numpy, onnxruntime
 and pyarrow.
 """

@@ -4,7 +4,7 @@ The library below the DAG of `stages/`, and the command `iotids`. Public names a
 
 >>> import iotids
 >>> flows = iotids.flows_from_capture("capture.pcap", profile="clean")  # pyarrow.Table
->>> package = iotids.open_package("out/final/multiclass-dl4")
+>>> package = iotids.open_package("out/final/multiclass-dl_sensible")
 >>> verdicts = iotids.judge_flows(package, flows)  # pyarrow.Table, a row per flow
 """
 

@@ -41,11 +41,14 @@ class Params:
     patience: int
     parts: int
     seed: int
+    seeds: int
     settings: dict[str, dict[str, Any]]
 
     def __post_init__(self) -> None:
         """Refuse an unknown kind, and values that no network can be trained with, by name."""
-        for model in {*self.models, *self.settings}:
+        if self.seeds < 1:
+            raise ValueError(f"network.seeds is {self.seeds}; it is a number of fits, 1 or more")
+        for model in dict.fromkeys([*self.models, *self.settings]):
             self.network(model)
 
     def network(self, model: str) -> tuple[ModelKind, Any]:
@@ -64,12 +67,11 @@ def main() -> None:
     kind, settings = params.network(args.model)
     inputs = read_inputs(args.dataset, args.splits, kind, args.task, params.splits, data.classes, data.benign)
     check_memory(inputs, kind, settings, available_memory_bytes())
-    configuration = Configuration("network", args.task, args.model, kind, settings, params.seed)
+    configuration = Configuration("network", args.task, args.model, kind, settings, params.seed, params.seeds)
     store = Unfinished(args.out, inputs.fingerprint(configuration.params, kind.name, code_digest()))
-    with progress_bar(total=params.epochs * len(inputs.splits), unit="epochs") as bar:
-        side_by_side = partial(parallel_map, description=args.model)  # for kinds that fit a fold at a time
-        context = RunContext(store, map_jobs=side_by_side, report_progress=partial(advance, bar))
-        run = kind.fit_folds(*inputs, settings, seed=params.seed, orders=1, context=context)
+    with progress_bar(total=params.epochs * len(inputs.splits) * params.seeds, unit="epochs") as bar:
+        context = RunContext(store, partial(parallel_map, description=args.model), partial(advance, bar))
+        run = kind.fit_folds(*inputs, settings, seed=params.seed, orders=params.seeds, context=context)
     write_run(args.out, run, configuration, inputs.data)
     store.forget()
 

@@ -35,7 +35,10 @@ def configured() -> list[str]:
         if Path("params.yaml").is_file()
         else {}
     )
-    return [one["run"] for one in params.get("final", {}).get("configurations", [{"run": "multiclass-dl4"}])]
+    return [
+        one["run"]
+        for one in params.get("final", {}).get("configurations", [{"run": "multiclass-dl_sensible"}])
+    ]
 
 
 def run(arguments: argparse.Namespace, stop: Stop) -> int:

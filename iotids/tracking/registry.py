@@ -216,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="iotids register", description="Detector packages → versions in MLflow's model registry."
     )
     parser.add_argument(
-        "packages", nargs="+", help="folders of packages, for example out/final/multiclass-dl4"
+        "packages", nargs="+", help="folders of packages, for example out/final/multiclass-dl_sensible"
     )
     paths = parser.parse_args(arguments).packages
     alias = "current"

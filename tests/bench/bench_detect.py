@@ -1,7 +1,7 @@
 """How fast detect is: inference on one core, end to end beside the flow meter, and from the start to the
 first verdict.
 
-python -m tests.bench.bench_detect [PACKAGE]      (default: out/final/multiclass-dl4)
+python -m tests.bench.bench_detect [PACKAGE]      (default: out/final/multiclass-dl_sensible)
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def first_verdict_s(package: Package, capture: Path) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("package", nargs="?", default="out/final/multiclass-dl4")
+    parser.add_argument("package", nargs="?", default="out/final/multiclass-dl_sensible")
     package = open_package(parser.parse_args().package)
     pa.set_memory_pool(
         pa.system_memory_pool()

@@ -1,5 +1,6 @@
 """The graphs compute what the network computes."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from iotids.detecting.package.inference import open_graph, run_in_batches
 from iotids.learning.networks.dense.chain import DenseChain, chain_from_weights
-from iotids.learning.networks.dense.graphs import gradient_graph, logits_graph
+from iotids.learning.networks.dense.graphs import feature_gradient_graph, gradient_graph, logits_graph
 from tests.detecting.lab import chain_logits
 
 
@@ -87,3 +88,34 @@ def test_any_number_of_rows_is_answered(tmp_path, rows):
         opened(logits_graph(chain, {}), tmp_path), {"features": np.zeros((rows, 9))}, "logits", (3,)
     )
     assert found.shape == (rows, 3)
+
+
+def log_chain(rng):
+    """Logarithms lie between -14 and 14 for features of a million."""
+    return replace(
+        random_chain(rng), mean=rng.standard_normal(9), scale=rng.uniform(0.1, 0.2, 9), inputs="log"
+    )
+
+
+def test_logarithms_of_the_inputs_are_part_of_the_graph(tmp_path):
+    rng = np.random.default_rng(4)
+    chain, X = log_chain(rng), rng.standard_normal((500, 9)) * 1e6
+    X[0], X[1] = 0.0, -1.0
+    found = run_in_batches(opened(logits_graph(chain, {}), tmp_path), {"features": X}, "logits", (3,))
+    assert np.abs(found - chain.logits(X)).max() < 1e-4
+    by_hand = replace(chain, inputs="raw").logits(np.sign(X) * np.log1p(np.abs(X)))
+    assert np.abs(found - by_hand).max() < 1e-4
+
+
+def test_the_gradient_goes_through_the_logarithm(tmp_path):
+    rng = np.random.default_rng(5)
+    chain, X = log_chain(rng), rng.standard_normal((40, 9)) * 1e6
+    direction = rng.standard_normal((40, 3)).astype(np.float32)
+    given = {"features": X, "direction": direction}
+    found = run_in_batches(opened(feature_gradient_graph(chain), tmp_path), given, "gradient", (9,))
+    for j in range(9):
+        step = 1e-3 * (1 + np.abs(X[:, j]))
+        moved = [chain.logits(X + sign * step[:, None] * (np.arange(9) == j)) for sign in (1, -1)]
+        slope = ((moved[0].astype(float) - moved[1]) * direction).sum(axis=1) / 2e-3
+        mine = found[:, j] * (1 + np.abs(X[:, j]))
+        assert np.mean(np.abs(slope - mine) < 2e-2 * (1 + np.abs(slope))) > 0.9

@@ -32,7 +32,7 @@ NETWORK = {
         "(DenseKind(), RecipeKind(), *SURVEYED)": "(DenseKind(), RecipeKind(), *SURVEYED, ShallowKind())",
     },
     "conf/network/default.yaml": {
-        "models: [dl4, dl5, dl6, dl7] ": "models: [dl4, dl5, dl6, dl7, shallow] ",
+        "models: [dl_sensible, dl4, dl5, dl6, dl7] ": "models: [dl_sensible, dl4, dl5, dl6, dl7, shallow] ",
         "  dl7: {kind: dense, depth: 7}\n": "  dl7: {kind: dense, depth: 7}\n  shallow: {steps: 150}\n",
     },
 }

@@ -68,14 +68,14 @@ def trained(problem, folds, shape=SHAPE, plan=PLAN):  # type: ignore[no-untyped-
     return networks, history
 
 
-def keras_twin(problem, folds, fold, shape=SHAPE, plan=PLAN):  # type: ignore[no-untyped-def]
+def keras_twin(problem, folds, fold, shape=SHAPE, plan=PLAN, optimizer=None):  # type: ignore[no-untyped-def]
     """The same fold trained by Keras' own layers, loss, gradient and optimiser, batch by batch; with the
     stack's dropout masks.
     """
     networks = StackedNetworks(shape, len(folds))
     networks.start(seed=plan.seed, folds=[f.number for f in folds])
     model = network_from_weights(networks.weights_of(fold), dropout=shape.dropout)
-    optimizer = paper_optimizer(
+    optimizer = optimizer or paper_optimizer(
         learning_rate=shape.learning_rate, momentum=shape.momentum, decay=shape.decay, nesterov=shape.nesterov
     )
     dense = [layer for layer in model.layers if layer.name.startswith("hidden")]
@@ -245,3 +245,25 @@ def test_fresh_weights_are_glorot_uniform() -> None:
         w.shape
         for w in build_network(n_features=70, n_classes=3, depth=2, width=128, dropout=0.2).get_weights()
     ]
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_adam_ends_with_the_weights_of_keras_adam(problem, dropout: float) -> None:
+    shape = dataclasses.replace(SHAPE, dropout=dropout, optimiser="adam", learning_rate=0.01, decay=0.0)
+    folds = folds_of([200, 90])
+    networks, _ = trained(problem, folds, shape)
+    for fold in range(2):
+        twin = keras_twin(problem, folds, fold, shape, optimizer=tf.keras.optimizers.Adam(0.01))
+        for ours, theirs in zip(networks.weights_of(fold), twin.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+def test_networks_of_one_stack_may_differ_in_dropout_momentum_and_rate(problem) -> None:
+    values = {"dropout": (0.0, 0.2), "momentum": (0.9, 0.09), "learning_rate": (0.1, 0.02)}
+    folds = folds_of([200, 90])
+    together, _ = trained(problem, folds, dataclasses.replace(SHAPE, **values))
+    for k in range(2):
+        own = {name: value[k] for name, value in values.items()}
+        alone, _ = trained(problem, folds, dataclasses.replace(SHAPE, **own))
+        for ours, theirs in zip(together.weights_of(k), alone.weights_of(k), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-5)

@@ -87,7 +87,8 @@ def test_all_plots_of_two_experiments_are_drawn_side_by_side(finished):
     run(finished, "python", "-m", "iotids.plumbing.plots_page", ".dvc/tmp/plots_page.html")
     preset = (
         "smoke"
-        if yaml.safe_load((finished / "params.yaml").read_text())["network"]["models"] == ["dl4", "dl7"]
+        if yaml.safe_load((finished / "params.yaml").read_text())["network"]["models"]
+        == ["dl_sensible", "dl4", "dl7"]
         else "paper"
     )
     for name, depth in (("depth-4", 4), ("depth-7", 7)):

@@ -11,6 +11,7 @@ MODELS = {
     "hist_gradient_boosting": "gradient boosting",
     "gaussian_nb": "Gaussian NB",
     "vfdt": "Weka's HT",
+    "dl_sensible": "DL, sensible recipe",
 }
 SPLITS = {
     "dedup": "deduplicated",

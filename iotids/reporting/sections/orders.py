@@ -11,8 +11,8 @@ from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.writing.markdown import markdown_table, number
 
 ORDERS_MEANING = (
-    "A streaming tree sees each training row once, so its figures depend on their order. The tables show the first of several seeded orders; here is "
-    "the standard deviation over orders beside that over folds.\n"
+    "A streaming tree sees each training row once, so its figures depend on their order; a network's depend on the seed of its weights, batches and "
+    "dropout. The tables show the first of several fits; here is the standard deviation over fits beside that over folds.\n"
 )
 PREQUENTIAL_MEANING = (
     "Test, then train, flow by flow in order of time: every flow is judged by a model that has learned all earlier ones with their true labels, "
@@ -21,7 +21,7 @@ PREQUENTIAL_MEANING = (
 
 
 def orders_markdown(results: Mapping[tuple[str, str], RunScores]) -> str:
-    """Spread over orders of accuracy and macro F; empty without streaming models."""
+    """Spread of accuracy and macro F over fits that differ by order or seed alone; empty where each fold was fitted once."""
     rows = []
     for (task, model), result in results.items():
         for split, scored in result.splits.items():
@@ -36,9 +36,9 @@ def orders_markdown(results: Mapping[tuple[str, str], RunScores]) -> str:
         "Task",
         "Model",
         "split",
-        "accuracy: sd over orders",
+        "accuracy: sd over fits",
         "sd over folds",
-        "macro F: sd over orders",
+        "macro F: sd over fits",
         "sd over folds",
     ]
     return ORDERS_MEANING + "\n" + markdown_table(header, rows, kinds="tttn") if rows else ""

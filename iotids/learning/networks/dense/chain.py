@@ -9,6 +9,7 @@ import numpy as np
 
 BN_EPSILON = 1e-3  # Keras' default; keras_network.py uses it
 BLOCK_ROWS = 16_384
+INPUTS = ("raw", "log")
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class DenseChain:
     """A trained network: inputs are (x - mean) * scale + offset, then dense layers with ReLU between, then
     logits.
 
+    inputs : raw, or log: x is the features' signed logarithm.
     mean, scale, offset : (d,) float64. kernels[i] : (inputs, outputs) float32; biases[i] : (outputs,)
         float32.
     """
@@ -25,9 +27,11 @@ class DenseChain:
     offset: np.ndarray
     kernels: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray, ...]
+    inputs: str = "raw"
 
     def normalise(self, X: np.ndarray) -> np.ndarray:
         """(n, d) float64 features as the first dense layer sees them, float32."""
+        X = signed_log(X) if self.inputs == "log" else X
         return ((X - self.mean) * self.scale + self.offset).astype(np.float32)
 
     def logits(self, X: np.ndarray) -> np.ndarray:
@@ -41,7 +45,13 @@ class DenseChain:
         return np.concatenate(parts)
 
 
-def chain_from_weights(weights: Sequence[np.ndarray]) -> DenseChain:
+def signed_log(X: np.ndarray) -> np.ndarray:
+    """sign(x) log(1 + |x|), float64: microseconds and bytes over nine decades become numbers from 0 to about 20."""
+    X = np.asarray(X, np.float64)
+    return np.sign(X) * np.log1p(np.abs(X))
+
+
+def chain_from_weights(weights: Sequence[np.ndarray], inputs: str = "raw") -> DenseChain:
     """The chain of a network's weights in Keras' order: gamma, beta, moving mean, moving variance, then
     kernel and bias per layer.
     """
@@ -53,4 +63,5 @@ def chain_from_weights(weights: Sequence[np.ndarray]) -> DenseChain:
         beta,
         tuple(np.asarray(k, np.float32) for k in kernels),
         tuple(np.asarray(b, np.float32) for b in biases),
+        inputs,
     )

@@ -38,9 +38,11 @@ def layer_keys(fold_keys: tf.Tensor, iterations: tf.Tensor, layer: int) -> tuple
     return first, _mix(first + fold_keys)
 
 
-def keep_mask(keys: tuple[tf.Tensor, tf.Tensor], n_rows: int, width: int, rate: float) -> tf.Tensor:
-    """(K, n_rows, width) bool, True where the neuron stays on; each is off with probability `rate` (to
-    2^-32).
+def keep_mask(
+    keys: tuple[tf.Tensor, tf.Tensor], n_rows: int, width: int, rate: float | tuple[float, ...]
+) -> tf.Tensor:
+    """(K, n_rows, width) bool, True where the neuron stays on; each is off with probability `rate`, one or one
+    per network (to 2^-32).
     """
     first, second = (key[:, None, None] for key in keys)
     position = tf.cast(tf.reshape(tf.range(n_rows * width), (1, n_rows, width)), tf.uint32)
@@ -49,6 +51,8 @@ def keep_mask(keys: tuple[tf.Tensor, tf.Tensor], n_rows: int, width: int, rate: 
     bits = (bits ^ tf.bitwise.right_shift(bits, _uint32(15))) + second
     bits = bits * _uint32(_SECOND)
     bits = bits ^ tf.bitwise.right_shift(bits, _uint32(16))
+    if isinstance(rate, tuple):
+        return bits >= tf.constant([[[round(one * 2**32)]] for one in rate], tf.uint32)
     return bits >= _uint32(round(rate * 2**32))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from iotids.learning.contract import ExportForm, Fitted
-from iotids.learning.networks.dense.chain import DenseChain, chain_from_weights
+from iotids.learning.networks.dense.chain import INPUTS, DenseChain, chain_from_weights
 
 WEIGHTS, KERAS = "model.npz", "model.keras"
 
@@ -23,15 +23,16 @@ class DenseModel(Fitted):
     ----------
     weights : arrays in Keras' order (gamma, beta, moving mean and variance, then kernel and bias per layer)
     dropout : share of neurons switched off in training; part of the Keras form only
+    inputs : raw or log, see DenseChain
     """
 
-    def __init__(self, weights: Sequence[np.ndarray], dropout: float) -> None:
-        self.weights, self.dropout = list(weights), dropout
+    def __init__(self, weights: Sequence[np.ndarray], dropout: float, inputs: str = "raw") -> None:
+        self.weights, self.dropout, self.inputs = list(weights), dropout, inputs
 
     @cached_property
     def chain(self) -> DenseChain:
         """The weights as the graphs use them."""
-        return chain_from_weights(self.weights)
+        return chain_from_weights(self.weights, self.inputs)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """(n, k) softmax of the logits."""
@@ -45,16 +46,23 @@ class DenseModel(Fitted):
         from iotids.learning.networks.dense.keras_network import network_from_weights
 
         arrays = {f"weights_{i}": value for i, value in enumerate(self.weights)}
+        if self.inputs != "raw":
+            arrays["inputs"] = np.array(self.inputs)
         np.savez(folder / WEIGHTS, dropout=np.array(self.dropout), **arrays)  # type: ignore[arg-type]
-        save_keras(network_from_weights(self.weights, dropout=self.dropout), folder / KERAS)
+        network = network_from_weights(self.weights, dropout=self.dropout, inputs=self.inputs)
+        save_keras(network, folder / KERAS)
 
     @staticmethod
     def load(folder: Path) -> DenseModel:
         """Read model.npz; ValueError where it is damaged."""
         try:
             with np.load(folder / WEIGHTS, allow_pickle=False) as stored:
-                weights = [stored[f"weights_{i}"] for i in range(len(stored.files) - 1)]
-                return DenseModel(weights, float(stored["dropout"]))
+                n_weights = sum(name.startswith("weights_") for name in stored.files)
+                weights = [stored[f"weights_{i}"] for i in range(n_weights)]
+                inputs = str(stored["inputs"]) if "inputs" in stored.files else "raw"
+                if inputs not in INPUTS:
+                    raise KeyError(f"inputs {inputs!r}; known are {', '.join(INPUTS)}")
+                return DenseModel(weights, float(stored["dropout"]), inputs)
         except (KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{folder / WEIGHTS}: not the weights of a network ({error})") from error
 

@@ -132,7 +132,11 @@ def feature_gradient_graph(chain: DenseChain) -> onnx.ModelProto:
     nodes += [
         *inner.node,
         helper.make_node("Cast", ["gradient_normalised"], ["gradient_double"], to=TensorProto.DOUBLE),
-        helper.make_node("Mul", ["gradient_double", "slope"], ["gradient_scaled"]),
+        helper.make_node("Mul", ["gradient_double", "slope"], ["gradient_scaled_log"]),
+        # the slope of sign(x) log(1 + |x|) is 1 / (1 + |x|)
+        helper.make_node("Div", ["gradient_scaled_log", "size_plus_one"], ["gradient_scaled"])
+        if chain.inputs == "log"
+        else helper.make_node("Identity", ["gradient_scaled_log"], ["gradient_scaled"]),
         helper.make_node("Cast", ["gradient_scaled"], ["gradient"], to=TensorProto.FLOAT),
     ]
     values += [*inner.initializer, numpy_helper.from_array(chain.scale, "slope")]
@@ -145,8 +149,20 @@ def _normalisation(chain: DenseChain) -> tuple[list[Any], list[Any]]:
     from onnx import TensorProto, helper, numpy_helper
 
     values = [numpy_helper.from_array(getattr(chain, name), name) for name in ("mean", "scale", "offset")]
+    logs, source = [], "features"
+    if chain.inputs == "log":
+        values.append(numpy_helper.from_array(np.array(1.0), "one"))
+        source = "signed_log"
+        logs = [
+            helper.make_node("Sign", ["features"], ["sign"], name="sign"),
+            helper.make_node("Abs", ["features"], ["size"], name="size"),
+            helper.make_node("Add", ["size", "one"], ["size_plus_one"], name="size_plus_one"),
+            helper.make_node("Log", ["size_plus_one"], ["log_size"], name="log_size"),
+            helper.make_node("Mul", ["sign", "log_size"], ["signed_log"], name="signed_log"),
+        ]
     nodes = [
-        helper.make_node("Sub", ["features", "mean"], ["centred"], name="centre"),
+        *logs,
+        helper.make_node("Sub", [source, "mean"], ["centred"], name="centre"),
         helper.make_node("Mul", ["centred", "scale"], ["scaled"], name="scale_inputs"),
         helper.make_node("Add", ["scaled", "offset"], ["shifted"], name="shift"),
         helper.make_node("Cast", ["shifted"], ["normalised"], to=TensorProto.FLOAT, name="round"),

@@ -17,7 +17,14 @@ BN_MOMENTUM, BN_EPSILON = 0.99, 1e-3  # Keras' defaults in 2.3.1 (the paper's) a
 
 
 def build_network(
-    *, n_features: int, n_classes: int, depth: int, width: int, dropout: float, name: str = "network"
+    *,
+    n_features: int,
+    n_classes: int,
+    depth: int,
+    width: int,
+    dropout: float,
+    inputs: str = "raw",
+    name: str = "network",
 ) -> keras.Model:
     """The network with `depth` hidden layers of `width` neurons, freshly initialised (Glorot uniform), not
     compiled.
@@ -32,7 +39,13 @@ def build_network(
             keras.layers.Dropout(dropout, name=f"dropout_{i}"),
         ]
     layers.append(keras.layers.Dense(n_classes, activation="softmax", name="class"))
-    return keras.Sequential(layers, name=name)
+    if inputs == "raw":
+        return keras.Sequential(layers, name=name)
+    signal = layers[0]
+    signal = keras.ops.sign(signal) * keras.ops.log1p(keras.ops.absolute(signal))
+    for layer in layers[1:]:
+        signal = layer(signal)
+    return keras.Model(layers[0], signal, name=name)
 
 
 def paper_optimizer(
@@ -60,7 +73,7 @@ def compile_as_paper(
 
 
 def network_from_weights(
-    weights: Sequence[np.ndarray], *, dropout: float, name: str = "network"
+    weights: Sequence[np.ndarray], *, dropout: float, inputs: str = "raw", name: str = "network"
 ) -> keras.Model:
     """A network that holds the given weights.
 
@@ -78,6 +91,7 @@ def network_from_weights(
         depth=depth,
         width=width,
         dropout=dropout,
+        inputs=inputs,
         name=name,
     )
     model.set_weights(list(weights))

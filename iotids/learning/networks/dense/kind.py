@@ -20,10 +20,14 @@ from iotids.learning.contract import (
 )
 from iotids.learning.data.folds import Fold, check_two_classes
 from iotids.learning.networks.dense.batches import bytes_needed
+from iotids.learning.networks.dense.chain import INPUTS
 from iotids.learning.networks.dense.fitted import DenseModel
 
 if TYPE_CHECKING:
     from iotids.learning.networks.dense.trainer import DenseTrainer
+
+OPTIMISERS = ("sgd", "adam")
+SEED_STEP = 1000  # between the seeds of two orders, as runs.cross_validation has it
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class DenseSettings:
     dropout: float = 0.2
     patience: int = 0
     parts: int = 1
+    optimiser: str = "sgd"
+    inputs: str = "raw"
 
     def __post_init__(self) -> None:
         """Refuse values that no network can be trained with, by name."""
@@ -53,6 +59,9 @@ class DenseSettings:
             raise ValueError(
                 f"network.dropout is {self.dropout}; it is a share of neurons, from 0 to below 1"
             )
+        for key, known in {"optimiser": OPTIMISERS, "inputs": INPUTS}.items():
+            if getattr(self, key) not in known:
+                raise ValueError(f"{key} is {getattr(self, key)!r}; known are {', '.join(known)}")
 
 
 class DenseKind(ModelKind):
@@ -75,7 +84,9 @@ class DenseKind(ModelKind):
         check_training(data.features, data.truth, n_classes=data.n_classes)
         rows = np.arange(data.truth.size)
         check_two_classes([Fold(0, rows, rows)], data.truth, data.classes)
-        return DenseModel(_trainer_class()(data, settings, seed=seed).train_on_all(), settings.dropout)
+        return DenseModel(
+            _trainer_class()(data, settings, seed=seed).train_on_all(), settings.dropout, settings.inputs
+        )
 
     def fit_folds(
         self,
@@ -87,22 +98,25 @@ class DenseKind(ModelKind):
         orders: int,
         context: RunContext,
     ) -> CrossValidation:
-        """Train each split's folds as one stack; the order of rows is part of the seed, so `orders` has no effect."""
+        """Train each split's folds as one stack; a further order is a further seed, of which the history is not kept."""
         for name, folds in splits.items():
             try:
                 check_two_classes(folds, data.truth, data.classes)
             except ValueError as error:
                 raise ValueError(f"split {name}: {error}") from error
-        trainer = _trainer_class()(data, settings, seed=seed)
+        trainers = [
+            _trainer_class()(data, settings, seed=seed + SEED_STEP * order) for order in range(orders)
+        ]
         runs = {
-            name: trainer.run(name, folds, context.store, context.report_progress)
+            (name, order): trainer.run(name, folds, context.store, context.report_progress, order=order)
             for name, folds in splits.items()
+            for order, trainer in enumerate(trainers)
         }
         first = next(iter(runs.values()))
         return CrossValidation(
             [result for run in runs.values() for result in run.results],
-            DenseModel(first.weights, settings.dropout),
-            trainer.history_columns({name: run.history for name, run in runs.items()}),
+            DenseModel(first.weights, settings.dropout, settings.inputs),
+            trainers[0].history_columns({name: runs[name, 0].history for name in splits}),
         )
 
     def load(self, folder: Path) -> Fitted:

@@ -154,7 +154,7 @@ def fresh_state(shape: NetworkShape, *, seed: int, folds: Sequence[int]) -> Stat
     ]
     return State(
         trained=trained,
-        velocity=[tf.zeros_like(value) for value in trained],
+        velocity=[tf.zeros_like(value) for value in trained] * (2 if shape.optimiser == "adam" else 1),
         statistics=[tf.zeros(per_feature[:2]), tf.ones(per_feature[:2])],
         iterations=tf.zeros((n_folds,), tf.int32),
         keys=tf.constant(fold_keys(seed, list(folds))),

@@ -13,27 +13,33 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from iotids.learning.networks.dense.dropout_masks import keep_mask, layer_keys
 
+ADAM_EPSILON = 1e-7
 BN_MOMENTUM, BN_EPSILON = 0.99, 1e-3  # as in network.py, which imports Keras and is slow to import
 
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """What the network looks like and how it learns; the names are those of conf/network."""
+    """What the network looks like and how it learns; the names are those of conf/network.
+
+    Dropout, learning rate and momentum may be tuples with a value per network of the stack.
+    """
 
     n_features: int
     n_classes: int
     depth: int
     width: int
-    dropout: float
-    learning_rate: float
-    momentum: float
+    dropout: float | tuple[float, ...]
+    learning_rate: float | tuple[float, ...]
+    momentum: float | tuple[float, ...]
     decay: float
     nesterov: bool
     batch_size: int
+    optimiser: str = "sgd"
 
     @property
     def layer_sizes(self) -> list[tuple[int, int]]:
@@ -59,7 +65,7 @@ class State(NamedTuple):
     Attributes
     ----------
     trained : kernels (K, in, out), biases (K, 1, out), gamma and beta (K, features, 1)
-    velocity : one per trained value
+    velocity : one per trained value; of Adam two, first all means of gradients, then all of their squares
     statistics : moving mean and variance of the inputs, each (K, features)
     iterations : (K,) int32, updates made
     keys : (K,) uint32, of the dropout masks
@@ -115,7 +121,8 @@ def _update(shape: NetworkShape, state: State, features, classes, batch):  # typ
         fold_loss, hits = _loss_and_hits(logits, truth, present)
         total = tf.reduce_sum(tf.math.divide_no_nan(fold_loss, n_present))
     gradients = tape.gradient(total, state.trained)
-    trained, velocity = _nesterov(shape, state, gradients, active)
+    follow = _adam if shape.optimiser == "adam" else _nesterov
+    trained, velocity = follow(shape, state, gradients, active)
     moved = [
         old * BN_MOMENTUM + new * (1.0 - BN_MOMENTUM)
         for old, new in zip(state.statistics, (mean, variance), strict=True)
@@ -150,8 +157,8 @@ def _logits(shape: NetworkShape, trained, normalised, dropout_keys=None):  # typ
     the next layer's: both are products with small matrices instead of passes over the activations.
     """
     kernels, biases, (gamma, beta) = shape.layers_of(trained)
-    drops = dropout_keys is not None and shape.dropout > 0.0
-    boost = 1.0 / (1.0 - shape.dropout) if drops else 1.0
+    drops = dropout_keys is not None and np.any(np.asarray(shape.dropout) > 0.0)
+    boost = _per_network(1.0 / (1.0 - np.asarray(shape.dropout, float))) if drops else 1.0
     signal = tf.matmul(normalised, gamma * kernels[0]) + (
         biases[0] + tf.matmul(beta, kernels[0], transpose_a=True)
     )
@@ -188,15 +195,49 @@ def _loss_and_hits(logits, truth, present):  # type: ignore[no-untyped-def]
 
 def _nesterov(shape: NetworkShape, state: State, gradients, active):  # type: ignore[no-untyped-def]
     """v = m v - lr g;  w = w + m v - lr g  (or w + v);  lr falls with each fold's own updates."""
-    rate = shape.learning_rate / (1.0 + shape.decay * tf.cast(state.iterations, tf.float32))
+    rate = _falling_rate(shape, state)
+    momentum = _per_network(shape.momentum)
     trained, velocity = [], []
     for weight, speed, gradient in zip(state.trained, state.velocity, gradients, strict=True):
         pull = rate[:, None, None] * gradient
-        speed_new = shape.momentum * speed - pull
-        move = shape.momentum * speed_new - pull if shape.nesterov else speed_new
+        speed_new = momentum * speed - pull
+        move = momentum * speed_new - pull if shape.nesterov else speed_new
         trained.append(_where_active(active, weight + move, weight))
         velocity.append(_where_active(active, speed_new, speed))
     return trained, velocity
+
+
+def _adam(shape: NetworkShape, state: State, gradients, active):  # type: ignore[no-untyped-def]
+    """Kingma & Ba 2015, algorithm 1, as in Keras: beta 0.9 and 0.999, epsilon 1e-7 outside the correction."""
+    step = tf.cast(state.iterations + 1, tf.float32)
+    rate = _falling_rate(shape, state) * tf.sqrt(1.0 - tf.pow(0.999, step)) / (1.0 - tf.pow(0.9, step))
+    n = len(state.trained)
+    trained, means, squares = [], [], []
+    for weight, mean, square, gradient in zip(
+        state.trained, state.velocity[:n], state.velocity[n:], gradients, strict=True
+    ):
+        mean_new = 0.9 * mean + 0.1 * gradient
+        square_new = 0.999 * square + 0.001 * gradient * gradient
+        move = rate[:, None, None] * mean_new / (tf.sqrt(square_new) + ADAM_EPSILON)
+        trained.append(_where_active(active, weight - move, weight))
+        means.append(_where_active(active, mean_new, mean))
+        squares.append(_where_active(active, square_new, square))
+    return trained, [*means, *squares]
+
+
+def _falling_rate(shape: NetworkShape, state: State):  # type: ignore[no-untyped-def]
+    """(K,) learning rates after each network's own updates."""
+    rate = (
+        shape.learning_rate
+        if isinstance(shape.learning_rate, float)
+        else np.asarray(shape.learning_rate, np.float32)
+    )
+    return rate / (1.0 + shape.decay * tf.cast(state.iterations, tf.float32))
+
+
+def _per_network(value):  # type: ignore[no-untyped-def]
+    """One number as it is, one per network as (K, 1, 1)."""
+    return float(value) if np.ndim(value) == 0 else np.asarray(value, np.float32)[:, None, None]
 
 
 def _where_active(active: tf.Tensor, new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:

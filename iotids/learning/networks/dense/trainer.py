@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from iotids.learning.contract import FoldResult, TrainingData
 from iotids.learning.data.folds import Fold
+from iotids.learning.networks.dense.chain import signed_log
 from iotids.learning.networks.dense.parted import PartedNetworks
 from iotids.learning.networks.dense.stacked_step import NetworkShape
 from iotids.learning.networks.dense.training import EpochFigures, TrainingPlan, best_epoch, train_epochs
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
 
 SAVE_EVERY_S = 60.0  # at most this much work is lost
 WATCHED_ROWS = 1024  # the training code wants rows to watch; nothing is chosen by them
-SHAPE_KEYS = ("depth", "width", "dropout", "learning_rate", "momentum", "decay", "nesterov", "batch_size")
+SHAPE_KEYS = (
+    "depth",
+    "width",
+    "dropout",
+    "learning_rate",
+    "momentum",
+    "decay",
+    "nesterov",
+    "batch_size",
+    "optimiser",
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,8 @@ class DenseTrainer:
         learning = {name: getattr(settings, name) for name in SHAPE_KEYS}
         self.shape = NetworkShape(n_features=data.features.shape[1], n_classes=data.n_classes, **learning)
         self.plan = TrainingPlan(settings.epochs, settings.batch_size, seed, settings.patience)
-        self._features = tf.constant(data.features)
+        features = signed_log(data.features).astype(np.float32) if settings.inputs == "log" else data.features
+        self._features = tf.constant(features)
         self._classes = tf.constant(data.truth.astype(np.int32))
         self._parts = settings.parts
         self._stacks: dict[int, PartedNetworks] = {}
@@ -64,10 +76,13 @@ class DenseTrainer:
         folds: Sequence[Fold],
         store: Store,
         report_progress: Callable[[str], None] = lambda _: None,
+        *,
+        order: int = 0,
     ) -> SplitRun:
         """Train and test every fold of a split, or take from the store what was done before.
 
-        `report_progress` is called with one line per epoch.
+        `report_progress` is called with one line per epoch. `order` counts the fits of a fold that differ in
+        their seed alone; the first is 0.
 
         Raises
         ------
@@ -75,10 +90,11 @@ class DenseTrainer:
             As `training.train_epochs`, with the split's name in front.
         """
         try:
-            done = store.load(split) or self._train(split, folds, store, report_progress)
+            name = split if order == 0 else f"{split}-{order}"
+            done = store.load(name) or self._train(name, folds, store, report_progress)
         except FloatingPointError as error:
             raise FloatingPointError(f"split {split}: {error}") from error
-        return self._read(split, folds, done)
+        return self._read(split, folds, done, order)
 
     def train_on_all(self) -> list[np.ndarray]:
         """Weights in Keras' order of one network that learned from every row."""
@@ -146,7 +162,7 @@ class DenseTrainer:
         networks.restore(state)
         return _from_array(state["history"]), float(state["fit_s"])
 
-    def _read(self, split: str, folds: Sequence[Fold], done: dict[str, np.ndarray]) -> SplitRun:
+    def _read(self, split: str, folds: Sequence[Fold], done: dict[str, np.ndarray], order: int) -> SplitRun:
         """Turn stored arrays into results."""
         history = _from_array(done["history"])
         weights = [done[f"weights_{i}"] for i in range(sum(name.startswith("weights_") for name in done))]
@@ -156,9 +172,8 @@ class DenseTrainer:
         for fold in folds:
             truth = self.truth[fold.test_rows].astype(np.int8)
             record = self._record(fold, done, history) | sizes
-            results.append(
-                FoldResult(split, fold.number, fold.test_rows, truth, done[f"scores_{fold.number}"], record)
-            )
+            scores = done[f"scores_{fold.number}"]
+            results.append(FoldResult(split, fold.number, fold.test_rows, truth, scores, record, order))
         return SplitRun(results, history, weights)
 
     def _record(

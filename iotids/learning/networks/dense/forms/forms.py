@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,9 @@ LITERT = {
 
 def export_forms(chain: DenseChain) -> Mapping[str, ExportForm]:
     """Every further form of one network."""
-    scaling = {name: getattr(chain, name).tolist() for name in ("mean", "scale", "offset")}
+    scaling: dict[str, Any] = {name: getattr(chain, name).tolist() for name in ("mean", "scale", "offset")}
+    if chain.inputs != "raw":
+        scaling["inputs"] = chain.inputs
     litert = {
         name: ExportForm(
             file, partial(_litert, chain, name), partial(_litert_logits, chain), {"normalise": scaling}
