@@ -13,6 +13,7 @@ from iotids.learning.baselines.hoeffding.kinds import HoeffdingSettings, VfdtKin
 from iotids.learning.baselines.simple import DatasetOracle, Majority
 from iotids.learning.baselines.single_feature import SingleFeatureKind
 from iotids.learning.baselines.site_trees import SiteTreesKind
+from iotids.learning.baselines.surveyed.boosted_vote import BoostedVoteKind
 from iotids.learning.contract import SOURCE_ONLY, ModelKind
 
 
@@ -49,6 +50,7 @@ OWN_KINDS = (
     ArrayKind("dataset_oracle", lambda: DatasetOracle, sees=SOURCE_ONLY),
     SingleFeatureKind(),
     SiteTreesKind(),
+    BoostedVoteKind(),
     ArrayKind("nearest_neighbour", _nearest_neighbour, NeighbourSettings),
 )
 BASELINES: dict[str, ModelKind] = {kind.name: kind for kind in (*OWN_KINDS, *SCIKIT_KINDS)}
