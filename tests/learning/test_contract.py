@@ -12,6 +12,8 @@ QUICK = {
     "conditional_vae": {"width": 32, "before_label": 32, "latent": 8, "epochs": 12, "batch_size": 64},
     "sparse_autoencoder": {"hidden": "32-16", "epochs": 8, "pretrain_epochs": 2, "batch_size": 64},
     "alert_net": {"shrink": 16, "layers": 2, "epochs": 8},
+    "tap_delay": {"window": 3, "width": 16, "epochs": 8, "batch_size": 64},
+    "host_recurrent": {"window": 3, "width": 16, "dense": 16, "epochs": 8, "batch_size": 64},
     "deep": {"depth": 4, "width": 16, "epochs": 8, "batch_size": 64, "residual": True},
     "dense": {"depth": 2, "width": 16, "epochs": 8, "batch_size": 64},
     "random_forest": {"n_estimators": 15},
@@ -25,6 +27,7 @@ QUICK = {
         "epochs": 4,
         "batch_size": 64,
     },
+    "boosted_vote": {"rounds": 3, "n_features": 20, "epochs": 5, "ranked_rows": 200},
     "site_trees": {"n_estimators": 30, "min_samples_leaf": 10},
 }
 EXPORTS = [name for name, kind in KINDS.items() if kind.exports_onnx]
@@ -42,7 +45,21 @@ def flows(n=900, k=4, seed=0, classes=None):
         start_us=np.sort(rng.integers(0, 10**9, n)),
         group=rng.integers(0, 5, n),
         source=rng.integers(0, 3, n),
+        inputs=further_inputs(truth, rng),
     )
+
+
+def further_inputs(truth, rng):
+    """Hosts, and sequences of packets that are like their class."""
+    n = truth.size
+    packets = rng.integers(1, 33, n)
+    there = np.arange(32) < packets[:, None]
+    return {
+        "src_ip": rng.integers(0, 20, n),
+        "sequence_bytes": np.where(there, rng.integers(-200, 200, (n, 32)) + 100 * truth[:, None], 0),
+        "sequence_iat_us": np.where(there, rng.integers(0, 10**6, (n, 32)), 0),
+        "sequence_flags": np.where(there, rng.integers(0, 32, (n, 32)), 0),
+    }
 
 
 def for_kind(kind, data):
@@ -60,7 +77,7 @@ def fitted(name, data, seed=5):
 
 
 def scored(name, model, data):
-    return model.scores(for_kind(KINDS[name], data).features)
+    return model.score_rows(for_kind(KINDS[name], data), np.arange(data.truth.size))
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,9 @@ def _numbers(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _stacked(column: pa.ChunkedArray) -> np.ndarray:
-    """(n, m) array of a column of lists of equal length, (n,) of a column of numbers."""
+    """(n, m) array of a column of lists of equal length, (n,) of a column of numbers, or numbers of texts."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return _numbers(column)
     if pa.types.is_nested(column.type):
         return np.stack(column.to_numpy(zero_copy_only=False))
     return column.to_numpy()

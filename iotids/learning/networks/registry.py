@@ -8,12 +8,16 @@ from iotids.learning.networks.recipe.kind import RecipeKind
 from iotids.learning.networks.surveyed.alert_net import AlertNetKind
 from iotids.learning.networks.surveyed.conditional_vae import ConditionalVaeKind
 from iotids.learning.networks.surveyed.deep import DeepKind
+from iotids.learning.networks.surveyed.host_recurrent import HostRecurrentKind
 from iotids.learning.networks.surveyed.sparse_autoencoder import SparseAutoencoderKind
+from iotids.learning.networks.surveyed.tap_delay import TapDelayKind
 
 SURVEYED: tuple[ModelKind, ...] = (
     ConditionalVaeKind(),
     SparseAutoencoderKind(),
     AlertNetKind(),
     DeepKind(),
+    TapDelayKind(),
+    HostRecurrentKind(),
 )
 NETWORKS: dict[str, ModelKind] = {kind.name: kind for kind in (DenseKind(), RecipeKind(), *SURVEYED)}

@@ -6,9 +6,11 @@ import pytest
 from iotids.learning.networks.layers.activations import ACTIVATIONS, Activation
 from iotids.learning.networks.layers.batch_norm import BatchNorm
 from iotids.learning.networks.layers.chain import Chain, Residual
+from iotids.learning.networks.layers.convolution import Convolution, LargestOverSteps
 from iotids.learning.networks.layers.dense import Dense
 from iotids.learning.networks.layers.dropout import Dropout
 from iotids.learning.networks.layers.optimisers import OPTIMISERS, make_optimiser
+from iotids.learning.networks.layers.recurrent import Gru, Lstm
 from iotids.learning.networks.layers.scaling import SCALINGS, fit_scaling
 from iotids.learning.networks.layers.stored import network_arrays, network_of_arrays
 from iotids.learning.networks.layers.training import cross_entropy, shuffled_batches
@@ -19,6 +21,10 @@ LAYERS = {
     "dropout": lambda: Dropout(share=0.4),
     "residual": lambda: Residual([Dense(n_in=6, n_out=6), Activation(kind="tanh", width=6)]),
     "chain": lambda: Chain([BatchNorm(width=6), Dense(n_in=6, n_out=4), Activation(kind="prelu", width=4)]),
+    "convolution": lambda: Convolution(steps=3, channels=2, width=4, reach=3),
+    "largest": lambda: LargestOverSteps(steps=3, width=2),
+    "lstm": lambda: Lstm(steps=3, channels=2, width=4),
+    "gru": lambda: Gru(steps=3, channels=2, width=4),
     **{kind: lambda kind=kind: Activation(kind=kind, width=6) for kind in ACTIVATIONS},
 }
 
@@ -110,3 +116,39 @@ def test_every_row_is_in_one_batch_and_no_batch_has_one_row():
 def test_cross_entropy_by_hand():
     loss, slope = cross_entropy(np.log(np.array([[0.5, 0.25, 0.25]])), np.array([1]))
     assert loss == pytest.approx(np.log(4)) and slope == pytest.approx(np.array([[0.5, -0.75, 0.25]]))
+
+
+@pytest.mark.parametrize("kind", [Lstm, Gru])
+def test_steps_that_are_not_there_leave_the_state(kind):
+    long, short = kind(steps=5, channels=3, width=4), kind(steps=2, channels=3, width=4)
+    long.start(np.random.default_rng(2))
+    short.set_arrays(long.arrays())
+    x = np.random.default_rng(3).normal(size=(6, 2, 3)).astype(np.float32)
+    x[:, :, -1] = 1
+    spread = np.zeros((6, 5, 3), np.float32)
+    spread[:, [1, 3]] = x
+    assert np.array_equal(long.forward(spread.reshape(6, -1)), short.forward(x.reshape(6, -1)))
+
+
+@pytest.mark.parametrize("kind", [Lstm, Gru])
+def test_recurrent_layers_agree_with_keras(kind):
+    keras = pytest.importorskip("keras")
+    ours = kind(steps=4, channels=3, width=5)
+    ours.start(np.random.default_rng(6))
+    x = np.random.default_rng(7).normal(size=(8, 4, 3)).astype(np.float32)
+    more = {"reset_after": False} if kind is Gru else {}
+    theirs = (keras.layers.GRU if kind is Gru else keras.layers.LSTM)(5, **more)
+    theirs.build((None, 4, 3))
+    theirs.set_weights([ours.values[name] for name in ("kernel", "recurrent", "bias")])
+    assert ours.forward(x.reshape(8, -1)) == pytest.approx(np.asarray(theirs(x)), abs=1e-5)
+
+
+def test_convolution_agrees_with_keras():
+    keras = pytest.importorskip("keras")
+    ours = Convolution(steps=6, channels=3, width=4, reach=3)
+    ours.start(np.random.default_rng(6))
+    x = np.random.default_rng(7).normal(size=(8, 6, 3)).astype(np.float32)
+    theirs = keras.layers.Conv1D(4, 3, padding="same")
+    theirs.build((None, 6, 3))
+    theirs.set_weights([ours.values["kernel"].reshape(3, 3, 4), ours.values["bias"]])
+    assert ours.forward(x.reshape(8, -1)).reshape(8, 6, 4) == pytest.approx(np.asarray(theirs(x)), abs=1e-5)

@@ -17,7 +17,7 @@ from iotids.learning.networks.layers.dense import Dense
 from iotids.learning.networks.layers.fitted import LayerModel
 from iotids.learning.networks.layers.layer import Layer
 from iotids.learning.networks.layers.optimisers import OPTIMISERS, make_optimiser
-from iotids.learning.networks.layers.scaling import SCALINGS, fit_scaling
+from iotids.learning.networks.layers.scaling import SCALINGS, Scaling, fit_scaling
 from iotids.learning.networks.layers.training import train_classifier
 
 CHOICES = {"scaling": SCALINGS, "optimiser": OPTIMISERS, "activation": ACTIVATIONS, "start": ("glorot", "he")}
@@ -42,6 +42,18 @@ class LayerKind(ModelKind):
         del network, x, settings, rng
         return {}
 
+    def inputs_of(self, data: TrainingData, scaling: Scaling, settings: Any) -> Any:
+        """What the network is given: has `shape` (n, inputs), and [rows] gives (m, inputs) float32."""
+        del settings
+        return scaling(data.features)
+
+    def model_of(
+        self, scaling: Scaling, network: Layer, seen: np.ndarray, facts: dict[str, Any], settings: Any
+    ) -> Fitted:
+        """The trained model."""
+        del settings
+        return LayerModel(scaling, network, seen, facts)
+
     def fit(self, data: TrainingData, settings: Any, *, seed: int) -> Fitted:
         """Scale, start, prepare, train.
 
@@ -57,7 +69,7 @@ class LayerKind(ModelKind):
         check_learnable(data)
         rng, scaling = np.random.default_rng(seed), fit_scaling(settings.scaling, data.features)
         with threadpool_limits(limits=1):
-            x = scaling(data.features)
+            x = self.inputs_of(data, scaling, settings)
             network = self.network(x.shape[1], data.n_classes, settings)
             network.start(rng)
             facts = self.prepare(network, x, settings, rng)
@@ -66,7 +78,7 @@ class LayerKind(ModelKind):
             sizes = {"epochs": settings.epochs, "batch_size": settings.batch_size}
             losses = train_classifier(network, x, data.truth, optimiser, **sizes, rng=rng)
         facts |= {"first_epoch_loss": losses[0], "last_epoch_loss": losses[-1]}
-        return LayerModel(scaling, network, seen_classes(data), facts)
+        return self.model_of(scaling, network, seen_classes(data), facts, settings)
 
     def load(self, folder: Path) -> Fitted:
         """The values."""

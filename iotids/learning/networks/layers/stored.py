@@ -11,11 +11,14 @@ import numpy as np
 from iotids.learning.networks.layers.activations import Activation
 from iotids.learning.networks.layers.batch_norm import BatchNorm
 from iotids.learning.networks.layers.chain import Chain, Residual
+from iotids.learning.networks.layers.convolution import Convolution, LargestOverSteps
 from iotids.learning.networks.layers.dense import Dense
 from iotids.learning.networks.layers.dropout import Dropout
 from iotids.learning.networks.layers.layer import Layer
+from iotids.learning.networks.layers.recurrent import Gru, Lstm
 
-LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (Dense, Activation, Dropout, BatchNorm)}
+KINDS = (Dense, Activation, Dropout, BatchNorm, Convolution, LargestOverSteps, Lstm, Gru)
+LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in KINDS}
 CHAINS: dict[str, type[Chain]] = {kind.__name__: kind for kind in (Chain, Residual)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def cross_entropy(logits: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndar
 
 def train_classifier(
     network: Layer,
-    x: np.ndarray,
+    x: Any,
     truth: np.ndarray,
     optimiser: Optimiser,
     *,
@@ -44,7 +45,7 @@ def train_classifier(
     batch_size: int,
     rng: np.random.Generator,
 ) -> list[float]:
-    """Train on float32 inputs; mean loss of every epoch.
+    """Train on float32 inputs, x[rows] of a batch; mean loss of every epoch.
 
     Raises
     ------
