@@ -75,7 +75,7 @@ def packets_of(path: str, flows: np.ndarray, meter: Mapping[str, Any]) -> np.nda
 
 def _copy(path: str, numbers: np.ndarray, out: BinaryIO, heads: set[bytes]) -> int:
     """Copy some packets of one capture behind what is there; gives how many."""
-    with open(path, "rb") as raw:
+    with Path(path).open("rb") as raw:
         source = io.BufferedReader(_Unpacked(opened(Counted(raw, with_digest=False))), 1 << 20)
         start = source.peek(4)[:4]
         if start in PCAP_ORDER:
