@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from iotids.learning.transfer.weights import site_class_weights
 from sklearn.ensemble import ExtraTreesClassifier
 
 from iotids.detecting.incidents.evaluation import (
@@ -26,7 +27,6 @@ from iotids.detecting.judging.verdict_table import flow_columns, verdict_columns
 from iotids.detecting.judging.verdict_words import ATTACK
 from iotids.flowmeter.context import CONTEXT_NAMES
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.transfer.weights import site_class_weights
 from iotids.writing.markdown import markdown_table
 
 BENIGN, PER_CELL, TREES = "BENIGN", 1_500, 100
