@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 from iotids.detecting.calibrating.benign_flows import BenignFlows
 from iotids.detecting.calibrating.calibration import calibrate
 from iotids.detecting.calibrating.site_file import point_of
+from iotids.detecting.incidents.book import SMALLEST_SCORE
+from iotids.detecting.incidents.evaluation import COLUMNS, recordings_of, score_for_false_rate, site_rows
 from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
 from iotids.detecting.judging.verdicts import Decisions, Judge, matrix_of, package_point
 from iotids.detecting.package.inference import Model
@@ -168,6 +170,20 @@ def shares_of(judge: Judge, X: np.ndarray) -> tuple[float, float]:
     )
 
 
+def incident_table(paths: Sequence[Path], package: Package) -> str:
+    """Incidents per site: as they are reported, and at one false incident a day over all sites."""
+    flows = pa.concat_tables([pq.read_table(p) for p in paths])
+    verdicts = Judge(package, Model(package), package_point(package)).judge(flows)[0]
+    idle_s, benign = float(package.manifest["meter"]["idle_timeout_s"]), str(package.manifest["benign"])
+    recordings = recordings_of(verdicts, flows, benign=benign, idle_timeout_s=idle_s)
+    lowest = score_for_false_rate(recordings, 1.0)
+    tables = [
+        f"incidents from score {score:.1f}\n\n{markdown_table(list(COLUMNS), site_rows(recordings, score))}"
+        for score in (SMALLEST_SCORE, lowest)
+    ]
+    return "\n".join(tables)
+
+
 def markdown(columns: Sequence[str], rows: Iterator[tuple]) -> str:
     """A Markdown table; shares as percentages."""
     cells = [[_cell(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
@@ -245,6 +261,7 @@ def main() -> int:
             ),
             "\n",
         )
+        print(incident_table(arguments.labelled, package))
         rows = calibrated_networks(flows, package, max_alarms_per_day=arguments.max_alarms_per_day)
         names = [field.replace("_", " ") for field in Calibrated.__dataclass_fields__]
         print(markdown(names, (tuple(vars(row).values()) for row in rows)))

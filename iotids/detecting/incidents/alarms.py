@@ -19,7 +19,7 @@ MANY_SOURCES = 20  # hosts that attack one victim and nobody else are one incide
 GROUPS_PER_BATCH = 512  # of one table that are looked at, the largest and the strongest
 NUMBERS = (
     "src_port", "dst_port", "protocol", "packets", "bwd_packets", "syn_flags", "rst_flags", "payload_bytes",
-    "duration_us", "first_packet", "last_packet",
+    "duration_us", "first_packet", "last_packet", "flow_number",
 )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def alarms_of(
     )
 
 
-def grouped(alarms: Alarms) -> Iterator[Incident]:
+def grouped(alarms: Alarms, *, keep_members: bool = False) -> Iterator[Incident]:
     """An incident for each (actor, class) or (many sources, victim, class) without a silence in it; its example
     holds the row of the strongest flow only.
     """
@@ -126,10 +126,10 @@ def grouped(alarms: Alarms) -> Iterator[Incident]:
     last = np.append(first[1:], order.size)
     strongest = np.maximum.reduceat(a.score[order], first)
     for g in largest_groups(last - first, strongest, count=GROUPS_PER_BATCH).tolist():
-        yield _incident(a, order[first[g] : last[g]])
+        yield _incident(a, order[first[g] : last[g]], keep_members)
 
 
-def _incident(a: Alarms, rows: np.ndarray) -> Incident:
+def _incident(a: Alarms, rows: np.ndarray, keep_members: bool) -> Incident:
     """The incident of some alarms of one group, which are in order of their end."""
     one = rows[0]
     number = {name: values[rows] for name, values in a.number.items()}
@@ -167,6 +167,7 @@ def _incident(a: Alarms, rows: np.ndarray) -> Incident:
         only_port=int(port[0]) if port.size and (port == port[0]).all() else -1,
         strongest=float(a.score[best]),
         example={"row": int(a.row[best])},
+        members={a.capture: [number["flow_number"]]} if keep_members else {},
     )
     return made
 

@@ -33,9 +33,13 @@ class IncidentBook:
     ----------
     began, ended : callable
         Hear of an incident when its score reaches 10, and when it is over.
+    keep_members : bool
+        Keep the numbers of its flows with every incident, eight bytes a flow, to find its packets again.
     """
 
-    def __init__(self, began: Heard = lambda _: None, ended: Heard = lambda _: None) -> None:
+    def __init__(
+        self, began: Heard = lambda _: None, ended: Heard = lambda _: None, *, keep_members: bool = False
+    ) -> None:
         self.ordinary = Ordinary()
         self.open: dict[Key, Incident] = {}
         self.left_out = 0  # closed incidents that are not kept
@@ -44,7 +48,7 @@ class IncidentBook:
         self._on_victim: dict[tuple[str, str, str], set[Key]] = {}
         self._said: set[int] = set()
         self._over: list[Incident] = []  # closed, and not yet reported
-        self._began, self._ended, self._count = began, ended, 0
+        self._began, self._ended, self._keep_members, self._count = began, ended, keep_members, 0
 
     def add(self, table: pa.Table, verdict: np.ndarray) -> None:
         """Count a verdict table, whose flows are of one capture; `verdict` (n,) are indexes in VERDICTS."""
@@ -63,7 +67,10 @@ class IncidentBook:
             is_actor=self._by_actor.__contains__,
             has_many_sources=lambda victim, label: ("attack", label, "", victim) in self.open,
         )
-        touched = {id(incident): incident for incident in map(self._take, grouped(alarms))}
+        touched = {
+            id(incident): incident
+            for incident in map(self._take, grouped(alarms, keep_members=self._keep_members))
+        }
         self._fill_examples(table, touched.values())
         for incident in touched.values():
             self._say(incident)

@@ -33,6 +33,7 @@ class Incident:
         in first_capture and last_capture.
     victims, ports, sources : distinct hosts attacked, ports attacked, and hosts that attack.
     strongest : score of the flow that stands out most; example : its columns.
+    members : flow numbers by capture, lists of arrays; empty unless the book keeps them.
     """
 
     number: int
@@ -62,6 +63,7 @@ class Incident:
     only_port: int = -1
     strongest: float = float("-inf")
     example: dict[str, Any] = field(default_factory=dict)
+    members: dict[str, list[Any]] = field(default_factory=dict)
     usual: int | None = None
     is_open: bool = True
 
@@ -109,5 +111,7 @@ class Incident:
         self.only_port = (
             (other.only_port if self.only_port < 0 else self.only_port) if len(self.ports) == 1 else -1
         )
+        for capture, flows in other.members.items():
+            self.members.setdefault(capture, []).extend(flows)
         if other.strongest > self.strongest:
             self.strongest, self.example = other.strongest, other.example
