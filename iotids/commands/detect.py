@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     load_numba_without_scipy()
     import pyarrow as pa
 
+    from iotids.detecting.acting.acting import Asked
     from iotids.detecting.calibrating.calibration_run import calibrate_on
     from iotids.detecting.following.folder import FollowedFolder
     from iotids.detecting.running.runs import Wanted, judge_captures
@@ -87,7 +88,12 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
             sources = folder.pieces(settings, max_bytes=arguments.max_bytes)
         live = arguments.follow is not None or "-" in arguments.captures
         wanted = Wanted(
-            arguments.out or "verdicts.parquet", arguments.report, arguments.operating_point, live
+            arguments.out or "verdicts.parquet",
+            arguments.report,
+            arguments.operating_point,
+            live,
+            Asked(arguments.ecs, arguments.eve, arguments.incidents, arguments.slice),
+            tuple(arguments.captures),
         )
         return judge_captures(package, sources, wanted, stop, shown, faults)
 

@@ -14,6 +14,7 @@ from iotids.detecting.incidents.plain import incident_to_plain, utc_text
 
 ECS_VERSION = "8.11.0"
 SIGNATURE = 9_100_000  # of EVE records: the range that Suricata leaves to local rules begins at 1,000,000
+EVE_TRANSPORT = {58: "IPv6-ICMP"}  # as Suricata writes it; the others in capitals
 TRANSPORT = {6: "tcp", 17: "udp", 1: "icmp", 58: "ipv6-icmp", 132: "sctp"}
 CSV_COLUMNS = (
     "state", "number", "verdict", "class", "severity", "score", "confidence", "headline", "reason", "techniques",
@@ -92,7 +93,9 @@ def eve_record(incident: Incident) -> dict[str, Any]:
         "src_port": flow["src_port"] or None,
         "dest_ip": flow["dst_ip"],
         "dest_port": flow["dst_port"] or None,
-        "proto": TRANSPORT.get(flow["protocol"], str(flow["protocol"])).upper(),
+        "proto": EVE_TRANSPORT.get(
+            flow["protocol"], TRANSPORT.get(flow["protocol"], f"{flow['protocol']:03d}").upper()
+        ),
         "community_id": _community_id(flow),
         "pcap_filename": i.first_capture,
         "pcap_cnt": i.first_packet,

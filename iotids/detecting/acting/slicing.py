@@ -63,6 +63,13 @@ def write_slice(incident: Incident, paths: Mapping[str, str], out: Path, meter: 
     return written
 
 
+def suffix_of(path: str) -> str:
+    """`.pcapng` or `.pcap`, by what a capture begins with; OSError where it cannot be read."""
+    with Path(path).open("rb") as raw:
+        start = io.BufferedReader(_Unpacked(opened(Counted(raw, with_digest=False)))).peek(4)[:4]
+    return ".pcapng" if start == SECTION.to_bytes(4, "big") else ".pcap"
+
+
 def packets_of(path: str, flows: np.ndarray, meter: Mapping[str, Any]) -> np.ndarray:
     """Packet numbers, from 1, of some flows (sorted int64 flow numbers) of a capture, in order."""
     found = []
@@ -150,7 +157,7 @@ def _pcapng_blocks(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _is_packet(block: bytes) -> bool:
-    """Whether a pcapng block is a packet; block types below 256 are told from either byte order."""
+    """Whether a pcapng block is a packet; block types below 256 are recognised in either byte order."""
     return block[1:3] == b"\0\0" and (block[0] or block[3]) in PACKET_BLOCKS and not (block[0] and block[3])
 
 

@@ -30,6 +30,16 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         help="verdicts as .parquet, .csv, .jsonl, or - for JSON lines on standard output (default: verdicts.parquet)",
     )
     parser.add_argument("--report", type=Path, metavar="PAGE", help="also write one self-contained HTML page")
+    acting = parser.add_argument_group("incidents")
+    acting.add_argument("--ecs", metavar="FILE", help="as JSON lines of the Elastic Common Schema")
+    acting.add_argument("--eve", metavar="FILE", help="as alerts of Suricata's eve.json")
+    acting.add_argument("--incidents", metavar="FILE", help="as .csv, or plain JSON lines")
+    acting.add_argument(
+        "--slice",
+        type=Path,
+        metavar="PLACE",
+        help="packets of the highest one as PLACE.pcap, of all into folder PLACE",
+    )
     parser.add_argument(
         "--follow",
         type=Path,
@@ -44,19 +54,21 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         help=f"with --follow: how much a compressed capture may expand to (default: {MAX_BYTES:,}; 0: any amount)",
     )
     parser.add_argument(
-        "--operating-point", type=Path, metavar="JSON", help="use an operating point that --calibrate made"
+        "--operating-point",
+        type=Path,
+        metavar="JSON",
+        help="use an operating point that `iotids calibrate` made",
     )
     parser.add_argument("--profile", help="refuse a model that was trained on flows of another profile")
     parser.add_argument(
         "--calibrate",
         action="store_true",
-        help="the captures are benign traffic of your network: set the operating point on them",
+        help=argparse.SUPPRESS,  # `iotids calibrate` has a help page of its own
     )
     parser.add_argument(
         "--max-alarms-per-day",
         type=float,
-        metavar="N",
-        help="with --calibrate: false alarms a day that you can stand",
+        help=argparse.SUPPRESS,
     )
     arguments = parser.parse_args()
     if bool(arguments.captures) == (arguments.follow is not None):
@@ -65,4 +77,8 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         parser.error("--calibrate wants --max-alarms-per-day N, N >= 0")
     if arguments.captures.count("-") and len(arguments.captures) > 1:
         parser.error("standard input goes alone")
+    if arguments.slice is not None and (arguments.follow is not None or "-" in arguments.captures):
+        parser.error("--slice reads packets a second time: give captures in files")
+    if [arguments.ecs, arguments.eve, arguments.incidents, arguments.out].count("-") > 1:
+        parser.error("only one of -o, --ecs, --eve and --incidents can go to standard output")
     return arguments

@@ -47,7 +47,6 @@ def finish(
         What the report says of the operating point (own_network.origin_of).
     """
     written = _closed(session.file, status)
-    session.tally.incidents.end()
     summary = summarise(
         session.tally, session.drift.result(), package, ledgers=session.ledgers, status=status, point=point
     )

@@ -7,10 +7,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from iotids.detecting.acting.acting import Acting, Asked
 from iotids.detecting.calibrating.site_file import origin_of, read_point
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
@@ -45,14 +46,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run is asked for: paths of verdicts and report, an operating point of one's own, and whether
-    traffic is live.
+    """What a run is asked for: paths of verdicts and report, an operating point of one's own, whether traffic
+    is live, what to do with incidents, and the captures' paths.
     """
 
     out: str
     report: Path | None
     point: Path | None
     live: bool
+    acting: Asked = field(default_factory=Asked)
+    captures: tuple[str, ...] = ()
 
 
 def judge_captures(
@@ -83,7 +86,8 @@ def judge_captures(
         check_place(wanted.report)
     for sentence in concerns_about(package):
         print(f"warning: {sentence}", file=sys.stderr)
-    session = Session(judge, VerdictFile(wanted.out, judge.schema), show)
+    acting = Acting(wanted.acting, live=wanted.live)
+    session = Session(judge, VerdictFile(wanted.out, judge.schema), show, acting.book())
     started = time.perf_counter()
     try:
         for source in sources:
@@ -94,6 +98,7 @@ def judge_captures(
                 break
     except CannotWriteError as error:
         faults.append(unwritten(error))
+    faults += _acted(acting, session, wanted, package)
     if stop.signal and not wanted.live:
         faults.append(f"stopped by signal {stop.signal} before the last packet")
     elapsed_s = time.perf_counter() - started
@@ -107,6 +112,20 @@ def judge_captures(
         session, package, out=wanted.out, report=wanted.report, status=status, point=origin_of(own, package)
     )
     return 128 + stop.signal if stop.signal and not wanted.live else COMPLETE if complete else INCOMPLETE
+
+
+def _acted(acting: Acting, session: Session, wanted: Wanted, package: Package) -> list[str]:
+    """Close the incidents, write their last records and their packets; gives what went wrong, said already."""
+    faults = []
+    try:
+        session.tally.incidents.end()
+    except CannotWriteError as error:
+        faults.append(unwritten(error))
+    acting.close()
+    lost = acting.write_slices(session.tally.incidents, wanted.captures, package.manifest["meter"])
+    for fault in lost:
+        print(f"error: {fault}", file=sys.stderr)
+    return faults + lost
 
 
 def concerns_about(package: Package) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.judging.drift import DriftCounter
 from iotids.detecting.judging.verdict_words import ATTACK
 from iotids.detecting.judging.verdicts import Judge
@@ -53,13 +54,19 @@ class Session:
         Where verdicts go; None keeps the totals only.
     show : callable
         Hears the number of flows so far after every batch.
+    book : IncidentBook, optional
+        Takes the incidents.
     """
 
     def __init__(
-        self, judge: Judge, file: VerdictFile | None, show: Callable[[Tally], None] = lambda _: None
+        self,
+        judge: Judge,
+        file: VerdictFile | None,
+        show: Callable[[Tally], None] = lambda _: None,
+        book: IncidentBook | None = None,
     ) -> None:
         self.judge, self.file, self._show = judge, file, show
-        self.tally = Tally()
+        self.tally = Tally(book)
         self.drift = DriftCounter(judge.package.features, judge.package.reference["drift"])
         self.ledgers: list[dict[str, Any]] = []
 
