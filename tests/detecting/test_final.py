@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -138,7 +139,7 @@ def environment(folder):
     }
 
 
-def final(folder, out="final/multiclass-dl2", **changed):
+def final(folder, out="final/multiclass-dl2", run="run", **changed):
     command = [
         sys.executable,
         "-m",
@@ -146,7 +147,7 @@ def final(folder, out="final/multiclass-dl2", **changed):
         "--dataset",
         "flows.parquet",
         "--run",
-        "run",
+        run,
         "--card",
         "card.json",
         "--out",
@@ -244,7 +245,32 @@ def test_the_registered_package_is_found_by_its_alias_and_is_the_same(workspace,
         fetch("yesterday", tmp_path)
 
 
-def test_a_protocol_without_predictions_is_refused_with_those_that_exist(workspace):
+def test_a_detector_that_finds_nothing_exits_3_and_leaves_the_alias_where_it_is(workspace, monkeypatch):
+    """Its own held-out predictions call every flow benign: packed, registered, doubted; not handed over."""
+    from mlflow import MlflowClient
+
+    folder, _ = workspace
+    predictions = pq.read_table(folder / "run" / "predictions.parquet")
+    blind = shutil.copytree(folder / "run", folder / "blind") / "predictions.parquet"
+    for name in CLASSES:
+        column = pa.array([float(name == "BENIGN")] * predictions.num_rows, pa.float64())
+        at = predictions.schema.get_field_index(f"score_{name}")
+        predictions = predictions.set_column(
+            at, f"score_{name}", column.cast(predictions.schema.field(at).type)
+        )
+    pq.write_table(predictions, blind)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", environment(folder)["MLFLOW_TRACKING_URI"])
+    registered = MlflowClient().get_model_version_by_alias
+    before = registered("detector-multiclass-dl2", "current").version
+    done = final(folder, out="blind-final/multiclass-dl2", run="blind")
+    assert done.returncode == 3, done.stderr[-2000:]
+    assert "the alias current stays where it is, because the package has doubts" in done.stdout
+    assert registered("detector-multiclass-dl2", "current").version == before
+    assert len(MlflowClient().search_model_versions("name='detector-multiclass-dl2'")) > int(before)
+    assert open_package(folder / "blind-final" / "multiclass-dl2").manifest["doubts"]
+
+
+def test_a_split_without_predictions_is_refused_with_those_that_exist(workspace):
     folder, _ = workspace
     params = yaml.safe_load((folder / "params.yaml").read_text())
     (folder / "params.yaml").write_text(yaml.safe_dump({**params, "final": {**FINAL, "split": "temporal"}}))
