@@ -1,6 +1,7 @@
 """The walls between rooms stand, and stages start fast."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,3 +85,23 @@ def test_no_work_happens_at_import_of_the_plumbing():
         f"import sys, {names}; assert not {{'mlflow', 'tensorflow', 'numba', 'sklearn'}} & set(sys.modules)"
     )
     assert done.returncode == 0, done.stderr
+
+
+def faces():
+    """Rooms of the library with what their face, the docstring of `__init__.py`, names as module.name."""
+    for path in sorted((ROOT / "iotids").rglob("__init__.py")):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        yield pytest.param(path.parent, text, id=str(path.parent.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize(("room", "face"), faces())
+def test_a_room_has_a_face_that_names_what_is_there(room, face):
+    assert 3 <= len(face.splitlines()) <= 16
+    for module, name in re.findall(r"`([a-z_0-9]+)\.([A-Za-z_0-9]+)`", face):
+        places = [*room.rglob(f"{module}.py"), room.parent / f"{module}.py"]
+        texts = [place.read_text(encoding="utf-8") for place in places if place.is_file()]
+        if name != "py":
+            assert any(re.search(rf"\b(def|class) {name}\b|^{name}\b", text, re.M) for text in texts), (
+                module,
+                name,
+            )

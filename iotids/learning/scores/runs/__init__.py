@@ -1,3 +1,5 @@
-"""The scores of whole runs: computed from a run folder (`run_scores.score_run`), written and read again
-(`run_files`), as long tables (`tables`), for a model card (`cards.card`) and for `dvc metrics` (`summary`).
+"""Room: the scores of whole runs.
+
+`run_scores.score_run` computes them from a run folder; `run_files.run_documents` writes them; `tables`, `cards` and `summary` are long
+tables, what a model card says, and the few numbers of `dvc metrics`.
 """
