@@ -14,6 +14,7 @@ QUICK = {
     "alert_net": {"shrink": 16, "layers": 2, "epochs": 8},
     "tap_delay": {"window": 3, "width": 16, "epochs": 8, "batch_size": 64},
     "host_recurrent": {"window": 3, "width": 16, "dense": 16, "epochs": 8, "batch_size": 64},
+    "fog": {"nodes": 3, "hidden": "16-8", "epochs": 12, "batch_size": 32},
     "deep": {"depth": 4, "width": 16, "epochs": 8, "batch_size": 64, "residual": True},
     "dense": {"depth": 2, "width": 16, "epochs": 8, "batch_size": 64},
     "random_forest": {"n_estimators": 15},

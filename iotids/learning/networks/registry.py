@@ -8,6 +8,7 @@ from iotids.learning.networks.recipe.kind import RecipeKind
 from iotids.learning.networks.surveyed.alert_net import AlertNetKind
 from iotids.learning.networks.surveyed.conditional_vae import ConditionalVaeKind
 from iotids.learning.networks.surveyed.deep import DeepKind
+from iotids.learning.networks.surveyed.fog import FogKind
 from iotids.learning.networks.surveyed.host_recurrent import HostRecurrentKind
 from iotids.learning.networks.surveyed.sparse_autoencoder import SparseAutoencoderKind
 from iotids.learning.networks.surveyed.tap_delay import TapDelayKind
@@ -17,6 +18,7 @@ SURVEYED: tuple[ModelKind, ...] = (
     SparseAutoencoderKind(),
     AlertNetKind(),
     DeepKind(),
+    FogKind(),
     TapDelayKind(),
     HostRecurrentKind(),
 )

@@ -16,7 +16,7 @@ from iotids.learning.networks.layers.chain import Chain
 from iotids.learning.networks.layers.dense import Dense
 from iotids.learning.networks.layers.fitted import LayerModel
 from iotids.learning.networks.layers.layer import Layer
-from iotids.learning.networks.layers.optimisers import OPTIMISERS, make_optimiser
+from iotids.learning.networks.layers.optimisers import OPTIMISERS, Optimiser, make_optimiser
 from iotids.learning.networks.layers.scaling import SCALINGS, Scaling, fit_scaling
 from iotids.learning.networks.layers.training import train_classifier
 
@@ -54,6 +54,14 @@ class LayerKind(ModelKind):
         del settings
         return LayerModel(scaling, network, seen, facts)
 
+    def train(
+        self, network: Layer, x: Any, data: TrainingData, settings: Any, rng: np.random.Generator
+    ) -> dict[str, Any]:
+        """Train with labels; facts of it."""
+        sizes = {"epochs": settings.epochs, "batch_size": settings.batch_size}
+        losses = train_classifier(network, x, data.truth, optimiser_of(settings, network), **sizes, rng=rng)
+        return {"first_epoch_loss": losses[0], "last_epoch_loss": losses[-1]}
+
     def fit(self, data: TrainingData, settings: Any, *, seed: int) -> Fitted:
         """Scale, start, prepare, train.
 
@@ -73,16 +81,18 @@ class LayerKind(ModelKind):
             network = self.network(x.shape[1], data.n_classes, settings)
             network.start(rng)
             facts = self.prepare(network, x, settings, rng)
-            given = {key: getattr(settings, key) for key in ("momentum", "decay") if hasattr(settings, key)}
-            optimiser = make_optimiser(settings.optimiser, network, settings.learning_rate, **given)
-            sizes = {"epochs": settings.epochs, "batch_size": settings.batch_size}
-            losses = train_classifier(network, x, data.truth, optimiser, **sizes, rng=rng)
-        facts |= {"first_epoch_loss": losses[0], "last_epoch_loss": losses[-1]}
+            facts |= self.train(network, x, data, settings, rng)
         return self.model_of(scaling, network, seen_classes(data), facts, settings)
 
     def load(self, folder: Path) -> Fitted:
         """The values."""
         return LayerModel.load(folder)
+
+
+def optimiser_of(settings: Any, network: Layer) -> Optimiser:
+    """With those of its arguments that the settings have."""
+    given = {key: getattr(settings, key) for key in ("momentum", "decay") if hasattr(settings, key)}
+    return make_optimiser(settings.optimiser, network, settings.learning_rate, **given)
 
 
 def dense_layers(
