@@ -28,6 +28,8 @@ QUICK = {
         "epochs": 4,
         "batch_size": 64,
     },
+    "fewer_features": {"n_features": 15, "classifier": "decision_tree", "method": "anova_f"},
+    "tuned_boosting": {"trials": 2, "inner_folds": 2, "searched_rows": 300},
     "boosted_vote": {"rounds": 3, "n_features": 20, "epochs": 5, "ranked_rows": 200},
     "site_trees": {"n_estimators": 30, "min_samples_leaf": 10},
 }

@@ -14,6 +14,8 @@ from iotids.learning.baselines.simple import DatasetOracle, Majority
 from iotids.learning.baselines.single_feature import SingleFeatureKind
 from iotids.learning.baselines.site_trees import SiteTreesKind
 from iotids.learning.baselines.surveyed.boosted_vote import BoostedVoteKind
+from iotids.learning.baselines.surveyed.fewer_features import FewerFeaturesKind
+from iotids.learning.baselines.surveyed.tuned_boosting import TunedBoostingKind
 from iotids.learning.contract import SOURCE_ONLY, ModelKind
 
 
@@ -51,6 +53,8 @@ OWN_KINDS = (
     SingleFeatureKind(),
     SiteTreesKind(),
     BoostedVoteKind(),
+    FewerFeaturesKind(),
+    TunedBoostingKind(),
     ArrayKind("nearest_neighbour", _nearest_neighbour, NeighbourSettings),
 )
 BASELINES: dict[str, ModelKind] = {kind.name: kind for kind in (*OWN_KINDS, *SCIKIT_KINDS)}

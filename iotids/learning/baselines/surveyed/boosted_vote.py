@@ -97,7 +97,7 @@ class BoostedVote(Fitted):
 
     def to_onnx(self) -> bytes:
         """The members' graphs side by side."""
-        from iotids.learning.baselines.onnx.votes import voted_onnx
+        from iotids.learning.baselines.onnx.composed import voted_onnx
 
         contents = [member.to_onnx() for member in self.members]
         sizes = {"n_features": self.n_features, "n_classes": self.n_classes}

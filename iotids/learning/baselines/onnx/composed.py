@@ -1,4 +1,4 @@
-"""Models that vote as one ONNX model."""
+"""Models put into one ONNX model: several that vote, or one that sees some columns."""
 
 from __future__ import annotations
 
@@ -68,4 +68,13 @@ def inlined(content: bytes, source: str, prefix: str) -> Part:
     opsets = tuple(entries)
     return Part(
         [node("Identity", [source], graph.input[0].name), *graph.node], list(graph.initializer), opsets
+    )
+
+
+def chosen_columns_onnx(content: bytes, columns: np.ndarray, *, n_features: int, n_classes: int) -> bytes:
+    """A model of some columns as a model of all."""
+    chosen = Part([node("Gather", ["features", "columns"], "chosen", axis=1)], [constant("columns", columns)])
+    last = Part([node("Identity", ["inner_logits"], "logits")], [])
+    return model_bytes(
+        [chosen, inlined(content, "chosen", "inner_"), last], n_features=n_features, n_classes=n_classes
     )
