@@ -14,10 +14,10 @@ from iotids.writing.markdown import markdown_table, number
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PAPER = {"optimiser": "sgd 0.09", "dropout": 0.2, "scaling": "none"}
+PAPER = {"optimiser": "sgd 0.09", "dropout": 0.2, "inputs": "raw"}
 WORDS = {
     "optimiser": {"sgd 0.09": "SGD, momentum 0.09 (paper)", "sgd 0.9": "SGD, momentum 0.9", "adam": "Adam"},
-    "scaling": {"none": "inputs as they are (paper)", "log": "logarithms of the inputs"},
+    "inputs": {"raw": "inputs as they are (paper)", "log": "logarithms of the inputs"},
 }
 
 
@@ -32,6 +32,7 @@ class Tried:
     f1 : by class, (folds, recipes); NaN too where the inner split has no row of it
     chosen : name of the recipe that each fold chose
     diverged : name of each recipe that diverged, by fold
+    not_judged : classes with too few rows for the inner split, by fold
     """
 
     recipes: list[dict[str, Any]]
@@ -40,6 +41,7 @@ class Tried:
     f1: dict[str, np.ndarray]
     chosen: list[str]
     diverged: list[list[str]]
+    not_judged: list[list[str]]
 
 
 def read_tried(document: Mapping[str, Any], split: str) -> Tried:
@@ -67,7 +69,7 @@ def read_tried(document: Mapping[str, Any], split: str) -> Tried:
 
     return Tried(
         [
-            {key: cell[key] for key in ("optimiser", "dropout", "scaling", "depth", "width")}
+            {key: value for key, value in cell.items() if key not in ("macro_f", "f1", "fault")}
             for cell in cells[0]
         ],
         names,
@@ -75,6 +77,7 @@ def read_tried(document: Mapping[str, Any], split: str) -> Tried:
         {n: np.array([[of_class(c, n) for c in row] for row in cells]) for n in document["classes"]},
         [one["recipe"] for one in facts],
         [[name for name, c in zip(names, row, strict=True) if c["macro_f"] is None] for row in cells],
+        [one["classes_not_judged_inside"] for one in facts],
     )
 
 
@@ -177,6 +180,11 @@ def recipe_markdown(tried: Tried, *, data: str, task: str, split: str) -> str:
     if any(tried.diverged):
         lost = sorted({name for names in tried.diverged for name in names})
         parts.append(f"Diverged in at least one fold and left out there: {'; '.join(lost)}.\n")
+    if any(tried.not_judged):
+        few = sorted({name for names in tried.not_judged for name in names})
+        parts.append(
+            f"Too few rows in at least one training fold for the inner split, so learnt but not judged there: {', '.join(few)}.\n"
+        )
     return "\n".join(parts)
 
 

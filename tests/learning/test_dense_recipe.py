@@ -36,6 +36,21 @@ class Kept:
         return self.arrays.get(name)
 
 
+class Broken(Kept):
+    """One that breaks off after so many states."""
+
+    def __init__(self, after=None) -> None:
+        super().__init__()
+        self.after = after
+
+    def save(self, name, arrays):
+        super().save(name, arrays)
+        if self.after is not None:
+            self.after -= 1
+            if self.after == 0:
+                raise InterruptedError(name)
+
+
 def problem():
     """300 flows of features that span decades, in two folds."""
     X, y, _ = gaussian_problem(n=300, seed=3, distance=3.0)
@@ -78,6 +93,36 @@ def test_further_seeds_leave_the_first_as_it_is_and_are_taken_up_again():
     assert sorted(marked) == ["stratified", "stratified-1", "stratified-2"]
     store.arrays["stratified-2"]["scores_0"] = np.zeros_like(marked["stratified-2"]["scores_0"])
     assert (run(3, store).results[4].scores == 0).all()
+
+
+def test_the_mean_of_the_last_epochs_is_that_of_their_weights():
+    data, _ = problem()
+    ends = [
+        DenseKind().fit(data, DenseSettings(**SENSIBLE | {"epochs": n}), seed=7).weights for n in (2, 3, 4)
+    ]
+    mean = DenseKind().fit(data, DenseSettings(**SENSIBLE, average_epochs=3), seed=7).weights
+    for got, *parts in zip(mean, *ends, strict=True):
+        np.testing.assert_allclose(got, np.mean(parts, axis=0), atol=1e-6)
+    plain, averaged = run(1), run(1, average_epochs=3)
+    assert averaged.history == plain.history
+    assert not np.array_equal(averaged.results[0].scores, plain.results[0].scores)
+
+
+def test_a_mean_over_epochs_is_taken_up_again_with_the_weights(monkeypatch):
+    whole, store = run(1, Broken(), average_epochs=3), Broken(after=3)
+    monkeypatch.setattr("iotids.learning.networks.dense.trainer.SAVE_EVERY_S", 0.0)
+    with pytest.raises(InterruptedError):
+        run(1, store, average_epochs=3)
+    store.after = None
+    again = run(1, store, average_epochs=3)
+    for first, second in zip(whole.results, again.results, strict=True):
+        np.testing.assert_array_equal(first.scores, second.scores)
+
+
+@pytest.mark.parametrize("changed", [{"average_epochs": 5}, {"average_epochs": 2, "patience": 1}])
+def test_a_mean_over_more_epochs_than_there_are_is_refused(changed):
+    with pytest.raises(ValueError, match="network.average_epochs is .* at most epochs"):
+        DenseSettings(**SENSIBLE | changed)
 
 
 @pytest.mark.parametrize(("key", "value"), [("optimiser", "rmsprop"), ("inputs", "sqrt")])

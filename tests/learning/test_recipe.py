@@ -5,21 +5,26 @@ import pytest
 
 from iotids.learning.networks.recipe.grid import crossed, read_values
 from iotids.learning.networks.recipe.inner_split import class_f1, inner_split
-from iotids.learning.networks.recipe.kind import RecipeSettings
+from iotids.learning.networks.recipe.kind import RecipeKind, RecipeSettings
 from iotids.reporting.recipe_page import best_rows, read_tried, recipe_figure, recipe_markdown, worth_rows
 from tests.learning.generated_flows import gaussian_problem
 from tests.learning.given import fitted
 
-QUICK = {"depth": "2", "width": "8", "epochs": 6, "batch_size": 32}
+QUICK = {"depth": "2", "width": "8", "epochs": "6", "batch_size": "32"}
+FIXED = {"depth": "2", "width": "8", "epochs": "6", "batch_size": "32", "average_epochs": "1"}
 
 
 def test_factors_are_crossed_and_every_recipe_has_a_name_of_its_own():
     recipes = RecipeSettings().recipes()
     assert len(recipes) == 3 * 3 * 2 * 4 * 1 == len({recipe.name for recipe in recipes})
     assert recipes[0].training() == {
-        "optimiser": "sgd", "learning_rate": 0.1, "momentum": 0.09, "dropout": 0.0, "scaling": "none", "depth": 4, "width": 64
+        "optimiser": "sgd", "learning_rate": 0.1, "momentum": 0.09, "dropout": 0.0, "inputs": "raw",
+        "depth": 4, "width": 64, "batch_size": 256, "epochs": 50, "average_epochs": 1,
     }  # fmt: skip
     assert recipes[-1].training()["learning_rate"] == 0.001 and "momentum" not in recipes[-1].training()
+    further = RecipeSettings(optimiser="adam 0.002", batch_size="128|256", average_epochs="1|10").recipes()
+    assert len({recipe.name for recipe in further}) == 3 * 2 * 4 * 4
+    assert further[0].training()["learning_rate"] == 0.002
 
 
 @pytest.mark.parametrize(
@@ -27,8 +32,10 @@ def test_factors_are_crossed_and_every_recipe_has_a_name_of_its_own():
     [
         ("dropout", "0||0.1", "different values separated by"),
         ("dropout", "0|0", "different values separated by"),
-        ("optimiser", "sgd", "known are adam, and sgd with its momentum"),
-        ("optimiser", "adam 0.9", "known are adam, and sgd with its momentum"),
+        ("optimiser", "sgd", "known are adam, alone or with its rate, .* sgd with its momentum"),
+        ("optimiser", "sgd 0.9 0.1", "known are adam"),
+        ("optimiser", "adam fast", "'fast' is no number"),
+        ("optimiser", "sgd -1", "'-1' is no number"),
         ("optimiser", "rmsprop", "known are adam"),
     ],
 )
@@ -38,7 +45,7 @@ def test_values_that_make_no_recipe_are_refused(factor, text, message):
 
 
 def test_a_depth_that_is_no_number_is_refused():
-    values = {"optimiser": "adam", "dropout": "0", "scaling": "log", "depth": "deep", "width": "8"}
+    values = FIXED | {"optimiser": "adam", "dropout": "0", "inputs": "log", "depth": "deep"}
     with pytest.raises(ValueError, match="are numbers: invalid literal.*deep"):
         crossed(values)
 
@@ -58,8 +65,8 @@ def test_f_of_a_class_without_a_row_is_unknown():
 
 def test_the_recipe_that_learns_is_chosen_before_one_that_cannot_and_what_was_tried_is_kept():
     X, y, _ = gaussian_problem(n=600, seed=1, distance=4.0)
-    grid = {"optimiser": "sgd 0.09|adam", "dropout": "0|0.95", "scaling": "none"}
-    model = fitted("recipe", X, y, n_classes=2, **grid, **QUICK | {"epochs": 15})
+    grid = {"optimiser": "sgd 0.09|adam", "dropout": "0|0.95", "inputs": "raw"}
+    model = fitted("recipe", X, y, n_classes=2, **grid, **QUICK | {"epochs": "15"})
     facts = model.facts()
     assert len(facts["tried"]) == 4 and "dropout 0," in facts["recipe"]
     reached = facts["tried"][facts["recipe"]]["macro_f"]
@@ -73,27 +80,28 @@ def test_recipes_that_diverge_are_named_and_the_others_go_on(monkeypatch):
 
     monkeypatch.setitem(grid.RATES, "sgd", 1e30)
     X, y, _ = gaussian_problem(n=200, seed=1, distance=4.0)
-    model = fitted("recipe", X, y, n_classes=2, optimiser="sgd 0.9|adam", dropout="0", scaling="log", **QUICK)
+    model = fitted("recipe", X, y, n_classes=2, optimiser="sgd 0.9|adam", dropout="0", inputs="log", **QUICK)
     lost = [name for name, one in model.facts()["tried"].items() if one["macro_f"] is None]
     assert [name.split(",")[0] for name in lost] == ["sgd 0.9"] and model.facts()["recipe"].startswith("adam")
     assert "diverged" in model.facts()["tried"][lost[0]]["fault"]
     with pytest.raises(FloatingPointError, match="all of 1 recipes diverged"):
-        fitted("recipe", X, y, n_classes=2, optimiser="sgd 0.9", dropout="0", scaling="log", **QUICK)
+        fitted("recipe", X, y, n_classes=2, optimiser="sgd 0.9", dropout="0", inputs="log", **QUICK)
 
 
-def document(values, *, chosen):
+def document(values, *, chosen, few=()):
     """folds.json of folds whose recipes (optimiser, dropout) reach `values[fold][recipe]`; None: diverged."""
     recipes = [("sgd 0.09", 0.2), ("sgd 0.09", 0.0), ("adam", 0.2), ("adam", 0.0)]
     folds = []
     for row, best in zip(values, chosen, strict=True):
         tried = {
             f"{optimiser}, {dropout}": {
-                "optimiser": optimiser, "dropout": dropout, "scaling": "none", "depth": 4, "width": 8,
+                "optimiser": optimiser, "dropout": dropout, "inputs": "raw", "depth": 4, "width": 8,
                 "macro_f": value, "f1": None if value is None else {"A": value, "B": value / 2},
             }
             for (optimiser, dropout), value in zip(recipes, row, strict=True)
         }  # fmt: skip
-        folds.append({"facts": {"recipe": list(tried)[best], "tried": tried}})
+        facts = {"recipe": list(tried)[best], "tried": tried, "classes_not_judged_inside": few}
+        folds.append({"facts": facts})
     return {"kind": "recipe", "classes": ["A", "B"], "splits": {"stratified": {"folds": folds}}}
 
 
@@ -118,6 +126,41 @@ def test_a_recipe_that_diverged_in_a_fold_counts_in_the_others_and_is_named():
     tried = read_tried(document([[0.5, None, 0.7, 0.8], [0.3, 0.6, 0.5, 0.8]], chosen=[3, 2]), "stratified")
     text = recipe_markdown(tried, data="lab", task="multiclass", split="stratified")
     assert "Diverged in at least one fold and left out there: sgd 0.09, 0.0." in text
+
+
+def test_a_class_with_too_few_rows_for_the_inner_split_is_named_and_the_others_are_judged():
+    X, y, _ = gaussian_problem(n=200, seed=1, distance=4.0)
+    y = np.concatenate([y, [2]])
+    X = np.concatenate([X, X[:1] + 20])
+    model = fitted("recipe", X, y, n_classes=3, optimiser="adam", dropout="0", inputs="log", **QUICK)
+    assert model.facts()["classes_not_judged_inside"] == ["C2"]
+    (one,) = model.facts()["tried"].values()
+    assert one["f1"]["C2"] is None and one["macro_f"] == np.mean([one["f1"]["C0"], one["f1"]["C1"]])
+    tried = read_tried(document([[0.5, 0.6, 0.7, 0.8]], chosen=[3], few=["B"]), "stratified")
+    text = recipe_markdown(tried, data="lab", task="multiclass", split="stratified")
+    assert "learnt but not judged there: B." in text
+
+
+def test_a_recipe_learns_in_a_stack_what_it_learns_alone():
+    X, y, _ = gaussian_problem(n=300, seed=2, distance=2.0)
+    grid = {"optimiser": "sgd 0.09|sgd 0.9|adam 0.01", "dropout": "0|0.2", "inputs": "raw|log"}
+    together = fitted("recipe", X, y, n_classes=2, **grid, **QUICK).facts()["tried"]
+    alone = fitted("recipe", X, y, n_classes=2, optimiser="sgd 0.9", dropout="0.2", inputs="log", **QUICK)
+    ((name, one),) = alone.facts()["tried"].items()
+    assert together[name]["f1"] == pytest.approx(one["f1"], abs=0.03)
+    assert len(together) == 12 and len({str(each["f1"]) for each in together.values()}) > 6
+
+
+def test_the_stored_network_keeps_its_choice(tmp_path):
+    X, y, _ = gaussian_problem(n=200, seed=1, distance=4.0)
+    model = fitted("recipe", X, y, n_classes=2, optimiser="adam", dropout="0", inputs="log", **QUICK)
+    model.save(tmp_path)
+    again = RecipeKind().load(tmp_path)
+    assert again.facts() == model.facts()
+    np.testing.assert_array_equal(again.scores(X), model.scores(X))
+    (tmp_path / "recipe.json").write_text("{")
+    with pytest.raises(ValueError, match="recipe.json: not JSON"):
+        RecipeKind().load(tmp_path)
 
 
 def test_another_kind_of_run_or_split_is_refused():

@@ -47,10 +47,11 @@ class DenseSettings:
     parts: int = 1
     optimiser: str = "sgd"
     inputs: str = "raw"
+    average_epochs: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values that no network can be trained with, by name."""
-        for key in ("depth", "width", "batch_size", "epochs", "learning_rate", "parts"):
+        for key in ("depth", "width", "batch_size", "epochs", "learning_rate", "parts", "average_epochs"):
             if not getattr(self, key) > 0:
                 raise ValueError(
                     f"network.{key} is {getattr(self, key)}; it must be above 0: give another with -S network.{key}=…"
@@ -58,6 +59,11 @@ class DenseSettings:
         if not 0 <= self.dropout < 1:
             raise ValueError(
                 f"network.dropout is {self.dropout}; it is a share of neurons, from 0 to below 1"
+            )
+        if self.average_epochs > (self.epochs if self.patience == 0 else 1):
+            raise ValueError(
+                f"network.average_epochs is {self.average_epochs} with network.epochs {self.epochs} and network.patience "
+                f"{self.patience}; the mean is over the last of all epochs: at most epochs, and with patience only 1"
             )
         for key, known in {"optimiser": OPTIMISERS, "inputs": INPUTS}.items():
             if getattr(self, key) not in known:

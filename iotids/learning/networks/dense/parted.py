@@ -56,6 +56,16 @@ class PartedNetworks:
                 return stack.weights_of(fold_position - part.start)
         raise IndexError(f"fold {fold_position} of {self.slices[-1].stop}")
 
+    def values(self) -> list[np.ndarray]:
+        """As StackedNetworks has them, part after part."""
+        return [value for stack in self.stacks for value in stack.values()]
+
+    def replace(self, values: Sequence[np.ndarray]) -> None:
+        """Put others in the place of `values`."""
+        n = len(values) // len(self.stacks)
+        for i, stack in enumerate(self.stacks):
+            stack.replace(values[i * n : (i + 1) * n])
+
     def state(self) -> dict[str, np.ndarray]:
         """Everything learning needs to continue, by part and name."""
         return {f"{i}.{name}": v for i, stack in enumerate(self.stacks) for name, v in stack.state().items()}

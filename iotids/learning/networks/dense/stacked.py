@@ -125,6 +125,15 @@ class StackedNetworks:
         ]
         return [*per_feature, *(part for layer in dense for part in layer)]
 
+    def values(self) -> list[np.ndarray]:
+        """Everything that scores depend on: trained values and the statistics of the inputs, (K, ...) each."""
+        return [value.numpy() for value in (*self._state.trained, *self._state.statistics)]
+
+    def replace(self, values: Sequence[np.ndarray]) -> None:
+        """Put others in the place of `values`."""
+        tensors, n = [tf.constant(value) for value in values], len(self._state.trained)
+        self._state = self._state._replace(trained=tensors[:n], statistics=tensors[n:])
+
     def state(self) -> dict[str, np.ndarray]:
         """Everything learning needs to go on, by name, for `restore`."""
         return {f"v{i}": value.numpy() for i, value in enumerate(tf.nest.flatten(self._state))}

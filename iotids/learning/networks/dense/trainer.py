@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from iotids.learning.contract import FoldResult, TrainingData
 from iotids.learning.data.folds import Fold
+from iotids.learning.networks.dense.averaging import LastEpochs
 from iotids.learning.networks.dense.chain import signed_log
 from iotids.learning.networks.dense.parted import PartedNetworks
 from iotids.learning.networks.dense.stacked_step import NetworkShape
@@ -67,7 +68,7 @@ class DenseTrainer:
         features = signed_log(data.features).astype(np.float32) if settings.inputs == "log" else data.features
         self._features = tf.constant(features)
         self._classes = tf.constant(data.truth.astype(np.int32))
-        self._parts = settings.parts
+        self._parts, self._average = settings.parts, settings.average_epochs
         self._stacks: dict[int, PartedNetworks] = {}
 
     def run(
@@ -102,8 +103,10 @@ class DenseTrainer:
         fold = Fold(0, rows, rows[:WATCHED_ROWS])
         networks = self._stack(1)
         networks.start(seed=self.plan.seed, folds=[0])
-        for _ in train_epochs(networks, self._features, self._classes, [fold], self.plan):
-            pass
+        average = LastEpochs(self._average, self.plan.epochs)
+        for rows in train_epochs(networks, self._features, self._classes, [fold], self.plan):
+            average.add(networks, rows[0].epoch)
+        average.settle(networks)
         return networks.weights_of(0)
 
     @staticmethod
@@ -121,15 +124,18 @@ class DenseTrainer:
     ) -> dict[str, np.ndarray]:
         """Train from the start or from the last state in the store; the finished split's arrays, stored."""
         networks = self._stack(len(folds))
-        history, spent_s = self._start(networks, folds, store.load(f"{split}.state"))
+        average = LastEpochs(self._average, self.plan.epochs)
+        history, spent_s = self._start(networks, folds, average, store.load(f"{split}.state"))
         started = saved = time.perf_counter()
         for rows in train_epochs(networks, self._features, self._classes, folds, self.plan, history):
             history += rows
+            average.add(networks, rows[0].epoch)
             report_progress(f"{split} {np.mean([row.val_accuracy for row in rows]):.4f}")
             if (now := time.perf_counter()) - saved > SAVE_EVERY_S:
                 saved = now
                 so_far = {"history": _to_array(history), "fit_s": np.array(spent_s + now - started)}
-                store.save(f"{split}.state", networks.state() | so_far)
+                store.save(f"{split}.state", networks.state() | average.state() | so_far)
+        average.settle(networks)
         fit_s = spent_s + time.perf_counter() - started
         networks.predict(
             self._features, [fold.test_rows[:1] for fold in folds]
@@ -153,13 +159,18 @@ class DenseTrainer:
         return self._stacks[n_folds]
 
     def _start(
-        self, networks: PartedNetworks, folds: Sequence[Fold], state: dict[str, np.ndarray] | None
+        self,
+        networks: PartedNetworks,
+        folds: Sequence[Fold],
+        average: LastEpochs,
+        state: dict[str, np.ndarray] | None,
     ) -> tuple[list[EpochFigures], float]:
         """Give the stack fresh weights, or those of a stored state; its history and the seconds it took."""
         if state is None:
             networks.start(seed=self.plan.seed, folds=[fold.number for fold in folds])
             return [], 0.0
         networks.restore(state)
+        average.restore(state)
         return _from_array(state["history"]), float(state["fit_s"])
 
     def _read(self, split: str, folds: Sequence[Fold], done: dict[str, np.ndarray], order: int) -> SplitRun:

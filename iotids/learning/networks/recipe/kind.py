@@ -4,18 +4,22 @@ one is trained on the whole fold. What each recipe reached is kept with the fold
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from iotids.learning.contract import Fitted, ModelKind, Origin, TrainingData
-from iotids.learning.networks.layers.fitted import LayerModel
-from iotids.learning.networks.layers.kind import check_learnable, check_settings
+from iotids.learning.contract import Fitted, ModelKind, Origin, TrainingData, check_training
+from iotids.learning.data.folds import Fold, check_two_classes
+from iotids.learning.networks.dense.batches import bytes_needed
+from iotids.learning.networks.dense.fitted import DenseModel
+from iotids.learning.networks.dense.kind import DenseKind, DenseSettings
+from iotids.learning.networks.recipe.fitted import RecipeModel
 from iotids.learning.networks.recipe.grid import FACTORS, Recipe, crossed
-from iotids.learning.networks.recipe.inner_split import class_f1, inner_split
-from iotids.learning.networks.surveyed.deep import DeepKind, DeepSettings
+from iotids.learning.networks.recipe.inner_split import inner_split
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,12 @@ class RecipeSettings:
 
     optimiser: str = "sgd 0.09|sgd 0.9|adam"
     dropout: str = "0|0.1|0.2"
-    scaling: str = "none|log"
+    inputs: str = "raw|log"
     depth: str = "4|5|6|7"
     width: str = "64"
-    epochs: int = 50
-    batch_size: int = 256
+    batch_size: str = "256"
+    epochs: str = "50"
+    average_epochs: str = "1"
     inner_share: float = 0.25
 
     def __post_init__(self) -> None:
@@ -36,15 +41,16 @@ class RecipeSettings:
         if not 0 < self.inner_share < 1:
             raise ValueError(f"inner_share is {self.inner_share}; it lies between 0 and 1")
         for recipe in self.recipes():
-            check_settings(self.of(recipe), "depth", "width", "epochs", "batch_size")
+            dense_settings(recipe)
 
     def recipes(self) -> list[Recipe]:
         """The grid."""
-        return crossed({name: getattr(self, name) for name in FACTORS})
+        return crossed({name: str(getattr(self, name)) for name in FACTORS})
 
-    def of(self, recipe: Recipe) -> DeepSettings:
-        """A network's settings."""
-        return replace(DeepSettings(epochs=self.epochs, batch_size=self.batch_size), **recipe.training())  # type: ignore[arg-type]
+
+def dense_settings(recipe: Recipe) -> DenseSettings:
+    """A network's settings; ValueError for values that no network can be trained with."""
+    return DenseSettings(**recipe.training())  # type: ignore[arg-type]
 
 
 class RecipeKind(ModelKind):
@@ -52,6 +58,7 @@ class RecipeKind(ModelKind):
 
     name = "recipe"
     settings_type: ClassVar[type] = RecipeSettings
+    dtype = np.float32
     origin = Origin(
         "the paper's network with its recipe taken apart",
         faithful=("the paper's block; its optimiser, momentum, dropout and inputs are among the choices",),
@@ -65,39 +72,53 @@ class RecipeKind(ModelKind):
         Raises
         ------
         FloatingPointError
-            Every recipe diverged.
+            Every recipe diverged, or the chosen one on the whole fold.
         """
-        check_learnable(data)
-        learnt, judged, few = inner_split(data.truth, settings.inner_share, seed)
-        inner, test = data.take(learnt), data.take(judged)
-        tried = {r.name: self._try(r, inner, test, settings, seed) for r in settings.recipes()}
+        check_training(data.features, data.truth, n_classes=data.n_classes)
+        rows = np.arange(data.truth.size)
+        check_two_classes([Fold(0, rows, rows)], data.truth, data.classes)
+        recipes, few, tried = self._try(data, settings, seed)
         reached = {name: one["macro_f"] for name, one in tried.items() if one["macro_f"] is not None}
         if not reached:
             raise FloatingPointError(
                 f"all of {len(tried)} recipes diverged; the first says: {next(iter(tried.values()))['fault']}"
             )
         best = max(reached, key=lambda name: reached[name])
-        recipe = next(one for one in settings.recipes() if one.name == best)
-        model = DeepKind().fit(data, settings.of(recipe), seed=seed)
-        assert isinstance(model, LayerModel)
-        too_few = [data.classes[number] for number in few]
-        facts = {**model.trained_by, "recipe": best, "tried": tried, "classes_not_judged_inside": too_few}
-        return LayerModel(model.scaling, model.network, model.seen, facts)
+        network = DenseKind().fit(data, dense_settings(recipes[best]), seed=seed)
+        assert isinstance(network, DenseModel)
+        return RecipeModel(network, {"recipe": best, "tried": tried, "classes_not_judged_inside": few})
 
     def load(self, folder: Path) -> Fitted:
         """The network of the chosen recipe."""
-        return LayerModel.load(folder)
+        return RecipeModel.load(folder)
+
+    def bytes_needed(
+        self,
+        n_rows: int,
+        n_features: int,
+        n_classes: int,
+        splits: Mapping[str, Sequence[Fold]],
+        settings: RecipeSettings,
+    ) -> int:
+        """As many networks of the largest size as learn side by side, at most all recipes."""
+        recipes = settings.recipes()
+        largest = max((dense_settings(one) for one in recipes), key=lambda one: one.depth * one.width**2)
+        rows = np.zeros(0, np.int64)
+        stack = {"stack": [Fold(i, rows, rows) for i in range(len(recipes))]}
+        return bytes_needed(n_rows, n_classes, stack, largest, n_features)
 
     def _try(
-        self, recipe: Recipe, inner: TrainingData, test: TrainingData, settings: RecipeSettings, seed: int
-    ) -> dict[str, Any]:
-        """What a recipe reaches on the rows that judge: F1 per class and their mean, or why there is none."""
-        values = {name: getattr(recipe, name) for name in FACTORS}
-        try:
-            model = DeepKind().fit(inner, settings.of(recipe), seed=seed)
-        except FloatingPointError as error:
-            return {**values, "macro_f": None, "f1": None, "fault": str(error)}
-        predicted = model.scores(test.features).argmax(axis=1)
-        scores = class_f1(test.truth, predicted, test.n_classes)
-        macro = float(np.mean([score for score in scores if score is not None]))
-        return {**values, "macro_f": macro, "f1": dict(zip(test.classes, scores, strict=True))}
+        self, data: TrainingData, settings: RecipeSettings, seed: int
+    ) -> tuple[dict[str, Recipe], list[str], dict[str, dict[str, Any]]]:
+        """Recipes by name, classes with too few rows to be judged inside, and what each recipe reached."""
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow takes seconds to import
+        from iotids.learning.networks.recipe.trials import InnerSplit, try_recipes
+
+        learnt, judged, few = inner_split(data.truth, settings.inner_share, seed)
+        recipes = {recipe.name: recipe for recipe in settings.recipes()}
+        dense = [dense_settings(recipe) for recipe in recipes.values()]
+        found = try_recipes(dense, InnerSplit(data, learnt, judged), seed)
+        tried = {
+            name: asdict(recipe) | one for (name, recipe), one in zip(recipes.items(), found, strict=True)
+        }
+        return recipes, [data.classes[number] for number in few], tried
