@@ -104,8 +104,8 @@ class DenseTrainer:
         networks = self._stack(1)
         networks.start(seed=self.plan.seed, folds=[0])
         average = LastEpochs(self._average, self.plan.epochs)
-        for rows in train_epochs(networks, self._features, self._classes, [fold], self.plan):
-            average.add(networks, rows[0].epoch)
+        for figures in train_epochs(networks, self._features, self._classes, [fold], self.plan):
+            average.add(networks, figures[0].epoch)
         average.settle(networks)
         return networks.weights_of(0)
 
