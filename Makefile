@@ -54,6 +54,9 @@ ui: setup                       ## MLflow on this machine only; runs on a server
 ifneq ($(filter http%,$(MLFLOW_TRACKING_URI)),)
 	@echo "the runs are on the server that MLFLOW_TRACKING_URI names: $(MLFLOW_TRACKING_URI)"
 else
+ifeq ($(MLFLOW_TRACKING_URI),)
+	-@python -m iotids publish --experiments out
+endif
 	@echo "http://127.0.0.1:$(UI_PORT)/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=compare&compareRunsMode=CHART"
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" --host 127.0.0.1 --port $(UI_PORT) --workers 1
 endif

@@ -38,7 +38,7 @@ COMMANDS = {
     "recipe": Command("Experiment", "iotids.commands.recipe", "what each piece of the recipe of training is worth"),
     "timeouts": Command("Experiment", "iotids.commands.timeouts", "the effect of other flow timeouts"),
     "evaluate": Command("Experiment", "iotids.detecting.calibrating.evaluate", "a detector on labelled flows, per class and site"),
-    "publish": Command("Experiment", "iotids.tracking.publishing", "run folders → MLflow"),
+    "publish": Command("Experiment", "iotids.commands.publish", "scored runs, detectors and experiments → MLflow"),
     "register": Command("Experiment", "iotids.tracking.registry", "detector packages → MLflow's model registry"),
     "sample": Command("Experiment", "iotids.testbed.__main__", "write the embedded sample of captures"),
 }  # fmt: skip

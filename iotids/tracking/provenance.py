@@ -5,12 +5,44 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from iotids.tracking.store import ask_git, experiment_name
 
 MAX_PARAM_LENGTH = 500  # holds for old servers too
 LISTED_ELSEWHERE = ("data.sources", "data.root")  # long, or different on every machine
+GENERATED = (":!params.yaml", ":!dvc.lock", ":!out/metrics.json")  # every experiment changes them
+
+
+@dataclass(frozen=True)
+class Origin:
+    """DVC experiment (`workspace` outside one), git commit, the experiment's base, tracked files that differ from it."""
+
+    experiment: str
+    commit: str
+    baseline: str
+    uncommitted: str
+
+    @property
+    def in_workspace(self) -> bool:
+        """Whether the results lie in the workspace and not in an experiment."""
+        return self.experiment == "workspace"
+
+
+def current_origin() -> Origin:
+    """Where results come from that are published while they are made, or from out/."""
+    return Origin(
+        experiment=experiment_name(),
+        commit=ask_git("rev-parse", "HEAD"),
+        baseline=os.environ.get("DVC_EXP_BASELINE_REV", "")[:10],
+        uncommitted=changed_files("HEAD"),
+    )
+
+
+def changed_files(*revisions: str) -> str:
+    """Tracked files that differ between two revisions, or a revision and the workspace, but for those that DVC writes."""
+    return ", ".join(ask_git("diff", "--name-only", *revisions, "--", ".", *GENERATED).splitlines())
 
 
 def run_params(scored: Mapping[str, Any], split: str, made_from: Mapping[str, Any]) -> dict[str, str]:
@@ -42,9 +74,9 @@ def flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield f"{prefix}{key}", value
 
 
-def run_tags(scored: Mapping[str, Any], split: str) -> dict[str, str]:
+def run_tags(scored: Mapping[str, Any], split: str, origin: Origin) -> dict[str, str]:
     """Where a run comes from and what its figures are; without what is not known."""
-    part, commit = scored["splits"][split], ask_git("rev-parse", "HEAD")
+    part = scored["splits"][split]
     never = ", ".join(
         f"{one['class']} in {one['folds']} of {one['tested']} folds" for one in part["unpredicted"]
     )
@@ -55,30 +87,34 @@ def run_tags(scored: Mapping[str, Any], split: str) -> dict[str, str]:
         "figure": part["figure"],
         "never predicted": never or "none",
         "dvc.stage": f"{scored['stage']}@{scored['folder'].split('/')[-1]}",
-        "dvc.exp": experiment_name(),
-        "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", "")[:10],
-        "git.uncommitted": "yes" if ask_git("status", "--porcelain", "--untracked-files=no") else "no",
-        "mlflow.source.git.commit": commit,
+        "dvc.exp": origin.experiment,
+        "dvc.baseline": origin.baseline,
+        "git.uncommitted": origin.uncommitted[:MAX_PARAM_LENGTH] or "none",
+        "mlflow.source.git.commit": origin.commit,
         "mlflow.source.name": f"out/{scored['folder']}",
         "mlflow.user": "dvc",
-        "mlflow.note.content": _description(scored, split, never, commit),
+        "mlflow.note.content": _description(scored, split, never, origin),
     }
     return {key: value for key, value in tags.items() if value}
 
 
-def _description(scored: Mapping[str, Any], split: str, never: str, commit: str) -> str:
+def _description(scored: Mapping[str, Any], split: str, never: str, origin: Origin) -> str:
     """What a reader of the run's page must know, and the command that repeats it."""
-    name, part = experiment_name(), scored["splits"][split]
-    repeat = (
-        f"dvc exp apply {name} && dvc repro"
-        if name != "workspace"
-        else f"git checkout {commit[:10]} && dvc repro"
-    )
+    part = scored["splits"][split]
     return (
         f"{scored['title']}, {scored['task']}, {part['title']} split; figures: {part['figure']}.\n\n"
         + (f"Never predicted: {never}.\n\n" if never else "")
-        + f"Repeat: `{repeat}`"
+        + (f"Made with uncommitted changes of: {origin.uncommitted}.\n\n" if origin.uncommitted else "")
+        + f"Repeat: `{repeat_command(origin)}`"
     )
+
+
+def repeat_command(origin: Origin) -> str:
+    """The command that brings an experiment, or a commit, back and runs what is not in DVC's cache."""
+    first = (
+        f"git checkout {origin.commit[:10]}" if origin.in_workspace else f"dvc exp apply {origin.experiment}"
+    )
+    return f"{first} && dvc repro"
 
 
 def dataset_input(made_from: Mapping[str, Any]) -> Any:

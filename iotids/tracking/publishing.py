@@ -7,10 +7,8 @@ store does not have yet.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import sys
 import time
 import warnings
 from collections import defaultdict
@@ -22,8 +20,8 @@ from typing import Any
 from iotids.tracking import keras_model as tracked_model
 from iotids.tracking.batches import Curve, log
 from iotids.tracking.figures import draw_figures
-from iotids.tracking.provenance import dataset_input, run_params, run_tags
-from iotids.tracking.store import experiment_name, open_store, store_uri
+from iotids.tracking.provenance import Origin, current_origin, dataset_input, run_params, run_tags
+from iotids.tracking.store import open_store, store_uri
 from iotids.writing.markdown import csv_table
 
 HEADLINE = (
@@ -53,29 +51,35 @@ def publish(score: Path) -> None:
         publish_scores(score)
     except Exception as error:  # noqa: BLE001  the one place where this is right: see the docstring
         warnings.warn(
-            f"{score}: not published to MLflow at {store_uri()}. {_why(error)}\n{_what_to_do(score, error)}",
+            f"{score}: not published to MLflow at {store_uri()}. {why(error)}\n{what_to_do(score, error)}",
             stacklevel=2,
         )
 
 
-def publish_scores(score: Path) -> list[str]:
+def publish_scores(score: Path, origin: Origin | None = None) -> list[str]:
     """Publish every run of out/score and give the ids of the parent runs that were new.
 
     Results that the store already has (same hash) are left alone, and tagged with this experiment's name;
     what a broken-off attempt left is replaced.
+
+    Parameters
+    ----------
+    origin : where the results come from; by default the experiment that runs now, or the workspace
     """
     made_from = json.loads((score / "made_from.json").read_text(encoding="utf-8"))
-    new = []
+    origin, new = origin or current_origin(), []
     with open_store() as (client, experiment_id):
         for file in sorted((score / "runs").glob("*.json")):
             scored = json.loads(file.read_text(encoding="utf-8"))
-            folder, data = score.parent / scored["folder"], made_from["dataset"]["sha256"]
+            folder = score.parent / scored["folder"]
             for number, split in enumerate(scored["splits"]):
-                digest = f"{_digest(scored['splits'][split], scored['params'], data)}-{split}"
+                digest = f"{_digest(scored, split, made_from)}-{split}"
                 if published := _published(client, experiment_id, digest):
-                    _add_experiment(client, published, scored, first=number == 0)
+                    _add_experiment(client, published, scored, origin.experiment, first=number == 0)
                     continue
-                parent = _publish_split(client, experiment_id, folder, scored, split, made_from, digest)
+                parent = _publish_split(
+                    client, experiment_id, folder, scored, split, made_from, digest=digest, origin=origin
+                )
                 if number == 0 and (folder / tracked_model.FILE).is_file():
                     tracked_model.publish_model(
                         client,
@@ -85,7 +89,7 @@ def publish_scores(score: Path) -> list[str]:
                         scored,
                         features=made_from["dataset"]["features"],
                         metrics=_compared(scored, scored["splits"][split]),
-                        alias=experiment_name(),
+                        alias=origin.experiment,
                     )
                 client.set_terminated(parent, end_time=_times(folder, scored["splits"][split])[1])
                 new.append(parent)
@@ -103,14 +107,14 @@ def _published(client: Any, experiment_id: str, digest: str) -> Any | None:
     return next((run for run in found if run.info.status == "FINISHED"), None)
 
 
-def _add_experiment(client: Any, run: Any, scored: Mapping[str, Any], *, first: bool) -> None:
+def _add_experiment(client: Any, run: Any, scored: Mapping[str, Any], name: str, *, first: bool) -> None:
     """Note that this experiment has the same results: in the run's tag and as an alias of its model."""
     names = run.data.tags.get("dvc.exp", "").split(", ")
-    if experiment_name() in names:
+    if name in names:
         return
-    client.set_tag(run.info.run_id, "dvc.exp", ", ".join(filter(None, [*names, experiment_name()])))
+    client.set_tag(run.info.run_id, "dvc.exp", ", ".join(filter(None, [*names, name])))
     if first:
-        tracked_model.add_alias(client, scored, run.info.run_id, alias=experiment_name())
+        tracked_model.add_alias(client, scored, run.info.run_id, alias=name)
 
 
 def _publish_split(
@@ -120,13 +124,15 @@ def _publish_split(
     scored: Mapping[str, Any],
     split: str,
     made_from: Mapping[str, Any],
+    *,
     digest: str,
+    origin: Origin,
 ) -> str:
     """Write one parent run and its folds; the caller sets it FINISHED when all of it is in the store."""
-    part, tags = scored["splits"][split], run_tags(scored, split)
+    part, tags = scored["splits"][split], run_tags(scored, split, origin)
     params, curves = run_params(scored, split, made_from), _epoch_curves(folder, split)
     name = f"{scored['title']} · {scored['task']} · {part['title']}"
-    name += "" if experiment_name() == "workspace" else f" ({experiment_name()})"
+    name += "" if origin.in_workspace else f" ({origin.experiment})"
     start, end = _times(folder, part)
     parent_tags = {**tags, "level": "cv", "result.hash": digest}
     parent = client.create_run(experiment_id, start_time=start, run_name=name, tags=parent_tags).info.run_id
@@ -216,21 +222,22 @@ def _mean_curves(folds: list[Curve]) -> Curve:
     return [(metric, sum(found) / len(found), epoch) for (metric, epoch), found in values.items()]
 
 
-def _digest(part: Mapping[str, Any], params: Mapping[str, Any], data: str) -> str:
-    """Hash of one split's results, settings and data; results hold measured times, so every execution has its
-    own.
+def _digest(scored: Mapping[str, Any], split: str, made_from: Mapping[str, Any]) -> str:
+    """Hash of a model's results under one split with everything they were made from; results hold measured times, so
+    every execution has its own, and two experiments share a run only where all its parameters are equal.
     """
-    text = json.dumps([part, params, data], sort_keys=True)
+    model = [scored[key] for key in ("stage", "task", "model", "params")]
+    text = json.dumps([model, scored["splits"][split], made_from], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """Say in one line what went wrong; database errors carry pages of SQL."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:300]}"
 
 
-def _what_to_do(folder: str | Path, error: Exception) -> str:
+def what_to_do(folder: str | Path, error: Exception) -> str:
     """Say how to get the results into the store later, and how to repair a damaged one."""
     retry = f"Results are safe on disk; once the store works, run: iotids publish {folder}"
     broken = (
@@ -244,38 +251,3 @@ def _what_to_do(folder: str | Path, error: Exception) -> str:
     if any(sign in str(error) for sign in broken):
         return f"The store is damaged or was made by another MLflow. Move {store_uri().removeprefix('sqlite:///')} away. {retry}"
     return retry
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Publish every scored run and every detector package at or below the given paths."""
-    parser = argparse.ArgumentParser(
-        prog="iotids publish", description="Scored runs and detector packages → MLflow's store."
-    )
-    parser.add_argument("paths", nargs="*", default=["out"], help="folders to look in (default: out)")
-    paths = parser.parse_args(arguments).paths
-    scores = sorted({file.parent for path in paths for file in Path(path).rglob("made_from.json")})
-    packages = sorted({file.parent for path in paths for file in Path(path).rglob("package.json")})
-    if not scores:
-        print(
-            f"no scores (made_from.json) at or below {', '.join(paths)}; `make` or `dvc repro score` writes them to out/score/",
-            file=sys.stderr,
-        )
-        return 1
-    new = 0
-    for folder in scores:
-        try:
-            new += len(publish_scores(folder))
-        except ModuleNotFoundError:
-            raise  # the caller knows which extra brings it
-        except Exception as error:  # noqa: BLE001  whatever the store raises, the answer is the same sentence
-            print(f"{folder}: {_why(error)}\n{_what_to_do(folder, error)}", file=sys.stderr)
-            return 1
-    runs = sum(1 for folder in scores for _ in (folder / "runs").glob("*.json"))
-    print(f"{runs} scored models, {new} new runs in {store_uri()}")
-    from iotids.tracking.registry import main as register_packages
-
-    return register_packages([str(folder) for folder in packages]) if packages else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

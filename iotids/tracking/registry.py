@@ -50,11 +50,11 @@ def register(folder: Path, manifest: Mapping[str, Any], *, alias: str) -> None:
         Its package.json.
     alias : str
         For example `current`. Experiments move only an alias of their own name: a short trial must not
-        replace the detector in use. A package with doubts moves none.
+        replace the detector in use. A package with doubts never gets the alias of the one in use.
     """
     try:
         alias = alias if experiment_name() == "workspace" else clean_alias(experiment_name())
-        doubtful = bool(manifest.get("doubts"))
+        doubtful = bool(manifest.get("doubts")) and experiment_name() == "workspace"
         name, version = register_package(folder, manifest, alias=None if doubtful else alias)
         place = f"models:/{name}@{alias} (version {version})"
         if doubtful:

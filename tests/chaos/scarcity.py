@@ -86,7 +86,7 @@ def lock_store(folder: Path, *, seconds: float) -> Iterator[str]:
 
     folder.mkdir()
     write_run_folder(folder)
-    command = Command("publish", ("-m", "iotids.tracking.publishing", "out"), ())
+    command = Command("publish", ("-m", "iotids", "publish", "out"), ())
     (folder / "tmp").mkdir()
     worlds.start(folder, command).wait()
     n_first = _finished_runs(folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from iotids.commands.publish import main as publish_command
 from iotids.tracking import publishing as tracking
 from iotids.tracking.figures import per_class
 from iotids.tracking.store import EXPERIMENT, store_uri
@@ -274,15 +275,15 @@ def test_a_damaged_store_gives_a_warning_that_says_to_move_it_away(store, score)
 def test_the_command_publishes_every_folder_below_a_path_and_counts_them(store, capsys):
     for depth in (4, 5):
         write_run_folder(store, depth=depth, n_epochs=1)
-    assert tracking.main([str(store / "out")]) == 0
+    assert publish_command([str(store / "out")]) == 0
     assert capsys.readouterr().out.startswith("2 scored models, 2 new runs in sqlite:///")
-    assert tracking.main([str(store / "out")]) == 0
+    assert publish_command([str(store / "out")]) == 0
     assert capsys.readouterr().out.startswith("2 scored models, 0 new runs")
 
 
 def test_the_command_names_a_folder_without_results(store, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    assert tracking.main([str(tmp_path / "empty")]) == 1
+    assert publish_command([str(tmp_path / "empty")]) == 1
     assert "no scores" in capsys.readouterr().err
 
 
