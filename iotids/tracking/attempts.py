@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from iotids.tracking.store import experiment_name, open_store, workspace
+from iotids.tracking.usage import recorded
 
 DONE = "done"
 KILLED_CODES = range(129, 166)  # 128 + a signal's number
@@ -27,11 +28,13 @@ LEVEL = "attempt"
 def watched() -> Iterator[None]:
     """Watch the stage that runs in the block, where DVC runs it for an experiment; elsewhere do nothing."""
     if not (os.environ.get("DVC_EXP_NAME") and os.environ.get("DVC_STAGE")):
-        yield
+        with recorded():
+            yield
         return
     pipe = _start_watcher(_facts())
     try:
-        yield
+        with recorded():
+            yield
         _say(pipe, DONE)
     except SystemExit as ending:
         _say(pipe, _ending(ending.code))

@@ -22,6 +22,7 @@ from iotids.tracking.batches import Curve, log
 from iotids.tracking.figures import draw_figures
 from iotids.tracking.provenance import Origin, current_origin, dataset_input, run_params, run_tags
 from iotids.tracking.store import open_store, store_uri
+from iotids.tracking.usage import log_usage, read_usage
 from iotids.writing.markdown import csv_table
 
 HEADLINE = (
@@ -138,6 +139,8 @@ def _publish_split(
     parent = client.create_run(experiment_id, start_time=start, run_name=name, tags=parent_tags).info.run_id
     log(client, parent, _summary(scored, part), params, _mean_curves(list(curves.values())))
     client.log_inputs(parent, [dataset_input(made_from)])
+    if usage := read_usage(folder):
+        log_usage(client, parent, usage)
     for fold in part["folds"]:
         number = fold["fold"]
         fold_tags = {**tags, "level": "fold", "fold": str(number), "mlflow.parentRunId": parent}
@@ -160,7 +163,11 @@ def _publish_split(
 
 
 def _times(folder: Path, part: Mapping[str, Any]) -> tuple[int, int]:
-    """Start and end in ms: the folder was written when training ended, and the folds say how long they took."""
+    """Start and end in ms, as measured; of a folder without measurements, by the time at which it was written and the
+    time that its folds took.
+    """
+    if usage := read_usage(folder):
+        return usage["start_ms"], usage["at_ms"][-1]
     end = (folder / "folds.json").stat().st_mtime if (folder / "folds.json").is_file() else time.time()
     spent = sum(fold[key] for fold in part["folds"] for key in FOLD_FACTS["time"])
     return int(1000 * (end - spent)), int(1000 * end)

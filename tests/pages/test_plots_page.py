@@ -1,6 +1,8 @@
 """DVC's plots page draws its plots with no network at all."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 import yaml
 
 from iotids.plumbing import plots_page
+from iotids.reporting.figures.confusion import confusion_csv
 from tests.pages.browser import browser_page, needs_chromium, pictures
 from tests.project_copy import run
 
@@ -78,6 +81,27 @@ def test_no_script_in_the_template_ends_its_element_early(repository):
 def test_dvc_is_told_of_the_template_for_this_machine_only(repository):
     assert "template.html" in (repository / ".dvc" / "config.local").read_text()
     assert "html_template" not in (repository / ".dvc" / "config").read_text()
+
+
+def test_a_confusion_plot_is_square_and_names_its_model_also_when_a_class_is_never_predicted(repository):
+    import numpy as np
+    import vl_convert
+
+    root = Path(__file__).resolve().parents[2]
+    shutil.copytree(root / ".dvc/plots", ".dvc/plots")
+    classes = ("BENIGN", "MITM", "DOS")
+    confusion = np.array([[90, 0, 10], [5, 0, 5], [1, 0, 9]])  # MITM is never predicted
+    Path("square.csv").write_text(confusion_csv(confusion, classes, "DL4"))
+    plot = {"template": "confusion_square", "x": "predicted", "y": {"square.csv": "actual"}}
+    Path("dvc.yaml").write_text(json.dumps({"plots": [{"how it errs": plot}]}))
+    command = [sys.executable, "-m", "dvc", "plots", "show", "--show-vega", "how it errs"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    drawn = vl_convert.vegalite_to_svg(json.loads(said), vl_version=plots_page.VEGA_LITE)
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+    assert [texts.count(name) for name in classes] == [2, 2, 2]  # on both axes
+    assert {"DL4 · workspace", "how it errs", "900", "100", "500", "0"} <= set(texts)
+    cells = re.findall(r'aria-roledescription="rect mark"[^>]*d="M0?[^"]*?h([\d.]+)v([\d.]+)', drawn)
+    assert len(cells) == 9 and {width == height for width, height in cells} == {True}
 
 
 @pytest.mark.slow

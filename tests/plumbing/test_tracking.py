@@ -128,6 +128,20 @@ def test_a_run_says_what_it_was_made_from(store, score, monkeypatch):
     assert "per_class.csv" in {file.path for file in client.list_artifacts(parent.info.run_id)}
 
 
+def test_a_run_shows_what_its_training_used_and_when(store, score):
+    usage = {
+        "start_ms": 5000,
+        "at_ms": [6000, 9000],
+        "metrics": {"system/cpu_utilization_percentage": [40, 60]},
+    }
+    (store / "out/network/binary-dl4/usage.json").write_text(json.dumps(usage))
+    tracking.publish_scores(score)
+    client, (parent,) = runs("cv")
+    history = client.get_metric_history(parent.info.run_id, "system/cpu_utilization_percentage")
+    assert [(point.timestamp, point.value) for point in history] == [(6000, 40), (9000, 60)]
+    assert (parent.info.start_time, parent.info.end_time) == (5000, 9000)
+
+
 def test_a_run_has_pictures_that_the_page_previews(store, score):
     tracking.publish_scores(score)
     client, (parent,) = runs("cv")

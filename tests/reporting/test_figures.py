@@ -2,13 +2,12 @@
 
 import csv
 import io
-from collections import Counter
 
 import numpy as np
 import pytest
 
 from iotids.learning.scores.pairs import pairs
-from iotids.reporting.figures.confusion import confusion_lines
+from iotids.reporting.figures.confusion import confusion_csv
 from iotids.reporting.figures.curves import curves_csv, curves_of
 from iotids.reporting.figures.matrices import pairwise_figure, unseen_figure
 from iotids.reporting.figures.plots import comparison_figure, confusion_figure, curves_figure, save_png
@@ -53,17 +52,22 @@ def test_an_unknown_split_has_no_curves():
         curves_of(made_history(), "temporal")
 
 
-def test_every_true_class_has_a_thousand_lines_shared_out_like_its_predictions():
+def test_every_pair_of_classes_has_a_line_with_its_share_of_the_true_class():
     confusion = np.array([[995, 4, 1], [0, 2, 1], [0, 0, 0]])
-    rows = list(csv.reader(io.StringIO(confusion_lines(confusion, ("a", "b", "c")))))
-    assert rows[0] == ["actual", "predicted"]
-    assert Counter(map(tuple, rows[1:])) == {
-        ("a", "a"): 995,
-        ("a", "b"): 4,
-        ("a", "c"): 1,
-        ("b", "b"): 667,
-        ("b", "c"): 333,
-    }
+    rows = list(csv.reader(io.StringIO(confusion_csv(confusion, ("a", "b", "c"), "DL4"))))
+    assert rows[0] == ["model", "actual", "predicted", "per_mille"]
+    assert [(actual, predicted, int(share)) for _, actual, predicted, share in rows[1:]] == [
+        ("a", "a", 995),
+        ("a", "b", 4),
+        ("a", "c", 1),
+        ("b", "a", 0),
+        ("b", "b", 667),
+        ("b", "c", 333),
+        ("c", "a", 0),
+        ("c", "b", 0),
+        ("c", "c", 0),
+    ]
+    assert {row[0] for row in rows[1:]} == {"DL4"}
 
 
 def test_the_same_figures_give_the_same_bytes(tmp_path):

@@ -1,4 +1,6 @@
-"""Confusion matrices as data for plots: `dvc plots` counts lines, so a matrix is written as lines."""
+"""Confusion matrices as data for `dvc plots`, with every pair of classes, so that the plot is square also where a class is
+never predicted (template `.dvc/plots/confusion_square.json`).
+"""
 
 from __future__ import annotations
 
@@ -8,23 +10,25 @@ import numpy as np
 
 from iotids.writing.markdown import csv_table
 
-LINES_PER_CLASS = 1000
+WHOLE = 1000
 
 
-def confusion_lines(
-    confusion: np.ndarray, classes: Sequence[str], *, lines_per_class: int = LINES_PER_CLASS
-) -> str:
-    """CSV with columns actual, predicted: 1,000 lines for every true class, shared out like its predictions.
+def confusion_csv(confusion: np.ndarray, classes: Sequence[str], model: str) -> str:
+    """CSV with columns model, actual, predicted, per_mille: a line for every pair of classes.
 
-    So the counts that DVC's `confusion` template shows are per mille of the true class, and the file stays
-    small for millions of flows. Shares are rounded so that each class has exactly its lines (largest
-    remainder); a class without flows has none.
+    Parameters
+    ----------
+    confusion : (k, k) flows, row = true class
+    model : title, which the plot shows; two experiments can show different models
+
+    Shares are of the true class, rounded so that each class has exactly 1,000 (largest remainder); a class without
+    flows has zeros.
     """
     rows = []
     for actual, counts in zip(classes, confusion, strict=True):
-        for predicted, n_lines in zip(classes, _share_out(counts, lines_per_class), strict=True):
-            rows += [[actual, predicted]] * int(n_lines)
-    return csv_table(["actual", "predicted"], rows)
+        for predicted, share in zip(classes, _share_out(counts, WHOLE), strict=True):
+            rows.append([model, actual, predicted, int(share)])
+    return csv_table(["model", "actual", "predicted", "per_mille"], rows)
 
 
 def _share_out(counts: np.ndarray, total: int) -> np.ndarray:

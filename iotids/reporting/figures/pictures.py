@@ -11,7 +11,7 @@ from iotids.learning.scores.pairs import Pair
 from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.reporting.figures import plots as figures
 from iotids.reporting.figures.architecture import architecture_figure, layers_of_keras
-from iotids.reporting.figures.confusion import confusion_lines
+from iotids.reporting.figures.confusion import confusion_csv
 from iotids.reporting.figures.curves import curves_csv, curves_of
 from iotids.reporting.figures.matrices import pairwise_figure, unseen_figure
 from iotids.reporting.figures.reliability import reliability_figure
@@ -92,5 +92,5 @@ def plots_data(content: Content, task: str, history: pa.Table) -> dict[str, str]
     confusion = run.splits[content.both[0]].confusion
     return {
         f"curves_{task}.csv": curves_csv(curves),
-        f"confusion_{task}.csv": confusion_lines(confusion, run.classes),
+        f"confusion_{task}.csv": confusion_csv(confusion, run.classes, model_title(run.model)),
     }
