@@ -26,7 +26,7 @@ $(VENV)/ready: requirements.lock requirements-uv.lock
 	@touch $@
 
 data: setup
-	@test -e data/sample || dvc pull --quiet data.dvc
+	@test -e data/sample || dvc pull --quiet --remote sample data.dvc
 
 test: setup                     ## every test that takes less than about 20 s
 	pytest -m "not slow"
@@ -48,7 +48,7 @@ sweep: data                     ## depth, two at a time, beside one baseline
 apply: setup                    ## an experiment's parameters and results into the workspace: make apply EXP=name
 	@git diff --quiet HEAD -- ':!params.yaml' ':!dvc.lock' || { echo "dvc exp apply would drop your uncommitted changes: commit or stash them (git status)"; exit 1; }
 	@dvc exp list --name-only | grep -qx -- "$(EXP)" || { echo "no experiment $(EXP): make apply EXP=name, with one of"; dvc exp list --name-only; exit 1; }
-	dvc exp apply $(EXP) || { dvc status --quiet report && echo "all is in place but what the experiment did not run (named above): dvc repro makes it"; }
+	@said=$$(dvc exp apply $(EXP) 2>&1) && echo "$$said" || { dvc status --quiet report && echo "all is in place but what the experiment did not run: dvc repro makes it"; } || { echo "$$said"; exit 1; }
 
 ui: setup                       ## MLflow on this machine only; runs on a server are shown by the server
 ifneq ($(filter http%,$(MLFLOW_TRACKING_URI)),)
@@ -81,7 +81,7 @@ lint: setup
 sample: setup                   ## write the sample anew (same bytes) and store it
 	rm -rf data/sample
 	python -m iotids sample data/sample --seed 7
-	dvc add data && dvc push data.dvc
+	dvc add data && dvc push --remote sample data.dvc
 
 lock: setup                     ## resolve the dependencies anew
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements.lock

@@ -68,12 +68,17 @@ def test_a_stage_watches_every_key_of_its_section_but_the_lists_that_multiply_it
     assert not lists or name not in watched
 
 
-def test_outputs_lie_in_out_and_are_never_pushed_to_the_sample_store():
+def test_outputs_lie_in_out_and_go_to_a_remote_of_ones_own_while_the_sample_has_its_own():
     for _, body in stage_bodies():
         for out in body.get("outs", []) + body.get("metrics", []):
-            path, options = next(iter(out.items()))
+            path, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
             assert path.startswith("out/")
-            assert options.get("push") is False or options.get("cache") is False
+            assert "push" not in options and "remote" not in options
+    (data,) = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"]
+    assert data["remote"] == "sample"
+    assert (
+        "remote = " not in (ROOT / ".dvc/config").read_text()
+    )  # no default: nothing goes into the sample's folder
 
 
 def test_the_scripts_in_stages_are_the_stages_of_the_dag():

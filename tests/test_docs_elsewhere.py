@@ -184,7 +184,7 @@ def test_two_machines_share_code_results_and_runs(finished, tmp_path):
                 f"-S preset=smoke {FEW_MODELS} -S network.seed={time.time_ns() % 10**6}",
             ),
         )
-        assert "binary dl6 grouped (depth6)" in run_names(address)
+        assert "DL6 · binary · grouped (depth6)" in run_names(address)
     run(there, "git", "pull", "-q")
     shell(there, look)
     assert "DL6" in (there / "out" / "report" / "report.md").read_text()

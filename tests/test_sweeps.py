@@ -135,6 +135,7 @@ def test_applying_an_experiment_brings_its_parameters_and_scores(finished, sweep
     name = f"{sweep[0]}-2"
     said = run(finished, "make", "apply", f"EXP={name}").stdout
     assert "but what the experiment did not run" in said  # it ended at the report, detectors were not packed
+    assert "ERROR" not in said and "WARNING" not in said
     assert yaml.safe_load((finished / "params.yaml").read_text())["network"]["models"] == ["dl5"]
     assert "dl5" in (finished / "out" / "report" / "table3.csv").read_text().lower()
     run(finished, "git", "checkout", "-q", ".")

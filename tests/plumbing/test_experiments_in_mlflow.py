@@ -13,7 +13,7 @@ from tests.plumbing.made_sweep import make_project
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {f"s-{number}" for number in range(1, 5)}
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def environment(**more):
