@@ -21,10 +21,11 @@ import pyarrow.parquet as pq
 from iotids.detecting.calibrating.benign_flows import BenignFlows
 from iotids.detecting.calibrating.calibration import calibrate
 from iotids.detecting.calibrating.site_file import point_of
+from iotids.detecting.calibrating.weighing import RANKING_COLUMNS, VERDICT_COLUMNS, ranking_rows, verdict_rows
 from iotids.detecting.incidents.book import SMALLEST_SCORE
 from iotids.detecting.incidents.evaluation import COLUMNS, recordings_of, score_for_false_rate, site_rows
 from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
-from iotids.detecting.judging.verdicts import Decisions, Judge, matrix_of, package_point
+from iotids.detecting.judging.verdicts import Judge, matrix_of, package_point
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import Package, open_package
 from iotids.detecting.summary.page_table import percent, value_and_std
@@ -72,19 +73,6 @@ def read_labelled(paths: Sequence[Path], package: Package) -> Labelled:
     return Labelled(
         matrix_of(table, package.features), label, source, group, capture, table.column("start_us").to_numpy()
     )
-
-
-def verdict_table(
-    flows: Labelled, decisions: Decisions, package: Package
-) -> Iterator[tuple[str, int, float, float, float, float]]:
-    """Per label: flows, shares called attack, unknown, benign, and share given this very class."""
-    names = np.array(package.classes)
-    for label in np.unique(flows.label):
-        mine = flows.label == label
-        code = decisions.code[mine]
-        right = (names[decisions.likeliest[mine]] == label) & (code != UNKNOWN)
-        shares = [float((code == c).mean()) for c in (ATTACK, UNKNOWN, 0)]
-        yield str(label), int(mine.sum()), shares[0], shares[1], shares[2], float(right.mean())
 
 
 def halves(flows: Labelled, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
@@ -193,6 +181,8 @@ def markdown(columns: Sequence[str], rows: Iterator[tuple]) -> str:
 def _cell(value: object, column: str) -> str:
     """One figure."""
     if isinstance(value, float):
+        if "AUC" in column and value == value:
+            return f"{value:.3f}"
         return "–" if value != value else f"{value:,.1f}" if "a day" in column else f"{value:.2%}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
@@ -254,13 +244,13 @@ def main() -> int:
     if arguments.labelled:
         flows = read_labelled(arguments.labelled, package)
         decisions = Judge(package, Model(package), package_point(package)).decide(flows.X)
+        named = np.array(package.classes)[decisions.likeliest]
         print(
-            markdown(
-                ["label", "flows", "attack", "unknown", "benign", "this very class"],
-                verdict_table(flows, decisions, package),
-            ),
-            "\n",
+            markdown(VERDICT_COLUMNS, verdict_rows(flows.label, flows.capture, decisions.code, named)), "\n"
         )
+        attack = flows.label != package.manifest["benign"]
+        ranked = ranking_rows(attack, decisions.log_odds, flows.source, flows.capture)
+        print(markdown(RANKING_COLUMNS, ranked), "\n")
         print(incident_table(arguments.labelled, package))
         rows = calibrated_networks(flows, package, max_alarms_per_day=arguments.max_alarms_per_day)
         names = [field.replace("_", " ") for field in Calibrated.__dataclass_fields__]
