@@ -1,5 +1,7 @@
-"""Every printed figure that has one name has one value: report, results page, CSV files, metrics.json, model card
-and MLflow, for every split.
+"""Every printed figure that has one name has one value: report, results page, CSV files, metrics.json, model card,
+the card's page and MLflow, for every split; over flows, and with every capture weighing the same.
+
+`package.json` takes the card as it is (tests/detecting/test_final.py).
 """
 
 import csv
@@ -8,6 +10,7 @@ import re
 
 import pytest
 
+from iotids.detecting.package.model_card import SCORES, cross_validation_html
 from iotids.learning.scores.names import model_title, split_title
 from iotids.learning.scores.pairs import compare_runs, pairs_csv, read_pairs
 from iotids.learning.scores.runs.cards import card
@@ -91,6 +94,16 @@ def table_cells(page, header):
     return rows
 
 
+def card_page_cells(run, split, metric):
+    """The two figures of the card's page: over flows, and by capture."""
+    html = cross_validation_html(card(run))
+    header, *rows = [
+        re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", html)
+    ]
+    place = header.index(SCORES[metric])
+    return [first_number(row[place]) for row in rows if row[0] == split]
+
+
 def first_number(text):
     """0.9022 of `0.9022 ± 0.0050 (0.9024, …)` and of `(0.9024, …)`."""
     return float(re.search(r"-?\d+\.\d+", text)[0])
@@ -113,6 +126,7 @@ def gathered(runs, content, in_mlflow, model, split, metric):
         found["metrics.json"] = summary(runs)["binary"][split][title][metric]
     found["model card"] = card(run)[split][metric]["value"]
     found["MLflow"] = in_mlflow[model, split][f"test/{metric}"]
+    found["card's page"] = card_page_cells(run, split, metric)[0]
     if metric == "f1_macro":
         found["headline"] = first_number(
             table_cells(page, "| Model | stratified: macro F")[title][f"{shown}: macro F"]
@@ -141,6 +155,37 @@ def test_one_name_has_one_value_everywhere(runs, content, in_mlflow, model, spli
     found = gathered(runs, content, in_mlflow, model, split, metric)
     assert len(found) >= 6
     value = runs["binary", model].splits[split].value(metric)
+    assert found == {where: pytest.approx(value, abs=6e-5) for where in found}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("model", MODELS)
+def test_the_figure_with_captures_weighing_the_same_has_one_value_everywhere(
+    runs, content, in_mlflow, model, split
+):
+    run, title = runs["binary", model], model_title(model)
+    value = run.splits[split].by_capture["f1_macro"]
+    table3 = list(csv.DictReader(table3_csv(content.runs, PAPER).splitlines()))
+    wanted = {"task": "binary", "model": model, "split": split, "score": "f1_macro"}
+    (mine,) = [row for row in table3 if wanted.items() <= row.items()]
+    found = {
+        "table3.csv": float(mine["by_capture"]),
+        "card": card(run)[split]["f1_macro"]["by_capture"],
+        "card's page": card_page_cells(run, split, "f1_macro")[1],
+        "MLflow": in_mlflow[model, split]["test_more/f1_macro_by_capture"],
+    }
+    _, _, headline = report_page(content).partition("| Model | stratified: macro F")
+    header, row = [
+        next(
+            line
+            for line in ("| Model | stratified: macro F" + headline).splitlines()
+            if line.startswith(f"| {name} |")
+        ).split("|")
+        for name in ("Model", title)
+    ]
+    place = [cell.strip() for cell in header].index(f"{split_title(split)}: macro F") + 1
+    assert header[place].strip() == "captures"
+    found["headline"] = first_number(row[place])
     assert found == {where: pytest.approx(value, abs=6e-5) for where in found}
 
 

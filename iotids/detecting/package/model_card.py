@@ -115,8 +115,8 @@ def choices_html(choices: Sequence[Mapping[str, Any]]) -> str:
 
 
 def cross_validation_html(splits: Mapping[str, Any]) -> str:
-    """Scores of the cross-validation, one row per split: what the figures are, and which classes the model never
-    predicted.
+    """Scores of the cross-validation, two rows per split: what the figures are, and which classes the model never
+    predicted; below it the scores with every capture weighing the same, for captures differ in size.
     """
     names = [name for name in SCORES if any(name in part for part in splits.values())]
     rows = []
@@ -127,4 +127,7 @@ def cross_validation_html(splits: Mapping[str, Any]) -> str:
         ]
         figures = [value_and_std(part.get(name)) for name in names]
         rows.append([split, part.get("figure", "mean over folds"), ", ".join(never) or "–", *figures])
+        weighed = [{"value": (part.get(name) or {}).get("by_capture"), "std": None} for name in names]
+        if any(one["value"] is not None for one in weighed):
+            rows.append([split, "captures weigh the same", "", *map(value_and_std, weighed)])
     return table(["split", "figure", "never predicted", *(SCORES[name] for name in names)], rows, "tttn")
