@@ -9,6 +9,7 @@ from typing import Any
 from iotids.learning.scores.names import TASKS, UNSEEN, model_title, split_title
 from iotids.learning.scores.pairs import Pair
 from iotids.learning.scores.runs.run_scores import RunScores
+from iotids.reporting.pitfalls import pitfalls_markdown
 from iotids.reporting.sections import calibration_table, costs, false_alarms, pairwise, per_class, unseen
 from iotids.reporting.sections.answers import answers_markdown
 from iotids.reporting.sections.epochs import best_epoch_markdown
@@ -127,6 +128,7 @@ def report_page(content: Content) -> str:
     parts += ["## What does it cost?\n", costs.MEANING, *_each(c, costs.costs_markdown, c.both[0])]
     streaming = [text for text in (orders_markdown(c.runs), prequential_markdown(c.runs)) if text]
     parts += ["## Models that learn in one pass\n", *streaming] if streaming else []
+    parts += ["## Which pitfalls are avoided?\n", pitfalls_markdown(c)]
     parts += ["## Which average did the paper print?\n", _averages(c), "## Files beside this page\n"]
     return "\n".join(
         [*parts, "\n".join(f"* [{name}]({name}): {what}" for name, what in FILES.items()) + "\n"]
