@@ -29,7 +29,7 @@ data: setup
 	@test -e data/sample || dvc pull --quiet --remote sample data.dvc
 
 test: setup                     ## every test that takes less than about 20 s
-	pytest -m "not slow"
+	pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: data                 ## the others
 	pytest -m "slow and not long"

@@ -15,6 +15,7 @@ from iotids.reporting.sections.answers import answers_markdown
 from iotids.reporting.sections.epochs import best_epoch_markdown
 from iotids.reporting.sections.headline import MEANING as HEADLINE_MEANING
 from iotids.reporting.sections.headline import headline_markdown
+from iotids.reporting.sections.network_settings import network_settings_markdown
 from iotids.reporting.sections.orders import orders_markdown, prequential_markdown
 from iotids.reporting.sections.paper_averages import CANDIDATES, explain_rows, explanation_markdown
 from iotids.reporting.sections.table3 import (
@@ -136,23 +137,13 @@ def report_page(content: Content) -> str:
 
 
 def what_was_run(content: Content) -> str:
-    """Sizes and parameters."""
+    """Sizes, splits, and the settings of networks."""
     some = next(iter(content.runs.values()))
     first = some.splits[next(iter(some.splits))]
     n_rows = sum(record["test_rows"] for record in first.records)
     titles = ", ".join(split_title(split) for split in content.splits(content.tasks[0]))
     text = f"{n_rows:,} flows, {len(first.folds)} folds; splits: {titles}.\n"
-    networks = [
-        run.params for run in content.runs.values() if run.stage == "network" and "width" in run.params
-    ]
-    if networks:
-        kept = networks[0]
-        text += (
-            f"Networks: width {kept['width']}, batch {kept['batch_size']}, {kept['epochs']} epochs (assumptions: the paper does not say); "
-            f"rate {kept['learning_rate']}, momentum {kept['momentum']}, decay {kept['decay']:g} per update, "
-            f"dropout {kept['dropout']} (paper).\n"
-        )
-    return text
+    return "\n".join(filter(None, (text, network_settings_markdown(content.runs))))
 
 
 def table3_section(content: Content) -> str:

@@ -3,7 +3,7 @@ stage's run folder.
 """
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -144,9 +144,9 @@ def workspace(tmp_path, monkeypatch):
     for name, (split, _) in split_flows(table, chosen, benign="BENIGN").items():
         write_table(split, tmp_path / f"out/splits/{name}.parquet")
     (tmp_path / "data").mkdir()
-    section = asdict(settings(epochs=2)) | {"models": ["dl2"], "seed": 3}
-    section["settings"] = {"dl2": {"kind": "dense", "depth": 2}}
-    del section["depth"]
+    shared = {field.name for field in fields(network.Params)}
+    section = {key: value for key, value in asdict(settings(epochs=2)).items() if key in shared}
+    section |= {"models": ["dl2"], "seed": 3, "seeds": 1, "settings": {"dl2": {"kind": "dense", "depth": 2}}}
     section["splits"] = ["stratified", "grouped"]
     data = {"name": "generated", "root": "data", "sources": {}, "classes": list(CLASSES), "benign": "BENIGN"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"data": data, "network": section}))
