@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from iotids.detecting.packing.check import check_configurations
-from iotids.flowmeter.feature_groups import FLOW, OPTIONAL, features_of
+from iotids.flowmeter.feature_groups import CARRIED, FLOW, OPTIONAL, split_groups
 from iotids.flowmeter.profiles import profile_named, rules_of
 from iotids.learning.baselines.registry import BASELINES
-from iotids.learning.contract import SOURCE_ONLY
+from iotids.learning.contract import SOURCE_ONLY, ModelKind
 from iotids.learning.data.flow_columns import TASKS
+from iotids.learning.networks.registry import NETWORKS
 from iotids.learning.splits.makers import SPLITS
 from iotids.plumbing.params import read_data
 from iotids.truth.formats.contract import read_options
@@ -57,13 +58,22 @@ def check_features(params: Params) -> Iterator[str]:
     """Columns that are metered, kept and seen by models go together."""
     yield from outside("meter.columns", params["meter"]["columns"], OPTIONAL)
     kept = params["integrate"]["features"]
-    features_of(kept)
+    split_groups(kept)
     yield from outside("integrate.features", kept, [FLOW, *params["meter"]["columns"]])
-    kinds = {f"baseline.models has {name!r}": BASELINES.get(name) for name in params["baseline"]["models"]}
-    for where, kind in kinds.items():
-        groups = () if kind is None or kind.sees == SOURCE_ONLY else kind.sees
+    for where, kind in named_kinds(params):
+        groups = [] if kind.sees == SOURCE_ONLY else list(kind.sees)
+        groups += [name for name, columns in CARRIED.items() if {c.name for c in columns} & set(kind.inputs)]
         if lacking := [group for group in groups if group not in kept]:
             yield f"{where}, which sees {', '.join(lacking)}; integrate.features are {', '.join(kept)}"
+
+
+def named_kinds(params: Params) -> Iterator[tuple[str, ModelKind]]:
+    """Kinds of the models that are trained, each with where it is named; unknown ones are said elsewhere."""
+    for section, known in (("network", NETWORKS), ("baseline", BASELINES)):
+        for name in params[section]["models"]:
+            kind = (params[section]["settings"].get(name) or {}).get("kind", name)
+            if kind in known:
+                yield f"{section}.models has {name!r}", known[kind]
 
 
 def check_runs(params: Params) -> Iterator[str]:

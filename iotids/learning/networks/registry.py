@@ -10,6 +10,9 @@ from iotids.learning.networks.surveyed.conditional_vae import ConditionalVaeKind
 from iotids.learning.networks.surveyed.deep import DeepKind
 from iotids.learning.networks.surveyed.fog import FogKind
 from iotids.learning.networks.surveyed.host_recurrent import HostRecurrentKind
+from iotids.learning.networks.surveyed.hybrid import HybridKind
+from iotids.learning.networks.surveyed.kitsune import KitsuneKind
+from iotids.learning.networks.surveyed.packet_network import PacketNetworkKind
 from iotids.learning.networks.surveyed.sparse_autoencoder import SparseAutoencoderKind
 from iotids.learning.networks.surveyed.tap_delay import TapDelayKind
 
@@ -21,5 +24,8 @@ SURVEYED: tuple[ModelKind, ...] = (
     FogKind(),
     TapDelayKind(),
     HostRecurrentKind(),
+    PacketNetworkKind(),
+    HybridKind(),
+    KitsuneKind(),
 )
 NETWORKS: dict[str, ModelKind] = {kind.name: kind for kind in (DenseKind(), RecipeKind(), *SURVEYED)}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from iotids.flowmeter.feature_groups import features_of
+from iotids.flowmeter.feature_groups import split_groups
 from iotids.truth.integrating.integration import (
     Cleaning,
     check_merged,
@@ -35,11 +35,18 @@ def integrate(
     `tables` are (name for messages, labelled flows); given one by one, only one is in memory with all its
     columns. `features` are names of groups of features; `unwritten` counts packets by class whose flows are in no table.
     """
-    cleaning, parts, columns = Cleaning(), [], features_of(features)
+    cleaning, parts, (columns, carried) = Cleaning(), [], split_groups(features)
     for where, table in tables:
         parts.append(
             integrate_source(
-                table, where, classes=classes, keep=keep, seed=seed, cleaning=cleaning, features=columns
+                table,
+                where,
+                classes=classes,
+                keep=keep,
+                seed=seed,
+                cleaning=cleaning,
+                features=columns,
+                carried=carried,
             )
         )
     check_merged(parts, classes=classes, keep=keep, cleaning=cleaning, unwritten=unwritten or {})

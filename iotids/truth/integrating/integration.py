@@ -18,16 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotids.flowmeter.context.columns import CONTEXT_NAMES
-from iotids.flowmeter.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, arrow_schema
+from iotids.flowmeter.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, Column, arrow_schema
 
 IDENTITY_AND_TRUTH = arrow_schema((*IDENTITY, *TRUTH))
 
 
-def dataset_schema(features: Sequence[str] = MODEL_FEATURE_NAMES) -> pa.Schema:
-    """Columns of the dataset: identity and truth, then features as doubles."""
-    return pa.schema(
-        [*IDENTITY_AND_TRUTH, *(pa.field(name, pa.float64(), nullable=False) for name in features)]
-    )
+def dataset_schema(
+    features: Sequence[str] = MODEL_FEATURE_NAMES, carried: tuple[Column, ...] = ()
+) -> pa.Schema:
+    """Columns of the dataset: identity and truth, then features as doubles, then what is carried as it is."""
+    numbers = (pa.field(name, pa.float64(), nullable=False) for name in features)
+    return pa.schema([*IDENTITY_AND_TRUTH, *numbers, *arrow_schema(carried)])
 
 
 @dataclass
@@ -49,6 +50,7 @@ def integrate_source(
     seed: int,
     cleaning: Cleaning,
     features: Sequence[str] = MODEL_FEATURE_NAMES,
+    carried: tuple[Column, ...] = (),
 ) -> pa.Table:
     """Clean and sample the labelled flows of one source file; `cleaning` takes the counts.
 
@@ -62,19 +64,23 @@ def integrate_source(
         From a source or `source/class` to the share (float) or number (int) of flows to keep.
     features : names
         Columns that must be finite and are kept.
+    carried : columns
+        Kept as they are, packets of a flow for example.
 
     Returns
     -------
-    (m,) rows of `dataset_schema(features)`, in the order they came
+    (m,) rows of `dataset_schema(features, carried)`, in the order they came
 
     Raises
     ------
     ValueError
         Columns are missing, or a label is not in the class list.
     """
-    schema = dataset_schema(features)
+    schema = dataset_schema(features, carried)
     if missing := [name for name in schema.names if name not in table.column_names]:
-        wanted = "context wants meter.columns to name it; " if set(missing) & set(CONTEXT_NAMES) else ""
+        names = {"context": set(CONTEXT_NAMES), "sequence": {column.name for column in carried}}
+        lacking = " and ".join(name for name, columns in names.items() if columns & set(missing))
+        wanted = f"{lacking} wants meter.columns to name it; " if lacking else ""
         raise ValueError(
             f"{where}: missing column {shorten(', '.join(missing), 200, placeholder=' …')}; {wanted}run `dvc repro` again, or import "
             "the table with `iotids import`"

@@ -5,6 +5,7 @@ import pytest
 
 from iotids.learning.networks.layers.activations import ACTIVATIONS, Activation
 from iotids.learning.networks.layers.batch_norm import BatchNorm
+from iotids.learning.networks.layers.branches import Branches
 from iotids.learning.networks.layers.chain import Chain, Residual
 from iotids.learning.networks.layers.convolution import Convolution, LargestOverSteps
 from iotids.learning.networks.layers.dense import Dense
@@ -21,6 +22,9 @@ LAYERS = {
     "dropout": lambda: Dropout(share=0.4),
     "residual": lambda: Residual([Dense(n_in=6, n_out=6), Activation(kind="tanh", width=6)]),
     "chain": lambda: Chain([BatchNorm(width=6), Dense(n_in=6, n_out=4), Activation(kind="prelu", width=4)]),
+    "branches": lambda: Branches(
+        [Dense(n_in=2, n_out=3), Chain([Dense(n_in=4, n_out=2), Activation(kind="tanh", width=2)])], [2, 4]
+    ),
     "convolution": lambda: Convolution(steps=3, channels=2, width=4, reach=3),
     "largest": lambda: LargestOverSteps(steps=3, width=2),
     "lstm": lambda: Lstm(steps=3, channels=2, width=4),

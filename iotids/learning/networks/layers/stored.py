@@ -10,6 +10,7 @@ import numpy as np
 
 from iotids.learning.networks.layers.activations import Activation
 from iotids.learning.networks.layers.batch_norm import BatchNorm
+from iotids.learning.networks.layers.branches import Branches
 from iotids.learning.networks.layers.chain import Chain, Residual
 from iotids.learning.networks.layers.convolution import Convolution, LargestOverSteps
 from iotids.learning.networks.layers.dense import Dense
@@ -19,14 +20,14 @@ from iotids.learning.networks.layers.recurrent import Gru, Lstm
 
 KINDS = (Dense, Activation, Dropout, BatchNorm, Convolution, LargestOverSteps, Lstm, Gru)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in KINDS}
-CHAINS: dict[str, type[Chain]] = {kind.__name__: kind for kind in (Chain, Residual)}
+CHAINS: dict[str, type[Chain]] = {kind.__name__: kind for kind in (Chain, Residual, Branches)}
 
 
 def layer_of_spec(spec: list[Any]) -> Layer:
     """The layer that `Layer.spec` describes, with values as before training."""
-    name, arguments = spec
+    name, arguments, *more = spec
     if name in CHAINS:
-        return CHAINS[name]([layer_of_spec(one) for one in arguments])
+        return CHAINS[name]([layer_of_spec(one) for one in arguments], *more)
     return LAYERS[name](**arguments)
 
 

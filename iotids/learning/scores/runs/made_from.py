@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from iotids.flowmeter.feature_groups import features_of
+from iotids.flowmeter.feature_groups import split_groups
 
 SECTIONS = ("meter", "label", "integrate", "split")  # whatever makes flows, labels, dataset and folds
 DATA = ("name", "classes", "benign")
@@ -30,6 +30,6 @@ def made_from(params: Mapping[str, Any], labels: pa.ChunkedArray, sha256: str) -
             "sha256": sha256,
             "flows": len(labels),
             "flows_per_class": {name: counts.get(name, 0) for name in params["data"]["classes"]},
-            "features": list(features_of(params["integrate"]["features"])),
+            "features": list(split_groups(params["integrate"]["features"])[0]),
         },
     }
