@@ -18,6 +18,7 @@ from iotids.reporting.sections.headline import headline_markdown
 from iotids.reporting.sections.network_settings import network_settings_markdown
 from iotids.reporting.sections.orders import orders_markdown, prequential_markdown
 from iotids.reporting.sections.paper_averages import CANDIDATES, explain_rows, explanation_markdown
+from iotids.reporting.sections.surveyed import surveyed_markdown
 from iotids.reporting.sections.table3 import (
     averages_markdown,
     baselines_markdown,
@@ -118,6 +119,8 @@ def report_page(content: Content) -> str:
     parts += ["## What is never predicted?\n", per_class.unpredicted_markdown(c.runs, splits=c.shared)]
     parts += ["## Table III\n", table3_section(c), "## How do all models compare?\n", *_all_models(c)]
     parts += ["## Does it work at a site that it has not seen?\n", *unseen_section(c)]
+    if surveyed := [text for task in c.tasks if (text := _surveyed(c, task))]:
+        parts += ["## Systems of Section III\n", *surveyed]
     parts += ["## How do accuracy and loss develop?\n", _curves(c), "### Last epoch and best epoch\n"]
     parts += [best_epoch_markdown(c.runs, splits=c.shared), *_classes(c)]
     parts += ["## How many false alarms?\n", false_alarms.MEANING]
@@ -203,6 +206,12 @@ def unseen_section(content: Content, *, pictures: bool = True) -> list[str]:
     if not parts:
         return ["Not asked in this run: add `environment` or `attack` to the splits.\n"]
     return [unseen.MEANING, *parts]
+
+
+def _surveyed(content: Content, task: str) -> str:
+    """The systems of one task; '' without any."""
+    text = surveyed_markdown(content.runs, task=task, splits=content.splits(task))
+    return f"{TASKS[task]}:\n\n{text}" if text else ""
 
 
 def _each(content: Content, table: Callable[..., str], split: str) -> list[str]:
