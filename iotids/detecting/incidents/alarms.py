@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -125,51 +126,79 @@ def grouped(alarms: Alarms, *, keep_members: bool = False) -> Iterator[Incident]
     first = np.flatnonzero(cut)
     last = np.append(first[1:], order.size)
     strongest = np.maximum.reduceat(a.score[order], first)
-    for g in largest_groups(last - first, strongest, count=GROUPS_PER_BATCH).tolist():
-        yield _incident(a, order[first[g] : last[g]], keep_members)
+    picked = largest_groups(last - first, strongest, count=GROUPS_PER_BATCH)
+    if picked.size:
+        yield from _incidents(a, [order[first[g] : last[g]] for g in picked.tolist()], keep_members)
 
 
-def _incident(a: Alarms, rows: np.ndarray, keep_members: bool) -> Incident:
-    """The incident of some alarms of one group, which are in order of their end."""
-    one = rows[0]
+def _incidents(a: Alarms, groups: list[np.ndarray], keep_members: bool) -> Iterator[Incident]:
+    """The incidents of groups of alarms, each in order of their end: sums of all groups at once, sets one by one."""
+    rows = np.concatenate(groups)
+    first = np.cumsum([0, *(group.size for group in groups[:-1])])
+    figures: dict[str, list[Any]] = {k: v.tolist() for k, v in _figures(a, rows, first).items()}
+    best = _strongest(a.score[rows], first)
+    for i, (group, at) in enumerate(zip(groups, best.tolist(), strict=True)):
+        one, strongest = group[0], rows[at]
+        victims, sources, ports = (
+            np.unique(found) for found in (a.victim[group], a.source[group], _ports(a, group))
+        )
+        yield Incident(
+            0,
+            VERDICTS[a.verdict[one]],
+            a.labels[a.label[one]],
+            a.names[a.actor[one]] if a.actor[one] >= 0 else "",
+            victim=a.names[victims[0]] if victims.size == 1 else "",
+            flows=group.size,
+            **{name: values[i] for name, values in figures.items()},
+            first_capture=a.capture,
+            last_capture=a.capture,
+            ports=_counted(hash_numbers(ports)),
+            victims=_counted(a.hashes[victims]),
+            sources=_counted(a.hashes[sources]),
+            only_port=int(ports[0]) if ports.size == 1 else -1,
+            strongest=float(a.score[strongest]),
+            example={"row": int(a.row[strongest])},
+            members={a.capture: [a.number["flow_number"][group]]} if keep_members else {},
+        )
+
+
+def _figures(a: Alarms, rows: np.ndarray, first: np.ndarray) -> dict[str, np.ndarray]:
+    """Counts, sums and limits of each group; `first` is where it begins in rows."""
     number = {name: values[rows] for name, values in a.number.items()}
     answer, tcp = a.answer[rows], number["protocol"] == TCP
-    port = np.where(answer, number["src_port"], number["dst_port"])[tcp | (number["protocol"] == UDP)]
     begun = tcp & ~answer & (number["syn_flags"] > 0)
     refused = begun & (number["rst_flags"] > 0) & (number["payload_bytes"] == 0) & (number["bwd_packets"] > 0)
-    victims, sources = np.unique(a.victim[rows]), np.unique(a.source[rows])
-    earliest, best = rows[np.argmin(a.start_us[rows])], rows[np.argmax(a.score[rows])]
-    made = Incident(
-        0,
-        VERDICTS[a.verdict[one]],
-        a.labels[a.label[one]],
-        a.names[a.actor[one]] if a.actor[one] >= 0 else "",
-        victim=a.names[victims[0]] if victims.size == 1 else "",
-        flows=rows.size,
-        answers=int(answer.sum()),
-        attempts=int(begun.sum()),
-        refused=int(refused.sum()),
-        silent=int((~answer & (number["bwd_packets"] == 0)).sum()),
-        tcp=int(tcp.sum()),
-        udp=int((number["protocol"] == UDP).sum()),
-        packets=int(number["packets"].sum()),
-        payload_bytes=float(number["payload_bytes"].sum()),
-        probability_sum=float(a.probability[rows].sum(dtype=np.float64)),
-        first_us=int(a.start_us[earliest]),
-        last_us=int(a.end_us[rows[-1]]),
-        first_capture=a.capture,
-        last_capture=a.capture,
-        first_packet=int(number["first_packet"].min()),
-        last_packet=int(number["last_packet"].max()),
-        victims=_counted(a.hashes[victims]),
-        ports=_counted(hash_numbers(np.unique(port))),
-        sources=_counted(a.hashes[sources]),
-        only_port=int(port[0]) if port.size and (port == port[0]).all() else -1,
-        strongest=float(a.score[best]),
-        example={"row": int(a.row[best])},
-        members={a.capture: [number["flow_number"]]} if keep_members else {},
-    )
-    return made
+    counted = {
+        "answers": answer,
+        "attempts": begun,
+        "refused": refused,
+        "silent": ~answer & (number["bwd_packets"] == 0),
+        "tcp": tcp,
+        "udp": number["protocol"] == UDP,
+        "packets": number["packets"],
+    }
+    summed = {"payload_bytes": number["payload_bytes"], "probability_sum": a.probability[rows]}
+    return {
+        **{name: np.add.reduceat(values.astype(np.int64), first) for name, values in counted.items()},
+        **{name: np.add.reduceat(values.astype(np.float64), first) for name, values in summed.items()},
+        "first_us": np.minimum.reduceat(a.start_us[rows], first),
+        "last_us": np.maximum.reduceat(a.end_us[rows], first),
+        "first_packet": np.minimum.reduceat(number["first_packet"], first),
+        "last_packet": np.maximum.reduceat(number["last_packet"], first),
+    }
+
+
+def _ports(a: Alarms, rows: np.ndarray) -> np.ndarray:
+    """The victim's ports of the TCP and UDP flows among some alarms."""
+    protocol = a.number["protocol"][rows]
+    port = np.where(a.answer[rows], a.number["src_port"][rows], a.number["dst_port"][rows])
+    return port[(protocol == TCP) | (protocol == UDP)]
+
+
+def _strongest(score: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Where in rows the first of the largest scores of each group stands."""
+    group = np.repeat(np.arange(first.size), np.diff(np.append(first, score.size)))
+    return np.lexsort((np.arange(score.size), -score, group))[first]
 
 
 def _counted(hashes: np.ndarray) -> Distinct:

@@ -29,6 +29,9 @@ class Distinct:
         """Count some hashes, (n,) uint64, repeated ones allowed."""
         if hashes.size == 1 and self._holds(hashes[0]):
             return
+        if hashes.size == 1 and self._hashes.size == 0:
+            self._hashes = hashes.copy()
+            return
         merged = np.union1d(self._hashes, hashes)
         self.is_estimate |= merged.size > KEPT
         self._hashes = merged[:KEPT]

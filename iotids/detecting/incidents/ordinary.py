@@ -23,9 +23,11 @@ class Ordinary:
     def __init__(self) -> None:
         self.minutes = np.zeros(MOST + 1, np.int64)  # how many host-minutes had so many targets
         self._now: dict[str, tuple[int, set[int]]] = {}
+        self._usual: tuple[int | None] | None = None  # what was answered since flows were counted last
 
     def add(self, table: pa.Table, verdict: np.ndarray) -> None:
         """Count the benign flows of a verdict table."""
+        self._usual = None
         rows = np.flatnonzero(verdict == BENIGN)
         if rows.size == 0:
             return
@@ -53,13 +55,13 @@ class Ordinary:
     @property
     def targets_a_minute(self) -> int | None:
         """The 99th percentile over hosts and minutes; None before there are 30 of them."""
-        counts = self.minutes.copy()
-        for _, targets in self._now.values():
-            counts[min(len(targets), MOST)] += 1
-        total = int(counts.sum())
-        if total < ENOUGH:
-            return None
-        return int(np.searchsorted(np.cumsum(counts), QUANTILE * total))
+        if self._usual is None:
+            open_minutes = [min(len(targets), MOST) for _, targets in self._now.values()]
+            counts = self.minutes + np.bincount(open_minutes, minlength=MOST + 1)
+            total = int(counts.sum())
+            usual = int(np.searchsorted(np.cumsum(counts), QUANTILE * total))
+            self._usual = (usual if total >= ENOUGH else None,)
+        return self._usual[0]
 
     def _count(self, host: str, minute: int, targets: list[int]) -> None:
         """Add targets to a host's minute, and begin a new one where it is another."""
