@@ -1,5 +1,7 @@
 """The test behind the words, and the words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,22 @@ def test_a_clear_difference_is_told_and_noise_is_not():
     )
     assert "no depth differs significantly from the best" in page
     assert "Not asked in this run: add `environment`" in page
+
+
+def test_a_network_trained_otherwise_answers_the_question_of_the_recipe_and_not_that_of_depth():
+    results = {("binary", f"dl{d}"): made_result(f"dl{d}", quality=0.8, seed=d) for d in (4, 5)}
+    sensible = made_result("dl4", quality=0.97, seed=9)
+    sensible = replace(sensible, model="dl_sensible", params=sensible.params | {"optimiser": "adam"})
+    results["binary", "dl_sensible"] = sensible
+    page = answers_markdown(results, figure_models={"binary": "dl4"}, splits={"binary": ["stratified"]})
+    (depth,) = [line for line in page.splitlines() if "Does depth matter?" in line]
+    (recipe,) = [line for line in page.splitlines() if "Does the recipe of training matter?" in line]
+    assert "sensible" not in depth and "no depth differs" in depth
+    assert "One seed each: another seed may change the order" in depth
+    assert "DL, sensible recipe is better than DL4, the same network trained otherwise (+0.1" in recipe
+    thrice = {key: replace(run, params=run.params | {"orders": 3}) for key, run in results.items()}
+    page = answers_markdown(thrice, figure_models={"binary": "dl4"}, splits={"binary": ["stratified"]})
+    assert "another seed may change" not in page
 
 
 def test_unseen_sites_are_answered_where_they_were_asked():

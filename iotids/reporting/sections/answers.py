@@ -78,6 +78,7 @@ def _questions(
 ) -> list[tuple[str, str]]:
     """Every question that the results can answer."""
     asked = [("Does depth matter?", _depth(results, task, splits))]
+    asked += [("Does the recipe of training matter?", _recipe(results, task, splits))]
     asked += [
         (
             "Does the network beat HT and NB?",
@@ -91,13 +92,19 @@ def _questions(
     return [(question, answer) for question, answer in asked if answer]
 
 
+def by_recipe(results: Mapping[tuple[str, str], RunScores], task: str) -> list[list[str]]:
+    """Networks whose settings are the same but for depth and seed, together; the largest group first."""
+    groups: dict[str, list[str]] = {}
+    for (its_task, model), run in results.items():
+        if its_task == task and run.stage == "network" and "depth" in run.params:
+            same = {k: v for k, v in run.params.items() if k not in ("depth", "seed", "orders", "parts")}
+            groups.setdefault(repr(sorted(same.items())), []).append(model)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
 def _depth(results: Mapping[tuple[str, str], RunScores], task: str, splits: Sequence[str]) -> str:
-    """The best depth against the others."""
-    networks = [
-        model
-        for its_task, model in results
-        if its_task == task and results[its_task, model].stage == "network"
-    ]
+    """The best depth against the others, among networks that are trained alike."""
+    networks = next(iter(by_recipe(results, task)), [])
     if len(networks) < 2:
         return ""
     said = []
@@ -116,7 +123,33 @@ def _depth(results: Mapping[tuple[str, str], RunScores], task: str, splits: Sequ
             f"{_under(split)}: from {means[worst]:.4f} ({model_title(worst)}) to {means[best]:.4f} ({model_title(best)}), a range of "
             f"{means[best] - means[worst]:.4f} where one network's folds spread by ± {_spread(results, task, best, split)}; {verdict}"
         )
-    return "; ".join(said) + "."
+    return "; ".join(said) + "." + seeds_in_words(results, task, networks)
+
+
+def seeds_in_words(results: Mapping[tuple[str, str], RunScores], task: str, networks: Sequence[str]) -> str:
+    """What a comparison of networks of one seed cannot say; empty where each was fitted with three or more."""
+    fewest = min(results[task, model].params.get("orders", 1) for model in networks)
+    if fewest >= 3:
+        return ""
+    seeds = "One seed" if fewest == 1 else f"{fewest} seeds"
+    return f" {seeds} each: another seed may change the order of these networks (`preset=seeds`)."
+
+
+def _recipe(results: Mapping[tuple[str, str], RunScores], task: str, splits: Sequence[str]) -> str:
+    """Networks that are trained otherwise against the one of the same depth in the largest group."""
+    largest, *others = by_recipe(results, task) or [[]]
+    depths = {results[task, model].params["depth"]: model for model in largest}
+    said = []
+    for model in [model for group in others for model in group]:
+        base = depths.get(results[task, model].params["depth"])
+        shared = [s for s in splits if s not in UNSEEN and base]
+        for split in shared:
+            for c in compare(results, task=task, split=split, model=model, others=[str(base)]):
+                said.append(
+                    f"{_under(split)}: {model_title(model)} is {c.words} {model_title(c.other)}, the same network trained "
+                    f"otherwise ({c.difference:+.4f}, {_p(c.p)})"
+                )
+    return "; ".join(said) + "." if said else ""
 
 
 def _against(
