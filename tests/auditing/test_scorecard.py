@@ -13,9 +13,9 @@ from iotids.auditing.scorecard import columns, order, rows, sites
 from iotids.auditing.scorecard.audit import audit_table
 from iotids.auditing.scorecard.card import SCHEMA, card_document, write_card
 from iotids.auditing.scorecard.exporters import check_exporter
-from iotids.auditing.scorecard.finding import CLEAR, NOTED, RED, Finding, Worth
+from iotids.auditing.scorecard.finding import CLEAR, NOTED, RED, RULE, Finding, Worth
 from iotids.auditing.scorecard.refits import split_by_groups, worth_of
-from iotids.auditing.scorecard.releases import recognise
+from iotids.auditing.scorecard.releases import check_release, recognise
 from iotids.auditing.scorecard.sample import draw
 from iotids.auditing.scorecard.tables import read_labelled
 
@@ -88,6 +88,76 @@ def test_contradicting_labels_are_counted(honest):
     found = rows.check_conflicts(sample_of(write_csv(path, twice, np.concatenate([label, other]))))
     assert found.details["share"] == pytest.approx(200 / (N + 100))
     assert found.details["best_possible_accuracy"] == pytest.approx(1 - 100 / (N + 100))
+
+
+def test_contradicting_rows_are_worth_what_a_model_gains_without_them(honest):
+    """Features that separate the classes, but for a third of the rows that occur once with each label."""
+    path, features, label = honest
+    features["Tot Fwd Pkts"] = np.where(label == "Attack", 100.0, 1.0) + np.arange(N) / 10_000
+    twice = {name: np.concatenate([values, np.asarray(values)[:400]]) for name, values in features.items()}
+    other = np.where(label[:400] == "Attack", "BENIGN", "Attack")
+    found = rows.check_conflicts(sample_of(write_csv(path, twice, np.concatenate([label, other]))))
+    assert found.status == RED and found.worth[0].points > 10 and found.worth[0].after > 95
+
+
+def test_copies_across_the_split_are_worth_what_is_lost_on_rows_that_training_lacks(honest):
+    path, features, label = honest
+    few = {name: np.repeat(np.asarray(values)[: N // 3], 3) for name, values in features.items()}
+    noise = np.random.default_rng(1).permutation(label[: N // 3])
+    (worth,) = rows.check_homogeneity(sample_of(write_csv(path, few, np.repeat(noise, 3)))).worth
+    assert worth.before > 85 > 70 > worth.after and worth.material
+
+
+def test_a_rare_class_is_worth_what_equal_weights_gain(honest):
+    path, features, label = honest
+    kept = np.flatnonzero((label == "BENIGN") | (np.arange(N) % 20 == 0))
+    rare = {name: np.asarray(values)[kept] for name, values in features.items()}
+    found = rows.check_classes(sample_of(write_csv(path, rare, label[kept])))
+    assert found.suspicious and found.worth[0].intervention == "weigh every class the same"
+    assert found.worth[0].points == pytest.approx(found.worth[0].after - found.worth[0].before)
+
+
+def test_only_facts_and_controls_have_no_intervention(honest):
+    path, features, label = honest
+    more = {"Src IP": np.arange(N) % 7, "Dst IP": np.arange(N) % 5, "Source": np.arange(N) % 3, **features}
+    card = audit_table(read_labelled(write_csv(path, more, label)), path, sample_rows=600, seed=7)
+    without = {one.check for one in card.findings if one.suspicious is not None and not one.worth}
+    assert without <= FACTS_AND_CONTROLS | {
+        "duplicates",
+        "label conflicts",
+        "data integrity",
+        "near-constant features",
+        "near-duplicate classes",
+    }
+
+
+FACTS_AND_CONTROLS = {
+    "exporter fingerprint",
+    "known issues of the release",
+    "further labels",
+    "seed sensitivity",
+    "shuffled labels",
+    "result robustness",
+}  # the five named above have one where there is something to remove
+
+
+def test_the_rule_of_the_colours_is_part_of_every_card(honest):
+    card = audit_table(read_labelled(write_csv(*honest)), honest[0], sample_rows=300, seed=7)
+    document = card_document(card, "1")
+    assert document["rule"] == SCHEMA["properties"]["rule"]["const"] == RULE
+    for one in card.findings:
+        material = any(worth.low > document["material_points"] for worth in one.worth)
+        wanted = {None: "not applicable", False: CLEAR, True: RED if material else NOTED}[one.suspicious]
+        assert one.status == wanted
+
+
+def test_issues_that_were_not_compared_with_their_source_say_so(honest):
+    path, features, label = honest
+    renamed = np.where(label == "Attack", "DDoS-ICMP_Flood", "DDoS-UDP_Flood")
+    said = check_release(read_labelled(write_csv(path, features, renamed))).said
+    assert "CICIoT2023" in said and "not compared with the source" in said
+    known = np.where(label == "Attack", "DoS Hulk", "PortScan")
+    assert "not compared" not in check_release(read_labelled(write_csv(path, features, known))).said
 
 
 def test_a_class_that_copies_another_is_named_and_worth_what_merging_them_gains(honest):

@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from iotids.auditing.scorecard.audit import Card
-from iotids.auditing.scorecard.finding import CLEAR, MATERIAL_POINTS, NOT_APPLICABLE, NOTED, RED, Finding
+from iotids.auditing.scorecard.finding import (
+    CLEAR,
+    MATERIAL_POINTS,
+    NOT_APPLICABLE,
+    NOTED,
+    RED,
+    RULE,
+    Finding,
+)
 from iotids.writing import html
 from iotids.writing.html import text_with_code
 from iotids.writing.markdown import markdown_table
 from iotids.writing.tables import write_json, write_text
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 ORDER = (RED, NOTED, CLEAR, NOT_APPLICABLE)
 COLOUR = {RED: "attack", NOTED: "unknown", CLEAR: "benign", NOT_APPLICABLE: "soft"}
 WORTH = {
@@ -30,7 +38,7 @@ SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "iotids scorecard of a labelled flow table",
     "type": "object",
-    "required": ["schema_version", "table", "sha256", "rows", "sampled", "classes", "macro_f", "material_points", "verdict", "findings", "tool"],
+    "required": ["schema_version", "table", "sha256", "rows", "sampled", "classes", "macro_f", "material_points", "rule", "verdict", "findings", "tool"],
     "properties": {
         "schema_version": {"const": SCHEMA_VERSION},
         "table": {"type": "string"},
@@ -40,6 +48,7 @@ SCHEMA: dict[str, Any] = {
         "classes": {"type": "object", "additionalProperties": {"type": "integer"}},
         "macro_f": {"type": "object", "required": ["mean", "sd"]},
         "material_points": {"type": "number"},
+        "rule": {"const": RULE},
         "verdict": {"type": "string"},
         "tool": {"type": "string"},
         "findings": {
@@ -72,6 +81,7 @@ def card_document(card: Card, version: str) -> dict[str, Any]:
         "classes": card.classes,
         "macro_f": {"mean": card.macro_f[0], "sd": card.macro_f[1]},
         "material_points": MATERIAL_POINTS,
+        "rule": RULE,
         "verdict": card.verdict,
         "seconds": round(card.seconds, 1),
         "findings": [
@@ -112,7 +122,7 @@ def _lead(card: Card) -> str:
     return (
         f"{card.rows:,} rows, {len(card.classes)} classes; {card.verdict}. A forest scores a macro F of {card.macro_f[0]:.1f} ± "
         f"{card.macro_f[1]:.1f} points under random splits of {card.sampled:,} rows. Points are macro F before minus after an "
-        f"intervention, with a 95 % interval; red is what costs more than {MATERIAL_POINTS:g} point, interval included."
+        f"intervention, with a 95 % interval. {RULE[0].upper()}{RULE[1:]}"
     )
 
 

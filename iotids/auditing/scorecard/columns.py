@@ -185,6 +185,7 @@ def check_families(sample: Sample) -> Finding:
         f"of {len(families)} families the one a model misses most: {most.intervention}, {most.points:+.1f} points "
         f"[{most.low:+.1f}, {most.high:+.1f}].",
         {w.intervention: {"points": w.points, "low": w.low, "high": w.high} for w in worths},
+        tuple(sorted(worths, key=lambda one: -one.points)[:3]),
     )
 
 
@@ -216,6 +217,7 @@ def check_sensitivity(sample: Sample) -> Finding:
         flips[most] > FLIPS,
         f"{100 * flips[most]:.1f} % of the answers change when {most} is shuffled among the test rows.",
         flips,
+        tuple(filter(None, [sample.refits.without(f"drop {most}", [most])])),
     )
 
 

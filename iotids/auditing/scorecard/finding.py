@@ -7,6 +7,12 @@ from typing import Any
 
 MATERIAL_POINTS = 1.0
 """A finding is red only where its effect is larger than this, the lower end of its interval included."""
+RULE = (
+    "red: the statistic crosses the check's threshold, and for one of its interventions the whole 95 % interval of the effect "
+    f"lies above {MATERIAL_POINTS:g} point of macro F. noted: the statistic crosses it, without such an effect or without an intervention. "
+    "clear: the statistic does not cross it, whatever the effect. Thresholds are constants of the checks and the same for every table."
+)
+"""Written into every card; a change of it is a change of the schema's version."""
 RED, NOTED, CLEAR, NOT_APPLICABLE = "red", "noted", "clear", "not applicable"
 
 

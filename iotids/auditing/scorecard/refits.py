@@ -7,7 +7,7 @@ that share training rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -121,13 +121,16 @@ class Refits:
         more = [np.nan_to_num(c, nan=-1.0).astype(np.float32) for c in columns]
         worth = self._compare(intervention, lambda r: self.plain[r], x=np.column_stack([self.x, *more]))
         assert worth is not None
-        return Worth(
-            intervention, worth.before, worth.after, -worth.points, -worth.high, -worth.low, worth.repeats
-        )
+        return gained(worth)
 
     def resplit(self, intervention: str, split: Split) -> Worth | None:
         """Split in another way."""
         return self._compare(intervention, split)
+
+    def repaired(self, intervention: str, split: Split) -> Worth | None:
+        """Train on other rows that lack a fault; the worth is what the model gains."""
+        worth = self._compare(intervention, split)
+        return worth and gained(worth)
 
     def relabelled(self, intervention: str, labels: np.ndarray) -> Worth | None:
         """Other labels on the same rows; the worth is what the model gains (shown as a loss before)."""
@@ -162,6 +165,11 @@ class Refits:
 
     def _fit(self, rows: Rows, x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
         return fit_predict(x[rows.train], y[rows.train], x[rows.test], seed)
+
+
+def gained(worth: Worth) -> Worth:
+    """The same effect, counted as a gain: macro F after minus before."""
+    return replace(worth, points=-worth.points, low=-worth.high, high=-worth.low)
 
 
 def worth_of(

@@ -6,7 +6,7 @@ import numpy as np
 
 from iotids.auditing.duplicates import count_duplicates
 from iotids.auditing.scorecard.finding import Finding, Worth, not_applicable
-from iotids.auditing.scorecard.refits import Rows, fit_predict, macro_f, random_split
+from iotids.auditing.scorecard.refits import Rows, fit_predict, gained, macro_f, random_split
 from iotids.auditing.scorecard.sample import Sample
 
 COPIES, CONFLICTS, RARE_ROWS, NEAREST, CONSTANT = 0.01, 0.001, 100, 1e-6, 0.99
@@ -29,7 +29,7 @@ def check_duplicates(sample: Sample) -> Finding:
 
 
 def check_conflicts(sample: Sample) -> Finding:
-    """Equal features with different labels; worth: such rows are removed (a gain, so the points are negative)."""
+    """Equal features with different labels; worth: what a forest gains that neither trains nor is tested on such rows."""
     table = sample.table
     counts = count_duplicates(*sample.vectors, table.labels, table.classes)
     share = counts["conflicting_rows"] / table.rows
@@ -41,7 +41,26 @@ def check_conflicts(sample: Sample) -> Finding:
         + (f", most {pairs[0][0]}" if pairs else "")
         + f"; no classifier of single rows exceeds {100 * counts['best_possible_accuracy']:.2f} % accuracy.",
         {"share": share, "pairs": dict(pairs), "best_possible_accuracy": counts["best_possible_accuracy"]},
+        tuple(
+            map(
+                gained,
+                _kept(
+                    sample,
+                    "leave out the contradicting rows",
+                    _of_one_label(sample.vectors[0], table.labels, sample.rows),
+                ),
+            )
+        ),
     )
+
+
+def _of_one_label(vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Positions of those rows whose vector has one label in the whole table."""
+    n = int(vectors.max(initial=-1)) + 1
+    lowest, highest = np.full(n, np.iinfo(np.int64).max), np.full(n, -1)
+    np.minimum.at(lowest, vectors, labels)
+    np.maximum.at(highest, vectors, labels)
+    return np.flatnonzero((lowest == highest)[vectors[rows]])
 
 
 def _first_of_each(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -150,11 +169,24 @@ def check_homogeneity(sample: Sample) -> Finding:
             else "; no class more than among itself."
         ),
         {name: {"test": a, "control": b, "margin": m} for name, (a, b, m) in rows.items()},
+        _test_on_new_vectors(sample),
     )
 
 
+def _test_on_new_vectors(sample: Sample) -> tuple[Worth, ...]:
+    """The same training rows, tested on those rows only whose features occur in none of them."""
+    vectors = sample.vectors[0][sample.rows]
+
+    def split(repeat: int) -> Rows:
+        plain = sample.refits.plain[repeat]
+        return Rows(plain.train, plain.test[~np.isin(vectors[plain.test], vectors[plain.train])])
+
+    worth = sample.refits.resplit("test on vectors that training lacks", split)
+    return (worth,) if worth else ()
+
+
 def check_classes(sample: Sample) -> Finding:
-    """Rows per class."""
+    """Rows per class; worth: what a forest gains that trains on every class as often."""
     counts = np.bincount(sample.table.labels, minlength=len(sample.table.classes))
     rare = [name for name, n in zip(sample.table.classes, counts, strict=True) if n < RARE_ROWS]
     largest = counts.max() / counts.sum()
@@ -164,7 +196,22 @@ def check_classes(sample: Sample) -> Finding:
         f"{len(counts)} classes; the largest has {100 * largest:.2f} % of the rows, the smallest {counts.min():,} rows"
         + (f"; fewer than {RARE_ROWS}: {', '.join(rare)}." if rare else "."),
         dict(zip(sample.table.classes, counts.tolist(), strict=True)),
+        _balanced_training(sample),
     )
+
+
+def _balanced_training(sample: Sample) -> tuple[Worth, ...]:
+    """Every class as often in training as the commonest, by drawing its rows again; worth: the gain."""
+
+    def split(repeat: int) -> Rows:
+        plain, generator = sample.refits.plain[repeat], np.random.default_rng([13, repeat])
+        labels = sample.y[plain.train]
+        most = np.bincount(labels).max()
+        drawn = [generator.choice(plain.train[labels == c], most) for c in np.unique(labels)]
+        return Rows(np.concatenate(drawn), plain.test)
+
+    worth = sample.refits.repaired("weigh every class the same", split)
+    return (worth,) if worth else ()
 
 
 def check_integrity(sample: Sample) -> Finding:
