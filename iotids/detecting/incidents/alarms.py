@@ -55,7 +55,7 @@ def alarms_of(
     table: pa.Table,
     verdict: np.ndarray,
     *,
-    is_known_attack: Callable[[str, str], bool],
+    victims_of: Callable[[str], np.ndarray],
     is_actor: Callable[[str], bool],
     has_many_sources: Callable[[str, str], bool],
 ) -> Alarms:
@@ -64,8 +64,8 @@ def alarms_of(
     Parameters
     ----------
     verdict : (n,) index in VERDICTS
-    is_known_attack : callable
-        Whether (actor, victim) are of an incident that is open.
+    victims_of : callable
+        Hashes of the victims that a host has in incidents that are open.
     is_actor : callable
         Whether a host is the actor of one.
     has_many_sources : callable
@@ -85,7 +85,8 @@ def alarms_of(
         number["protocol"], number["src_port"], number["dst_port"], number["syn_flags"]
     )
     answer = reversed_rows(src, dst, votes)
-    answer |= _answers_known(src, dst, names, is_known_attack, is_actor)
+    hashes = hash_texts(names)
+    answer |= _answers_known(src, dst, names, hashes, victims_of, is_actor)
     actor, victim = np.where(answer, dst, src), np.where(answer, src, dst)
     label = _label_of_the_attack(actor, victim, label, answer, len(words))
     unknown = verdict[rows] == UNKNOWN
@@ -96,7 +97,7 @@ def alarms_of(
     return Alarms(
         table.column("capture")[0].as_py(),
         names,
-        hash_texts(names),
+        hashes,
         words.to_pylist(),
         np.where(many, -1, actor),
         actor,
@@ -212,18 +213,17 @@ def _answers_known(
     src: np.ndarray,
     dst: np.ndarray,
     names: list[str],
-    is_known_attack: Callable[[str, str], bool],
+    hashes: np.ndarray,
+    victims_of: Callable[[str], np.ndarray],
     is_actor: Callable[[str], bool],
 ) -> np.ndarray:
     """(n,) bool: flows from a victim to its attacker, by the incidents that are open."""
     attackers = np.array([is_actor(name) for name in names])
     answer = np.zeros(src.size, bool)
     maybe = np.flatnonzero(attackers[dst]) if attackers.size else np.zeros(0, np.int64)
-    if maybe.size == 0:
-        return answer
-    pairs, which = np.unique(src[maybe] * len(names) + dst[maybe], return_inverse=True)
-    known = [is_known_attack(names[p % len(names)], names[p // len(names)]) for p in pairs.tolist()]
-    answer[maybe] = np.array(known)[which]
+    maybe = maybe[np.argsort(dst[maybe], kind="stable")]
+    for rows in np.split(maybe, np.flatnonzero(np.diff(dst[maybe])) + 1) if maybe.size else ():
+        answer[rows] = np.isin(hashes[src[rows]], victims_of(names[dst[rows[0]]]))
     return answer
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.incidents.alarms import MANY_SOURCES, QUIET_US, alarms_of, grouped
-from iotids.detecting.incidents.distinct import hash_texts
 from iotids.detecting.incidents.incident import Incident
 from iotids.detecting.incidents.ordinary import Ordinary
 
@@ -63,7 +62,7 @@ class IncidentBook:
         alarms = alarms_of(
             table,
             verdict,
-            is_known_attack=self._is_known_attack,
+            victims_of=self._victims_of,
             is_actor=self._by_actor.__contains__,
             has_many_sources=lambda victim, label: ("attack", label, "", victim) in self.open,
         )
@@ -147,10 +146,9 @@ class IncidentBook:
             whole.add(part)
         return whole
 
-    def _is_known_attack(self, actor: str, victim: str) -> bool:
-        """Whether an open incident has this actor and this victim."""
-        value = hash_texts([victim])[0]
-        return any(value in self.open[key].victims for key in self._by_actor.get(actor, ()))
+    def _victims_of(self, actor: str) -> np.ndarray:
+        """Hashes of the victims that an actor has in open incidents."""
+        return np.concatenate([self.open[key].victims.hashes for key in self._by_actor.get(actor, ())])
 
     def _close_quiet(self, low_us: int, high_us: int) -> None:
         """Close the incidents that end long before, or begin long after, the flows that come now."""

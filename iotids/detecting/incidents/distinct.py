@@ -45,9 +45,10 @@ class Distinct:
         place = int(np.searchsorted(self._hashes, value))
         return place < self._hashes.size and self._hashes[place] == value
 
-    def __contains__(self, value: np.uint64) -> bool:
-        """Whether a hash was seen; beyond 2,048 different ones some are not known any more."""
-        return self._holds(value)
+    @property
+    def hashes(self) -> np.ndarray:
+        """(m,) uint64, sorted: what was seen; beyond 2,048 different ones the smallest of them."""
+        return self._hashes
 
     def __len__(self) -> int:
         """How many different ones there were."""
