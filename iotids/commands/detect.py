@@ -20,7 +20,6 @@ from iotids.detecting.package.find_package import find_package
 from iotids.detecting.running.command_line import parse_arguments
 from iotids.detecting.running.stop import Stop
 from iotids.plumbing.arrow_start import arrow_without_pandas
-from iotids.plumbing.numba_start import load_numba_without_scipy
 from iotids.plumbing.progress import progress_bar
 from iotids.tracking.registry import NoSuchModelError, fetch
 
@@ -50,7 +49,6 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
         fetch=fetch,
         unknown=NoSuchModelError,
     )
-    load_numba_without_scipy()
     import pyarrow as pa
 
     from iotids.detecting.acting.acting import Asked

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from iotids.detecting.judging.distance_kernels import clipped_distances
+from iotids.flowmeter.kernels.entries import kernel_named
 
 SMALLEST_SPREAD = 0.25  # of a feature that hardly varies in training: one flag more on the log scale (0.69) counts as about 3
 LARGEST_STEP = (
     8.0  # a single feature counts at most this many spreads, so that one wild value does not hide the others
 )
 LLOYD_ROUNDS = 8
+clipped_distances = kernel_named("distance_kernels", "clipped_distances", "iotids.detecting.judging")
 
 
 @dataclass(frozen=True)

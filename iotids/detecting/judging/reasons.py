@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from iotids.detecting.judging.distance_kernels import three_strangest
 from iotids.detecting.judging.novelty import Novelty
+from iotids.flowmeter.kernels.entries import kernel_named
 
 N_REASONS = 3
 LONGEST_US = 1e14  # three years
@@ -24,6 +24,7 @@ OCCLUDED_FLOWS = (
     256  # of a block, the surest alarms: each takes twice as many runs of the model as it has features
 )
 RUNS_AT_ONCE = 4096  # rows that the model is given together
+three_strangest = kernel_named("distance_kernels", "three_strangest", "iotids.detecting.judging")
 
 
 class Model(Protocol):
