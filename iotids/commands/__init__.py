@@ -35,6 +35,7 @@ COMMANDS = {
     "check": Command("Experiment", "iotids.plumbing.params_check", "check params.yaml before an hour of work"),
     "compare": Command("Experiment", "iotids.commands.compare", "Tables II and III of several runs, next to each other"),
     "unseen": Command("Experiment", "iotids.commands.unseen", "how runs judge sites that training has not seen"),
+    "recover": Command("Experiment", "iotids.commands.recover", "missing features of flows, filled in by several methods"),
     "recipe": Command("Experiment", "iotids.commands.recipe", "what each piece of the recipe of training is worth"),
     "timeouts": Command("Experiment", "iotids.commands.timeouts", "the effect of other flow timeouts"),
     "evaluate": Command("Experiment", "iotids.detecting.calibrating.evaluate", "a detector on labelled flows, per class and site"),
