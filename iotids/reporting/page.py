@@ -18,7 +18,7 @@ from iotids.reporting.sections.headline import headline_markdown
 from iotids.reporting.sections.network_settings import network_settings_markdown
 from iotids.reporting.sections.orders import orders_markdown, prequential_markdown
 from iotids.reporting.sections.paper_averages import CANDIDATES, explain_rows, explanation_markdown
-from iotids.reporting.sections.surveyed import surveyed_markdown
+from iotids.reporting.sections.surveyed.systems import surveyed_markdown
 from iotids.reporting.sections.table3 import (
     averages_markdown,
     baselines_markdown,

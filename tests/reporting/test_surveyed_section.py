@@ -3,8 +3,8 @@
 import pytest
 
 from iotids.reporting.page import report_page
-from iotids.reporting.sections.surveyed import surveyed_markdown
-from iotids.reporting.sections.surveyed_figures import stability
+from iotids.reporting.sections.surveyed.figures import stability
+from iotids.reporting.sections.surveyed.systems import surveyed_markdown
 from tests.reporting.made_results import made_content, made_run, scored
 
 SPLITS = ("stratified", "grouped", "environment")

@@ -8,13 +8,13 @@ from iotids.learning.networks.recipe.kind import RecipeKind
 from iotids.learning.networks.surveyed.alert_net import AlertNetKind
 from iotids.learning.networks.surveyed.conditional_vae import ConditionalVaeKind
 from iotids.learning.networks.surveyed.deep import DeepKind
-from iotids.learning.networks.surveyed.fog import FogKind
-from iotids.learning.networks.surveyed.host_recurrent import HostRecurrentKind
-from iotids.learning.networks.surveyed.hybrid import HybridKind
-from iotids.learning.networks.surveyed.kitsune import KitsuneKind
-from iotids.learning.networks.surveyed.packet_network import PacketNetworkKind
+from iotids.learning.networks.surveyed.fog.kind import FogKind
+from iotids.learning.networks.surveyed.kitsune.kind import KitsuneKind
+from iotids.learning.networks.surveyed.sequences.host_recurrent import HostRecurrentKind
+from iotids.learning.networks.surveyed.sequences.hybrid import HybridKind
+from iotids.learning.networks.surveyed.sequences.packet_network import PacketNetworkKind
+from iotids.learning.networks.surveyed.sequences.tap_delay import TapDelayKind
 from iotids.learning.networks.surveyed.sparse_autoencoder import SparseAutoencoderKind
-from iotids.learning.networks.surveyed.tap_delay import TapDelayKind
 
 SURVEYED: tuple[ModelKind, ...] = (
     ConditionalVaeKind(),

@@ -5,8 +5,7 @@ import pytest
 
 from iotids.learning.networks.layers.activations import ACTIVATIONS, Activation
 from iotids.learning.networks.layers.batch_norm import BatchNorm
-from iotids.learning.networks.layers.branches import Branches
-from iotids.learning.networks.layers.chain import Chain, Residual
+from iotids.learning.networks.layers.chain import Branches, Chain, Residual
 from iotids.learning.networks.layers.convolution import Convolution, LargestOverSteps
 from iotids.learning.networks.layers.dense import Dense
 from iotids.learning.networks.layers.dropout import Dropout

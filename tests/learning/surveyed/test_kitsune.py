@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.networks.surveyed.damped_statistics import (
+from iotids.learning.networks.surveyed.kitsune.damped_statistics import (
     DECAYS_PER_S,
     MEASURED,
     N_STATISTICS,
     damped_statistics,
     statistics_alone,
 )
-from iotids.learning.networks.surveyed.kitsune import alike_columns
+from iotids.learning.networks.surveyed.kitsune.kind import alike_columns
 from iotids.learning.registry import KINDS
 from tests.learning.given import training_data
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from iotids.learning.networks.surveyed.host_windows import NONE, longest_window, window_rows
+from iotids.learning.networks.surveyed.sequences.host_windows import NONE, longest_window, window_rows
 from iotids.learning.registry import KINDS
 from tests.learning.given import training_data
 

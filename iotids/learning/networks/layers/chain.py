@@ -1,4 +1,4 @@
-"""Layers in a row, and a row around which its input flows (a residual block)."""
+"""Layers in a row, a row around which its input flows (a residual block), and layers side by side."""
 
 from __future__ import annotations
 
@@ -85,3 +85,38 @@ class Residual(Chain):
 
         inner, part = super().onnx(source, name)
         return f"{name}_sum", Part([*part.nodes, node("Add", [source, inner], f"{name}_sum")], part.values)
+
+
+class Branches(Chain):
+    """(n, sum of columns) -> (n, sum of the branches' widths).
+
+    Parameters
+    ----------
+    columns : how many each branch gets, in order
+    """
+
+    def __init__(self, layers: Sequence[Layer], columns: Sequence[int]) -> None:
+        super().__init__(layers)
+        self.columns = [int(number) for number in columns]
+        if len(self.columns) != len(self.layers):
+            raise ValueError(f"{len(self.layers)} branches have {len(self.columns)} numbers of columns")
+
+    def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Each its part."""
+        parts = np.split(x, np.cumsum(self.columns)[:-1], axis=1)
+        outputs = [layer.forward(part, rng) for layer, part in zip(self.layers, parts, strict=True)]
+        self._cuts = np.cumsum([one.shape[1] for one in outputs])[:-1]
+        return np.concatenate(outputs, axis=1)
+
+    def backward(self, slope: np.ndarray) -> np.ndarray:
+        """Each its part."""
+        parts = np.split(slope, self._cuts, axis=1)
+        return np.concatenate([one.backward(p) for one, p in zip(self.layers, parts, strict=True)], axis=1)
+
+    def spec(self) -> list[Any]:
+        """With the columns."""
+        return [type(self).__name__, [layer.spec() for layer in self.layers], self.columns]
+
+    def onnx(self, source: str, name: str) -> tuple[str, Part]:
+        """No kind with branches exports yet."""
+        raise NotImplementedError("branches have no ONNX nodes")

@@ -8,8 +8,8 @@ from iotids.flowmeter.schema import SEQUENCE_PACKETS
 from iotids.learning.contract import Origin
 from iotids.learning.networks.layers.kind import check_settings, classifier, dense_layers
 from iotids.learning.networks.layers.layer import Layer
-from iotids.learning.networks.surveyed.host_recurrent import CELLS
-from iotids.learning.networks.surveyed.packet_steps import CHANNELS, PacketKind, convolutions
+from iotids.learning.networks.surveyed.sequences.host_recurrent import CELLS
+from iotids.learning.networks.surveyed.sequences.packet_steps import CHANNELS, PacketKind, convolutions
 
 LAYERS = ("convolution", *CELLS)
 

@@ -16,8 +16,8 @@ from iotids.learning.networks.layers.kind import (
     hidden_sizes,
 )
 from iotids.learning.networks.layers.layer import Layer
-from iotids.learning.networks.surveyed.fog_nodes import EXCHANGES, train_nodes
-from iotids.learning.networks.surveyed.fog_shares import SHARES, missing_classes, node_shares
+from iotids.learning.networks.surveyed.fog.nodes import EXCHANGES, train_nodes
+from iotids.learning.networks.surveyed.fog.shares import SHARES, missing_classes, node_shares
 
 
 @dataclass(frozen=True)

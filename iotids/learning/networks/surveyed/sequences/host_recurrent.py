@@ -8,7 +8,7 @@ from iotids.learning.contract import Origin
 from iotids.learning.networks.layers.kind import check_settings, classifier, dense_layers
 from iotids.learning.networks.layers.layer import Layer
 from iotids.learning.networks.layers.recurrent import Gru, Lstm
-from iotids.learning.networks.surveyed.tap_delay import WindowKind
+from iotids.learning.networks.surveyed.sequences.tap_delay import WindowKind
 
 CELLS = {"lstm": Lstm, "gru": Gru}
 

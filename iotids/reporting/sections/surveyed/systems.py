@@ -10,7 +10,7 @@ from iotids.learning.scores.names import METRIC, UNSEEN, model_title, split_titl
 from iotids.learning.scores.runs.run_scores import RunScores
 from iotids.reporting.sections.costs import costs
 from iotids.reporting.sections.per_class import per_class_markdown
-from iotids.reporting.sections.surveyed_figures import figures_markdown
+from iotids.reporting.sections.surveyed.figures import figures_markdown
 from iotids.writing.markdown import markdown_table, number
 
 MEANING = (

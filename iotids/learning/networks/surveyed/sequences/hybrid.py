@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from iotids.flowmeter.feature_groups import CONTEXT, FLOW, features_of
 from iotids.flowmeter.schema import SEQUENCE_PACKETS
 from iotids.learning.contract import Origin
-from iotids.learning.networks.layers.branches import Branches
-from iotids.learning.networks.layers.chain import Chain
+from iotids.learning.networks.layers.chain import Branches, Chain
 from iotids.learning.networks.layers.kind import check_settings, classifier, dense_layers
 from iotids.learning.networks.layers.layer import Layer
-from iotids.learning.networks.surveyed.packet_steps import CHANNELS, PacketKind, PacketModel, convolutions
+from iotids.learning.networks.surveyed.sequences.packet_steps import (
+    CHANNELS,
+    PacketKind,
+    PacketModel,
+    convolutions,
+)
 
 
 @dataclass(frozen=True)

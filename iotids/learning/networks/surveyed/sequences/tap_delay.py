@@ -12,7 +12,7 @@ from iotids.learning.contract import Fitted, Origin, TrainingData
 from iotids.learning.networks.layers.kind import LayerKind, check_settings, classifier, dense_layers
 from iotids.learning.networks.layers.layer import Layer
 from iotids.learning.networks.layers.scaling import Scaling
-from iotids.learning.networks.surveyed.host_windows import (
+from iotids.learning.networks.surveyed.sequences.host_windows import (
     HOST,
     WindowModel,
     Windows,

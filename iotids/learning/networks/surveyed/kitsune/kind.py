@@ -25,7 +25,11 @@ from iotids.learning.networks.layers.optimisers import make_optimiser
 from iotids.learning.networks.layers.scaling import Scaling, fit_scaling
 from iotids.learning.networks.layers.stored import network_arrays, network_of_arrays
 from iotids.learning.networks.layers.training import check_loss, shuffled_batches
-from iotids.learning.networks.surveyed.damped_statistics import HOSTS, damped_statistics, statistics_alone
+from iotids.learning.networks.surveyed.kitsune.damped_statistics import (
+    HOSTS,
+    damped_statistics,
+    statistics_alone,
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Room: Kitsune over flows: damped statistics and an ensemble of auto-encoders."""

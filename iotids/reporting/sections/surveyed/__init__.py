@@ -1,0 +1,1 @@
+"""Room: the section on the systems of Section III."""
