@@ -138,25 +138,27 @@ def _incidents(a: Alarms, groups: list[np.ndarray], keep_members: bool) -> Itera
     first = np.cumsum([0, *(group.size for group in groups[:-1])])
     figures: dict[str, list[Any]] = {k: v.tolist() for k, v in _figures(a, rows, first).items()}
     best = _strongest(a.score[rows], first)
+    port, has_port = _ports(a)
+    port_hashes = hash_numbers(port)
     for i, (group, at) in enumerate(zip(groups, best.tolist(), strict=True)):
         one, strongest = group[0], rows[at]
-        victims, sources, ports = (
-            np.unique(found) for found in (a.victim[group], a.source[group], _ports(a, group))
-        )
+        victims, sources = a.victim[group], a.source[group]
+        with_port = group[has_port[group]]
+        ports = port[with_port]
         yield Incident(
             0,
             VERDICTS[a.verdict[one]],
             a.labels[a.label[one]],
             a.names[a.actor[one]] if a.actor[one] >= 0 else "",
-            victim=a.names[victims[0]] if victims.size == 1 else "",
+            victim=a.names[victims[0]] if (victims == victims[0]).all() else "",
             flows=group.size,
             **{name: values[i] for name, values in figures.items()},
             first_capture=a.capture,
             last_capture=a.capture,
-            ports=_counted(hash_numbers(ports)),
-            victims=_counted(a.hashes[victims]),
-            sources=_counted(a.hashes[sources]),
-            only_port=int(ports[0]) if ports.size == 1 else -1,
+            ports=Distinct(port_hashes[with_port]),
+            victims=Distinct(a.hashes[victims]),
+            sources=Distinct(a.hashes[sources]),
+            only_port=int(ports[0]) if ports.size and (ports == ports[0]).all() else -1,
             strongest=float(a.score[strongest]),
             example={"row": int(a.row[strongest])},
             members={a.capture: [a.number["flow_number"][group]]} if keep_members else {},
@@ -189,24 +191,18 @@ def _figures(a: Alarms, rows: np.ndarray, first: np.ndarray) -> dict[str, np.nda
     }
 
 
-def _ports(a: Alarms, rows: np.ndarray) -> np.ndarray:
-    """The victim's ports of the TCP and UDP flows among some alarms."""
-    protocol = a.number["protocol"][rows]
-    port = np.where(a.answer[rows], a.number["src_port"][rows], a.number["dst_port"][rows])
-    return port[(protocol == TCP) | (protocol == UDP)]
+def _ports(a: Alarms) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) the victim's port in each alarm, and whether it has one: of TCP and UDP."""
+    protocol = a.number["protocol"]
+    return np.where(a.answer, a.number["src_port"], a.number["dst_port"]), (protocol == TCP) | (
+        protocol == UDP
+    )
 
 
 def _strongest(score: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Where in rows the first of the largest scores of each group stands."""
     group = np.repeat(np.arange(first.size), np.diff(np.append(first, score.size)))
     return np.lexsort((np.arange(score.size), -score, group))[first]
-
-
-def _counted(hashes: np.ndarray) -> Distinct:
-    """A counter that has seen some hashes."""
-    counter = Distinct()
-    counter.add(hashes)
-    return counter
 
 
 def _answers_known(

@@ -22,16 +22,16 @@ class Distinct:
 
     __slots__ = ("_hashes", "is_estimate")
 
-    def __init__(self) -> None:
-        self._hashes = np.empty(0, np.uint64)
+    def __init__(self, hashes: np.ndarray | None = None) -> None:
+        """Nothing seen, or some hashes, (n,) uint64."""
+        self._hashes = np.empty(0, np.uint64) if hashes is None or hashes.size > 1 else hashes
         self.is_estimate = False
+        if hashes is not None and hashes.size > 1:
+            self.add(hashes)
 
     def add(self, hashes: np.ndarray) -> None:
         """Count some hashes, (n,) uint64, repeated ones allowed."""
         if hashes.size == 1 and self._holds(hashes[0]):
-            return
-        if hashes.size == 1 and self._hashes.size == 0:
-            self._hashes = hashes.copy()
             return
         merged = np.union1d(self._hashes, hashes)
         self.is_estimate |= merged.size > KEPT
@@ -39,7 +39,10 @@ class Distinct:
 
     def add_all(self, other: Distinct) -> None:
         """Count what another counter has seen."""
-        self.add(other._hashes)
+        if self._hashes.size == 0:
+            self._hashes = other._hashes
+        elif other._hashes.size:
+            self.add(other._hashes)
         self.is_estimate |= other.is_estimate
 
     def _holds(self, value: np.uint64) -> bool:
