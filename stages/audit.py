@@ -1,8 +1,7 @@
-"""Dataset (and its splits) → an account of what it can and cannot prove (beyond the paper's sections V-A and
-VII).
+"""Dataset (and its splits) → what it can and cannot prove, and its data sheet (beyond sections V-A and VII).
 
 In: out/dataset/flows.parquet, out/splits/*.parquet, out/labelled/*.json. Out: out/audit/audit.json, audit.md,
-audit.html, figures/*.png. The command `iotids audit` does the same for any labelled flow table.
+audit.html, datasheet.md, figures/*.png. The command `iotids audit` does the same for any labelled flow table.
 """
 
 from __future__ import annotations
@@ -16,13 +15,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from iotids.auditing.data_sheet import data_sheet
 from iotids.auditing.investigate import Findings, Settings, investigate
 from iotids.auditing.page import write_pages
 from iotids.commands.audit import column_reader, open_table
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import Data, read_data, read_section
 from iotids.truth.integrating.table2 import PAPER
-from iotids.writing.tables import read_table
+from iotids.writing.tables import read_table, write_text
 
 Params = Settings
 """Section `audit` of the parameters."""
@@ -72,6 +72,8 @@ def main() -> None:
     }
     findings = audit(open_table(args.dataset), data, params, read_splits(args.splits), summaries)
     write_pages(findings, data.name, args.out)
+    kinds = {source: settings["kind"] for source, settings in data.sources.items()}
+    write_text(data_sheet(data.name, kinds, summaries, findings.numbers), args.out / "datasheet.md")
 
 
 if __name__ == "__main__":

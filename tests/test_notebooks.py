@@ -21,11 +21,12 @@ def renderer():
     return module
 
 
-def test_the_three_notebooks_are_there():
+def test_the_notebooks_are_there():
     assert [path.stem for path in NOTEBOOKS] == [
         "01-look-at-flows",
         "02-read-the-results",
         "03-your-own-capture",
+        "04-audit-a-table",
     ]
 
 
