@@ -31,11 +31,11 @@ def verdict_rows(
     for name in np.unique(label):
         mine = label == name
         verdict, right = code[mine], (named[mine] == name) & (code[mine] != UNKNOWN)
-        told = np.stack([verdict == ATTACK, verdict == UNKNOWN, verdict == 0, right])
+        reported = np.stack([verdict == ATTACK, verdict == UNKNOWN, verdict == 0, right])
         by_capture = capture_weights(capture[mine])
         captures = int(np.unique(capture[mine]).size)
         for counted, number, weight in (("flows", right.size, None), ("captures", captures, by_capture)):
-            shares = [float(share) for share in np.average(told, axis=1, weights=weight)]
+            shares = [float(share) for share in np.average(reported, axis=1, weights=weight)]
             yield str(name), counted, number, shares[0], shares[1], shares[2], shares[3]
 
 

@@ -124,9 +124,9 @@ def largest(worth: np.ndarray, m: int) -> np.ndarray:
 def relevance(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(d,) F statistic of each column's logarithms; 0 for a constant column, 1e12 for one that the class fixes."""
     x = _unit(X)
-    moving, found = x.std(axis=0) > 0, np.zeros(X.shape[1])
+    varies, found = x.std(axis=0) > 0, np.zeros(X.shape[1])
     with np.errstate(all="ignore"):
-        found[moving] = np.nan_to_num(f_classif(x[:, moving], y)[0], nan=0.0, posinf=1e12)
+        found[varies] = np.nan_to_num(f_classif(x[:, varies], y)[0], nan=0.0, posinf=1e12)
     return found
 
 
