@@ -112,6 +112,9 @@ def _experiment_id(client: Any) -> str:
             relocate(Path(store_uri().removeprefix("sqlite:///")), experiment.artifact_location, location)
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
+        for key, value in view.view_tags().items():
+            if key not in experiment.tags:  # a store of an older version; one that a person changed stays
+                client.set_experiment_tag(experiment.experiment_id, key, value)
         return experiment.experiment_id
     tags = {**EXPERIMENT_TAGS, **view.view_tags()}
     return client.create_experiment(EXPERIMENT, artifact_location=location, tags=tags)

@@ -40,6 +40,10 @@ VIEWS = {  # by key: title, filter
     "paper": ("five classes, the paper's split", _only("multiclass", "stratified")),
     "unseen": ("five classes, unseen site", _only("multiclass", "environment")),
     "unseen-binary": ("two classes, unseen site", _only("binary", "environment")),
+    "sweep": (
+        "experiments, five classes, grouped split",
+        _only("multiclass", "grouped") + " AND tags.`dvc.exp` != 'workspace'",
+    ),
     "all": ("every model, task and split", "tags.level='cv'"),
     "failed": ("stages that failed or were killed", "tags.level='attempt'"),
 }

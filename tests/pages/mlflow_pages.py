@@ -39,7 +39,7 @@ def mlflow_ui(store_uri: str, log: Path) -> Iterator[str]:
     }
     with log.open("w") as file:
         process = subprocess.Popen(
-            ["make", "ui", f"UI_PORT={port}"],
+            ["make", "-o", f"{environment['VENV']}/ready", "ui", f"UI_PORT={port}"],  # installs nothing
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -237,6 +237,17 @@ def test_a_deleted_experiment_comes_back(store, score):
     assert len(runs("cv")[1]) == 2
 
 
+def test_a_store_of_an_older_version_gets_the_views_that_it_lacks_and_keeps_changed_ones(store, score):
+    tracking.publish_scores(score)
+    client, parents = runs("cv")
+    number, prefix = parents[0].info.experiment_id, "mlflow.sharedViewState."
+    client.delete_experiment_tag(number, f"{prefix}sweep")
+    client.set_experiment_tag(number, f"{prefix}paper", "mine")
+    tracking.publish_scores(score)
+    tags = client.get_experiment(number).tags
+    assert "experiments" in tags[f"{prefix}sweep"] and tags[f"{prefix}paper"] == "mine"
+
+
 @pytest.mark.slow
 def test_four_processes_at_once_on_no_store_yet_lose_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
