@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotids.tracking.keras_model import EXAMPLE, clean_alias, log_model_metrics
+from iotids.tracking.model_card import model_card
 from iotids.tracking.store import experiment_name, open_store, store_uri
 
-PREFIX = "detector-"
+PREFIX, CARD_LENGTH = "detector-", 5000  # of a description in the registry
 LOADER = "iotids.detecting.judging.mlflow_serving"  # by name: this room imports nothing of ours
 CODE = Path(__file__).resolve().parents[1]
 SERVED_PARTS = (  # below iotids/
@@ -158,6 +159,7 @@ def _new_version(
     version = client.create_model_version(
         name, source=source, run_id=run.info.run_id, model_id=model.model_id, tags=tags
     )
+    client.update_model_version(name, version.version, description=model_card(manifest)[:CARD_LENGTH])
     client.set_terminated(run.info.run_id)
     return str(version.version)
 
@@ -202,6 +204,7 @@ def write_served_model(
         "pandas_orient": "split",
     }
     model.save(str(target / "MLmodel"))
+    (target / "README.md").write_text(model_card(manifest), encoding="utf-8")
     (target / "requirements.txt").write_text(
         "mlflow\nnumpy\nonnxruntime\npandas\npyarrow\n", encoding="utf-8"
     )

@@ -297,6 +297,26 @@ def test_a_damaged_store_gives_a_warning_that_says_to_move_it_away(store, score)
     assert "not published" not in publishing_process(score, store).communicate(timeout=120)[1]
 
 
+def test_an_empty_store_is_filled_with_runs_and_detectors_with_their_cards(store, score):
+    """Results that lie in out/ are enough: `iotids publish out/` after the store was deleted."""
+    package = store / "out" / "final" / "binary-dl4"
+    package.mkdir(parents=True)
+    manifest = {"name": "binary-dl4", "task": "binary", "classes": ["BENIGN", "ATTACK"], "features": ["f0"]}
+    manifest |= {"manifest_sha256": "0" * 64, "versions": {"python": "3.11"}}
+    manifest |= {"operating_point": {"measured": {"false_alarm_share": 0.012, "recall": 0.87}}}
+    (package / "package.json").write_text(json.dumps(manifest))
+    assert publish_command([str(store / "out")]) == 0
+    client, parents = runs("cv")
+    assert len(parents) == 1
+    version = client.get_model_version_by_alias("detector-binary-dl4", "current")
+    assert version.description.startswith("---\nlicense: mit") and "recall 0.8700" in version.description
+    (model,) = [
+        m for m in client.search_logged_models([parents[0].info.experiment_id]) if m.model_type == "detector"
+    ]
+    assert {metric.key: metric.value for metric in model.metrics}["operating_point/recall"] == 0.87
+    assert len(list((store / "mlartifacts").rglob("README.md"))) == 1
+
+
 def test_the_command_publishes_every_folder_below_a_path_and_counts_them(store, capsys):
     for depth in (4, 5):
         write_run_folder(store, depth=depth, n_epochs=1)
