@@ -109,6 +109,13 @@ def test_a_command_starts_fast(installed, tmp_path, command):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < LONGEST_START_S
 
 
+def test_a_capture_is_judged_by_the_detector_in_the_box(installed, lab, tmp_path):
+    done = run(installed / "iotids", "detect", lab / "flood.pcap", "-o", "v.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "this model" in done.stderr
+    assert (tmp_path / "v.csv").stat().st_size > 0
+
+
 def test_python_gets_flows_and_verdicts(installed, lab):
     code = """
 import sys, iotids

@@ -2,7 +2,7 @@
 
 iotids detect CAPTURE... [--model NAME] -o verdicts.parquet [--report page.html]
 tcpdump -i eth0 -U -w - | iotids detect - -o verdicts.jsonl
-iotids detect --follow FOLDER -o verdicts.jsonl
+iotids detect --follow FOLDER -o verdicts.jsonl      sudo iotids detect --interface eth0
 iotids calibrate BENIGN_CAPTURE... --max-alarms-per-day 1 -o own-network.json
 """
 
@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     from iotids.detecting.acting.acting import Asked
     from iotids.detecting.calibrating.calibration_run import calibrate_on
     from iotids.detecting.following.folder import FollowedFolder
+    from iotids.detecting.running.interface import Interface, give_up_root
     from iotids.detecting.running.runs import Wanted, judge_captures
     from iotids.detecting.running.sources import NamedFile, StandardInput, open_capture
 
@@ -84,7 +85,11 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
             note = lambda sentence: print(f"note: {sentence}", file=sys.stderr)  # noqa: E731
             folder = FollowedFolder(arguments.follow, stopped=stop.asked, notice=note, lose=lose)
             sources = folder.pieces(settings, max_bytes=arguments.max_bytes)
-        live = arguments.follow is not None or "-" in arguments.captures
+        if arguments.interface is not None:
+            sources = [Interface(arguments.interface, settings, stop)]
+            if remark := give_up_root():
+                print(f"note: {remark}", file=sys.stderr)
+        live = not arguments.captures or "-" in arguments.captures
         wanted = Wanted(
             arguments.out or "verdicts.parquet",
             arguments.report,
@@ -99,7 +104,9 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
 def _show(bar: Any, tally: Tally) -> None:
     """Move the progress bar to the flows so far."""
     bar.update(tally.flows - bar.n)
-    bar.set_postfix_str(f"{tally.attacks:,} attack, {tally.verdicts.get('unknown', 0):,} unknown")
+    bar.set_postfix_str(
+        f"{tally.attacks:,} attack, {tally.verdicts.get('unknown', 0):,} unknown, {len(tally.incidents.open):,} open"
+    )
 
 
 def main() -> int:

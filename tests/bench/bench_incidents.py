@@ -1,8 +1,7 @@
 """Incidents on sites left out of training: attacks found on the right host, time to the first incident, false
-incidents: python -m tests.bench.bench_incidents LABELLED_WITH_CONTEXT.parquet
+incidents: python -m tests.bench.bench_incidents out/dataset/flows.parquet out/baseline/multiclass-site_trees
 
-The table holds the flows of the labelled real captures with their context (`with_context`) and truth, metered by
-profile clean. Every site is scored by trees that have seen the other sites only.
+Reads a run of `preset=detector`: every site is scored by the model of the split `environment` that has not seen it.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from iotids.learning.transfer.weights import site_class_weights
-from sklearn.ensemble import ExtraTreesClassifier
 
 from iotids.detecting.incidents.evaluation import (
     COLUMNS,
@@ -25,33 +22,21 @@ from iotids.detecting.incidents.evaluation import (
 )
 from iotids.detecting.judging.verdict_table import flow_columns, verdict_columns, verdict_schema
 from iotids.detecting.judging.verdict_words import ATTACK
-from iotids.flowmeter.context import CONTEXT_NAMES
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.writing.markdown import markdown_table
 
-BENIGN, PER_CELL, TREES = "BENIGN", 1_500, 100
+BENIGN = "BENIGN"
 IDLE_S = 120.0
 
 
-def shares_of_unseen_sites(
-    X: np.ndarray, sites: np.ndarray, labels: np.ndarray, seed: int
-) -> tuple[np.ndarray, list[str]]:
-    """(n, k) class probabilities of each flow by a model without its site, and the classes."""
-    classes = sorted(set(labels.tolist()))
-    shares, rng = np.zeros((len(X), len(classes))), np.random.default_rng(seed)
-    for site in np.unique(sites):
-        rows = []
-        for other, label in sorted(set(zip(sites.tolist(), labels.tolist(), strict=True))):
-            cell = np.flatnonzero((sites == other) & (labels == label))
-            if other != site:
-                rows.append(rng.choice(cell, min(PER_CELL, cell.size), replace=False))
-        learnt = np.concatenate(rows)
-        trees = ExtraTreesClassifier(TREES, min_samples_leaf=5, n_jobs=1, random_state=seed)
-        weights = site_class_weights(sites[learnt], labels[learnt], benign=BENIGN)
-        trees.fit(X[learnt], labels[learnt], sample_weight=weights)
-        there = [classes.index(name) for name in trees.classes_]
-        mine = np.flatnonzero(sites == site)
-        shares[np.ix_(mine, there)] = trees.predict_proba(X[mine])
+def shares_of_unseen_sites(run: Path, rows: int) -> tuple[np.ndarray, list[str]]:
+    """(n, k) class probabilities of each flow by a model without its site, NaN for flows not judged; the classes."""
+    table = pq.read_table(run / "predictions.parquet")
+    table = table.filter(np.array(table.column("split").cast(pa.string())) == "environment")
+    classes = [name.removeprefix("score_") for name in table.column_names if name.startswith("score_")]
+    shares = np.full((rows, len(classes)), np.nan)
+    shares[table.column("row").to_numpy()] = np.column_stack(
+        [table.column(f"score_{name}").to_numpy() for name in classes]
+    )
     return shares, classes
 
 
@@ -85,19 +70,15 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--sites", nargs="+", default=[], help="only these are reported (default: all)")
     arguments = parser.parse_args()
     table = pq.read_table(arguments.table)
-    X = np.column_stack(
-        [
-            table.column(n).to_numpy(zero_copy_only=False).astype(np.float64)
-            for n in (*MODEL_FEATURE_NAMES, *CONTEXT_NAMES)
-        ]
-    )
-    X = np.sign(X) * np.log1p(np.abs(np.nan_to_num(X)))
-    labels, sites = (np.array(table.column(n).to_pylist()) for n in ("label", "source"))
-    shares, classes = shares_of_unseen_sites(X, sites, labels, arguments.seed)
-    for threshold in (0.5, 0.6, 0.7):
+    shares, classes = shares_of_unseen_sites(arguments.run, table.num_rows)
+    sites = np.array(table.column("source").to_pylist())
+    kept = np.isfinite(shares).all(axis=1) & (np.isin(sites, arguments.sites) | (not arguments.sites))
+    table, shares = table.filter(kept), shares[kept]
+    for threshold in (0.5, 0.56, 0.7):
         recordings = judged_recordings(table, shares, classes, threshold)
         for score in (10.0, score_for_false_rate(recordings, 1.0)):
             print(f"\nflows are attacks from probability {threshold}, incidents from score {score:.1f}\n")

@@ -192,6 +192,7 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> 
         prototypes=48,
         exports=(),
         agreement=0.999,
+        recordings=("captures of this test",),
         seed=7,
     )
     manifest, reference = describe(Training(X, truth, facts), predictions, identity, settings)

@@ -46,6 +46,7 @@ SETTINGS = PackSettings(
     prototypes=32,
     exports=("litert",),
     agreement=0.999,
+    recordings=(),
     seed=7,
 )
 PACKABLE = [

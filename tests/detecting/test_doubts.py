@@ -6,12 +6,14 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from iotids.detecting.package.model_card import unseen_site_in_words
 from iotids.detecting.package.package import MANIFEST, open_package, seal_package
 from iotids.detecting.packing.doubts import classes_not_found, doubts_about
 from iotids.detecting.packing.out_of_fold import OutOfFold, choose_operating_point, unseen_site_cost
+from iotids.detecting.packing.packing import Dataset, cells_of
 from iotids.detecting.running.session import unjudged
 from iotids.detecting.summary.not_judged import count_not_judged
 
@@ -206,3 +208,20 @@ def test_a_flood_that_the_profile_writes_no_flow_of_is_a_fault_with_the_profile_
         f"the model's profile {profile} does not write; use a model of the profile clean"
     )
     assert unjudged(flood | {"flows": 1}) == ""
+
+
+def test_of_an_unseen_site_every_class_of_every_site_counts_alike():
+    """Two sites of 20 flows: at home 10 of 10 benign and 5 of 10 attacks are right, abroad 5 of 10 benign ones."""
+    right, wrong = [4.0, -4.0], [-4.0, 4.0]  # logits (benign, attack) of flows judged benign, and attack
+    logits = np.array([right] * 10 + [wrong] * 5 + [right] * 5 + [right] * 5 + [wrong] * 5)
+    truth = np.array([0] * 10 + [1] * 10 + [0] * 10)
+    table = pa.table(
+        {
+            "source": ["home"] * 20 + ["abroad"] * 10,
+            "label": ["BENIGN"] * 10 + ["DOS"] * 10 + ["BENIGN"] * 10,
+        }
+    )
+    flows = OutOfFold("environment", np.arange(30), np.repeat([0, 1], [20, 10]), truth, logits)
+    dataset = Dataset(table, "two", ("BENIGN", "DOS"), "BENIGN", "0" * 64)
+    cells = cells_of(dataset, flows, 1.0, benign_index=0, threshold=0.0)
+    assert cells == {"benign_right": 0.75, "attacks_found": 0.5, "balanced": 0.625, "auc_within_site": 0.75}

@@ -12,6 +12,7 @@ from iotids.detecting.calibrating.site_file import origin_of
 from iotids.detecting.incidents.incident import Incident
 from iotids.detecting.incidents.plain import utc_text, wireshark_filter
 from iotids.detecting.judging.drift import DriftCounter
+from iotids.detecting.judging.fitness import FitnessCounter
 from iotids.detecting.judging.verdict_words import BENIGN
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
@@ -52,6 +53,7 @@ def summary(session, trained):
         ledgers=session.ledgers,
         status=status,
         point=origin_of(None, trained),
+        fitness=session.fitness.result(),
     )
 
 
@@ -103,6 +105,7 @@ def test_a_page_without_flows_says_so(trained):
         ledgers=[],
         status={"complete": True},
         point=origin_of(None, trained),
+        fitness=FitnessCounter().result(),
     )
     assert "no flow that can be judged" in report_page(empty)
 
@@ -169,7 +172,17 @@ def test_captures_of_different_years_get_a_section_each_and_short_ones_no_rate(s
         path = write_pcap(tmp_path / f"{name}.pcap", records)
         tally.add(session.judge.judge(flows_from_capture(path, "clean"))[0])
     point = origin_of(None, trained)
-    page = report_page(summarise(tally, [], trained, ledgers=[], status={"complete": True}, point=point))
+    page = report_page(
+        summarise(
+            tally,
+            [],
+            trained,
+            ledgers=[],
+            status={"complete": True},
+            point=point,
+            fitness=FitnessCounter().result(),
+        )
+    )
     assert "<h3>2023-11-14 22:13 to 2023-11-14 22:13</h3>" in page
     assert "<h3>2033-11-11 22:13 to 2033-11-11 22:13</h3>" in page
     assert "alarms a day" not in page
@@ -218,3 +231,10 @@ def test_times_are_utc_to_the_microsecond_also_before_1970():
 def test_cells_are_escaped_and_shares_keep_their_digits():
     assert "&lt;b&gt;" in table(["a"], [["<b>"]], "t")
     assert [percent(x) for x in (0, 0.00012, 0.5, None)] == ["0 %", "0.012 %", "50.0 %", "–"]
+
+
+def test_the_page_says_when_the_model_is_unfit_for_the_traffic(summary):
+    words = "this model is unfit for this network: 30.0% of 1,000 flows are undecided, 0.0% far from all training flows"
+    page = report_page(summary | {"fitness": {"verdict": "unfit", "in_words": words}})
+    assert page.count(f"T{words[1:]}") == 2
+    assert page.index(f"T{words[1:]}") < page.index("<h2>When")

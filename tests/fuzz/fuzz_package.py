@@ -28,6 +28,7 @@ import numpy as np
 from iotids.detecting.calibrating.calibration import Target
 from iotids.detecting.calibrating.evaluate import export_table, out_of_fold_table
 from iotids.detecting.calibrating.site_file import origin_of
+from iotids.detecting.judging.fitness import FitnessCounter
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import FORMAT, MANIFEST, ONNX, REFERENCE, PackageError, open_package
@@ -204,6 +205,7 @@ def use(folder: Path, *, fully: bool) -> str:
                     ledgers=[],
                     status={"complete": True},
                     point=origin_of(None, package),
+                    fitness=FitnessCounter().result(),
                 )
             )
     except PackageError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class Acting:
     asked : Asked
     live : bool
         Write a record when an incident begins as well; of files only when it is over.
+    announce : callable
+        Hears of every incident when it begins.
 
     Raises
     ------
@@ -41,7 +43,10 @@ class Acting:
         A record file cannot be written there.
     """
 
-    def __init__(self, asked: Asked, *, live: bool) -> None:
+    def __init__(
+        self, asked: Asked, *, live: bool, announce: Callable[[Incident], None] = lambda _: None
+    ) -> None:
+        self._announce = announce
         forms = (("ecs", asked.ecs), ("eve", asked.eve), (None, asked.incidents))
         self._files = [
             IncidentFile(path, form, with_beginnings=live) for form, path in forms if path is not None
@@ -88,6 +93,7 @@ class Acting:
 
     def _began(self, incident: Incident) -> None:
         """Report the beginning to every file."""
+        self._announce(incident)
         for file in self._files:
             file.began(incident)
 

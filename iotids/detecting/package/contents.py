@@ -26,6 +26,11 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_NAME
 
 
+def is_texts(value: Any) -> bool:
+    """A short list of texts."""
+    return isinstance(value, list) and len(value) <= MOST_CLASSES and all(map(is_text, value))
+
+
 def is_number(value: Any) -> bool:
     """A finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
@@ -153,7 +158,8 @@ def _check_figures(manifest: Mapping[str, Any]) -> None:
         wanted(f"operating_point.{name}", point.get(name), is_known_share, "a share")
     wanted("operating_point.split", point.get("split"), is_text, "the name of a split")
     wanted("operating_point.measured", point.get("measured"), _is_cost, "shares found, per class too")
-    unseen = lambda cost: cost is None or _is_cost(cost)  # noqa: E731
+    cells = lambda cost: cost.get("cells") is None or _is_cells(cost["cells"])  # noqa: E731
+    unseen = lambda cost: cost is None or (_is_cost(cost) and cells(cost))  # noqa: E731
     wanted("operating_point.unseen_site", point.get("unseen_site"), unseen, "shares found, per class too")
     wanted(
         "operating_point.choices",
@@ -169,7 +175,9 @@ def _check_figures(manifest: Mapping[str, Any]) -> None:
 
 
 _is_cost = with_keys(recall=is_share, false_alarm_share=is_share, recall_per_class=names_to(is_share))
-_is_training = with_keys(flows=is_count, flows_per_class=names_to(is_count))
+_is_cells = with_keys(benign_right=is_share, attacks_found=is_share, auc_within_site=is_share)
+_has_counts = with_keys(flows=is_count, flows_per_class=names_to(is_count))
+_is_training: Check = lambda value: _has_counts(value) and is_texts(value.get("recordings", []))  # noqa: E731
 _is_never_predicted = with_keys(**{"class": is_text, "folds": is_count, "tested": is_count})
 
 

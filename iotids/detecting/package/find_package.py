@@ -9,6 +9,8 @@ from pathlib import Path
 from iotids.detecting.package.package import MANIFEST, Package, PackageError, open_package
 
 FINAL = Path("out/final")
+IN_THE_BOX = "box"
+BOX = Path(__file__).parents[2] / "box" / "detector"
 
 
 def find_package(
@@ -19,12 +21,14 @@ def find_package(
     fetch: Callable[[str, Path], Path],
     unknown: type[Exception],
 ) -> Package:
-    """Open a folder, a name below out/final, or an alias in MLflow's registry.
+    """Open a folder, a name below out/final, or an alias in MLflow's registry; without a name the experiment's own
+    package, and where there is none the one in the box.
 
     Parameters
     ----------
     named : str, optional
-        What --model says; default: the first of `configurations`, below out/final.
+        What --model says; `box` is the one that comes with the program. Default: the first of
+        `configurations` below out/final if it is there, else `box`.
     profile : str, optional
         Refuse a package for another profile of the flow meter.
     fetch, unknown
@@ -36,7 +40,10 @@ def find_package(
     PackageError
         There is no such package, or it must not be used.
     """
-    named = named or str(FINAL / configurations[0])
+    default = FINAL / configurations[0]
+    if named == IN_THE_BOX or (named is None and not default.exists()):
+        return open_package(BOX, profile=profile)
+    named = named or str(default)
     for folder in (Path(named), FINAL / named):
         if folder.exists():
             return open_package(folder, profile=profile)

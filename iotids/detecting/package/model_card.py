@@ -31,6 +31,7 @@ SHOWN = (
     "versions",
 )
 
+CELLS = ("benign_right", "attacks_found", "auc_within_site")
 
 SCORES = {
     "accuracy": "accuracy",
@@ -57,10 +58,12 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
         f"{escape(c)} {percent(r)}" for c, r in own["measured"]["recall_per_class"].items() if r is not None
     )
     trained_on = f"data set {escape(str(model.get('data', '')))}: {training['flows']:,} flows ({classes})"
+    recordings = training.get("recordings", [])
     decided_at = f"attack from probability {figure(point['attack_probability'])} on (log-odds {figure(point['log_odds'])})"
     facts = [
         ("Model", f"{escape(model['name'])}, package <code>{model['sha256'][:16]}</code>"),
         ("Trained on", f"{trained_on}, profile {escape(model['meter']['profile'])}"),
+        *([("Recordings", escape("; ".join(recordings)))] if recordings else []),
         ("Operating point", f"{decided_at}; {escape(point['origin'])}"),
         (
             "On labelled data",
@@ -93,6 +96,18 @@ def unseen_site_in_words(own: Mapping[str, Any]) -> str:
     return (
         f"threshold of the package, sites left out of training in turn: {percent(cost['false_alarm_share'])} of benign flows "
         f"alarm (wanted: {percent(own['wanted_false_alarm_share'])}); found: {percent(cost['recall'])} ({recall})"
+        f"{_cells_in_words(cost.get('cells'))}"
+    )
+
+
+def _cells_in_words(cells: Mapping[str, Any] | None) -> str:
+    """Shares in which every class of every site counts alike."""
+    if cells is None or any(cells[name] is None for name in CELLS):
+        return ""
+    right, found, area = (cells[name] for name in CELLS)
+    return (
+        f"; every class of every site counting alike: {percent(right)} of benign flows judged right, "
+        f"{percent(found)} of attacks found, ROC area within a site {figure(area)}"
     )
 
 

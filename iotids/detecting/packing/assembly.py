@@ -64,6 +64,7 @@ class PackSettings:
     exports: tuple[str, ...]
     agreement: float
     seed: int
+    recordings: tuple[str, ...]
 
 
 def describe(
@@ -117,7 +118,7 @@ def describe(
         "calibration": calibration,
         "operating_point": point,
         "novelty": novelty_facts,
-        "training": dict(training.facts),
+        "training": dict(training.facts) | {"recordings": list(settings.recordings)},
         "versions": _versions(),
         "known_limits": list(LIMITS),
         "classes_not_found": classes_not_found(point, classes),

@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.operating_point import SMALLEST_SHARE, probabilities
+from iotids.detecting.judging.operating_point import SMALLEST_SHARE, attack_log_odds, probabilities
 from iotids.detecting.package.package import ONNX, seal_package
 from iotids.detecting.packing.assembly import PackSettings, Training, describe, write_graphs
 from iotids.detecting.packing.exports import write_exports
-from iotids.detecting.packing.out_of_fold import read_out_of_fold
+from iotids.detecting.packing.out_of_fold import OutOfFold, read_out_of_fold
 from iotids.learning.contract import SOURCE_ONLY, Fitted, ModelKind
 from iotids.learning.data.flow_columns import feature_matrix
 from iotids.learning.data.training_data import read_training_data
 from iotids.learning.registry import check_packable
+from iotids.learning.transfer.unseen_scores import score_unseen
 
 UNSEEN_SITE = "environment"  # the split that leaves sites out
 ZERO_ROWS = 20_000  # flows among which scores of 0 are looked for
@@ -104,6 +105,16 @@ def pack(
     if UNSEEN_SITE in document["splits"]:
         unseen = read_out_of_fold(run.predictions, UNSEEN_SITE, classes, smallest)
     manifest, reference = describe(training, held_out, identity, settings, unseen=unseen)
+    if unseen is not None:
+        point = manifest["operating_point"]
+        temperature = manifest["calibration"]["temperature"]
+        point["unseen_site"]["cells"] = cells_of(
+            dataset,
+            unseen,
+            temperature,
+            benign_index=list(classes).index(dataset.benign),
+            threshold=point["log_odds"],
+        )
     with replacing_folder(folder) as parts:
         save_own_files(fitted, parts)
         write_graphs(parts, fitted, manifest, reference)
@@ -111,6 +122,25 @@ def pack(
             parts, kind.name, fitted, training, manifest, settings, smallest=smallest
         )
         return seal_package(parts, manifest)
+
+
+def cells_of(
+    dataset: Dataset, unseen: OutOfFold, temperature: float, *, benign_index: int, threshold: float
+) -> dict[str, float | None]:
+    """Means over (site, class) cells of the share judged right at the package's threshold, and over sites of the
+    ROC area, all by models that have not seen the site; None where there is no such cell.
+    """
+    rows = dataset.table.select(["source", "label"]).take(unseen.row)
+    sites, labels = (np.array(rows.column(name).to_pylist()) for name in ("source", "label"))
+    log_odds = attack_log_odds(unseen.logits, temperature, benign_index)
+    found = score_unseen(sites, labels, log_odds, benign=dataset.benign, threshold=threshold)
+    figures = {
+        "benign_right": found.benign,
+        "attacks_found": found.attacks,
+        "balanced": found.balanced,
+        "auc_within_site": found.auc_within,
+    }
+    return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
 
 
 def kind_to_pack(name: str) -> ModelKind:

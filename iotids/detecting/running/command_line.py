@@ -22,7 +22,7 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--model",
-        help="a package's folder, its name below out/final, or an alias in MLflow's registry (default: final.configurations[0])",
+        help="a package's folder, its name below out/final, an alias in MLflow's registry, or `box` (default: final.configurations[0] if made, else box)",
     )
     parser.add_argument(
         "-o",
@@ -40,6 +40,7 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         metavar="PLACE",
         help="packets of the highest one as PLACE.pcap, of all into folder PLACE",
     )
+    parser.add_argument("--interface", metavar="NAME", help="capture there by tcpdump, until a signal comes")
     parser.add_argument(
         "--follow",
         type=Path,
@@ -71,13 +72,15 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         help=argparse.SUPPRESS,
     )
     arguments = parser.parse_args()
-    if bool(arguments.captures) == (arguments.follow is not None):
-        parser.error("give captures, or - for standard input, or --follow FOLDER")
+    if sum([bool(arguments.captures), arguments.follow is not None, arguments.interface is not None]) != 1:
+        parser.error("give captures, or - for standard input, or --follow FOLDER, or --interface NAME")
+    if arguments.calibrate and not arguments.captures:
+        parser.error("--calibrate reads benign captures, or - for standard input")
     if arguments.calibrate and (arguments.max_alarms_per_day is None or arguments.max_alarms_per_day < 0):
         parser.error("--calibrate wants --max-alarms-per-day N, N >= 0")
     if arguments.captures.count("-") and len(arguments.captures) > 1:
         parser.error("standard input goes alone")
-    if arguments.slice is not None and (arguments.follow is not None or "-" in arguments.captures):
+    if arguments.slice is not None and (not arguments.captures or "-" in arguments.captures):
         parser.error("--slice reads packets a second time: give captures in files")
     if [arguments.ecs, arguments.eve, arguments.incidents, arguments.out].count("-") > 1:
         parser.error("only one of -o, --ecs, --eve and --incidents can go to standard output")

@@ -15,6 +15,7 @@ from iotids.detecting.incidents.catalogue import SEVERITIES
 from iotids.detecting.incidents.in_words import headline, reason
 from iotids.detecting.incidents.incident import Incident
 from iotids.detecting.incidents.plain import utc_text
+from iotids.detecting.judging.fitness import FIT, TOO_FEW
 from iotids.detecting.package.package import Package
 from iotids.detecting.running.session import Session
 from iotids.detecting.running.verdict_files import VerdictFile
@@ -47,8 +48,15 @@ def finish(
         What the report says of the operating point (own_network.origin_of).
     """
     written = _closed(session.file, status)
+    fitness = session.fitness.result()
     summary = summarise(
-        session.tally, session.drift.result(), package, ledgers=session.ledgers, status=status, point=point
+        session.tally,
+        session.drift.result(),
+        package,
+        ledgers=session.ledgers,
+        status=status,
+        point=point,
+        fitness=fitness,
     )
     pages = (
         {}
@@ -70,6 +78,9 @@ def finish(
     for doubt in point["doubts"]:
         print(f"warning: {doubt}", file=sys.stderr)
     say_incidents(session.tally.incidents)
+    print(
+        f"{'note' if fitness.verdict in (FIT, TOO_FEW) else 'warning'}: {fitness.in_words()}", file=sys.stderr
+    )
     print(f"{written}: {_in_one_line(session, status)}", file=sys.stderr)
     return bool(status["complete"])
 

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 from iotids.detecting.acting.acting import Acting, Asked
 from iotids.detecting.calibrating.site_file import origin_of, read_point
+from iotids.detecting.incidents.incident import Incident
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import Package
-from iotids.detecting.running.outcome import finish, unwritten
+from iotids.detecting.running.outcome import finish, incident_line, unwritten
 from iotids.detecting.running.session import ROWS_AT_ONCE, MeteredCapture, Session
 from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.tally import Tally
@@ -86,7 +87,7 @@ def judge_captures(
         check_place(wanted.report)
     for sentence in concerns_about(package):
         print(f"warning: {sentence}", file=sys.stderr)
-    acting = Acting(wanted.acting, live=wanted.live)
+    acting = Acting(wanted.acting, live=wanted.live, announce=_say if wanted.live else lambda _: None)
     session = Session(judge, VerdictFile(wanted.out, judge.schema), show, acting.book())
     started = time.perf_counter()
     try:
@@ -112,6 +113,11 @@ def judge_captures(
         session, package, out=wanted.out, report=wanted.report, status=status, point=origin_of(own, package)
     )
     return 128 + stop.signal if stop.signal and not wanted.live else COMPLETE if complete else INCOMPLETE
+
+
+def _say(incident: Incident) -> None:
+    """Print an incident of live traffic as it begins."""
+    print(incident_line(incident), file=sys.stderr, flush=True)
 
 
 def _acted(acting: Acting, session: Session, wanted: Wanted, package: Package) -> list[str]:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.judging.drift import DriftCounter
+from iotids.detecting.judging.fitness import FitnessCounter
 from iotids.detecting.judging.verdict_words import ATTACK
 from iotids.detecting.judging.verdicts import Judge
 from iotids.detecting.running.verdict_files import VerdictFile
@@ -68,6 +69,7 @@ class Session:
         self.judge, self.file, self._show = judge, file, show
         self.tally = Tally(book)
         self.drift = DriftCounter(judge.package.features, judge.package.reference["drift"])
+        self.fitness = FitnessCounter()
         self.ledgers: list[dict[str, Any]] = []
 
     def take(
@@ -109,6 +111,7 @@ class Session:
     def _judge(self, flows: pa.Table, aside: Callable[..., None] | None) -> pa.Table:
         """Verdicts on a block of flows, which drift and a listening calibration see too."""
         verdicts, decisions, X = self.judge.judge(flows)
+        self.fitness.add(decisions.log_odds, decisions.familiarity)
         self.drift.add(X[decisions.finite & ((decisions.code != ATTACK) | (aside is not None))])
         if aside is not None:
             aside(X, decisions.log_odds)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from iotids.detecting.judging.fitness import DOUBTFUL, UNFIT
 from iotids.detecting.package.model_card import model_card_html
 from iotids.detecting.summary.incident_table import incident_table, incidents_by_recording
 from iotids.detecting.summary.page_table import figure, percent, ranked
@@ -38,7 +39,10 @@ def report_page(summary: Mapping[str, Any]) -> str:
             _hosts(summary["hosts"]) + "<h3>Top talkers, by payload</h3>" + _hosts(summary["talkers"]),
         ),
         _section("Classes", table(["class", "flows", "share"], classes, "tn")),
-        _section("Drift: is this traffic like the benign training traffic?", _drift(summary["drift"])),
+        _section(
+            "Drift: is this traffic like the benign training traffic?",
+            _fitness(summary) + _drift(summary["drift"]),
+        ),
         _section("Model card", model_card_html(summary["model"], summary["operating_point"])),
         _section("Captures", _captures(summary["captures"])),
     ]
@@ -102,17 +106,16 @@ def _cards(summary: Mapping[str, Any]) -> str:
 
 
 def _warnings(summary: Mapping[str, Any]) -> str:
-    """What limits the page: an incomplete run, doubts about the operating point, drift."""
+    """What limits the page: an incomplete run, doubts about the operating point, and about the model for this traffic."""
     warnings = []
     if not summary["status"].get("complete", True):
         warnings.append(f"This report is incomplete: {summary['status'].get('why', '')}")
     warnings += summary["operating_point"].get("doubts", [])
-    moved = sum(d["reading"] == "moved" for d in summary["drift"])
-    if summary["drift"] and moved > len(summary["drift"]) / 3:
-        warnings.append(
-            f"{moved} of {len(summary['drift'])} features have moved away from benign training traffic: verdicts rest on thin ice "
-            "until the operating point is set on your own benign traffic (iotids calibrate)"
-        )
+    fitness = summary["fitness"]
+    if fitness["verdict"] in (DOUBTFUL, UNFIT):
+        advice = "calibrate on your own benign traffic (iotids calibrate), or take a model that fits"
+        words = str(fitness["in_words"])
+        warnings.append(f"{words[0].upper()}{words[1:]}: {advice}.")
     return _warning_boxes(warnings)
 
 
@@ -148,6 +151,12 @@ def _hosts(hosts: Sequence[Mapping[str, Any]]) -> str:
         [[h["host"], *(h.get(k, 0) for k in keys)] for h in hosts],
         "tn",
     )
+
+
+def _fitness(summary: Mapping[str, Any]) -> str:
+    """The verdict on the model for this traffic."""
+    words = escape(summary["fitness"]["in_words"])
+    return f"<p>{words[0].upper()}{words[1:]}.</p>"
 
 
 def _drift(drift: Sequence[Mapping[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from iotids.detecting.incidents.plain import incident_to_plain, utc_text
 from iotids.detecting.judging.drift import FeatureDrift, drift_to_plain
+from iotids.detecting.judging.fitness import Fitness
 from iotids.detecting.package.model_card import model_card
 from iotids.detecting.package.package import Package
 from iotids.detecting.summary.not_judged import count_not_judged
@@ -26,6 +27,7 @@ def summarise(
     ledgers: Sequence[Mapping[str, Any]],
     status: Mapping[str, Any],
     point: Mapping[str, Any],
+    fitness: Fitness,
 ) -> dict[str, Any]:
     """The summary of one run of detect.
 
@@ -37,6 +39,8 @@ def summarise(
         `complete` (bool), `why` (text) and how the run was called and how fast it was.
     point : mapping
         Which operating point was applied: log_odds, attack_probability, where it comes from, doubts.
+    fitness : Fitness
+        Whether the package suits this traffic.
     """
     left = count_not_judged(ledgers)
     bars = [{"start": utc_text(us), **counts} for us, counts in tally.timeline.bars()]
@@ -64,6 +68,7 @@ def summarise(
         "hosts": [{"host": name, **counts} for name, counts in tally.top_hosts(N_HOSTS)],
         "talkers": [{"host": name, **counts} for name, counts in tally.top_talkers(10)],
         "captures": [dict(ledger) for ledger in ledgers],
+        "fitness": fitness.to_plain(),
         "drift": drift_to_plain(drift),
         "operating_point": dict(point),
         "model": model_card(package),

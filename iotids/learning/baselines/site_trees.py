@@ -20,6 +20,10 @@ from iotids.learning.baselines.site_weights import site_class_weights
 from iotids.learning.contract import Fitted, ModelKind, TrainingData, check_training
 from iotids.learning.runs.onnx_model import OnnxModel
 
+SCALING = (
+    "log"  # thresholds are drawn evenly between smallest and largest value: counts must not span decades
+)
+
 
 @dataclass(frozen=True)
 class SiteTreesSettings:
@@ -46,13 +50,13 @@ class SiteTreesKind(ModelKind):
         from sklearn.ensemble import ExtraTreesClassifier
         from sklearn.pipeline import make_pipeline
 
-        from iotids.learning.baselines.scaling import one_thread
+        from iotids.learning.baselines.scaling import one_thread, scaling_steps
 
         check_training(data.features, data.truth, n_classes=data.n_classes)
         seen = np.unique(data.truth)
         sizes = {"n_classes": data.n_classes, "n_features": data.features.shape[1]}
         if seen.size == 1:
-            return ScikitModel(None, "none", seen, **sizes)
+            return ScikitModel(None, SCALING, seen, **sizes)
         rows = draw_cells(data.source, data.truth, data.group, per_cell=settings.per_cell, seed=seed)
         names = np.array(data.classes)[data.truth[rows]]
         weights = site_class_weights(data.source[rows].astype(str), names, benign=data.benign)
@@ -62,12 +66,12 @@ class SiteTreesKind(ModelKind):
             n_jobs=1,
             random_state=seed,
         )
-        pipeline = make_pipeline(trees)
+        pipeline = make_pipeline(*scaling_steps(SCALING), trees)
         with one_thread():
             pipeline.fit(
                 data.features[rows], data.truth[rows], **{"extratreesclassifier__sample_weight": weights}
             )
-        return ScikitModel(pipeline, "none", seen, **sizes)
+        return ScikitModel(pipeline, SCALING, seen, **sizes)
 
     def load(self, folder: Path) -> Fitted:
         """The ONNX form."""

@@ -1,0 +1,45 @@
+"""The detector in the box: small, without anything of a capture in it, honest about unseen sites, and it finds a scan."""
+
+import json
+import re
+
+from iotids.detecting.judge_flows import judge_flows
+from iotids.detecting.package.find_package import BOX
+from iotids.detecting.package.model_card import model_card_html
+from iotids.detecting.package.package import open_package
+from iotids.flowmeter.flows import flows_from_capture
+from tests.detecting.lab import scan_records
+from tests.packets import write_pcap
+
+LARGEST_BYTES = 5_000_000
+
+
+def test_the_box_is_small_and_of_the_profile_clean():
+    package = open_package(BOX, profile="clean")
+    assert sum(path.stat().st_size for path in BOX.iterdir()) <= LARGEST_BYTES
+    assert package.doubts == ()
+
+
+def test_no_address_and_no_name_of_a_capture_is_in_the_box():
+    for path in BOX.iterdir():
+        content = path.read_bytes()
+        assert not re.search(rb"\.pcap|(\d{1,3}\.){3}\d{1,3}\b|([0-9a-f]{2}:){5}[0-9a-f]{2}", content), (
+            path.name
+        )
+
+
+def test_the_card_names_the_recordings_and_what_is_reached_on_sites_left_out():
+    manifest = json.loads((BOX / "package.json").read_text())
+    cells = manifest["operating_point"]["unseen_site"]["cells"]
+    assert 0.5 < cells["balanced"] < 0.9
+    point = manifest["operating_point"] | {"origin": "the package's own"}
+    page = model_card_html(manifest | {"sha256": manifest["manifest_sha256"]}, point)
+    assert "IoT-23" in page
+    assert "every class of every site counting alike" in page
+
+
+def test_a_scan_of_a_network_it_has_never_seen_is_found(tmp_path):
+    path = write_pcap(tmp_path / "scan.pcap", scan_records(flows=200, seed=1))
+    package = open_package(BOX)
+    verdicts = judge_flows(package, flows_from_capture(path, **package.meter_settings))
+    assert verdicts.column("verdict").to_pylist().count("attack") > 190

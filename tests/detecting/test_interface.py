@@ -1,0 +1,108 @@
+"""Live on an interface: every packet that tcpdump captures is judged, an incident is reported while it lasts, and a
+stop writes everything.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from iotids.detecting.running import interface
+from iotids.detecting.running.interface import capture_command
+from tests.detecting.lab import scan_records
+from tests.detecting.test_following_tcpdump import NAMESPACE
+from tests.packets import write_pcap
+
+ROOT = Path(__file__).resolve().parents[2]
+N_PORTS = 300
+REPLAY = """
+import socket, struct, sys, time
+from pathlib import Path
+content, at = Path(sys.argv[1]).read_bytes(), 24
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("lo", 0))
+while at < len(content):
+    length = int.from_bytes(content[at + 8 : at + 12], "little")
+    wire.send(content[at + 16 : at + 16 + length])
+    at += 16 + length
+    time.sleep(0.001)
+"""
+WATCH_READY = f"""
+ip link set lo up
+"$@" 2> said &
+watcher=$!
+until pgrep -P $watcher tcpdump > /dev/null; do kill -0 $watcher || exit 9; sleep 0.2; done
+sleep 1
+{sys.executable} -c "$REPLAY" scan.pcap
+for i in $(seq 300); do grep -q "^incident " said && break; sleep 0.2; done
+kill -INT $watcher
+wait $watcher
+"""
+
+
+def detect(*words, cwd, namespace=(), environment=None):
+    """Run the command line to its end."""
+    return subprocess.run(
+        [*namespace, sys.executable, "-m", "iotids", "detect", *words],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_without_tcpdump_the_other_ways_are_named(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(interface.shutil, "which", lambda name: None)
+    with pytest.raises(ValueError, match=r"tcpdump is not installed.*dumpcap -i NAME"):
+        capture_command("eth0")
+
+
+def test_as_root_tcpdump_gives_up_its_rights(monkeypatch):
+    monkeypatch.setattr(interface.shutil, "which", lambda name: "/usr/bin/tcpdump")
+    monkeypatch.setattr(interface.os, "geteuid", lambda: 0)
+    words = capture_command("eth0")
+    assert words[words.index("-Z") + 1] in ("tcpdump", "nobody")
+    monkeypatch.setattr(interface.os, "geteuid", lambda: 1000)
+    assert "-Z" not in capture_command("eth0")
+
+
+@pytest.mark.parametrize("words", [["--interface", "lo", "x.pcap"], ["--interface", "lo", "--follow", "x"]])
+def test_an_interface_goes_alone(words, tmp_path):
+    done = detect(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "or --interface NAME" in done.stderr
+
+
+@pytest.mark.skipif(not NAMESPACE, reason="no tcpdump here, or no right to capture in a network namespace")
+def test_an_interface_that_is_not_there_is_refused_in_one_line(trained, tmp_path):
+    done = detect(
+        "--interface", "nowhere0", "--model", str(trained.folder), cwd=tmp_path, namespace=NAMESPACE
+    )
+    assert done.returncode == 2
+    assert "error: nowhere0: cannot be captured on" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not NAMESPACE, reason="no tcpdump here, or no right to capture in a network namespace")
+def test_a_scan_on_an_interface_is_reported_while_it_lasts_and_a_stop_writes_everything(trained, tmp_path):
+    write_pcap(tmp_path / "scan.pcap", scan_records(flows=N_PORTS, seed=1))
+    command = [sys.executable, "-m", "iotids", "detect", "--interface", "lo", "--model", str(trained.folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "REPLAY": REPLAY}
+    script = [*NAMESPACE, "bash", "-c", WATCH_READY, "bash", *command, "-o", "v.jsonl", "--ecs", "e.json"]
+    done = subprocess.run(
+        script, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr + (tmp_path / "said").read_text()
+    flows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
+    assert sorted(flow["dst_port"] for flow in flows) == list(range(1, 1 + N_PORTS))
+    assert sum(flow["packets"] for flow in flows) == 2 * N_PORTS
+    states = [json.loads(line)["event"]["action"] for line in (tmp_path / "e.json").read_text().splitlines()]
+    assert states[0] == "incident-began"
+    assert states[-1] == "incident-ended"
+    assert (tmp_path / "v.jsonl.summary.json").is_file()
