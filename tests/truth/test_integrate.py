@@ -15,7 +15,14 @@ import pytest
 import yaml
 
 from iotids.flowmeter.context import CONTEXT_NAMES, with_context
-from iotids.flowmeter.schema import IDENTITY_NAMES, MODEL_FEATURE_NAMES, TRUTH_NAMES
+from iotids.flowmeter.schema import (
+    IDENTITY_NAMES,
+    MODEL_FEATURE_NAMES,
+    SEQUENCE,
+    SEQUENCE_PACKETS,
+    TRUTH_NAMES,
+    arrow_schema,
+)
 from iotids.truth.integrating.dataset import integrate
 from iotids.truth.integrating.integration import count_flows, draw_rows
 from iotids.truth.integrating.table2 import PAPER, PAPER_PRINTED_TOTALS, add_up, table2_csv, table2_markdown
@@ -77,6 +84,20 @@ def test_context_is_kept_where_the_parameters_want_it_and_its_lack_is_named() ->
     assert dataset.column("initiator_60s_flows").to_pylist() in ([1.0, 2.0], [2.0, 1.0], [2.0, 2.0])
     with pytest.raises(ValueError, match="missing column initiator_2s_flows.*meter.columns"):
         integrate([("D1", table)], CLASSES, **vars(wanted))
+
+
+def test_packets_are_kept_where_the_parameters_want_them_and_their_lack_is_named() -> None:
+    table = labelled("D1", ["BENIGN", "DOS"])
+    wanted = Params(keep={}, seed=7, features=["flow", "sequence"])
+    with pytest.raises(ValueError, match="missing column sequence_bytes.*sequence wants meter.columns"):
+        integrate([("D1", table)], CLASSES, **vars(wanted))
+    for number, field in enumerate(arrow_schema(SEQUENCE)):
+        rows = [[number + row] * SEQUENCE_PACKETS for row in range(2)]
+        table = table.append_column(field, pa.array(rows, field.type))
+    dataset, cleaning = integrate([("D1", table)], CLASSES, **vars(wanted))
+    assert dataset.column_names[-4:] == [MODEL_FEATURE_NAMES[-1], *(column.name for column in SEQUENCE)]
+    assert dataset.column("sequence_flags").to_pylist() == [[2] * 32, [3] * 32]
+    assert not set(cleaning["constant_columns"]["columns"]) & {column.name for column in SEQUENCE}
 
 
 def test_class_whose_flows_all_have_infinite_rates_is_named_with_that_reason() -> None:
