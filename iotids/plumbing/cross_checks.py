@@ -35,7 +35,10 @@ def check_data(params: Params) -> Iterator[str]:
             yield f"data.sources.{name}.kind is {entry.get('kind')!r}; known are {', '.join(FORMATS)}"
         else:
             read_options(name, entry, FORMATS[entry["kind"]].options)
-    yield from outside("integrate.keep", params["integrate"]["keep"], params["data"]["sources"])
+    sources = list(params["data"]["sources"])
+    cells = [f"{source}/{label}" for source in sources for label in params["data"]["classes"]]
+    keep = params["integrate"]["keep"]
+    yield from outside("integrate.keep", [name for name in keep if name not in cells], sources)
     meter = {key: value for key, value in params["meter"].items() if key not in WRITING}
     try:
         rules_of(profile_named(meter.pop("profile")), **meter)

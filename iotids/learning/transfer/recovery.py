@@ -79,7 +79,11 @@ def fillers(
         "median": SimpleImputer(strategy="median", keep_empty_features=True),
         "5 nearest": KNNImputer(n_neighbors=5, keep_empty_features=True),
         "iterative": IterativeImputer(
-            max_iter=5, random_state=seed, keep_empty_features=True, min_value=-20, max_value=20
+            max_iter=5,
+            random_state=seed,
+            keep_empty_features=True,
+            min_value=x.min(axis=0),  # a line through logarithms leaves the range of numbers soon
+            max_value=x.max(axis=0) + 1e-6,  # above the least, also of a constant feature
         ),
     }
 

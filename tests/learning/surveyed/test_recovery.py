@@ -7,7 +7,8 @@ import pytest
 
 from iotids.commands.recover import main
 from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
-from iotids.learning.transfer.recovery import GROUPS, MASKS, compare_recovery, missing_features
+from iotids.learning.networks.layers.scaling import fit_scaling
+from iotids.learning.transfer.recovery import GROUPS, MASKS, compare_recovery, fillers, missing_features
 from tests.learning.generated_flows import dataset_table
 from tests.learning.given import training_data
 
@@ -59,6 +60,22 @@ def test_methods_that_look_at_other_features_beat_the_median_in_error_and_in_wha
         assert error["one", method] < error["half", method]
         assert scored["one", method] <= found[0].macro_f + 0.05
     assert scored["half", "median"] < found[0].macro_f - 0.05
+
+
+def test_what_is_filled_in_stays_in_the_range_of_training():
+    """The last feature is a power of the others, so a line through logarithms leads far out where these are large."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.lognormal(3, 1, 300), rng.lognormal(3, 1, 300), np.full(300, 7.0)])
+    X[:, 1] = X[:, 0] ** 6
+    train = training_data(X, rng.integers(0, 2, 300), n_classes=2)
+    far = np.array([[1e7, 0.0, 7.0], [0.0, 0.0, 7.0]])
+    missing = np.array([[False, True, True], [False, True, True]])
+    for fill in fillers(train, fit_scaling("log", X), QUICK | {"epochs": 1}, seed=0).values():
+        filled = fill(far, missing)
+        assert (filled[:, 0] == far[:, 0]).all()
+        assert (filled[:, 1] <= X[:, 1].max() * 1.01).all() and filled[:, 2] == pytest.approx(
+            [7, 7], rel=0.01
+        )
 
 
 def test_the_command_prints_a_row_for_every_method(tmp_path, monkeypatch, capsys):
