@@ -105,7 +105,7 @@ def _table(
 ) -> str:
     """A row for every run that has the wanted parameters, sorted by its first cells; '' without any."""
     mine = [run for run in runs if all(name in run.params for name in wanted)]
-    rows = sorted(((cells(run), run) for run in mine), key=lambda row: row[0][: len(wanted)])
+    rows = sorted(((cells(run), run) for run in mine), key=lambda row: row[0])
     if not rows:
         return ""
     lines = []
