@@ -17,7 +17,7 @@ from iotids.learning.networks.registry import NETWORKS
 from iotids.learning.runs.inputs import check_memory, read_inputs
 from iotids.learning.runs.run_folder import Configuration, write_run
 from iotids.plumbing.errors import run_plainly
-from iotids.plumbing.machine import available_memory_bytes
+from iotids.plumbing.machine import available_memory_bytes, usable_cores
 from iotids.plumbing.parallel import code_digest, parallel_map
 from iotids.plumbing.params import read_data, read_section
 from iotids.plumbing.progress import advance, progress_bar
@@ -39,7 +39,7 @@ class Params:
     nesterov: bool
     dropout: float
     patience: int
-    parts: int
+    folds_per_stack: int
     seed: int
     seeds: int
     settings: dict[str, dict[str, Any]]
@@ -69,8 +69,8 @@ def main() -> None:
     check_memory(inputs, kind, settings, available_memory_bytes())
     configuration = Configuration("network", args.task, args.model, kind, settings, params.seed, params.seeds)
     store = Unfinished(args.out, inputs.fingerprint(configuration.params, kind.name, code_digest()))
-    with progress_bar(total=params.epochs * len(inputs.splits) * params.seeds, unit="epochs") as bar:
-        context = RunContext(store, partial(parallel_map, description=args.model), partial(advance, bar))
+    with progress_bar(total=params.epochs * inputs.n_folds * params.seeds, unit="epochs") as bar:
+        context = RunContext(store, parallel_map, partial(advance, bar), usable_cores())
         run = kind.fit_folds(*inputs, settings, seed=params.seed, orders=params.seeds, context=context)
     write_run(args.out, run, configuration, inputs.data)
     store.forget()

@@ -114,6 +114,7 @@ class RunContext:
     store : keeps finished parts, so that a run that was broken off continues
     map_jobs : applies a function to every item, side by side where that pays; results in the items' order
     report_progress : is called with one line per epoch or finished part
+    n_threads : threads that a kind may compute in; results do not depend on it
     """
 
     store: Store
@@ -121,6 +122,7 @@ class RunContext:
         function(item) for item in items
     ]
     report_progress: Callable[[str], None] = lambda line: None
+    n_threads: int = 1
 
 
 class Fitted(ABC):

@@ -1,9 +1,14 @@
-"""What the machine has left: memory that a stage may take before it is killed for it."""
+"""What the machine has for a stage: cores, and memory that it may take before it is killed for it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available_memory_bytes(

@@ -70,7 +70,7 @@ def test_shuffled_labels_score_like_chance_for_every_model_and_split(shuffled, n
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_shuffled_labels_score_like_chance_for_a_network_and_every_split(shuffled, split, trainer):
-    run = trainer.run(split, list(fold_rows(shuffled[1][split])), Memory())
+    run = trainer.run({split: list(fold_rows(shuffled[1][split]))}, Memory())[split]
     assert abs(detection_area(run.results) - 0.5) < MARGIN
 
 

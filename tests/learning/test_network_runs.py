@@ -39,6 +39,11 @@ def trainer(X, y, chosen=SETTINGS, names=("BENIGN", "ATTACK")):
     return DenseTrainer(data, chosen, seed=3)
 
 
+def run_split(mine, split, folds, store, *more):
+    """One split by itself."""
+    return mine.run({split: folds}, store, *more)[split]
+
+
 def accuracy_of(run):
     return np.mean([(result.scores.argmax(axis=1) == result.truth).mean() for result in run.results])
 
@@ -46,24 +51,31 @@ def accuracy_of(run):
 def test_the_network_comes_close_to_the_bayes_rate_and_shuffled_labels_score_at_chance(tmp_path):
     X, y, bayes = gaussian_problem(n=6000, seed=1)
     mine = trainer(X, y, settings(epochs=12))
-    learned = mine.run("stratified", k_folds(6000), Unfinished(tmp_path / "a", "1"))
+    learned = run_split(mine, "stratified", k_folds(6000), Unfinished(tmp_path / "a", "1"))
     accuracy = accuracy_of(learned)
     assert abs(accuracy - bayes) < 0.02
     shuffled = trainer(X, np.random.default_rng(5).permutation(y), settings(epochs=4))
-    chance = shuffled.run("stratified", k_folds(6000), Unfinished(tmp_path / "b", "1"))
+    chance = run_split(shuffled, "stratified", k_folds(6000), Unfinished(tmp_path / "b", "1"))
     accuracy = accuracy_of(chance)
     assert abs(accuracy - 0.5) < 4 * np.sqrt(0.25 / 6000)
 
 
-def test_a_run_broken_off_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+def same_runs(some, others):
+    """Two sets of runs are the same bits."""
+    for split, run in some.items():
+        assert run.history == others[split].history
+        for a, b in zip(run.results, others[split].results, strict=True):
+            np.testing.assert_array_equal(a.scores, b.scores)
+        for a, b in zip(run.weights, others[split].weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_run_broken_off_goes_on_to_the_same_bits(n_threads, tmp_path, monkeypatch):
     X, y, _ = gaussian_problem(n=600, seed=1)
     folds = {"stratified": k_folds(600), "grouped": k_folds(600, seed=1)}
-    networks = trainer(
-        X, y, settings(parts=2)
-    )  # one for all, so that it compiles once; every run starts it anew or from a stored state
-    whole = {
-        name: networks.run(name, mine, Unfinished(tmp_path / "whole", "1")) for name, mine in folds.items()
-    }
+    networks = trainer(X, y)
+    whole = networks.run(folds, Unfinished(tmp_path / "whole", "1"))
     monkeypatch.setattr(trainer_file, "SAVE_EVERY_S", 0.0)
     told = []
 
@@ -73,44 +85,61 @@ def test_a_run_broken_off_goes_on_to_the_same_bits(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     store = Unfinished(tmp_path / "broken", "1")
-    networks.run("stratified", folds["stratified"], store, press_ctrl_c_in_the_seventh_epoch)
     with pytest.raises(KeyboardInterrupt):
-        networks.run("grouped", folds["grouped"], store, press_ctrl_c_in_the_seventh_epoch)
+        networks.run(folds, store, press_ctrl_c_in_the_seventh_epoch, n_threads=n_threads)
     lines = []
-    again = {
-        name: networks.run(name, mine, Unfinished(tmp_path / "broken", "1"), lines.append)
-        for name, mine in folds.items()
+    again = networks.run(folds, Unfinished(tmp_path / "broken", "1"), lines.append)
+    assert (
+        3 * 4 - 7 <= len(lines) <= 3 * 4 - 5
+    )  # three stacks of four epochs; the interrupted epoch is done again
+    same_runs(whole, again)
+
+
+def test_any_number_of_threads_gives_the_same_bits(tmp_path):
+    X, y, _ = gaussian_problem(n=600, seed=1)
+    folds = {
+        "stratified": k_folds(600),
+        "environment": [*k_folds(600, k=2), Fold(2, np.arange(50), np.arange(50, 90))],
     }
-    assert len(lines) == 2  # of eight epochs, six were done
-    for name in folds:
-        assert again[name].history == whole[name].history
-        for a, b in zip(again[name].results, whole[name].results, strict=True):
-            np.testing.assert_array_equal(a.scores, b.scores)
+    networks = trainer(X, y)
+    one, two, eight = (
+        networks.run(folds, Unfinished(tmp_path / f"{n}", "1"), n_threads=n) for n in (1, 2, 8)
+    )
+    assert [result.fold for result in one["environment"].results] == [0, 1, 2]
+    assert one["stratified"].history[0].fold == 0 and one["stratified"].history[3].epoch == 2
+    same_runs(one, two)
+    same_runs(one, eight)
 
 
-@pytest.mark.parametrize("parts", [2, 3, 8])
-def test_folds_divided_over_threads_end_where_the_whole_stack_ends(parts, tmp_path):
+@pytest.mark.parametrize("size", [1, 3, 16])
+def test_folds_end_where_they_end_in_a_stack_of_another_size(size, tmp_path):
     X, y, _ = gaussian_problem(n=600, seed=1)
     uneven = [*k_folds(600, k=4), Fold(4, np.arange(50), np.arange(50, 90))]
-    whole, divided, again = (
-        trainer(X, y, settings(parts=n)).run("stratified", uneven, Unfinished(tmp_path / f"{i}", "1"))
-        for i, n in enumerate((1, parts, parts))
+    two, other = (
+        run_split(
+            trainer(X, y, settings(folds_per_stack=n)),
+            "stratified",
+            uneven,
+            Unfinished(tmp_path / f"{n}", "1"),
+        )
+        for n in (2, size)
     )
-    assert divided.history == again.history
-    for a, b, c in zip(whole.results, divided.results, again.results, strict=True):
+    for a, b in zip(two.results, other.results, strict=True):
         np.testing.assert_allclose(a.scores, b.scores, atol=1e-4)
-        np.testing.assert_array_equal(b.scores, c.scores)
-    for a, b in zip(whole.weights, divided.weights, strict=True):
+    for a, b in zip(two.weights, other.weights, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-3)
 
 
-def test_diverging_training_names_the_split_and_keeps_what_was_finished(tmp_path):
+def test_diverging_training_names_splits_and_keeps_what_was_finished(tmp_path):
     X, y, _ = gaussian_problem(n=600, seed=1)
-    store = Unfinished(tmp_path / "run", "1")
-    trainer(X, y).run("stratified", k_folds(600), store)
-    with pytest.raises(FloatingPointError, match="split grouped: training diverged in epoch"):
-        trainer(X, y, settings(learning_rate=1e6)).run("grouped", k_folds(600), store)
-    assert store.load("stratified") is not None and store.load("grouped") is None
+    store, folds = Unfinished(tmp_path / "run", "1"), {"grouped": k_folds(600)}
+    with pytest.raises(
+        FloatingPointError, match=r"training diverged in epoch \d+: the loss of split grouped, fold \d"
+    ):
+        trainer(X, y, settings(learning_rate=1e6)).run(folds, store, n_threads=2)
+    assert store.load("0.0") is None
+    trainer(X, y).run(folds, store)
+    assert store.load("0.0") is not None and store.load("0.1") is not None
 
 
 def test_folds_of_very_different_size_train_and_a_class_absent_from_training_is_told(tmp_path):
@@ -118,9 +147,8 @@ def test_folds_of_very_different_size_train_and_a_class_absent_from_training_is_
     y = y.copy()
     y[:40] = 2
     folds = [Fold(0, np.arange(40, 900), np.arange(40)), Fold(1, np.r_[0:40, 60:120], np.arange(120, 500))]
-    run = trainer(X, y, names=("BENIGN", "DOS", "MIRAI")).run(
-        "environment", folds, Unfinished(tmp_path / "run", "1")
-    )
+    mine = trainer(X, y, names=("BENIGN", "DOS", "MIRAI"))
+    run = run_split(mine, "environment", folds, Unfinished(tmp_path / "run", "1"))
     assert run.results[0].record["untrained_classes"] == ["MIRAI"]
     assert run.results[1].scores.shape == (380, 3)
     np.testing.assert_allclose(run.results[1].scores.sum(axis=1), 1.0, rtol=1e-5)
@@ -128,9 +156,8 @@ def test_folds_of_very_different_size_train_and_a_class_absent_from_training_is_
 
 def test_early_stopping_stops_folds_one_by_one(tmp_path):
     X, y, _ = gaussian_problem(n=600, seed=1)
-    run = trainer(X, y, settings(epochs=40, patience=1)).run(
-        "stratified", k_folds(600), Unfinished(tmp_path / "run", "1")
-    )
+    mine = trainer(X, y, settings(epochs=40, patience=1))
+    run = run_split(mine, "stratified", k_folds(600), Unfinished(tmp_path / "run", "1"))
     last = [result.record["epochs"] for result in run.results]
     assert max(last) < 40 and len(set(last)) > 1
 

@@ -21,6 +21,11 @@ class RunInputs(NamedTuple):
     data: TrainingData
     splits: Mapping[str, Sequence[Fold]]
 
+    @property
+    def n_folds(self) -> int:
+        """Number of folds of all splits."""
+        return sum(map(len, self.splits.values()))
+
     def fingerprint(self, *settings: object) -> str:
         """Hash of everything a checkpoint depends on; a run resumes only if it matches."""
         data = self.data

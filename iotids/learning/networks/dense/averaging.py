@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from iotids.learning.networks.dense.parted import PartedNetworks
     from iotids.learning.networks.dense.stacked import StackedNetworks
 
 NAME = "average."
@@ -25,7 +24,7 @@ class LastEpochs:
         self.sums: list[np.ndarray] = []
         self.count = 0
 
-    def add(self, networks: PartedNetworks | StackedNetworks, epoch: int) -> None:
+    def add(self, networks: StackedNetworks, epoch: int) -> None:
         """Take up the weights after an epoch; those before the last ones are passed over."""
         if epoch < self.first:
             return
@@ -33,7 +32,7 @@ class LastEpochs:
         self.sums = [s + v for s, v in zip(self.sums, values, strict=True)] if self.sums else values
         self.count += 1
 
-    def settle(self, networks: PartedNetworks | StackedNetworks) -> None:
+    def settle(self, networks: StackedNetworks) -> None:
         """Give the networks the mean; nothing was added: leave them."""
         if self.count:
             networks.replace([(total / self.count).astype(np.float32) for total in self.sums])

@@ -35,7 +35,7 @@ def bytes_needed(
 
     `settings` has the `depth`, `width` and `batch_size` of conf/network.
     """
-    n_folds, depth, width = max(map(len, splits.values())), settings.depth, settings.width
+    n_folds, depth, width = sum(map(len, splits.values())), settings.depth, settings.width
     matrix = 2 * 4 * n_rows * n_features
     batches = 3 * 4 * n_folds * n_rows
     activations = (

@@ -44,14 +44,22 @@ class DenseSettings:
     nesterov: bool = True
     dropout: float = 0.2
     patience: int = 0
-    parts: int = 1
+    folds_per_stack: int = 2
     optimiser: str = "sgd"
     inputs: str = "raw"
     average_epochs: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values that no network can be trained with, by name."""
-        for key in ("depth", "width", "batch_size", "epochs", "learning_rate", "parts", "average_epochs"):
+        for key in (
+            "depth",
+            "width",
+            "batch_size",
+            "epochs",
+            "learning_rate",
+            "folds_per_stack",
+            "average_epochs",
+        ):
             if not getattr(self, key) > 0:
                 raise ValueError(
                     f"network.{key} is {getattr(self, key)}; it must be above 0: give another with -S network.{key}=…"
@@ -71,7 +79,7 @@ class DenseSettings:
 
 
 class DenseKind(ModelKind):
-    """Pecori et al., IJCNN 2020, Sec. IV-B and V-B: DL4 to DL7 are depths 4 to 7. All folds of a split train together."""
+    """Pecori et al., IJCNN 2020, Sec. IV-B and V-B: DL4 to DL7 are depths 4 to 7. Folds train in stacks."""
 
     name = "dense"
     settings_type = DenseSettings
@@ -104,25 +112,22 @@ class DenseKind(ModelKind):
         orders: int,
         context: RunContext,
     ) -> CrossValidation:
-        """Train each split's folds as one stack; a further order is a further seed, of which the history is not kept."""
+        """Train the folds of all splits in stacks; a further order is a further seed, of which the history is not kept."""
         for name, folds in splits.items():
             try:
                 check_two_classes(folds, data.truth, data.classes)
             except ValueError as error:
                 raise ValueError(f"split {name}: {error}") from error
-        trainers = [
-            _trainer_class()(data, settings, seed=seed + SEED_STEP * order) for order in range(orders)
+        runs = [
+            _trainer_class()(data, settings, seed=seed + SEED_STEP * order).run(
+                splits, context.store, context.report_progress, order=order, n_threads=context.n_threads
+            )
+            for order in range(orders)
         ]
-        runs = {
-            (name, order): trainer.run(name, folds, context.store, context.report_progress, order=order)
-            for name, folds in splits.items()
-            for order, trainer in enumerate(trainers)
-        }
-        first = next(iter(runs.values()))
         return CrossValidation(
-            [result for run in runs.values() for result in run.results],
-            DenseModel(first.weights, settings.dropout, settings.inputs),
-            trainers[0].history_columns({name: runs[name, 0].history for name in splits}),
+            [result for name in splits for run in runs for result in run[name].results],
+            DenseModel(next(iter(runs[0].values())).weights, settings.dropout, settings.inputs),
+            _trainer_class().history_columns({name: runs[0][name].history for name in splits}),
         )
 
     def load(self, folder: Path) -> Fitted:
@@ -137,7 +142,7 @@ class DenseKind(ModelKind):
         splits: Mapping[str, Sequence[Fold]],
         settings: DenseSettings,
     ) -> int:
-        """The matrix, batches, activations and weights of the largest stack."""
+        """The matrix, batches of all folds, activations and weights of their stacks."""
         return bytes_needed(n_rows, n_classes, splits, settings, n_features)
 
 

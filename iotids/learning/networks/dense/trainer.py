@@ -1,11 +1,11 @@
-"""One configuration on one dataset: train the folds of a split as a stack, test them, and keep what is done, so
-that a run that was broken off continues.
+"""One configuration on one dataset: train the folds of all splits in stacks, test them, and keep what is done,
+so that a run that was broken off continues.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from iotids.learning.contract import FoldResult, TrainingData
 from iotids.learning.data.folds import Fold
 from iotids.learning.networks.dense.averaging import LastEpochs
 from iotids.learning.networks.dense.chain import signed_log
-from iotids.learning.networks.dense.parted import PartedNetworks
+from iotids.learning.networks.dense.in_turn import Member, run_in_turn, stacks_of
+from iotids.learning.networks.dense.stacked import StackedNetworks
 from iotids.learning.networks.dense.stacked_step import NetworkShape
 from iotids.learning.networks.dense.training import EpochFigures, TrainingPlan, best_epoch, train_epochs
 from iotids.learning.runs.checkpoints import Store
@@ -42,8 +43,8 @@ SHAPE_KEYS = (
 
 @dataclass(frozen=True)
 class SplitRun:
-    """What one split gave: a result per fold, the history of all epochs, and the weights of its first fold in
-    Keras' order.
+    """What one split gave: a result per fold, the history of all epochs (folds by number), and the weights of
+    its first fold in Keras' order.
     """
 
     results: list[FoldResult]
@@ -52,7 +53,7 @@ class SplitRun:
 
 
 class DenseTrainer:
-    """One configuration on one dataset; splits run one after the other on the same compiled stack.
+    """One configuration on one dataset.
 
     Parameters
     ----------
@@ -68,40 +69,44 @@ class DenseTrainer:
         features = signed_log(data.features).astype(np.float32) if settings.inputs == "log" else data.features
         self._features = tf.constant(features)
         self._classes = tf.constant(data.truth.astype(np.int32))
-        self._parts, self._average = settings.parts, settings.average_epochs
-        self._stacks: dict[int, PartedNetworks] = {}
+        self._folds_per_stack, self._average = settings.folds_per_stack, settings.average_epochs
 
     def run(
         self,
-        split: str,
-        folds: Sequence[Fold],
+        splits: Mapping[str, Sequence[Fold]],
         store: Store,
         report_progress: Callable[[str], None] = lambda _: None,
         *,
         order: int = 0,
-    ) -> SplitRun:
-        """Train and test every fold of a split, or take from the store what was done before.
+        n_threads: int = 1,
+    ) -> dict[str, SplitRun]:
+        """Train and test every fold of every split, or take from the store what was done before.
 
-        `report_progress` is called with one line per epoch. `order` counts the fits of a fold that differ in
-        their seed alone; the first is 0.
+        Stacks do not see each other: the results are the same bits for any number of threads. `report_progress`
+        is called with one line per epoch of a fold. `order` counts the fits of a fold that differ in their
+        seed alone; the first is 0.
 
         Raises
         ------
         FloatingPointError
-            As `training.train_epochs`, with the split's name in front.
+            As `training.train_epochs`; what was finished before is kept.
         """
-        try:
-            name = split if order == 0 else f"{split}-{order}"
-            done = store.load(name) or self._train(name, folds, store, report_progress)
-        except FloatingPointError as error:
-            raise FloatingPointError(f"split {split}: {error}") from error
-        return self._read(split, folds, done, order)
+        members = [Member(split, fold) for split, folds in splits.items() for fold in folds]
+        stacks = stacks_of(members, self._folds_per_stack)
+        trainings = [
+            self._train(f"{order}.{number}", stack, store, report_progress)
+            for number, stack in enumerate(stacks)
+        ]
+        found: dict[tuple[str, int], SplitRun] = {}
+        for stack, done in zip(stacks, run_in_turn(trainings, n_threads), strict=True):
+            found |= self._read(stack, done, order)
+        return {split: _joined([found[split, f.number] for f in folds]) for split, folds in splits.items()}
 
     def train_on_all(self) -> list[np.ndarray]:
         """Weights in Keras' order of one network that learned from every row."""
         rows = np.arange(self.truth.size)
         fold = Fold(0, rows, rows[:WATCHED_ROWS])
-        networks = self._stack(1)
+        networks = StackedNetworks(self.shape, 1)
         networks.start(seed=self.plan.seed, folds=[0])
         average = LastEpochs(self._average, self.plan.epochs)
         for figures in train_epochs(networks, self._features, self._classes, [fold], self.plan):
@@ -120,47 +125,52 @@ class DenseTrainer:
         return {name: [row[name] for row in rows] for name in ("split", *EpochFigures._fields)}
 
     def _train(
-        self, split: str, folds: Sequence[Fold], store: Store, report_progress: Callable[[str], None]
-    ) -> dict[str, np.ndarray]:
-        """Train from the start or from the last state in the store; the finished split's arrays, stored."""
-        networks = self._stack(len(folds))
+        self, name: str, stack: Sequence[Member], store: Store, report_progress: Callable[[str], None]
+    ) -> Generator[None, None, dict[str, np.ndarray]]:
+        """Train a stack from the start or from its last state in the store, an epoch a step; give its arrays,
+        which the store keeps under its name.
+        """
+        if (kept := store.load(name)) is not None:
+            return kept
+        folds = [member.fold for member in stack]
+        networks = StackedNetworks(self.shape, len(folds))
         average = LastEpochs(self._average, self.plan.epochs)
-        history, spent_s = self._start(networks, folds, average, store.load(f"{split}.state"))
-        started = saved = time.perf_counter()
-        for rows in train_epochs(networks, self._features, self._classes, folds, self.plan, history):
+        history, fit_s = self._start(networks, folds, average, store.load(f"{name}.state"))
+        begun = saved = time.perf_counter()
+        for rows in train_epochs(
+            networks, self._features, self._classes, folds, self.plan, history, names=list(map(str, stack))
+        ):
             history += rows
             average.add(networks, rows[0].epoch)
-            report_progress(f"{split} {np.mean([row.val_accuracy for row in rows]):.4f}")
-            if (now := time.perf_counter()) - saved > SAVE_EVERY_S:
-                saved = now
-                so_far = {"history": _to_array(history), "fit_s": np.array(spent_s + now - started)}
-                store.save(f"{split}.state", networks.state() | average.state() | so_far)
+            fit_s += time.perf_counter() - begun
+            for row in rows:
+                report_progress(f"{stack[row.fold]} {row.val_accuracy:.4f}")
+            if time.perf_counter() - saved > SAVE_EVERY_S:
+                saved = time.perf_counter()
+                so_far = {"history": _to_array(history), "fit_s": np.array(fit_s)}
+                store.save(f"{name}.state", networks.state() | average.state() | so_far)
+            yield
+            begun = time.perf_counter()
         average.settle(networks)
-        fit_s = spent_s + time.perf_counter() - started
-        networks.predict(
-            self._features, [fold.test_rows[:1] for fold in folds]
-        )  # compiles: no part of the time a flow takes
-        started = time.perf_counter()
-        scores = networks.predict(self._features, [fold.test_rows for fold in folds])
-        done = {f"scores_{fold.number}": mine for fold, mine in zip(folds, scores, strict=True)}
-        done |= {f"weights_{i}": value for i, value in enumerate(networks.weights_of(0))}
-        done |= {
-            "history": _to_array(history),
-            "fit_s": np.array(fit_s),
-            "predict_s": np.array(time.perf_counter() - started),
-        }
-        store.save(split, done)
+        done = self._tested(networks, folds) | {"history": _to_array(history), "fit_s": np.array(fit_s)}
+        store.save(name, done)
         return done
 
-    def _stack(self, n_folds: int) -> PartedNetworks:
-        """The stack for this many folds; compiled once and used by every split that has as many."""
-        if n_folds not in self._stacks:
-            self._stacks[n_folds] = PartedNetworks(self.shape, n_folds, parts=self._parts)
-        return self._stacks[n_folds]
+    def _tested(self, networks: StackedNetworks, folds: Sequence[Fold]) -> dict[str, np.ndarray]:
+        """Scores of the test rows, weights, and the seconds that the scores took."""
+        first_rows = [fold.test_rows[:1] for fold in folds]
+        networks.predict(self._features, first_rows)  # compiles: no part of the time a flow takes
+        begun = time.perf_counter()
+        scores = networks.predict(self._features, [fold.test_rows for fold in folds])
+        done = {"predict_s": np.array(time.perf_counter() - begun)}
+        for position, mine in enumerate(scores):
+            done[f"scores_{position}"] = mine
+            done |= {f"weights_{position}_{i}": w for i, w in enumerate(networks.weights_of(position))}
+        return done
 
     def _start(
         self,
-        networks: PartedNetworks,
+        networks: StackedNetworks,
         folds: Sequence[Fold],
         average: LastEpochs,
         state: dict[str, np.ndarray] | None,
@@ -173,25 +183,29 @@ class DenseTrainer:
         average.restore(state)
         return _from_array(state["history"]), float(state["fit_s"])
 
-    def _read(self, split: str, folds: Sequence[Fold], done: dict[str, np.ndarray], order: int) -> SplitRun:
-        """Turn stored arrays into results."""
-        history = _from_array(done["history"])
-        weights = [done[f"weights_{i}"] for i in range(sum(name.startswith("weights_") for name in done))]
-        us_per_flow = float(done["predict_s"]) / sum(len(fold.test_rows) for fold in folds) * 1e6
-        sizes = {"us_per_flow": us_per_flow, "model_bytes": sum(value.nbytes for value in weights)}
-        results = []
-        for fold in folds:
-            truth = self.truth[fold.test_rows].astype(np.int8)
-            record = self._record(fold, done, history) | sizes
-            scores = done[f"scores_{fold.number}"]
-            results.append(FoldResult(split, fold.number, fold.test_rows, truth, scores, record, order))
-        return SplitRun(results, history, weights)
+    def _read(
+        self, stack: Sequence[Member], done: dict[str, np.ndarray], order: int
+    ) -> dict[tuple[str, int], SplitRun]:
+        """Turn a stack's arrays into results, by split and fold number."""
+        history, found = _from_array(done["history"]), {}
+        us_per_flow = float(done["predict_s"]) / sum(len(m.fold.test_rows) for m in stack) * 1e6
+        for position, (split, fold) in enumerate(stack):
+            mine = [row._replace(fold=fold.number) for row in history if row.fold == position]
+            names = [name for name in done if name.startswith(f"weights_{position}_")]
+            weights = [done[f"weights_{position}_{i}"] for i in range(len(names))]
+            record = self._record(fold, mine, done, len(stack)) | {
+                "us_per_flow": us_per_flow,
+                "model_bytes": sum(value.nbytes for value in weights),
+            }
+            truth, scores = self.truth[fold.test_rows].astype(np.int8), done[f"scores_{position}"]
+            result = FoldResult(split, fold.number, fold.test_rows, truth, scores, record, order)
+            found[split, fold.number] = SplitRun([result], mine, weights)
+        return found
 
     def _record(
-        self, fold: Fold, done: dict[str, np.ndarray], history: Sequence[EpochFigures]
+        self, fold: Fold, history: Sequence[EpochFigures], done: dict[str, np.ndarray], n_folds: int
     ) -> dict[str, Any]:
         """What folds.json says; the folds trained together, so each is charged its share of the time."""
-        n_folds = sum(name.startswith("scores_") for name in done)
         best = best_epoch(history, fold.number)._asdict()
         return {
             "fold": fold.number,
@@ -201,9 +215,15 @@ class DenseTrainer:
             "predict_s": float(done["predict_s"]) / n_folds,
             "facts": {"parameters": self.shape.n_parameters},
             "untrained_classes": untrained_classes(self.truth[fold.train_rows], self.classes),
-            "epochs": max(row.epoch for row in history if row.fold == fold.number),
+            "epochs": max(row.epoch for row in history),
             "best_epoch": {name: best[name] for name in ("epoch", "val_accuracy", "val_loss")},
         }
+
+
+def _joined(runs: Sequence[SplitRun]) -> SplitRun:
+    """One run of several folds; history by epoch, then fold."""
+    history = sorted((row for run in runs for row in run.history), key=lambda row: row.epoch)
+    return SplitRun([result for run in runs for result in run.results], history, runs[0].weights)
 
 
 def _to_array(history: Sequence[EpochFigures]) -> np.ndarray:

@@ -17,12 +17,14 @@ from iotids.learning.networks.dense.batches import EVALUATION_ROWS, Fold, batche
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from iotids.learning.networks.dense.parted import PartedNetworks
     from iotids.learning.networks.dense.stacked import StackedNetworks
 
 
 class EpochFigures(NamedTuple):
-    """One row of history.parquet: how one fold stood after one epoch (epochs count from 1)."""
+    """How one fold of a stack stood after one epoch (epochs count from 1).
+
+    `fold` is its position in the stack; in history.parquet, where this is a row, its number in the split.
+    """
 
     fold: int
     epoch: int
@@ -45,12 +47,14 @@ class TrainingPlan:
 
 
 def train_epochs(
-    networks: PartedNetworks | StackedNetworks,
+    networks: StackedNetworks,
     features: tf.Tensor,
     classes: tf.Tensor,
     folds: Sequence[Fold],
     plan: TrainingPlan,
     history: Sequence[EpochFigures] = (),
+    *,
+    names: Sequence[str] = (),
 ) -> Iterator[list[EpochFigures]]:
     """Train until the last epoch, or until every fold has stopped.
 
@@ -64,6 +68,8 @@ def train_epochs(
         In the order of the stack.
     history
         Epochs already done.
+    names
+        Of the folds, for messages; by default their numbers.
 
     Yields
     ------
@@ -74,7 +80,7 @@ def train_epochs(
     Raises
     ------
     FloatingPointError
-        A training loss is NaN or infinite; names fold, epoch and what to change.
+        A training loss is NaN or infinite; names folds, epoch and what to change.
     """
     done = list(history)
     test_batches = batches_in_order([fold.test_rows for fold in folds], EVALUATION_ROWS)
@@ -85,14 +91,10 @@ def train_epochs(
         train = networks.train_epoch(
             features, classes, epoch_batches(folds, plan, epoch=epoch, stopped=stopped)
         )
-        check_loss(folds, epoch, train[0], stopped)
+        check_loss(names or [f"fold {fold.number}" for fold in folds], epoch, train[0], stopped)
         test = networks.evaluate(features, classes, test_batches)
-        figures = zip(folds, *train, *test, strict=True)
-        rows = [
-            EpochFigures(f.number, epoch, *map(float, numbers))
-            for f, *numbers in figures
-            if f.number not in stopped
-        ]
+        figures = enumerate(zip(*train, *test, strict=True))
+        rows = [EpochFigures(k, epoch, *map(float, mine)) for k, mine in figures if k not in stopped]
         done += rows
         yield rows
 
@@ -109,7 +111,7 @@ def epoch_batches(
         np.random.default_rng([plan.seed, fold.number, 2, epoch]).permutation(fold.train_rows)
         for fold in folds
     ]
-    order = [rows[:0] if fold.number in stopped else rows for fold, rows in zip(folds, order, strict=True)]
+    order = [rows[:0] if k in stopped else rows for k, rows in enumerate(order)]
     return batches_in_order(order, plan.batch_size)
 
 
@@ -135,13 +137,13 @@ def best_epoch(history: Sequence[EpochFigures], fold: int) -> EpochFigures:
 
 
 def check_loss(
-    folds: Sequence[Fold], epoch: int, losses: np.ndarray, stopped: frozenset[int] = frozenset()
+    names: Sequence[str], epoch: int, losses: np.ndarray, stopped: frozenset[int] = frozenset()
 ) -> None:
     """Refuse a training loss that is no number."""
     bad = [
-        f"fold {f.number} ({loss})"
-        for f, loss in zip(folds, losses, strict=True)
-        if f.number not in stopped and not np.isfinite(loss)
+        f"{name} ({loss})"
+        for k, (name, loss) in enumerate(zip(names, losses, strict=True))
+        if k not in stopped and not np.isfinite(loss)
     ]
     if bad:
         raise FloatingPointError(
