@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from iotids.flowmeter.feature_groups import split_groups
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.truth.integrating.dataset import count_unwritten, integrate
-from iotids.truth.integrating.integration import count_flows
+from iotids.truth.integrating.integration import dataset_schema, describe_cleaning
+from iotids.truth.integrating.labelled_tables import table_in_file
 from iotids.truth.integrating.table2 import table2_csv, table2_markdown
-from iotids.writing.tables import read_table, write_json, write_table, write_text
+from iotids.writing.tables import growing_table, write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,14 @@ def main() -> None:
     data, params = read_data(), read_section("integrate", Params)
     try:
         paths = [args.labelled / f"{source}.parquet" for source in data.sources] + args.extra
-        dataset, cleaning = integrate(
-            ((str(path), read_table(path)) for path in paths),
-            data.classes,
-            **vars(params),
-            unwritten=count_unwritten(path.with_suffix(".json") for path in paths),
-        )
+        tables = [table_in_file(path) for path in paths]
+        unwritten = count_unwritten(path.with_suffix(".json") for path in paths)
+        with growing_table(args.out / "flows.parquet", dataset_schema(*split_groups(params.features))) as out:
+            cleaning = integrate(tables, out.write, data.classes, **vars(params), unwritten=unwritten)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
-    counts = count_flows(dataset)
-    write_table(dataset, args.out / "flows.parquet")
-    write_json(cleaning, args.out / "cleaning.json")
+    counts = cleaning.left
+    write_json(describe_cleaning(cleaning), args.out / "cleaning.json")
     write_text(table2_csv(counts, data.classes), args.out / "table2.csv")
     write_text(table2_markdown(counts, data.classes), args.out / "table2.md")
 

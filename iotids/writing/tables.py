@@ -7,7 +7,7 @@ import glob
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,15 +99,15 @@ def write_table(table: pa.Table, path: str | Path) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
-    """Read a Parquet file; a missing one says which stage should have written it.
+def schema_of_table(path: str | Path) -> pa.Schema:
+    """Columns of a Parquet file; a missing file says which stage should have written it.
 
     Raises
     ------
     FileNotFoundError
         With the path and the command that makes it.
     ValueError
-        The file is no Parquet file, or lacks a column.
+        The file is no Parquet file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -117,12 +117,84 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
             f"{path}: not there. It is written by an earlier stage: run `dvc repro` (or `make`)"
         )
     try:
-        present = pq.read_schema(path).names
+        return pq.read_schema(path)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path}: no Parquet file ({error}); wanted is a table of flows") from error
+
+
+def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `schema_of_table`, and where the file lacks a column.
+    """
+    import pyarrow.parquet as pq
+
+    present = schema_of_table(path).names
     if missing := sorted(set(columns or ()) - set(present)):
         raise ValueError(f"{path}: no column {', '.join(missing)}; it has {', '.join(present)}")
     return pq.read_table(path, columns=columns)
+
+
+def read_batches(path: str | Path, columns: Sequence[str], *, n_rows: int) -> Iterator[pa.Table]:
+    """Read columns of a Parquet file, at most `n_rows` rows at a time, in their order; memory holds one batch."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=n_rows, columns=list(columns)):
+            yield pa.Table.from_batches([batch]).select(list(columns))
+
+
+class TableWriter:
+    """A Parquet file (zstd) that grows by whole row groups; the same rows give the same bytes.
+
+    Rows are buffered until a group is full, so that the size of what comes in does not matter.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, group_rows: int) -> None:
+        import pyarrow.parquet as pq
+
+        self._file = pq.ParquetWriter(path, schema, compression="zstd")
+        self._schema, self._group_rows = schema, group_rows
+        self._waiting: list[pa.Table] = []
+        self._n_waiting = self._n_written = 0
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows."""
+        while table.num_rows:
+            part = table.slice(0, self._group_rows - self._n_waiting)
+            self._waiting.append(part)
+            self._n_waiting += part.num_rows
+            table = table.slice(part.num_rows)
+            if self._n_waiting == self._group_rows:
+                self._flush()
+
+    def close(self) -> None:
+        """Write what waits; a file without rows gets an empty group, as a whole table would."""
+        if self._n_waiting or not self._n_written:
+            self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        """Write one row group."""
+        import pyarrow as pa
+
+        table = pa.concat_tables(self._waiting) if self._waiting else self._schema.empty_table()
+        self._file.write_table(table, row_group_size=self._group_rows)
+        self._n_written += table.num_rows
+        self._waiting, self._n_waiting = [], 0
+
+
+@contextmanager
+def growing_table(path: str | Path, schema: pa.Schema, *, group_rows: int = 131_072) -> Iterator[TableWriter]:
+    """A table to write rows to; it takes its name when the block ends without an error."""
+    with replacing(path) as temporary:
+        writer = TableWriter(temporary, schema, group_rows)
+        yield writer
+        writer.close()
 
 
 def write_text(text: str, path: str | Path) -> None:

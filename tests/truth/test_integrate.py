@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +25,36 @@ from iotids.flowmeter.schema import (
     TRUTH_NAMES,
     arrow_schema,
 )
-from iotids.truth.integrating.dataset import integrate
-from iotids.truth.integrating.integration import count_flows, draw_rows
+from iotids.truth.integrating import dataset as dataset_file
+from iotids.truth.integrating.integration import count_flows, dataset_schema, describe_cleaning, draw_flows
+from iotids.truth.integrating.labelled_tables import LabelledTable, table_in_memory
 from iotids.truth.integrating.table2 import PAPER, PAPER_PRINTED_TOTALS, add_up, table2_csv, table2_markdown
 from iotids.truth.labelling.flow_labels import CaptureLabels, Verdict, truth_columns
-from iotids.writing.tables import write_table
+from iotids.writing.tables import growing_table, write_table
 from stages.integrate import Params
 from tests.truth.tables import flow, flows
 
 CLASSES = ("BENIGN", "DOS")
 ALL = Params(keep={}, seed=7, features=["flow"])
+
+
+def in_batches(table: pa.Table, n_rows: int) -> LabelledTable:
+    """A table that comes `n_rows` at a time."""
+    return LabelledTable(
+        "batches",
+        table.schema,
+        lambda names: iter(
+            [table.select(list(names)).slice(i, n_rows) for i in range(0, table.num_rows, n_rows)]
+        ),
+    )
+
+
+def integrate(parts, classes, **options):  # type: ignore[no-untyped-def]
+    """The dataset as one table, and its account."""
+    tables = [part if isinstance(part, LabelledTable) else table_in_memory(*part) for part in parts]
+    rows: list[pa.Table] = []
+    cleaning = dataset_file.integrate(tables, rows.append, classes, **options)
+    return pa.concat_tables(rows), describe_cleaning(cleaning)
 
 
 def labelled(source: str, classes: list[str], **columns: list[float]) -> pa.Table:
@@ -130,12 +152,49 @@ def test_share_and_number_of_flows_to_keep_are_kept_per_source_and_class() -> No
 
 
 def test_sample_depends_on_the_seed_and_not_on_the_other_sources() -> None:
-    one, other = labelled("D1", ["DOS"] * 100), labelled("D2", ["DOS"] * 50)
-    alone = draw_rows(one, {"D1": 0.2}, 7)
-    beside = draw_rows(pa.concat_tables([one, other]), {"D1": 0.2, "D2": 0}, 7)
-    assert alone.tolist() == beside.tolist() == sorted(set(alone.tolist()))
-    assert len(alone) == 20
-    assert alone.tolist() != draw_rows(one, {"D1": 0.2}, 8).tolist()
+    alone = draw_flows({("D1", "DOS"): 100}, {"D1": 0.2}, 7)["D1", "DOS"]
+    beside = draw_flows({("D2", "DOS"): 50, ("D1", "DOS"): 100, ("D3", "DOS"): 9}, {"D1": 0.2, "D2": 0}, 7)
+    assert alone.tolist() == beside["D1", "DOS"].tolist() == sorted(set(alone.tolist()))
+    assert len(alone) == 20 and alone.max() < 100 and set(beside) == {("D1", "DOS"), ("D2", "DOS")}
+    assert alone.tolist() != draw_flows({("D1", "DOS"): 100}, {"D1": 0.2}, 8)["D1", "DOS"].tolist()
+
+
+def test_a_sample_is_that_of_the_whole_table_drawn_at_once() -> None:
+    """The twin: finite rows of a class, drawn from the array of their numbers."""
+    rates = [float("inf") if number % 7 == 0 else 1.0 for number in range(120)]
+    table = labelled("D1", ["BENIGN", "DOS", "DOS"] * 40, flow_packets_per_s=rates)
+    dataset, _ = integrate([("D1", table)], CLASSES, keep={"D1/DOS": 0.3}, seed=7, features=["flow"])
+    is_dos = np.array(table.column("label").to_pylist()) == "DOS"
+    finite = np.isfinite(rates)
+    generator = np.random.default_rng([7, zlib.crc32(b"D1/DOS")])
+    rows = np.flatnonzero(is_dos & finite)
+    drawn = generator.choice(rows, round(0.3 * rows.size), replace=False)
+    wanted = np.sort(np.concatenate([np.flatnonzero(~is_dos & finite), drawn]))
+    assert (
+        dataset.column("src_port").to_pylist() == table.column("src_port").take(pa.array(wanted)).to_pylist()
+    )
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 64, 1000])
+@pytest.mark.parametrize("keep", [{}, {"D1": 0.5, "D1/DOS": 9}])
+def test_the_size_of_batches_changes_nothing(n_rows: int, keep: dict[str, float]) -> None:
+    rates = [float("nan") if number % 11 == 0 else float(number) for number in range(120)]
+    table = labelled("D1", ["DOS"] * 60 + ["BENIGN", "DOS"] * 30, flow_packets_per_s=rates)
+    whole, account = integrate([("D1", table)], CLASSES, keep=keep, seed=7, features=["flow"])
+    dataset, batched = integrate([in_batches(table, n_rows)], CLASSES, keep=keep, seed=7, features=["flow"])
+    assert dataset.equals(whole) and json.dumps(batched) == json.dumps(account)
+
+
+def test_a_refused_dataset_leaves_the_old_one(tmp_path: Path) -> None:
+    write_table(pa.table({"old": [1]}), tmp_path / "flows.parquet")
+    part = labelled("D1", ["DOS"] * 3)
+    with (
+        pytest.raises(ValueError, match="BENIGN"),
+        growing_table(tmp_path / "flows.parquet", dataset_schema(), group_rows=2) as out,
+    ):
+        dataset_file.integrate([table_in_memory("D1", part)], out.write, CLASSES, **vars(ALL))
+    assert pq.read_table(tmp_path / "flows.parquet").column_names == ["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["flows.parquet"]
 
 
 def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from iotids.flowmeter.packets import packet_batches
 from iotids.plumbing.params import Data
 from iotids.truth.formats.rules import read_rules
 from iotids.truth.integrating.dataset import count_unwritten, integrate
+from iotids.truth.integrating.labelled_tables import table_in_memory
 from iotids.writing.tables import write_json
 from stages.label import Params, label_source
 from tests.packets import ACK, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
@@ -153,7 +154,15 @@ def test_class_of_one_packet_flows_is_missed_with_its_reason_and_the_number_of_p
     with pytest.raises(
         ValueError, match=r"class DOS is left: 5,000 packets match its rules.*meter\.profile=clean"
     ):
-        integrate([("home", labelled)], data.classes, keep={}, seed=1, features=["flow"], unwritten=unwritten)
+        integrate(
+            [table_in_memory("home", labelled)],
+            lambda rows: None,
+            data.classes,
+            keep={},
+            seed=1,
+            features=["flow"],
+            unwritten=unwritten,
+        )
 
 
 def test_keys_of_the_documentation_are_those_that_rules_know() -> None:

@@ -4,54 +4,45 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from iotids.flowmeter.feature_groups import split_groups
-from iotids.truth.integrating.integration import (
-    Cleaning,
-    check_merged,
-    constant_columns,
-    describe_cleaning,
-    integrate_source,
-)
+from iotids.truth.integrating.integration import Cleaning, check_merged, integrate_table
+from iotids.truth.integrating.labelled_tables import LabelledTable
 
 
 def integrate(
-    tables: Iterable[tuple[str, pa.Table]],
+    tables: Iterable[LabelledTable],
+    write: Callable[[pa.Table], None],
     classes: Sequence[str],
     *,
     keep: Mapping[str, float],
     seed: int,
     features: Sequence[str],
     unwritten: Mapping[str, int] | None = None,
-) -> tuple[pa.Table, dict[str, Any]]:
-    """Clean, sample and merge labelled tables, in their order; give the dataset and the account of what was
-    left out.
+) -> Cleaning:
+    """Clean, sample and merge labelled tables, in their order, and give the account of what was left out.
 
-    `tables` are (name for messages, labelled flows); given one by one, only one is in memory with all its
-    columns. `features` are names of groups of features; `unwritten` counts packets by class whose flows are in no table.
+    `write` takes the dataset's rows, a batch at a time; what it took is no dataset when an error is raised.
+    `features` are names of groups of features; `unwritten` counts packets by class whose flows are in no table.
     """
-    cleaning, parts, (columns, carried) = Cleaning(), [], split_groups(features)
-    for where, table in tables:
-        parts.append(
-            integrate_source(
-                table,
-                where,
-                classes=classes,
-                keep=keep,
-                seed=seed,
-                cleaning=cleaning,
-                features=columns,
-                carried=carried,
-            )
+    cleaning, (columns, carried) = Cleaning(), split_groups(features)
+    for table in tables:
+        integrate_table(
+            table,
+            write,
+            classes=classes,
+            keep=keep,
+            seed=seed,
+            cleaning=cleaning,
+            features=columns,
+            carried=carried,
         )
-    check_merged(parts, classes=classes, keep=keep, cleaning=cleaning, unwritten=unwritten or {})
-    dataset = pa.concat_tables(parts)
-    return dataset, describe_cleaning(cleaning, constant_columns(parts, columns), dataset.num_rows)
+    check_merged(classes=classes, keep=keep, cleaning=cleaning, unwritten=unwritten or {})
+    return cleaning
 
 
 def count_unwritten(summaries: Iterable[Path]) -> dict[str, int]:

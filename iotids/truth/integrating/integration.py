@@ -8,7 +8,8 @@ by the schema, so constant features are reported and stay.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import Any
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 
 from iotids.flowmeter.context.columns import CONTEXT_NAMES
 from iotids.flowmeter.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, Column, arrow_schema
+from iotids.truth.integrating.labelled_tables import LabelledTable
 
 IDENTITY_AND_TRUTH = arrow_schema((*IDENTITY, *TRUTH))
 
@@ -31,19 +33,33 @@ def dataset_schema(
     return pa.schema([*IDENTITY_AND_TRUTH, *numbers, *arrow_schema(carried)])
 
 
+Counts = dict[str, dict[str, int]]  # flows by source and class
+Key = tuple[str, str]  # source and class
+
+
 @dataclass
 class Cleaning:
-    """What came in, what was left out and why; counts of flows."""
+    """What came in, what was left out and why, what is left; counts of flows.
 
-    came: dict[str, dict[str, int]] = field(default_factory=dict)
-    not_finite: dict[str, dict[str, int]] = field(default_factory=dict)
-    not_drawn: dict[str, dict[str, int]] = field(default_factory=dict)
+    `limits` are the lowest and highest value of every feature of the flows that are left.
+    """
+
+    came: Counts = field(default_factory=dict)
+    not_finite: Counts = field(default_factory=dict)
+    not_drawn: Counts = field(default_factory=dict)
+    left: Counts = field(default_factory=dict)
     columns: dict[str, dict[str, int]] = field(default_factory=dict)
+    limits: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def constant(self) -> dict[str, float]:
+        """Features that have one value in the whole dataset, with that value."""
+        return {name: low for name, (low, high) in self.limits.items() if low == high}
 
 
-def integrate_source(
-    table: pa.Table,
-    where: str,
+def integrate_table(
+    table: LabelledTable,
+    write: Callable[[pa.Table], None],
     *,
     classes: Sequence[str],
     keep: Mapping[str, float],
@@ -51,15 +67,15 @@ def integrate_source(
     cleaning: Cleaning,
     features: Sequence[str] = MODEL_FEATURE_NAMES,
     carried: tuple[Column, ...] = (),
-) -> pa.Table:
-    """Clean and sample the labelled flows of one source file; `cleaning` takes the counts.
+) -> None:
+    """Clean and sample the labelled flows of one table, a batch at a time; `cleaning` takes the counts.
+
+    Memory holds a batch, and the numbers of the flows that are drawn. A table that is sampled is read twice:
+    how many flows a class has must be known before some of them are drawn.
 
     Parameters
     ----------
-    table : (n,) rows
-        Labelled flows.
-    where : str
-        Name of the file for messages.
+    write : takes rows of `dataset_schema(features, carried)`, in the order they came
     keep : mapping
         From a source or `source/class` to the share (float) or number (int) of flows to keep.
     features : names
@@ -67,52 +83,65 @@ def integrate_source(
     carried : columns
         Kept as they are, packets of a flow for example.
 
-    Returns
-    -------
-    (m,) rows of `dataset_schema(features, carried)`, in the order they came
-
     Raises
     ------
     ValueError
         Columns are missing, or a label is not in the class list.
     """
     schema = dataset_schema(features, carried)
-    if missing := [name for name in schema.names if name not in table.column_names]:
-        names = {"context": set(CONTEXT_NAMES), "sequence": {column.name for column in carried}}
-        lacking = " and ".join(name for name, columns in names.items() if columns & set(missing))
+    check_columns(table, schema.names, carried)
+    check_keep(keep)
+    drawn = draw_flows(count_finite(table, features), keep, seed) if keep else {}
+    came, finite, left, columns = Counter[Key](), Counter[Key](), Counter[Key](), dict[str, Counter[str]]()
+    for batch in table.batches(schema.names):
+        keys, codes = keys_of(batch)
+        check_classes({label for _, label in keys}, classes, table.where)
+        is_finite = finite_rows(batch, features, columns)
+        chosen = []
+        for code, key in enumerate(keys):
+            mine = codes == code
+            rows = np.flatnonzero(mine & is_finite)
+            kept = rows[_places(drawn[key], finite[key], rows.size)] if key in drawn else rows
+            came[key] += int(mine.sum())
+            finite[key] += rows.size
+            left[key] += kept.size
+            chosen.append(kept)
+        rows = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
+        cleaned = (batch if rows.size == batch.num_rows else batch.take(rows)).cast(schema)
+        _widen(cleaning.limits, cleaned, features)
+        write(cleaned)
+    _add(cleaning.came, came)
+    _add(cleaning.not_finite, came - finite)
+    _add(cleaning.not_drawn, finite - left)
+    _add(cleaning.left, +left)
+    for name in (name for name in features if name in columns):
+        counts = cleaning.columns.setdefault(name, {"nan": 0, "infinity": 0, "minus_infinity": 0})
+        for kind in counts:
+            counts[kind] += columns[name][kind]
+
+
+def check_columns(table: LabelledTable, names: Sequence[str], carried: tuple[Column, ...]) -> None:
+    """Refuse a table that lacks columns (ValueError, with their names)."""
+    if missing := [name for name in names if name not in table.schema.names]:
+        groups = {"context": set(CONTEXT_NAMES), "sequence": {column.name for column in carried}}
+        lacking = " and ".join(group for group, columns in groups.items() if columns & set(missing))
         wanted = f"{lacking} wants meter.columns to name it; " if lacking else ""
         raise ValueError(
-            f"{where}: missing column {shorten(', '.join(missing), 200, placeholder=' …')}; {wanted}run `dvc repro` again, or import "
+            f"{table.where}: missing column {shorten(', '.join(missing), 200, placeholder=' …')}; {wanted}run `dvc repro` again, or import "
             "the table with `iotids import`"
         )
-    if unknown := sorted(set(pc.unique(table.column("label")).to_pylist()) - set(classes)):
+
+
+def check_classes(found: set[str], classes: Sequence[str], where: str) -> None:
+    """Refuse labels outside the class list (ValueError, with their names)."""
+    if unknown := sorted(found - set(classes)):
         raise ValueError(
             f"{where}: unknown class {', '.join(map(repr, unknown))}; data.classes are {', '.join(classes)}"
         )
-    _count(cleaning.came, table)
-    finite = _finite_rows(table, features, cleaning.columns)
-    _count(cleaning.not_finite, table.filter(pa.array(~finite)).select(["source", "label"]))
-    rows = np.flatnonzero(finite)
-    drawn = draw_rows(table.select(["source", "label"]).take(rows), keep, seed)
-    _count(cleaning.not_drawn, table.select(["source", "label"]).take(np.delete(rows, drawn)))
-    table = table.select(schema.names)
-    return (table if len(drawn) == table.num_rows else table.take(rows[drawn])).cast(schema)
 
 
-def draw_rows(table: pa.Table, keep: Mapping[str, float], seed: int) -> np.ndarray:
-    """Draw the rows to keep, per source and class, without replacement; the same seed draws the same rows.
-
-    A share keeps `round(share * n)` rows, a number keeps that many or all there are.
-
-    Returns
-    -------
-    (m,) int64, ascending
-
-    Raises
-    ------
-    ValueError
-        A share is not within 0 to 1, or a number is negative.
-    """
+def check_keep(keep: Mapping[str, float]) -> None:
+    """Refuse a share that is not within 0 to 1, or a negative number (ValueError)."""
     for name, amount in keep.items():
         if (
             isinstance(amount, bool)
@@ -123,36 +152,100 @@ def draw_rows(table: pa.Table, keep: Mapping[str, float], seed: int) -> np.ndarr
             raise ValueError(
                 f"integrate.keep.{name} is {amount!r}; wanted a share such as 0.05 or a whole number of flows"
             )
-    kept = np.ones(table.num_rows, dtype=bool)
-    for (source, label), rows in _rows_by_source_and_class(table).items():
-        n_or_share = keep[f"{source}/{label}"] if f"{source}/{label}" in keep else keep.get(source)
+
+
+def count_finite(table: LabelledTable, features: Sequence[str]) -> Counter[Key]:
+    """Flows whose features are all finite, by source and class."""
+    numbers = [name for name in features if pa.types.is_floating(table.schema.field(name).type)]
+    counts: Counter[Key] = Counter()
+    for batch in table.batches(["source", "label", *numbers]):
+        keys, codes = keys_of(batch)
+        codes = codes[finite_rows(batch, numbers, {})]
+        counts.update(dict(zip(keys, np.bincount(codes, minlength=len(keys)).tolist(), strict=True)))
+    return counts
+
+
+def draw_flows(n_flows: Mapping[Key, int], keep: Mapping[str, float], seed: int) -> dict[Key, np.ndarray]:
+    """Draw the flows to keep, per source and class, without replacement; the same seed draws the same flows.
+
+    A share keeps `round(share * n)` flows, a number keeps that many or all there are. Source and class that
+    `keep` does not speak of are not in the result: all of their flows are kept.
+
+    Returns
+    -------
+    by source and class (m,) int64, ascending: numbers of flows among those of the same source and class
+    """
+    drawn = {}
+    for (source, label), n in n_flows.items():
+        name = f"{source}/{label}"
+        n_or_share = keep[name] if name in keep else keep.get(source)
         if n_or_share is None:
             continue
-        n_kept = min(
-            len(rows), round(n_or_share * len(rows)) if isinstance(n_or_share, float) else n_or_share
-        )
+        n_kept = min(n, round(n_or_share * n) if isinstance(n_or_share, float) else n_or_share)
         # a generator of its own per source and class: another source in the list must not change this one's
         # sample
-        generator = np.random.default_rng([seed, zlib.crc32(f"{source}/{label}".encode())])
-        kept[rows] = False
-        kept[generator.choice(rows, n_kept, replace=False)] = True
-    return np.flatnonzero(kept)
+        generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        drawn[source, label] = np.sort(generator.choice(n, n_kept, replace=False))
+    return drawn
+
+
+def keys_of(table: pa.Table) -> tuple[list[Key], np.ndarray]:
+    """Sources and classes that occur, and (n,) the number of each row's among them."""
+    names = pc.binary_join_element_wise(table.column("source"), table.column("label"), "\t")
+    coded = names.combine_chunks().dictionary_encode()
+    keys = [(source, label) for source, label in (name.split("\t") for name in coded.dictionary.to_pylist())]
+    return keys, coded.indices.to_numpy(zero_copy_only=False)
+
+
+def finite_rows(table: pa.Table, features: Sequence[str], columns: dict[str, Counter[str]]) -> np.ndarray:
+    """Find the rows with finite features only, and count what else there is by column."""
+    finite = np.ones(table.num_rows, dtype=bool)
+    for name in features:
+        if not pa.types.is_floating(table.schema.field(name).type):
+            continue
+        values = table.column(name).to_numpy()
+        good = np.isfinite(values)
+        if good.all():
+            continue
+        finite &= good
+        counts = columns.setdefault(name, Counter())
+        counts["nan"] += int(np.isnan(values).sum())
+        counts["infinity"] += int(np.isposinf(values).sum())
+        counts["minus_infinity"] += int(np.isneginf(values).sum())
+    return finite
+
+
+def _places(drawn: np.ndarray, begin: int, n: int) -> np.ndarray:
+    """Which of the flows begin to begin + n - 1 are drawn, counted from begin."""
+    low, high = np.searchsorted(drawn, [begin, begin + n])
+    return drawn[low:high] - begin
+
+
+def _widen(limits: dict[str, tuple[float, float]], table: pa.Table, features: Sequence[str]) -> None:
+    """Take the lowest and highest values of a table's features into the limits."""
+    for name in features if table.num_rows else ():
+        found = pc.min_max(table.column(name)).as_py()
+        low, high = limits.get(name, (np.inf, -np.inf))
+        limits[name] = min(low, found["min"]), max(high, found["max"])
+
+
+def _add(counts: Counts, more: Mapping[Key, int]) -> None:
+    """Add flows by source and class, in the order of their names."""
+    for (source, label), n in sorted(more.items()):
+        if n:
+            classes = counts.setdefault(source, {})
+            classes[label] = classes.get(label, 0) + n
 
 
 def check_merged(
-    parts: Sequence[pa.Table],
-    *,
-    classes: Sequence[str],
-    keep: Mapping[str, float],
-    cleaning: Cleaning,
-    unwritten: Mapping[str, int],
+    *, classes: Sequence[str], keep: Mapping[str, float], cleaning: Cleaning, unwritten: Mapping[str, int]
 ) -> None:
     """Check the merged dataset: every class has flows, every entry of `keep` spoke of some.
 
     Parameters
     ----------
     cleaning : Cleaning
-        What was left out.
+        What is left, and what was left out.
     unwritten : mapping
         Packets by class that match rules of labelling, but whose flows no table has.
 
@@ -161,10 +254,10 @@ def check_merged(
     ValueError
         With the class or entry.
     """
-    present = {label for part in parts for label in pc.unique(part.column("label")).to_pylist()}
+    present = {label for found in cleaning.left.values() for label in found}
     if absent := [name for name in classes if name not in present]:
         raise ValueError("; ".join(_why_absent(name, cleaning, unwritten) for name in absent))
-    sources = {source for part in parts for source in pc.unique(part.column("source")).to_pylist()}
+    sources = set(cleaning.left)
     names = sources | {f"{source}/{label}" for source in sources for label in classes}
     if unknown := sorted(set(keep) - names):
         raise ValueError(
@@ -194,36 +287,22 @@ def _why_absent(name: str, cleaning: Cleaning, unwritten: Mapping[str, int]) -> 
     )
 
 
-def constant_columns(
-    parts: Iterable[pa.Table], features: Sequence[str] = MODEL_FEATURE_NAMES
-) -> dict[str, float]:
-    """Name the features that have one value in the whole dataset, with that value."""
-    limits: dict[str, tuple[float, float]] = {}
-    for part in parts:
-        for name in features if part.num_rows else ():
-            low_high = pc.min_max(part.column(name)).as_py()
-            low, high = limits.get(name, (np.inf, -np.inf))
-            limits[name] = min(low, low_high["min"]), max(high, low_high["max"])
-    return {name: low for name, (low, high) in limits.items() if low == high}
-
-
-def count_flows(table: pa.Table) -> dict[str, dict[str, int]]:
+def count_flows(table: pa.Table) -> Counts:
     """Count rows per source and class; sources in the order of their first row."""
-    counts: dict[str, dict[str, int]] = {
-        source: {} for source in pc.unique(table.column("source")).to_pylist()
-    }
-    _count(counts, table)
+    keys, codes = keys_of(table)
+    counts: Counts = {source: {} for source, _ in keys}
+    _add(counts, dict(zip(keys, np.bincount(codes, minlength=len(keys)).tolist(), strict=True)))
     return counts
 
 
-def describe_cleaning(cleaning: Cleaning, constant: Mapping[str, float], n_rows: int) -> dict[str, Any]:
+def describe_cleaning(cleaning: Cleaning) -> dict[str, Any]:
     """Write the counts for the file."""
     totals = {
         name: sum(sum(classes.values()) for classes in getattr(cleaning, name).values())
-        for name in ("came", "not_finite", "not_drawn")
+        for name in ("came", "not_finite", "not_drawn", "left")
     }
     return {
-        "flows": {**totals, "left": n_rows},
+        "flows": totals,
         "came": cleaning.came,
         "not_finite": {
             "why": "NaN or Infinity in a feature; the paper removes such instances. Rates over a duration of 0 are the usual cause",
@@ -233,53 +312,6 @@ def describe_cleaning(cleaning: Cleaning, constant: Mapping[str, float], n_rows:
         "not_drawn": {"why": "left out by integrate.keep", "flows": cleaning.not_drawn},
         "constant_columns": {
             "why": "one value in every flow: no model can learn from it; it stays, because the 70 features are the paper's",
-            "columns": dict(constant),
+            "columns": cleaning.constant,
         },
-    }
-
-
-def _finite_rows(table: pa.Table, features: Sequence[str], columns: dict[str, dict[str, int]]) -> np.ndarray:
-    """Find the rows with finite features only, and count what else there is by column."""
-    finite = np.ones(table.num_rows, dtype=bool)
-    for name in features:
-        if not pa.types.is_floating(table.schema.field(name).type):
-            continue
-        values = table.column(name).to_numpy()
-        good = np.isfinite(values)
-        if good.all():
-            continue
-        finite &= good
-        counts = columns.setdefault(name, {"nan": 0, "infinity": 0, "minus_infinity": 0})
-        for kind, test in (
-            ("nan", np.isnan(values)),
-            ("infinity", np.isposinf(values)),
-            ("minus_infinity", np.isneginf(values)),
-        ):
-            counts[kind] += int(test.sum())
-    return finite
-
-
-def _count(counts: dict[str, dict[str, int]], table: pa.Table) -> None:
-    """Add the rows per source and class."""
-    for row in (
-        table.group_by(["source", "label"])
-        .aggregate([([], "count_all")])
-        .sort_by([("source", "ascending"), ("label", "ascending")])
-        .to_pylist()
-    ):
-        classes = counts.setdefault(row["source"], {})
-        classes[row["label"]] = classes.get(row["label"], 0) + row["count_all"]
-
-
-def _rows_by_source_and_class(table: pa.Table) -> dict[tuple[str, str], np.ndarray]:
-    """Give the row numbers of each source and class."""
-    names = (
-        pc.binary_join_element_wise(table.column("source"), table.column("label"), "\t")
-        .combine_chunks()
-        .dictionary_encode()
-    )
-    codes = names.indices.to_numpy(zero_copy_only=False)
-    return {
-        tuple(name.split("\t")): np.flatnonzero(codes == code)
-        for code, name in enumerate(names.dictionary.to_pylist())
     }
