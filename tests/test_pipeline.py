@@ -137,7 +137,7 @@ def test_models_are_trained_and_reported_from_their_predictions(workspace):
                 f"out/baseline/{task}-{model}",
             )
     run(workspace, "stages.score", *common, *SCORE)
-    written = "--score out/score --network out/network --table2 out/dataset/table2.md --out out/report"
+    written = "--score out/score --network out/network --table2 out/dataset/table2.md --out out/report --table3 out/table3.csv"
     run(workspace, "stages.report", *written.split())
     folds = json.loads((workspace / "out/network/multiclass-dl4/folds.json").read_text())
     assert set(folds["splits"]) == {"stratified", "grouped"}
