@@ -11,18 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from iotids.flowmeter.captures import SIDE_BY_SIDE_BYTES, Options
 from iotids.flowmeter.packets import packet_batches
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.parallel import parallel_map
 from iotids.plumbing.params import Data, read_data, read_section
 from iotids.truth.formats.registry import open_truth
+from iotids.truth.labelling.flow_rows import FlowRows, flows_in_file
+from iotids.truth.labelling.labelled_files import write_labelled
 from iotids.truth.labelling.labelling import label_captures
 from iotids.truth.labelling.named_captures import check_captures, find_captures
 from iotids.truth.labelling.notices import show_notices
-from iotids.writing.tables import read_table, write_json, write_table
+from iotids.truth.labelling.row_labels import RowLabels
+from iotids.writing.tables import write_json
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class Params:
 
 
 def label_source(
-    source: str, flows: pa.Table, data: Data, params: Params, packets: Any
-) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
-    """Label the flows of one source: labelled flows, flows kept apart, and the summary."""
+    source: str, flows: FlowRows, data: Data, params: Params, packets: Any
+) -> tuple[RowLabels, dict[str, Any]]:
+    """Label the flows of one source: what every row is, and the summary."""
     root, options = data.root_of(source), data.sources[source]
     folder = root / str(options.get("folder", "."))
     truth, paths = open_truth(source, options, root, data.benign), find_captures(folder)
@@ -65,11 +66,9 @@ def main() -> None:
     args = parser.parse_args()
     data, options = read_data(captures=True), read_section("meter", Options)
     packets = partial(packet_batches, **vars(options))  # booked to flows exactly as the meter did
-    labelled, apart, summary = label_source(
-        args.source, read_table(args.flows), data, read_section("label", Params), packets
-    )
-    write_table(labelled, args.out)
-    write_table(apart, args.out.with_suffix(".apart.parquet"))
+    section, rows = read_section("label", Params), flows_in_file(args.flows)
+    labels, summary = label_source(args.source, rows, data, section, packets)
+    write_labelled(args.flows, labels, args.out, args.out.with_suffix(".apart.parquet"))
     write_json(summary, args.summary)
     show_notices(summary["notices"])
 

@@ -49,6 +49,7 @@ def label_by_rules(
     """
     from iotids.truth.formats.registry import open_truth
     from iotids.truth.formats.rules import read_rules
+    from iotids.truth.labelling.flow_rows import flows_in_memory
     from iotids.truth.labelling.labelling import label_captures
     from iotids.truth.labelling.named_captures import check_captures
     from iotids.truth.labelling.truth_files import read_text
@@ -66,9 +67,17 @@ def label_by_rules(
             f"(named are {', '.join(paths)})"
         )
     notices = check_captures(source, truth.names, paths, "warn", where="among the captures of this command")
-    return label_captures(
-        source, flows, truth, paths, packets, classes=classes, unlabelled=unlabelled, notices=notices
+    labels, summary = label_captures(
+        source,
+        flows_in_memory(flows),
+        truth,
+        paths,
+        packets,
+        classes=classes,
+        unlabelled=unlabelled,
+        notices=notices,
     )
+    return *labels.divide(flows), summary
 
 
 def flows_of(captures: Sequence[NamedCapture], options: Options) -> pa.Table:

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,24 @@ def read_batches(path: str | Path, columns: Sequence[str], *, n_rows: int) -> It
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=n_rows, columns=list(columns)):
             yield pa.Table.from_batches([batch]).select(list(columns))
+
+
+def read_rows(path: str | Path, columns: Sequence[str], runs: Sequence[tuple[int, int]]) -> pa.Table:
+    """Read runs of rows (begin, end) of a Parquet file, in their order; only row groups that hold some are read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = list(columns)
+    with pq.ParquetFile(path) as file:
+        parts = [file.schema_arrow.empty_table().select(names)]
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        ends = list(accumulate(sizes))
+        for begin, end in runs:
+            groups = [i for i, e in enumerate(ends) if e > begin and e - sizes[i] < end]
+            if groups:
+                table = file.read_row_groups(groups, columns=names).select(names)
+                parts.append(table.slice(begin - ends[groups[0]] + sizes[groups[0]], end - begin))
+    return pa.concat_tables(parts)
 
 
 class TableWriter:

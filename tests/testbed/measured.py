@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from iotids.flowmeter.flows import flows_from_capture
@@ -16,7 +15,7 @@ from iotids.testbed.scenarios.capture_set import Capture
 from iotids.testbed.tape import Label
 from iotids.testbed.wire import ip
 from iotids.truth.formats.registry import open_truth
-from iotids.truth.labelling.labelling import join_labels
+from iotids.truth.labelling.row_labels import RowLabels
 from tests.testbed.kept_truth import conversation, kept_truth
 
 SMALL_SCALE = 0.08
@@ -57,7 +56,7 @@ def metered_sample(folder: Path, *, seed: int, scale: float, profile: str = "pap
             path = folder / source / name
             flows = flows_from_capture(path, profile, name=name)
             part = truth.label(name, flows, partial(packet_batches, path, profile))
-            labelled, apart = join_labels(flows, [(np.arange(flows.num_rows), part)])
+            labelled, apart = RowLabels([[(0, flows.num_rows)]], [part]).divide(flows)
             if apart.num_rows:
                 raise ValueError(
                     f"{source}/{name}: the truth files leave {apart.num_rows} flows without a class"

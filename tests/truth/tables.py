@@ -7,6 +7,8 @@ import ipaddress
 import pyarrow as pa
 
 from iotids.flowmeter.schema import FEATURES, IDENTITY, arrow_schema
+from iotids.truth.labelling.flow_rows import flows_in_memory
+from stages.label import label_source
 
 PACKET_SCHEMA = pa.schema(
     [
@@ -182,3 +184,9 @@ def flow(
 ) -> dict[str, object]:
     ends = {"src_ip": src, "src_port": sport, "dst_ip": dst, "dst_port": dport, "protocol": protocol}
     return {**ends, "start_us": start_us, "flow_duration_us": duration_us, **more}
+
+
+def label_table(source, table, *given):  # type: ignore[no-untyped-def]
+    """Labelled flows, flows kept apart, and the summary of a table in memory."""
+    labels, summary = label_source(source, flows_in_memory(table), *given)
+    return *labels.divide(table), summary

@@ -11,9 +11,10 @@ import pytest
 from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.packets import packet_batches
 from iotids.plumbing.params import Data
-from stages.label import Params, label_source
+from stages.label import Params
 from tests.encapsulations import ENCAPSULATIONS, ONLY_IPV6, OUTER, TUNNELS
 from tests.packets import ACK, PSH, SYN, Record, ipv4, ipv6, tcp, udp, write_pcap
+from tests.truth.tables import label_table
 
 ENDS = {4: ("192.0.2.77", "192.0.2.23"), 6: ("2001:db8:77::1", "2001:db8:23::1")}
 CASES = [
@@ -54,7 +55,7 @@ def labelled(folder: Path, capture: Path, rule: str, tunnels: str = "inner") -> 
     (folder / "rules.yaml").write_text(f"default: BENIGN\nrules: [{{label: DOS, {rule}}}]", encoding="utf-8")
     options = {"profile": "clean", "tunnels": tunnels}
     data = Data("t", folder, {"home": {"kind": "rules", "rules": "rules.yaml"}}, ("BENIGN", "DOS"), "BENIGN")
-    table, apart, _ = label_source(
+    table, apart, _ = label_table(
         "home",
         flows_from_capture(capture, **options),
         data,

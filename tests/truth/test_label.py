@@ -26,11 +26,11 @@ from iotids.truth.formats.zeek_log import read_connections
 from iotids.truth.labelling.flow_labels import Verdict
 from iotids.truth.labelling.named_captures import find_captures
 from iotids.writing.tables import write_table
-from stages.label import Params, label_source
+from stages.label import Params
 from tests.packets import Record, ethernet, ipv4, write_pcap
 from tests.packets import tcp as raw_tcp
 from tests.shared import SHARED, needs_shared
-from tests.truth.tables import ACK, SYN, flow, flows, packets, tcp, udp
+from tests.truth.tables import ACK, SYN, flow, flows, label_table, packets, tcp, udp
 from tests.truth.test_zeek import HEADER as ZEEK_HEADER
 from tests.truth.test_zeek import row as zeek_row
 
@@ -89,7 +89,7 @@ def label(
     root: Path, options: dict[str, object], table: pa.Table, params: Params = STRICT
 ) -> tuple[list[str], pa.Table, dict]:
     data = Data("test", root, {"X": {"folder": ".", **options}}, CLASSES, "BENIGN")
-    labelled, apart, summary = label_source("X", table, data, params, packets_of)
+    labelled, apart, summary = label_table("X", table, data, params, packets_of)
     assert labelled.num_rows + apart.num_rows == table.num_rows
     return labelled["label"].to_pylist(), apart, summary
 
@@ -226,7 +226,7 @@ def test_label_table_gives_network_group_and_class_and_rules_for_mixed_captures(
     )
     options = {"kind": "label_table", "table": "labels.csv", "rules": str(tmp_path / "own.yaml")}
     data = Data("test", tmp_path, {"X": options}, CLASSES, "BENIGN")
-    labelled, _, _ = label_source(
+    labelled, _, _ = label_table(
         "X", two_flows("dos-1-dec.pcap.zst", "benign-dec.pcap"), data, STRICT, packets_of
     )
     assert labelled.select(["source", "group", "label", "sublabel"]).to_pylist() == [

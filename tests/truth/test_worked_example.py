@@ -18,8 +18,9 @@ from iotids.truth.formats.rules import read_rules
 from iotids.truth.integrating.dataset import count_unwritten, integrate
 from iotids.truth.integrating.labelled_tables import table_in_memory
 from iotids.writing.tables import write_json
-from stages.label import Params, label_source
+from stages.label import Params
 from tests.packets import ACK, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
+from tests.truth.tables import label_table
 
 DOC = Path("docs/your-own-data.md").read_text(encoding="utf-8")
 LAPTOP, CAMERA, CLOUD = "192.168.1.50", "192.168.1.20", "203.0.113.9"
@@ -62,7 +63,7 @@ def test_worked_example_labels_what_it_says(tmp_path: Path) -> None:
         for name, records in (("evening.pcap", EVENING), ("quiet.pcap", QUIET))
     ]
     data = Data(config["name"], tmp_path, config["sources"], tuple(config["classes"]), config["benign"])
-    labelled, apart, summary = label_source(
+    labelled, apart, summary = label_table(
         "home",
         pa.concat_tables(tables),
         data,
@@ -107,7 +108,7 @@ def test_with_match_every_the_answered_flows_are_left_to_the_default_and_a_notic
         data = Data(
             "t", tmp_path, {"home": {"kind": "rules", "rules": "r.yaml"}}, ("BENIGN", "SCANNING"), "BENIGN"
         )
-        _, _, found[match] = label_source(
+        _, _, found[match] = label_table(
             "home", table, data, Params("error", "error"), partial(packet_batches, profile="clean")
         )
     assert found["any"]["labels"] == {"SCANNING": 200}
@@ -139,7 +140,7 @@ def test_class_of_one_packet_flows_is_missed_with_its_reason_and_the_number_of_p
     data = Data(
         "t", tmp_path, {"home": {"kind": "rules", "rules": "rules.yaml"}}, ("BENIGN", "DOS"), "BENIGN"
     )
-    labelled, _, summary = label_source(
+    labelled, _, summary = label_table(
         "home",
         pa.concat_tables(tables),
         data,
@@ -182,7 +183,7 @@ def test_csv_rule_without_conditions_is_the_default(tmp_path: Path) -> None:
     (tmp_path / "rules.csv").write_text("label,port\nDOS,554\nBENIGN,\n", encoding="utf-8")
     table = flows_from_capture(write_pcap(tmp_path / "evening.pcap", EVENING), "clean")
     data = Data("t", tmp_path, {"home": {"kind": "rules", "rules": "rules.csv"}}, ("BENIGN", "DOS"), "BENIGN")
-    labelled, _, _ = label_source(
+    labelled, _, _ = label_table(
         "home", table, data, Params("error", "error"), partial(packet_batches, profile="clean")
     )
     assert sorted(labelled["label"].to_pylist()) == ["BENIGN"] * 3 + ["DOS"] * 2

@@ -18,6 +18,18 @@ from iotids.truth.labelling.flow_labels import CaptureLabels
 T = TypeVar("T")
 Packets = Callable[[], Iterable[pa.RecordBatch]]
 LabelCapture = Callable[[str, pa.Table, Packets], tuple[str, CaptureLabels]]
+FLOW_COLUMNS = (
+    "src_ip",
+    "src_port",
+    "dst_ip",
+    "dst_port",
+    "protocol",
+    "start_us",
+    "flow_duration_us",
+    "flow_number",
+    "src_mac",
+    "dst_mac",
+)
 _NOT_OURS = {"kind", "folder", "watch", "root"}
 
 
@@ -35,13 +47,15 @@ class Source:
 class Truth:
     """Ground truth of a source.
 
-    `label(capture, flows, packets)` gives the network's name and the verdicts; `names` are captures or globs
-    that the truth speaks of; `reads_packets` says that captures without a flow have something to say too.
+    `label(capture, flows, packets)` gives the network's name and the verdicts; `flows` have the columns that
+    `columns` names: fewer take less memory. `names` are captures or globs that the truth speaks of;
+    `reads_packets` says that captures without a flow have something to say too.
     """
 
     label: LabelCapture
     names: tuple[str, ...] = ()
     reads_packets: bool = False
+    columns: tuple[str, ...] = FLOW_COLUMNS
 
 
 @dataclass(frozen=True)

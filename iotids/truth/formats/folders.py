@@ -40,7 +40,9 @@ def open_folders(source: Source, options: Options) -> Truth:
         categories=options.categories or read_categories("folders"),
         background=options.background,
     )
-    return Truth(lambda capture, flows, packets: (source.name, judge(capture, flows)))
+    return Truth(
+        lambda capture, flows, packets: (source.name, judge(capture, flows)), columns=("src_ip", "dst_ip")
+    )
 
 
 def read_hosts(text: str, where: str) -> tuple[list[str], list[str]]:

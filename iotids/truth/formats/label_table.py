@@ -45,7 +45,9 @@ def open_label_table(source: Source, options: Options) -> Truth:
             capture, f"{row['environment']}/{row['group']}", flows, packets, rules, rest if rules else whole
         )
 
-    return Truth(label, tuple(row["file"] for row in rows.values()), reads_packets=True)
+    return Truth(
+        label, tuple(row["file"] for row in rows.values()), reads_packets=True, columns=("flow_number",)
+    )
 
 
 def read_label_table(text: str, where: str) -> dict[str, dict[str, str]]:

@@ -37,7 +37,8 @@ def open_mac_list(source: Source, options: Options) -> Truth:
         lambda capture, flows, packets: (
             source.name,
             label_by_device(capture, flows, devices, benign=source.benign, iot_only=options.iot_only),
-        )
+        ),
+        columns=("src_mac", "dst_mac"),
     )
 
 

@@ -39,6 +39,7 @@ def open_own_rules(source: Source, options: Options) -> Truth:
         label,
         tuple(dict.fromkeys(rule.captures for rule in rules if rule.captures != "*")),
         reads_packets=True,
+        columns=("flow_number",),
     )
 
 

@@ -41,7 +41,8 @@ def open_packet_filters(source: Source, options: Options) -> Truth:
             capture, capture, flows, packets, chosen, default if chosen or is_benign else None
         )
 
-    return Truth(label, tuple(dict.fromkeys(rule.captures for rule in rules)), reads_packets=True)
+    names = tuple(dict.fromkeys(rule.captures for rule in rules))
+    return Truth(label, names, reads_packets=True, columns=("flow_number",))
 
 
 def read_filter_table(text: str, categories: Mapping[str, str], where: str) -> list[Rule]:
