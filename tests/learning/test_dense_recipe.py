@@ -90,8 +90,8 @@ def test_further_seeds_leave_the_first_as_it_is_and_are_taken_up_again():
     assert not np.array_equal(three.results[0].scores, three.results[2].scores)
     assert one.history == three.history
     marked = {name: dict(arrays) for name, arrays in store.arrays.items() if not name.endswith(".state")}
-    assert sorted(marked) == ["stratified", "stratified-1", "stratified-2"]
-    store.arrays["stratified-2"]["scores_0"] = np.zeros_like(marked["stratified-2"]["scores_0"])
+    assert sorted(marked) == ["0.0", "1.0", "2.0"]
+    store.arrays["2.0"]["scores_0"] = np.zeros_like(marked["2.0"]["scores_0"])
     assert (run(3, store).results[4].scores == 0).all()
 
 
