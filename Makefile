@@ -72,9 +72,11 @@ docs: setup                     ## the documents as a site for a browser, out/si
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo "out/site/index.html"
 
-bench: setup                    ## speed and memory, one table per part
+bench: data                     ## speed and memory, one table per part
+	dvc repro --quiet integrate
 	python -m tests.bench.bench_meter
-	python -m tests.bench.bench_integrate
+	python -m tests.bench.bench_integrate out/labelled/D[1-4].parquet
+	python -m tests.bench.bench_memory out/flows/D3.parquet data/sample/D3/List_Of_Devices.txt
 	python -m tests.bench.bench_training
 	python -m tests.bench.bench_detect
 	python -m tests.bench.bench_tracking
