@@ -21,7 +21,7 @@ def data_sheet(
 
     Parameters
     ----------
-    kinds : how the truth of each source is told, as in data.sources
+    kinds : how the truth of each source is given, as in data.sources
     summaries : what labelling wrote of each source; may be empty
     numbers : the audit's own (`Findings.numbers`)
     """
