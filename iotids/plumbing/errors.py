@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import FrameType
 
 from iotids.plumbing.stderr_filter import without_banner
@@ -18,6 +19,7 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_DISK = ": the disk is full. Nothing half-written was left; make room (`du -sh .dvc/cache`, `dvc gc --workspace`) and run the same command again"
 MORE_MEMORY = "fewer flows (integrate.keep), a smaller network.width or batch_size need less"
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+HEARD: set[int] = set()  # signals that came
 
 
 def run_plainly(main: Callable[[], int | None], *, filter_stderr: bool = True) -> None:
@@ -42,11 +44,8 @@ def run_plainly(main: Callable[[], int | None], *, filter_stderr: bool = True) -
 def _run_to_the_end(main: Callable[[], int | None], *, filter_stderr: bool) -> None:
     """Run, and leave with an exit code or a message."""
     try:
-        if filter_stderr:
-            with without_banner():
-                code = main() or 0
-        else:
-            code = main() or 0
+        with without_banner() if filter_stderr else nullcontext():
+            code = _call(main)
         sys.stdout.flush()  # a reader that is gone is found here and not when Python ends
         sys.exit(code)
     except KeyboardInterrupt:
@@ -66,13 +65,31 @@ def _run_to_the_end(main: Callable[[], int | None], *, filter_stderr: bool) -> N
         sys.exit(f"error: not enough memory ({error}): {MORE_MEMORY}")
 
 
+def _call(main: Callable[[], int | None]) -> int:
+    """Run; an error after Ctrl-C is Ctrl-C: a library that it meets while it loads calls it what it likes."""
+    try:
+        return main() or 0
+    except Exception as error:
+        if signal.SIGINT in HEARD:
+            raise KeyboardInterrupt from error
+        raise
+
+
 def unwind_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end the program as an exception does, so that blocks clean up after themselves; a
+    """Let SIGTERM, SIGHUP and Ctrl-C end the program as an exception does, so that blocks clean up after themselves; a
     signal that the caller ignores (nohup) stays ignored.
     """
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_DFL, signal.default_int_handler):
+        signal.signal(signal.SIGINT, _interrupt)
     for number in ENDING_SIGNALS:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Remember Ctrl-C and raise KeyboardInterrupt."""
+    HEARD.add(number)
+    signal.default_int_handler(number, frame)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

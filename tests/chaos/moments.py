@@ -107,9 +107,8 @@ def hit(process: subprocess.Popen[str], sign: signal.Signals, delay_s: float) ->
 
 
 def has_traceback(said: str) -> bool:
-    """Whether a command ended with a traceback; Python's own for a SIGINT while modules load is none of ours."""
-    while_loading = said.rstrip().endswith("KeyboardInterrupt") and "in run_plainly" not in said
-    return "Traceback (most recent call last)" in said and not while_loading
+    """Whether a command ended with a traceback."""
+    return "Traceback (most recent call last)" in said
 
 
 def changed_outputs(folder: Path, wanted: dict[str, str]) -> Iterator[str]:

@@ -109,3 +109,44 @@ def test_a_write_error_names_the_file_that_was_wanted(tmp_path):
     with pytest.raises(OSError) as raised, replacing(tmp_path / "out.txt") as temporary:
         raise OSError(28, "No space left on device", str(temporary))
     assert raised.value.filename == str(tmp_path / "out.txt")
+
+
+CALLS_IT_OTHERWISE = """
+import time
+from iotids.plumbing.errors import run_plainly
+
+def main():
+    try:
+        print("half-way", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        raise ImportError("cannot initialise module strings")
+
+run_plainly(main)
+"""
+
+
+def test_a_library_that_gives_another_name_to_ctrl_c_is_not_believed(tmp_path):
+    command = [sys.executable, "-c", CALLS_IT_OTHERWISE]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes) as process:
+        assert process.stdout.readline() == "half-way\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGINT
+    assert said.startswith("interrupted") and "Traceback" not in said
+
+
+def test_ctrl_c_while_a_stage_loads_ends_it_without_a_traceback(tmp_path):
+    """One signal every few milliseconds after the start, as long as it takes to load."""
+    for wait_s in (0.05, 0.1, 0.15, 0.2, 0.3):
+        command = [sys.executable, "-m", "stages.label", "--help"]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            time.sleep(wait_s)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        if wait_s >= 0.1:  # before, Python itself may still be starting
+            assert "Traceback" not in said, (wait_s, said)
