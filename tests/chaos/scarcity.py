@@ -15,6 +15,7 @@ from tests.chaos.moments import Calm, changed_outputs, has_traceback, left_over
 from tests.chaos.world import Command
 
 MEMORY_BYTES = 500_000_000
+PAGE_BYTES = 4096
 SMALLEST_DISK = 4096
 
 
@@ -35,9 +36,10 @@ def fill_disk(world: Path, command: Command, calm: Calm, *, moments: int, seed: 
         folder = worlds.copy(world, world.parent / f"{command.name}-disk-{number}")
         (folder / "out").mkdir(exist_ok=True)
         before, size = worlds.files(folder), chance.randrange(SMALLEST_DISK, max(total, 2 * SMALLEST_DISK))
-        code = worlds.start(folder, command, prefix=_small_disk(size)).wait()
+        prefix = _small_disk(_bytes_on_disk(folder / "out") + size)
+        code = worlds.start(folder, command, prefix=prefix).wait()
         words = worlds.said(folder)
-        where = f"{command.name} on a disk of {size} bytes"
+        where = f"{command.name} on a disk with {size} bytes free"
         shutil.rmtree(folder / "out")
         (folder / "kept").rename(folder / "out")
         if code == 0 and worlds.digests(folder, command.outputs) != wanted:
@@ -51,6 +53,12 @@ def fill_disk(world: Path, command: Command, calm: Calm, *, moments: int, seed: 
         if code or worlds.digests(folder, command.outputs) != wanted:
             yield f"{where}: with room again it ends with {code} and other bytes"
         shutil.rmtree(folder)
+
+
+def _bytes_on_disk(folder: Path) -> int:
+    """What the files and folders of a folder take of a disk, in whole pages."""
+    sizes = [path.stat().st_size if path.is_file() else PAGE_BYTES for path in folder.rglob("*")]
+    return sum(-(-size // PAGE_BYTES) * PAGE_BYTES for size in sizes)
 
 
 def _small_disk(size: int) -> tuple[str, ...]:
