@@ -6,7 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-MAX_METRICS_PER_CALL, MAX_PARAMS_PER_CALL = 1000, 100  # MLflow's limits of log_batch
+MAX_VALUES_PER_CALL, MAX_PARAMS_PER_CALL = (
+    1000,
+    100,
+)  # MLflow's limits of log_batch; parameters count as values too
 Curve = list[tuple[str, float, int]]
 """(metric, value, epoch)."""
 
@@ -33,10 +36,11 @@ def log(
     ]
     metrics += [Metric(name, float(value), now_ms, int(step)) for name, value, step in curves or []]
     shown = [Param(clean(key), str(value)) for key, value in params.items()]
-    for start in range(0, max(len(metrics), len(shown), 1), MAX_METRICS_PER_CALL):
-        client.log_batch(run_id, metrics[start : start + MAX_METRICS_PER_CALL])
-    for start in range(0, len(shown), MAX_PARAMS_PER_CALL):
-        client.log_batch(run_id, params=shown[start : start + MAX_PARAMS_PER_CALL])
+    while metrics or shown:
+        some, shown = shown[:MAX_PARAMS_PER_CALL], shown[MAX_PARAMS_PER_CALL:]
+        room = MAX_VALUES_PER_CALL - len(some)
+        client.log_batch(run_id, metrics=metrics[:room], params=some)
+        metrics = metrics[room:]
 
 
 def clean(name: str) -> str:

@@ -49,13 +49,13 @@ def _png(width: float, height: float, title: str, draw: Any) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height))
+    figure = Figure(figsize=(width, height), layout="tight")  # bbox_inches="tight" would draw it twice
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     draw(axes)
     axes.set_title(title, fontsize=9, loc="left")
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=90, bbox_inches="tight", metadata={"Software": None})
+    figure.savefig(file, format="png", dpi=90, metadata={"Software": None})
     return file.getvalue()
 
 
