@@ -27,6 +27,8 @@ def judge(model_path, flows_path):
     attacks = np.delete(logits, benign, axis=1)
     names = np.delete(np.array(notes["classes"]), benign)
     log_odds = np.logaddexp.reduce(attacks, axis=1) - logits[:, benign]
+    lost = np.isin(names, notes.get("not_found", []))
+    attacks[:, lost & ~lost.all()] = -np.inf  # a class that the model never finds is no name for an attack
     called = np.where(log_odds >= notes["attack_log_odds"], names[attacks.argmax(axis=1)], notes["benign"])
     called[~np.isfinite(features).all(axis=1)] = "UNKNOWN"
     return flows, called, 1 / (1 + np.exp(-log_odds))

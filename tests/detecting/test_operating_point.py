@@ -97,3 +97,12 @@ def test_the_cost_of_a_threshold_is_counted_per_class():
         "recall": pytest.approx(2 / 3),
         "recall_per_class": {"X": 0.5, "Y": 1.0},
     }
+
+
+def test_a_class_that_the_model_does_not_find_is_no_name_for_an_attack():
+    logits = np.log(np.array([[0.1, 0.3, 0.6], [0.8, 0.05, 0.15]]))
+    settings = {"temperature": 1.0, "benign_index": 0, "threshold": 0.0}
+    called, odds = decide(logits, **settings, unnamed=[2])
+    assert called.tolist() == [1, 0]
+    assert odds[0] == pytest.approx(np.log(0.9 / 0.1))  # it counts as an attack all the same
+    assert decide(logits, **settings, unnamed=[1, 2])[0].tolist() == [2, 0]  # no other name is left

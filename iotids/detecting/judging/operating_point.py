@@ -55,17 +55,24 @@ def probability_of(log_odds: np.ndarray | float) -> np.ndarray:
 
 
 def decide(
-    logits: np.ndarray, *, temperature: float, benign_index: int, threshold: float
+    logits: np.ndarray,
+    *,
+    temperature: float,
+    benign_index: int,
+    threshold: float,
+    unnamed: Sequence[int] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """The class that each flow is called, (n,) int64, and the log-odds of attack that it rests on, (n,)
     float64.
 
     An attack is called by its likeliest attack class, also where benign alone is likelier; all else is
-    benign.
+    benign. Classes in `unnamed` count as attacks and are no name for one, unless no other attack is left.
     """
     log_odds = attack_log_odds(logits, temperature, benign_index)
     attacks = _per_class(logits)
     attacks[benign_index] = -np.inf
+    if len({*unnamed, benign_index}) < len(attacks):
+        attacks[list(unnamed)] = -np.inf
     return np.where(log_odds >= threshold, attacks.argmax(axis=0), benign_index), log_odds
 
 

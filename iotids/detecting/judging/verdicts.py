@@ -112,6 +112,7 @@ class Judge:
         self.temperature = float(package.manifest["calibration"]["temperature"])
         self.usual = np.array(package.reference["benign_median"])
         self.is_time = np.array([name.endswith("_us") for name in package.features])
+        self.unnamed = [package.classes.index(name) for name in package.classes_not_found]
         self.schema = verdict_schema(package.classes)
 
     def decide(self, X: np.ndarray) -> Decisions:
@@ -121,7 +122,11 @@ class Judge:
         logits, benign = self.model.logits(seen), self.package.benign_index
         shares = probabilities(logits, self.temperature)
         likeliest, log_odds = decide(
-            logits, temperature=self.temperature, benign_index=benign, threshold=self.point.log_odds
+            logits,
+            temperature=self.temperature,
+            benign_index=benign,
+            threshold=self.point.log_odds,
+            unnamed=self.unnamed,
         )
         scaled = self.point.novelty.scale(seen)
         distance, prototype = nearest(scaled, self.point.novelty.prototypes)

@@ -154,6 +154,7 @@ def graph_notes(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "features": manifest["features"],
         "classes": manifest["classes"],
         "benign": manifest["benign"],
+        "not_found": sorted(manifest["classes_not_found"]),
         "profile": manifest["meter"]["profile"],
         "temperature": manifest["calibration"]["temperature"],
         "attack_log_odds": manifest["operating_point"]["log_odds"],
