@@ -9,17 +9,21 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 JOBS ?= $(CORES)
-# stages that need the splits and nothing of each other: three to a `dvc repro`, JOBS of these side by side, each stage with its share of the cores
-SIDE_BY_SIDE = dvc stage list --name-only | grep -E '^(audit$$|network@|baseline@)' | LOKY_MAX_CPU_COUNT=$(shell echo $$((($(CORES) + 11) / 12))) xargs -P $(JOBS) -n 3 dvc --wait-for-lock repro --single-item
+# stages that have to run and need the splits and nothing of each other: three to a `dvc repro`, JOBS of these side by side, each with its share of the cores
+STALE = dvc status --json | python -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")'
+SIDE_BY_SIDE = $(STALE) | { grep -E '^(audit$$|network@|baseline@)' || true; } | LOKY_MAX_CPU_COUNT=$(shell echo $$((($(CORES) + 11) / 12))) xargs -r -P $(JOBS) -n 3 dvc --wait-for-lock repro --single-item
 
-.PHONY: all setup data test test-slow test-long smoke sweep apply ui docs bench lint sample lock clean
+.PHONY: all stages setup data test test-slow test-long smoke sweep apply ui docs bench lint sample lock clean
 
 all: data                       ## the paper's experiment: data, flows, models, tables, figures
 	python -m iotids check
+	@dvc status --quiet || $(MAKE) --no-print-directory stages
+	@echo; echo "Table III, figures and audit: out/report/report.md   Runs: make ui"
+
+stages:                         ## those that have to run: flows and splits, then models side by side, then the rest
 	dvc repro split
 	$(SIDE_BY_SIDE)
 	dvc repro
-	@echo; echo "Table III, figures and audit: out/report/report.md   Runs: make ui"
 
 setup: $(VENV)/ready
 
