@@ -16,11 +16,11 @@ SIDE_BY_SIDE = $(STALE) | { grep -E '^(audit$$|network@|baseline@)' || true; } |
 .PHONY: all stages setup data test test-slow test-long smoke sweep apply ui docs bench lint sample lock clean
 
 all: data                       ## the paper's experiment: data, flows, models, tables, figures
-	python -m iotids check
 	@dvc status --quiet || $(MAKE) --no-print-directory stages
 	@echo; echo "Table III, figures and audit: out/report/report.md   Runs: make ui"
 
 stages:                         ## those that have to run: flows and splits, then models side by side, then the rest
+	python -m iotids check
 	dvc repro split
 	$(SIDE_BY_SIDE)
 	dvc repro
