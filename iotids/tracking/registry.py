@@ -29,6 +29,7 @@ SERVED_PARTS = (  # below iotids/
     "flowmeter/feature_groups.py",
     "flowmeter/context/__init__.py",
     "flowmeter/context/columns.py",
+    "flowmeter/kernels",
     "flowmeter/profiles.py",
     "flowmeter/__init__.py",
     "__init__.py",

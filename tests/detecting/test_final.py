@@ -71,6 +71,7 @@ FINAL = {
     ],
     "agreement": 0.999,
     "alias": "current",
+    "recordings": [],
     "seed": 7,
 }
 

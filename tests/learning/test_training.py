@@ -83,8 +83,8 @@ def test_a_loss_that_is_no_number_names_epoch_fold_and_what_to_change():
         FloatingPointError,
         match=r"epoch 4: the loss of fold 3 \(nan\) is not finite. Lower network.learning_rate",
     ):
-        check_loss(FOLDS, 4, np.array([0.2, np.nan]))
-    check_loss(FOLDS, 4, np.array([0.2, np.nan]), stopped=frozenset({3}))
+        check_loss(["fold 0", "fold 3"], 4, np.array([0.2, np.nan]))
+    check_loss(["fold 0", "fold 3"], 4, np.array([0.2, np.nan]), stopped=frozenset({1}))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e19])

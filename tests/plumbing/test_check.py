@@ -58,7 +58,7 @@ def test_our_own_parameters_pass_and_the_output_is_always_the_same(tmp_path, ove
         ("data.sources.D1.kind=filters", "packet_filters"),
         ("+data.sources.D1.rule=x", "unknown option rule"),
         ("+integrate.keep.D9=0.5", "D1, D2, D3, D4"),
-        ("integrate.keep={D1/BENING: 5}", "integrate.keep has 'D1/BENING'; known are D1, D2, D3, D4"),
+        ("+integrate.keep={D1/BENING: 5}", "integrate.keep has 'D1/BENING'; known are D1, D2, D3, D4"),
         ("split.kinds=[grupped]", "stratified, dedup"),
         ("split.folds=1", "2 or more"),
         ("network.models=[four]", "kind of model 'four'; known are dense"),
