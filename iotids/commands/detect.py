@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from iotids.detecting.package.find_package import find_package
+from iotids.detecting.package.find_package import BOX, find_package
 from iotids.detecting.running.command_line import parse_arguments
 from iotids.detecting.running.stop import Stop
 from iotids.plumbing.arrow_start import arrow_without_pandas
@@ -49,6 +49,8 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
         fetch=fetch,
         unknown=NoSuchModelError,
     )
+    if arguments.model is None and package.folder == BOX:
+        print("note: no package of your own here, so the detector in the box judges", file=sys.stderr)
     import pyarrow as pa
 
     from iotids.detecting.acting.acting import Asked

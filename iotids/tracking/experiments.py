@@ -22,6 +22,7 @@ from iotids.tracking.store import ask_git, open_store
 
 RUN_STAGES, PACKED = ("network", "baseline"), "final"
 TAG, SHORT = "dvc experiments", 12  # of the MLflow experiment: those that were published from here, by commit
+MOST_NOTED = 5000 // (SHORT + 1)  # what a tag holds; experiments beyond are read again, and found published
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def publish_experiments() -> int:
             for manifest in sorted(folder.glob("out/final/*/package.json")):
                 content = json.loads(manifest.read_text(encoding="utf-8"))
                 register_package(manifest.parent, content, alias=clean_alias(experiment.name))
-    _note_published([one.commit[:SHORT] for one in all_of_them])
+    _note_published([one.commit[:SHORT] for one in all_of_them][-MOST_NOTED:])
     return len(new)
 
 

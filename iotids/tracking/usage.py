@@ -18,6 +18,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from iotids.tracking.batches import MAX_VALUES_PER_CALL
+
 FILE, MEASURED_STAGES = "usage.json", ("network@", "baseline@")
 SAMPLES, FIRST_PERIOD_S = 60, 1.0
 MEGABYTE = 1_000_000
@@ -133,5 +135,5 @@ def log_usage(client: Any, run_id: str, usage: Mapping[str, Any]) -> None:
         for step, (at_ms, value) in enumerate(zip(usage["at_ms"], values, strict=True))
         if value is not None
     ]
-    if points:
-        client.log_batch(run_id, points)
+    for start in range(0, len(points), MAX_VALUES_PER_CALL):
+        client.log_batch(run_id, points[start : start + MAX_VALUES_PER_CALL])

@@ -1,7 +1,11 @@
 """The detector in the box: small, without anything of a capture in it, honest about unseen sites, and it finds a scan."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 from iotids.detecting.judge_flows import judge_flows
 from iotids.detecting.package.find_package import BOX
@@ -11,6 +15,7 @@ from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import scan_records
 from tests.packets import write_pcap
 
+ROOT = Path(__file__).resolve().parents[2]
 LARGEST_BYTES = 5_000_000
 
 
@@ -43,3 +48,13 @@ def test_a_scan_of_a_network_it_has_never_seen_is_found(tmp_path):
     package = open_package(BOX)
     verdicts = judge_flows(package, flows_from_capture(path, **package.meter_settings))
     assert verdicts.column("verdict").to_pylist().count("attack") > 190
+
+
+def test_without_a_package_of_one_s_own_the_box_judges_and_that_is_said(tmp_path):
+    write_pcap(tmp_path / "scan.pcap", scan_records(flows=200, seed=1))
+    command = [sys.executable, "-P", "-m", "iotids", "detect", "scan.pcap"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("note: no package of your own here, so the detector in the box judges\n")
+    assert (tmp_path / "verdicts.parquet").is_file()

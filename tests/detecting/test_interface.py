@@ -63,10 +63,18 @@ def test_without_tcpdump_the_other_ways_are_named(trained, tmp_path, monkeypatch
 
 
 def test_as_root_tcpdump_gives_up_its_rights(monkeypatch):
+    monkeypatch.delenv("SUDO_UID", raising=False)
     monkeypatch.setattr(interface.shutil, "which", lambda name: "/usr/bin/tcpdump")
     monkeypatch.setattr(interface.os, "geteuid", lambda: 0)
     words = capture_command("eth0")
     assert words[words.index("-Z") + 1] in ("tcpdump", "nobody")
+    someone = next(user for user in interface.pwd.getpwall() if user.pw_uid)
+    monkeypatch.setenv("SUDO_UID", str(someone.pw_uid))
+    monkeypatch.setenv("SUDO_GID", str(someone.pw_gid))
+    words = capture_command("eth0")
+    assert (
+        words[words.index("-Z") + 1] == someone.pw_name
+    )  # whom this process becomes: else it could not end tcpdump
     monkeypatch.setattr(interface.os, "geteuid", lambda: 1000)
     assert "-Z" not in capture_command("eth0")
 

@@ -126,7 +126,8 @@ class ArrivingFromChild:
 
 
 def capture_command(name: str) -> list[str]:
-    """tcpdump on an interface, packets to standard output as they come; as root it gives up its rights at once.
+    """tcpdump on an interface, packets to standard output as they come; as root it gives up its rights at once. Called by
+    sudo it becomes the user who called: this process does so too (`give_up_root`), and may end only its own.
 
     Raises
     ------
@@ -141,8 +142,19 @@ def capture_command(name: str) -> list[str]:
     words = [program, "-i", name, "-B", str(BUFFER_KIB), "-U", "-w", "-"]
     if os.geteuid() != 0:
         return words
-    users = {user.pw_name for user in pwd.getpwall()}
-    return [*words, "-Z", next(user for user in (*UNPRIVILEGED, "root") if user in {*users, "root"})]
+    by_number = {user.pw_uid: user.pw_name for user in pwd.getpwall()}
+    caller = by_number.get(sudo_caller()[0], "")
+    return [
+        *words,
+        "-Z",
+        next(name for name in (caller, *UNPRIVILEGED, "root") if name in by_number.values()),
+    ]
+
+
+def sudo_caller() -> tuple[int, int]:
+    """User and group number of who called sudo; -1 where nobody did, or root."""
+    user, group = (os.environ.get(name, "") for name in ("SUDO_UID", "SUDO_GID"))
+    return (int(user), int(group)) if user.isdigit() and group.isdigit() and int(user) else (-1, -1)
 
 
 def give_up_root() -> str:
@@ -152,13 +164,13 @@ def give_up_root() -> str:
     """
     if os.geteuid() != 0:
         return ""
-    user, group = (os.environ.get(name, "") for name in ("SUDO_UID", "SUDO_GID"))
-    if not (user.isdigit() and group.isdigit() and int(user)):
+    user, group = sudo_caller()
+    if user < 0:
         return (
             "packets are parsed as root: call it by sudo, or as a user who may capture "
             "(setcap cap_net_raw,cap_net_admin+eip on tcpdump)"
         )
     os.setgroups([])
-    os.setgid(int(group))
-    os.setuid(int(user))
+    os.setgid(group)
+    os.setuid(user)
     return ""
