@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from iotids.detecting.judge_flows import judge_flows
     from iotids.detecting.package.package import open_package
+    from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
     from iotids.flowmeter.flows import flows_from_capture
     from iotids.flowmeter.profiles import PROFILES
-    from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 
 __version__ = "0.2.0"
 __all__ = ["MODEL_FEATURE_NAMES", "PROFILES", "flows_from_capture", "judge_flows", "open_package"]
@@ -30,7 +30,7 @@ for _name, _value in TELEMETRY_OFF.items():
     os.environ.setdefault(_name, _value)
 
 _HOMES = {
-    "MODEL_FEATURE_NAMES": "iotids.flowmeter.schema",
+    "MODEL_FEATURE_NAMES": "iotids.flowmeter.columns.schema",
     "PROFILES": "iotids.flowmeter.profiles",
     "flows_from_capture": "iotids.flowmeter.flows",
     "judge_flows": "iotids.detecting.judge_flows",

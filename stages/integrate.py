@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from iotids.flowmeter.feature_groups import split_groups
+from iotids.flowmeter.columns.groups import split_groups
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.truth.integrating.dataset import count_unwritten, integrate

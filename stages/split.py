@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.splits.flows import flows_from_table
 from iotids.learning.splits.folds import describe_split, split_table
 from iotids.learning.splits.makers import make_split

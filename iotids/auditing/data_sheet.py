@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from iotids.flowmeter.schema import IDENTITY_NAMES, MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import IDENTITY_NAMES, MODEL_FEATURE_NAMES
 from iotids.writing.markdown import markdown_table
 
 Summary = Mapping[str, Any]

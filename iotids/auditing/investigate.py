@@ -31,7 +31,7 @@ from iotids.auditing.row_facts import (
 )
 from iotids.auditing.shortcuts import Counts, dataset_oracle, separability_of_all
 from iotids.auditing.source_probe import probe_sources
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 
 
 @dataclass(frozen=True)

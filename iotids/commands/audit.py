@@ -54,7 +54,7 @@ def open_table(path: Path) -> pq.ParquetFile:
 
 def has_our_columns(dataset: pq.ParquetFile) -> bool:
     """Whether a table has every feature and the columns that the long account asks about."""
-    from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+    from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 
     return {*MODEL_FEATURE_NAMES, "source", "group", "label"} <= set(dataset.schema_arrow.names)
 

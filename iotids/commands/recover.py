@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.contract import find_kind
 from iotids.learning.data.folds import folds_of_split
 from iotids.learning.data.training_data import read_training_data

@@ -2,5 +2,5 @@
 
 `flows.Meter` meters one capture, `captures.meter_captures` several into one file, `live.LiveMeter` what still arrives.
 `reading/` gives frames, `kernels/` do the work, `pipeline/` holds the state between them, `output/` writes rows,
-`context/` counts what the end points of a flow did before. `schema.py` declares every column.
+`context/` counts what the end points of a flow did before. `columns/` declares every column.
 """

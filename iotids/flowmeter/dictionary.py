@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from iotids.flowmeter.context.columns import CONTEXT
-from iotids.flowmeter.profiles import PROFILES
-from iotids.flowmeter.schema import (
+from iotids.flowmeter.columns.context import CONTEXT
+from iotids.flowmeter.columns.schema import (
     BULK_NAMES,
     CORRECTED_EXTRAS,
     FEATURES,
@@ -13,6 +12,7 @@ from iotids.flowmeter.schema import (
     TRUTH,
     Column,
 )
+from iotids.flowmeter.profiles import PROFILES
 from iotids.writing.markdown import markdown_table
 
 SECTIONS: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
@@ -63,7 +63,7 @@ def feature_dictionary() -> str:
     lines = [
         "# Feature dictionary",
         "",
-        "Written by `python -m iotids.flowmeter.dictionary` from `iotids/flowmeter/schema.py`; a test compares them.",
+        "Written by `python -m iotids.flowmeter.dictionary` from `iotids/flowmeter/columns/schema.py`; a test compares them.",
         "Forward is the direction of the flow's initiator. Times are microseconds, sizes are bytes above TCP or UDP.",
         "A caveat that names a profile holds for that profile only:",
         "",

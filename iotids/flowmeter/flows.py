@@ -54,7 +54,7 @@ class Meter:
     timeouts
         See profiles.rules_of.
     columns : iterable of str
-        Optional groups of columns: sequence, context (see feature_groups.OPTIONAL).
+        Optional groups of columns: sequence, context (see columns.groups.OPTIONAL).
     max_bytes : int
         How much a compressed capture may expand to; 0: any amount.
     """
@@ -293,7 +293,7 @@ def flows_from_capture(
     Returns
     -------
     pa.Table
-        IDENTITY and FEATURES of schema.py, for corrected and clean also CORRECTED_EXTRAS; rows in the order
+        IDENTITY and FEATURES of columns/schema.py, for corrected and clean also CORRECTED_EXTRAS; rows in the order
         of CICFlowMeter. An empty capture gives an empty table.
 
     Raises

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from iotids.flowmeter.feature_groups import FLOW, features_of
+from iotids.flowmeter.columns.groups import FLOW, features_of
 from iotids.learning.data.flow_columns import check_finite
 from iotids.learning.data.folds import Fold
 from iotids.learning.runs.checkpoints import Store
@@ -217,7 +217,7 @@ class ModelKind(ABC):
     ----------
     name : in parameters and folds.json
     settings_type : frozen dataclass of its settings; `__post_init__` refuses values that cannot work
-    sees : groups of features (iotids.flowmeter.feature_groups) in the order in which they are given; or
+    sees : groups of features (iotids.flowmeter.columns.groups) in the order in which they are given; or
         `SOURCE_ONLY`: the number of the flow's source and nothing else, for an oracle
     inputs : names of further inputs that it needs (`TrainingData.inputs`)
     dtype : of the features it is given

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from iotids.detecting.packing.check import check_configurations
-from iotids.flowmeter.feature_groups import CARRIED, FLOW, OPTIONAL, split_groups
+from iotids.flowmeter.columns.groups import CARRIED, FLOW, OPTIONAL, split_groups
 from iotids.flowmeter.profiles import profile_named, rules_of
 from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.contract import SOURCE_ONLY, ModelKind

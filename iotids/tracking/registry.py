@@ -25,10 +25,7 @@ LOADER = "iotids.detecting.judging.mlflow_serving"  # by name: this room imports
 CODE = Path(__file__).resolve().parents[1]
 SERVED_PARTS = (  # below iotids/
     "detecting",
-    "flowmeter/schema.py",
-    "flowmeter/feature_groups.py",
-    "flowmeter/context/__init__.py",
-    "flowmeter/context/columns.py",
+    "flowmeter/columns",
     "flowmeter/kernels",
     "flowmeter/profiles.py",
     "flowmeter/__init__.py",

@@ -17,7 +17,7 @@ from iotids.auditing.investigate import Findings
 from iotids.auditing.page import draw_figures, write_html, write_markdown
 from iotids.auditing.sections.order import write_sections
 from iotids.auditing.sections.section import Section, Table
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.plumbing.params import Data
 from iotids.truth.integrating.integration import dataset_schema
 from stages.audit import Params, audit

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 
-from iotids.flowmeter.context import CONTEXT_NAMES
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.context import CONTEXT_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.baselines.site_trees import draw_cells
 from iotids.learning.baselines.site_weights import site_class_weights
 from iotids.learning.transfer.nested import Fit, leave_site_out, nested_choice

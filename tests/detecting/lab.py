@@ -15,8 +15,8 @@ from iotids.detecting.judging.verdicts import matrix_of
 from iotids.detecting.package.package import Package, open_package, seal_package
 from iotids.detecting.packing.assembly import PackSettings, Training, describe, write_graphs
 from iotids.detecting.packing.out_of_fold import OutOfFold
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.flowmeter.flows import flows_from_capture
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
 from iotids.learning.networks.dense.chain import BN_EPSILON, DenseChain
 from iotids.learning.networks.dense.fitted import DenseModel
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, ipv4, tcp, udp, write_pcap

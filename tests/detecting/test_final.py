@@ -24,7 +24,7 @@ from iotids.detecting.judging.verdict_words import VERDICTS
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import PackageError, open_package
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.contract import RunContext
 from iotids.learning.data.flow_columns import feature_matrix
 from iotids.learning.data.folds import Fold

@@ -6,7 +6,7 @@ import pytest
 
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import MANIFEST, NEEDED_FILES, PackageError, open_package, seal_package
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 
 
 def resealed(package, **changes):

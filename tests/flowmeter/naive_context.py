@@ -1,6 +1,6 @@
 """The slow twin of the context kernel: for every flow, look at all flows before it."""
 
-from iotids.flowmeter.context.columns import COUNTS, LAST_FLOWS, SHORT_PACKETS, WHO, WINDOWS_S
+from iotids.flowmeter.columns.context import COUNTS, LAST_FLOWS, SHORT_PACKETS, WHO, WINDOWS_S
 
 LATE_US = 600_000_000
 SAME = {

@@ -47,7 +47,7 @@ def copied(folder: Path) -> Path:
     """The kernels and the schema in a folder of their own."""
     room = folder / "iotids" / "flowmeter"
     shutil.copytree(ROOM / "kernels", room / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(ROOM / "schema.py", room / "schema.py")
+    shutil.copytree(ROOM / "columns", room / "columns", ignore=shutil.ignore_patterns("__pycache__"))
     return room
 
 
@@ -68,7 +68,7 @@ def test_a_change_in_a_called_kernel_s_file_discards_the_machine_code_of_its_cal
 def test_a_change_in_the_schema_discards_it_too(tmp_path: Path) -> None:
     room = copied(tmp_path)
     bucket, _ = run(tmp_path)
-    schema = room / "schema.py"
+    schema = room / "columns" / "schema.py"
     schema.write_text(schema.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert run(tmp_path) == (bucket, 0)
 
@@ -89,7 +89,8 @@ def test_files_of_older_kernels_are_removed(tmp_path: Path) -> None:
     room = copied(tmp_path)
     run(tmp_path)
     (before,) = (tmp_path / "cache").rglob("*.code")
-    (room / "schema.py").write_text((room / "schema.py").read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    schema = room / "columns" / "schema.py"
+    schema.write_text(schema.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     run(tmp_path)
     (after,) = (tmp_path / "cache").rglob("*.code")
     assert after.name != before.name

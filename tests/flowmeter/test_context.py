@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iotids.flowmeter.context import CONTEXT, CONTEXT_NAMES, ContextStream, EndOrder, with_context
+from iotids.flowmeter.columns.context import CONTEXT, CONTEXT_NAMES
+from iotids.flowmeter.context import ContextStream, EndOrder, with_context
 from tests.flowmeter.naive_context import naive_context
 
 HOSTS = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "2001:db8:aaaa:bbbb::1", "2001:db8:aaaa:bbbb::2"]

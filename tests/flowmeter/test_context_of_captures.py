@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from iotids.flowmeter.captures import NamedCapture, Options, meter_captures
-from iotids.flowmeter.context import CONTEXT, CONTEXT_NAMES, ContextStream, EndOrder, with_context
+from iotids.flowmeter.columns.context import CONTEXT, CONTEXT_NAMES
+from iotids.flowmeter.context import ContextStream, EndOrder, with_context
 from iotids.flowmeter.flows import Meter
 from tests.bench.capture import write_capture
 from tests.flowmeter.naive_context import naive_context

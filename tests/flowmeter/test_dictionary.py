@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iotids.flowmeter.context.columns import CONTEXT
+from iotids.flowmeter.columns.context import CONTEXT
+from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, SEQUENCE, TRUTH
 from iotids.flowmeter.dictionary import feature_dictionary
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, SEQUENCE, TRUTH
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES
 from iotids.flowmeter.flows import Meter
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES
 from tests.packets import (
     ACK,
     Record,

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iotids.flowmeter import profiles
+from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, SEQUENCE_PACKETS
 from iotids.flowmeter.flows import Meter, flows_from_capture
 from iotids.flowmeter.kernels import hashing, layout
 from iotids.flowmeter.kernels.positions import N_FEATURES
@@ -21,7 +22,6 @@ from iotids.flowmeter.output.rows import columns_of
 from iotids.flowmeter.pipeline import sweeping
 from iotids.flowmeter.pipeline.table import FlowTable, Over
 from iotids.flowmeter.reading import blocks
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, SEQUENCE_PACKETS
 from tests.packets import ACK, FIN, PSH, RST, SYN, Record, ethernet, icmp, ipv4, tcp, udp, write_pcap
 
 T0 = 1_600_000_000_000_000

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iotids.flowmeter.context import CONTEXT_NAMES, with_context
+from iotids.flowmeter.columns.context import CONTEXT_NAMES
+from iotids.flowmeter.columns.schema import FEATURES, SEQUENCE
+from iotids.flowmeter.context import with_context
 from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.output.flow_files import CsvSink, csv_columns
 from iotids.flowmeter.profiles import PROFILES
-from iotids.flowmeter.schema import FEATURES, SEQUENCE
 
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / "tests" / "golden"

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 # file, line to insert behind, inserted line
 CHANGES = (
     (
-        "iotids/flowmeter/schema.py",
+        "iotids/flowmeter/columns/schema.py",
         "CORRECTED_EXTRAS: tuple[Column, ...] = (\n",
         '    Column("fwd_fin_flags", "", "int64", "packets", "forward packets with FIN"),\n',
     ),

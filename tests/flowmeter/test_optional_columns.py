@@ -20,9 +20,10 @@ import pytest
 
 import iotids
 from iotids.flowmeter.captures import NamedCapture, Options, meter_captures
-from iotids.flowmeter.context import CONTEXT_NAMES, of_capture, with_context
+from iotids.flowmeter.columns.context import CONTEXT_NAMES
+from iotids.flowmeter.columns.schema import SEQUENCE
+from iotids.flowmeter.context import of_capture, with_context
 from iotids.flowmeter.flows import Meter
-from iotids.flowmeter.schema import SEQUENCE
 from tests.bench.capture import write_capture
 from tests.packets import ACK, PSH, SYN, Record, ethernet, ipv4, tcp, write_pcap
 

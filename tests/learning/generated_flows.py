@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import ndtr
 
-from iotids.flowmeter.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, arrow_schema
+from iotids.flowmeter.columns.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, arrow_schema
 
 CLASSES = ("BENIGN", "DOS", "MIRAI", "MITM", "SCANNING")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.flowmeter.context.columns import CONTEXT_NAMES
+from iotids.flowmeter.columns.context import CONTEXT_NAMES
 from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.contract import RunContext
 from iotids.learning.data.folds import fold_rows

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from iotids.flowmeter.context.columns import CONTEXT_NAMES
-from iotids.flowmeter.feature_groups import features_of
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.context import CONTEXT_NAMES
+from iotids.flowmeter.columns.groups import features_of
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.baselines.site_trees import draw_cells
 from iotids.learning.contract import TrainingData, find_kind
 from iotids.learning.registry import KINDS

@@ -6,7 +6,7 @@ import ipaddress
 
 import pyarrow as pa
 
-from iotids.flowmeter.schema import FEATURES, IDENTITY, arrow_schema
+from iotids.flowmeter.columns.schema import FEATURES, IDENTITY, arrow_schema
 from iotids.truth.labelling.flow_rows import flows_in_memory
 from stages.label import label_source
 

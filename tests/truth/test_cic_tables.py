@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from iotids.commands.import_table import import_tables
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
+from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
 from iotids.truth.imports.cic_tables import How, Imported, import_table
 from iotids.truth.imports.column_names import match_header, words_of
 from iotids.truth.labelling.truth_files import table_labels

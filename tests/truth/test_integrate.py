@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from iotids.flowmeter.context import CONTEXT_NAMES, with_context
-from iotids.flowmeter.schema import (
+from iotids.flowmeter.columns.context import CONTEXT_NAMES
+from iotids.flowmeter.columns.schema import (
     IDENTITY_NAMES,
     MODEL_FEATURE_NAMES,
     SEQUENCE,
@@ -25,6 +25,7 @@ from iotids.flowmeter.schema import (
     TRUTH_NAMES,
     arrow_schema,
 )
+from iotids.flowmeter.context import with_context
 from iotids.truth.integrating import dataset as dataset_file
 from iotids.truth.integrating.integration import count_flows, dataset_schema, describe_cleaning, draw_flows
 from iotids.truth.integrating.labelled_tables import LabelledTable, table_in_memory

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from iotids.detecting.package.contents import ContentError, check_manifest, check_reference
-from iotids.flowmeter.context.columns import CONTEXT_NAMES
-from iotids.flowmeter.feature_groups import CONTEXT
-from iotids.flowmeter.schema import FEATURE_NAMES
+from iotids.flowmeter.columns.context import CONTEXT_NAMES
+from iotids.flowmeter.columns.groups import CONTEXT
+from iotids.flowmeter.columns.schema import FEATURE_NAMES
 
 FORMAT = 2
 MANIFEST = "package.json"

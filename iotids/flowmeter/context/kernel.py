@@ -299,7 +299,7 @@ def fetch_next(row, wanted, ring, counters, buckets, sums, state):
 
 @kernel
 def write_row(flow, row, sums, wide, numbers, shares, n_bytes):
-    """Write the context of the newest flow to a row: columns of columns.py in their order, 32 bits here, bytes there."""
+    """Write the context of the newest flow to a row: columns of columns/context.py in their order, 32 bits here, bytes there."""
     column, byte_column = 0, 0
     for kind in range(N_LISTS):
         at = np.int64(flow["kinds"][kind])

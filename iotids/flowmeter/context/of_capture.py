@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.context.columns import CONTEXT, context_schema
+from iotids.flowmeter.columns.context import CONTEXT, context_schema
 from iotids.flowmeter.context.memory import RING_FLOWS
 from iotids.flowmeter.context.stream import NARROW, PADDING, SLICE_ROWS, ContextStream, columns_in, entering
 

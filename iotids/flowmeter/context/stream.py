@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iotids.flowmeter.context.columns import CONTEXT, LAST_FLOWS, SHORT_PACKETS, WINDOWS_S, context_schema
+from iotids.flowmeter.columns.context import CONTEXT, LAST_FLOWS, SHORT_PACKETS, WINDOWS_S, context_schema
 from iotids.flowmeter.context.hosts import host_words
 from iotids.flowmeter.context.layout import N_KINDS
 from iotids.flowmeter.context.memory import RING_FLOWS, Memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.context.columns import CONTEXT_NAMES, context_schema
+from iotids.flowmeter.columns.context import CONTEXT_NAMES, context_schema
 from iotids.flowmeter.context.memory import RING_FLOWS
 from iotids.flowmeter.context.stream import ContextStream
 

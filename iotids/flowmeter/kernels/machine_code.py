@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 ROOM = Path(__file__).resolve().parent
+COLUMNS = ROOM.parent / "columns"
 CONTIGUOUS_ALIGNED = 0x101  # bits of ndarray.flags.num
 DIGEST_BYTES = 32
 OLDER = 8  # digits of a file name that stand for the version
@@ -184,7 +185,7 @@ def digest_of_kernels(folder: Path) -> str:
     import llvmlite.binding as llvm
 
     digest = hashlib.sha256()
-    for path in [*sorted({*ROOM.glob("*.py"), *folder.glob("*.py")}), ROOM.parent / "schema.py"]:
+    for path in sorted({*ROOM.glob("*.py"), *folder.glob("*.py"), *COLUMNS.glob("*.py")}):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     compiler = find_spec("numba")
     version = Path(str(compiler and compiler.origin)).with_name("_version.py")

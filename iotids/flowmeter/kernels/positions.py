@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
+from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY
 
 
 def positions_of(block: str, names: list[str]) -> Any:

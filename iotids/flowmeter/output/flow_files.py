@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 from iotids.flowmeter.output.rows import schema_of
 from iotids.flowmeter.profiles import CLEAN, Profile
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 
 ROW_GROUP_ROWS = 16_384  # 99 columns of it are about 13 MB
 DICTIONARIES = (

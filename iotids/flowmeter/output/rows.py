@@ -7,7 +7,15 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.feature_groups import OPTIONAL
+from iotids.flowmeter.columns.groups import OPTIONAL
+from iotids.flowmeter.columns.schema import (
+    CORRECTED_EXTRAS,
+    FEATURES,
+    IDENTITY,
+    SEQUENCE,
+    Column,
+    arrow_schema,
+)
 from iotids.flowmeter.kernels.entries import fill_rows, fill_sequences
 from iotids.flowmeter.kernels.layout import SEQUENCE_PACKETS, TEXT_PER_ROW
 from iotids.flowmeter.kernels.positions import (
@@ -22,7 +30,6 @@ from iotids.flowmeter.kernels.positions import (
 )
 from iotids.flowmeter.pipeline.memory import Reused
 from iotids.flowmeter.profiles import Profile
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, SEQUENCE, Column, arrow_schema
 
 ARROW_TYPES = {
     "i2": pa.int16(),

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from iotids.flowmeter.feature_groups import FLOW
+from iotids.flowmeter.columns.groups import FLOW
 from iotids.learning.contract import Fitted, ModelKind, TrainingData
 
 FILE = "model.npz"

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from iotids.flowmeter.feature_groups import CONTEXT
+from iotids.flowmeter.columns.groups import CONTEXT
 from iotids.learning.baselines.classical import ScikitModel, check_positive
 from iotids.learning.baselines.site_weights import site_class_weights
 from iotids.learning.contract import Fitted, ModelKind, TrainingData, check_training

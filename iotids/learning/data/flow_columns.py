@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 
 ATTACK = "ATTACK"
 TASKS = ("binary", "multiclass")

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH, Column, arrow_schema
 from iotids.flowmeter.names import text_of_name
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, TRUTH, Column, arrow_schema
 from iotids.truth.imports.column_names import Matching, match_header
 from iotids.truth.imports.csv_texts import as_lines, read_texts
 from iotids.truth.imports.header_check import check_again, check_header

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iotids.flowmeter.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
+from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 
 _WORDS = {
     "tot": "total",

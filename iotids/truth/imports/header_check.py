@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotids.flowmeter.columns.schema import FEATURES, IDENTITY
 from iotids.flowmeter.names import text_of_name
-from iotids.flowmeter.schema import FEATURES, IDENTITY
 from iotids.truth.imports.column_names import Matching, suggest, suggest_label
 from iotids.truth.labelling.notices import Notice
 

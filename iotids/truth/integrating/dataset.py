@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from iotids.flowmeter.feature_groups import split_groups
+from iotids.flowmeter.columns.groups import split_groups
 from iotids.truth.integrating.integration import Cleaning, check_merged, integrate_table
 from iotids.truth.integrating.labelled_tables import LabelledTable
 

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iotids.flowmeter.context.columns import CONTEXT_NAMES
-from iotids.flowmeter.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, Column, arrow_schema
+from iotids.flowmeter.columns.context import CONTEXT_NAMES
+from iotids.flowmeter.columns.schema import IDENTITY, MODEL_FEATURE_NAMES, TRUTH, Column, arrow_schema
 from iotids.truth.integrating.labelled_tables import LabelledTable
 
 IDENTITY_AND_TRUTH = arrow_schema((*IDENTITY, *TRUTH))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.flowmeter.schema import TRUTH, arrow_schema
+from iotids.flowmeter.columns.schema import TRUTH, arrow_schema
 from iotids.truth.labelling.notices import Notice
 
 UNLABELLED = -1

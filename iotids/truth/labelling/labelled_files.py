@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iotids.flowmeter.schema import TRUTH, arrow_schema
+from iotids.flowmeter.columns.schema import TRUTH, arrow_schema
 from iotids.truth.labelling.flow_rows import BATCH_ROWS
 from iotids.truth.labelling.row_labels import RowLabels
 from iotids.writing.tables import growing_table, read_batches, schema_of_table

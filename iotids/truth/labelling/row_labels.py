@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iotids.flowmeter.schema import TRUTH, TRUTH_NAMES, arrow_schema
+from iotids.flowmeter.columns.schema import TRUTH, TRUTH_NAMES, arrow_schema
 from iotids.truth.labelling.flow_labels import Part, truth_columns
 from iotids.truth.labelling.flow_rows import Run
 

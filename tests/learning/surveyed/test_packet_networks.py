@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from iotids.flowmeter.schema import SEQUENCE_PACKETS
+from iotids.flowmeter.columns.schema import SEQUENCE_PACKETS
 from iotids.learning.networks.surveyed.sequences.packet_steps import CHANNELS, packet_steps
 from iotids.learning.registry import KINDS, check_packable
 from tests.learning.given import training_data

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from iotids.commands.recover import main
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.networks.layers.scaling import fit_scaling
 from iotids.learning.transfer.recovery import GROUPS, MASKS, compare_recovery, fillers, missing_features
 from tests.learning.generated_flows import dataset_table

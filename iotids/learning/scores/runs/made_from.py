@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from iotids.flowmeter.feature_groups import split_groups
+from iotids.flowmeter.columns.groups import split_groups
 
 SECTIONS = ("meter", "label", "integrate", "split")  # whatever makes flows, labels, dataset and folds
 DATA = ("name", "classes", "benign")

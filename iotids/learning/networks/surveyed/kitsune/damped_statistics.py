@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.contract import TrainingData
 
 HOSTS = ("src_ip", "dst_ip")

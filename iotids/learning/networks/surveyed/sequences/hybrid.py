@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iotids.flowmeter.feature_groups import CONTEXT, FLOW, features_of
-from iotids.flowmeter.schema import SEQUENCE_PACKETS
+from iotids.flowmeter.columns.groups import CONTEXT, FLOW, features_of
+from iotids.flowmeter.columns.schema import SEQUENCE_PACKETS
 from iotids.learning.contract import Origin
 from iotids.learning.networks.layers.chain import Branches, Chain
 from iotids.learning.networks.layers.kind import check_settings, classifier, dense_layers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iotids.flowmeter.schema import SEQUENCE_PACKETS
+from iotids.flowmeter.columns.schema import SEQUENCE_PACKETS
 from iotids.learning.contract import Origin
 from iotids.learning.networks.layers.kind import check_settings, classifier, dense_layers
 from iotids.learning.networks.layers.layer import Layer

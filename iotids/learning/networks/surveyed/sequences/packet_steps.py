@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from iotids.flowmeter.schema import SEQUENCE, SEQUENCE_PACKETS
+from iotids.flowmeter.columns.schema import SEQUENCE, SEQUENCE_PACKETS
 from iotids.learning.contract import Fitted, TrainingData
 from iotids.learning.networks.layers.fitted import (
     BLOCK_ROWS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iotids.flowmeter.context import columns as of_context
-from iotids.flowmeter.schema import MODEL_FEATURE_NAMES, SEQUENCE, Column
+from iotids.flowmeter.columns import context as of_context
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES, SEQUENCE, Column
 
 FLOW = "flow"
 CONTEXT = "context"

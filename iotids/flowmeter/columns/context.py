@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from iotids.flowmeter.schema import Column
+from iotids.flowmeter.columns.schema import Column
 
 WINDOWS_S = (2, 10, 60)
 LAST_FLOWS = 100
