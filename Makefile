@@ -78,6 +78,7 @@ docs: setup                     ## the documents as a site for a browser, out/si
 
 bench: data                     ## speed and memory, one table per part
 	dvc repro --quiet integrate
+	python -m tests.bench.bench_peers
 	python -m tests.bench.bench_meter
 	python -m tests.bench.bench_integrate out/labelled/D[1-4].parquet
 	python -m tests.bench.bench_memory out/flows/D3.parquet data/sample/D3/List_Of_Devices.txt
