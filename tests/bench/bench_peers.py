@@ -25,33 +25,16 @@ ROUNDS = 5
 
 def commands(capture: Path, out: Path, nfstream_python: str) -> dict[str, list[str]]:
     """What is measured and installed, by what is printed: each reads the capture and writes every flow."""
-    read = str(capture)
-    all_of_them = {
-        OURS: [sys.executable, "-m", "iotids", "meter", read, "-o", str(out / "flows.parquet")],
-        "iotids meter, Arrow IPC": [
-            sys.executable,
-            "-m",
-            "iotids",
-            "meter",
-            read,
-            "-o",
-            str(out / "f.arrow"),
-        ],
-        "softflowd, NetFlow 9 to a closed port": [
-            "softflowd",
-            "-r",
-            read,
-            "-n",
-            "127.0.0.1:9",
-            "-v",
-            "9",
-            "-m",
-            "9999999",
-        ],  # fmt: skip
-        "nfpcapd, nfdump's files": ["nfpcapd", "-r", read, "-w", str(out)],
-        "argus, its own records": ["argus", "-r", read, "-w", str(out / "argus.out")],
-        "tcpdump, a copy to nowhere": ["tcpdump", "-r", read, "-w", "/dev/null"],
+    read, meter = str(capture), f"{sys.executable} -m iotids meter"
+    as_typed = {
+        OURS: f"{meter} {read} -o {out}/flows.parquet",
+        "iotids meter, Arrow IPC": f"{meter} {read} -o {out}/flows.arrow",
+        "softflowd, NetFlow 9 to a closed port": f"softflowd -r {read} -n 127.0.0.1:9 -v 9 -m 9999999",
+        "nfpcapd, nfdump's files": f"nfpcapd -r {read} -w {out}",
+        "argus, its own records": f"argus -r {read} -w {out}/argus.out",
+        "tcpdump, a copy to nowhere": f"tcpdump -r {read} -w /dev/null",
     }
+    all_of_them = {what: command.split() for what, command in as_typed.items()}
     if nfstream_python:
         all_of_them["NFStream with statistics"] = [nfstream_python, "-c", NFSTREAM, read]
     return {what: command for what, command in all_of_them.items() if shutil.which(command[0])}
@@ -82,10 +65,12 @@ def run_bench(folder: Path, *, rounds: int, nfstream_python: str) -> None:
             if number:
                 seconds[what].append(took)
     shutil.rmtree(out, ignore_errors=True)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; 1,400,000 packets, {capture.stat().st_size / 1e6:.0f} MB; {rounds} rounds")  # fmt: skip
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(f"{machine}; 1,400,000 packets, {capture.stat().st_size / 1e6:.0f} MB; {rounds} rounds")
     for what, values in seconds.items():
         ratios = [other / ours for other, ours in zip(values, seconds[OURS], strict=True)]
-        print(f"{what:<46} {statistics.median(ratios):>6.2f} x ours ({min(ratios):.2f} to {max(ratios):.2f}); {statistics.median(values):.2f} s")  # fmt: skip
+        spread = f"{statistics.median(ratios):>6.2f} x ours ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"{what:<46} {spread}; {statistics.median(values):.2f} s")
 
 
 def main() -> None:
