@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,12 +43,31 @@ def write_sample(
         Number of captures, of packets, of compressed bytes.
     """
     n_files = n_packets = n_bytes = 0
-    for capture in _captures_with_truth(folder, seed=seed, scale=scale):
-        n_bytes += write_capture(capture.packets, folder / f"{capture.name}.zst")
+    for name, packets, size in _written(_captures_with_truth(folder, seed=seed, scale=scale), folder):
         n_files += 1
-        n_packets += len(capture.packets)
-        say(f"{capture.name}: {len(capture.packets)} packets, {n_bytes / 1e6:.1f} MB so far")
+        n_packets += packets
+        n_bytes += size
+        say(f"{name}: {packets} packets, {n_bytes / 1e6:.1f} MB so far")
     return n_files, n_packets, n_bytes
+
+
+def _written(captures: Iterable[Capture], folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, packets and compressed bytes of each capture. Compressing, three quarters of the work, runs on every
+    core beside the making of the next ones, of which no more wait than there are cores.
+    """
+    cores = os.cpu_count() or 1
+    waiting: deque[tuple[str, int, Future[int]]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        for capture in captures:
+            target = folder / f"{capture.name}.zst"
+            waiting.append(
+                (capture.name, len(capture.packets), pool.submit(write_capture, capture.packets, target))
+            )
+            while len(waiting) > cores:
+                name, packets, size = waiting.popleft()
+                yield name, packets, size.result()
+        for name, packets, size in waiting:
+            yield name, packets, size.result()
 
 
 def _captures_with_truth(folder: Path, *, seed: int, scale: float) -> Iterator[Capture]:
