@@ -1,7 +1,8 @@
-# make: from a fresh clone to the paper's tables.   make test | test-slow | test-long | smoke | sweep | apply | ui | docs | bench | lint | sample
+# make: from a fresh clone to the paper's tables.   make test | test-slow | test-long | smoke | sweep | paper-size | apply | ui | docs | bench | lint | sample
 SHELL := /bin/bash
 VENV ?= .venv
 UI_PORT ?= 5000
+PAPER_SCALE ?= 50
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -13,7 +14,7 @@ JOBS ?= $(CORES)
 STALE = dvc status --json | python -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")'
 SIDE_BY_SIDE = $(STALE) | { grep -E '^(audit$$|network@|baseline@)' || true; } | LOKY_MAX_CPU_COUNT=$(shell echo $$((($(CORES) + 11) / 12))) xargs -r -P $(JOBS) -n 3 dvc --wait-for-lock repro --single-item
 
-.PHONY: all stages setup data test test-slow test-long smoke sweep apply ui docs bench lint sample lock clean
+.PHONY: all stages setup data test test-slow test-long smoke sweep paper-size apply ui docs bench lint sample lock clean
 
 all: data                       ## the paper's experiment: data, flows, models, tables, figures
 	@dvc status --quiet || $(MAKE) --no-print-directory stages
@@ -55,6 +56,11 @@ sweep: data                     ## depth, two at a time, beside one baseline
 	dvc repro integrate             # flows and labels once, and not by both workers at the same time
 	dvc exp run --queue -S preset=smoke -S 'baseline.models=[naive_bayes]' -S 'network.models=[dl4],[dl5],[dl6],[dl7]' report
 	dvc queue start -j 2
+
+paper-size: setup               ## the paper's 1.8 million flows in paper-size/, a copy of the project: hours; the same command goes on after a kill
+	@test -e paper-size/.git || git clone --quiet . paper-size
+	@test -e paper-size/data/paper-size || { iotids sample paper-size/data/part --scale $(PAPER_SCALE) --force && mv paper-size/data/part paper-size/data/paper-size; }
+	cd paper-size && iotids params preset=paper_size && $(MAKE) --no-print-directory stages VENV=$(abspath $(VENV))
 
 apply: setup                    ## an experiment's parameters and results into the workspace: make apply EXP=name
 	@git diff --quiet HEAD -- ':!params.yaml' ':!dvc.lock' || { echo "dvc exp apply would drop your uncommitted changes: commit or stash them (git status)"; exit 1; }
