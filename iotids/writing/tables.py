@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import accumulate
 from pathlib import Path
@@ -170,7 +171,8 @@ def read_rows(path: str | Path, columns: Sequence[str], runs: Sequence[tuple[int
 class TableWriter:
     """A Parquet file (zstd) that grows by whole row groups; the same rows give the same bytes.
 
-    Rows are buffered until a group is full, so that the size of what comes in does not matter.
+    Rows are buffered until a group is full, so that the size of what comes in does not matter. A thread compresses a
+    group while the next one is made; memory holds these two.
     """
 
     def __init__(self, path: Path, schema: pa.Schema, group_rows: int) -> None:
@@ -180,6 +182,8 @@ class TableWriter:
         self._schema, self._group_rows = schema, group_rows
         self._waiting: list[pa.Table] = []
         self._n_waiting = self._n_written = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
 
     def write(self, table: pa.Table) -> None:
         """Add rows."""
@@ -195,14 +199,25 @@ class TableWriter:
         """Write what waits; a file without rows gets an empty group, as a whole table would."""
         if self._n_waiting or not self._n_written:
             self._flush()
+        self._wait()
         self._file.close()
 
+    def stop(self) -> None:
+        """End the thread, after the group that it writes; also for a table that is given up."""
+        self._thread.shutdown()
+
+    def _wait(self) -> None:
+        """Wait for the group that is being written, and raise what went wrong with it."""
+        if self._writing is not None:
+            self._writing.result()
+
     def _flush(self) -> None:
-        """Write one row group."""
+        """Have one row group written."""
         import pyarrow as pa
 
         table = pa.concat_tables(self._waiting) if self._waiting else self._schema.empty_table()
-        self._file.write_table(table, row_group_size=self._group_rows)
+        self._wait()
+        self._writing = self._thread.submit(self._file.write_table, table, row_group_size=self._group_rows)
         self._n_written += table.num_rows
         self._waiting, self._n_waiting = [], 0
 
@@ -212,8 +227,11 @@ def growing_table(path: str | Path, schema: pa.Schema, *, group_rows: int = 131_
     """A table to write rows to; it takes its name when the block ends without an error."""
     with replacing(path) as temporary:
         writer = TableWriter(temporary, schema, group_rows)
-        yield writer
-        writer.close()
+        try:
+            yield writer
+            writer.close()
+        finally:
+            writer.stop()
 
 
 def write_text(text: str, path: str | Path) -> None:

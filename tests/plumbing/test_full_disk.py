@@ -26,6 +26,10 @@ from iotids.writing import tables
 numbers = np.random.default_rng(0).random(100_000)
 match sys.argv[1]:
     case "table": tables.write_table(pa.table({"numbers": numbers}), "disk/out")
+    case "growing":
+        table = pa.table({"numbers": numbers})
+        with tables.growing_table("disk/out", table.schema, group_rows=1000) as out:
+            out.write(table)
     case "json": tables.write_json(numbers.tolist(), "disk/out")
     case "text": tables.write_text("x" * 1_000_000, "disk/out")
 """
@@ -46,7 +50,7 @@ def on_a_small_disk(folder, command, size="200k"):
     return done, (folder / "left").read_text().split()
 
 
-@pytest.mark.parametrize("kind", ["table", "json", "text"])
+@pytest.mark.parametrize("kind", ["table", "growing", "json", "text"])
 def test_a_writer_on_a_full_disk_raises_and_leaves_nothing(tmp_path, kind):
     done, left = on_a_small_disk(tmp_path, [sys.executable, "-c", WRITE, kind])
     assert done.returncode == 1

@@ -198,6 +198,16 @@ def test_a_refused_dataset_leaves_the_old_one(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["flows.parquet"]
 
 
+@pytest.mark.parametrize("n_rows", [1, 7, 99, 1000])
+def test_a_growing_table_is_the_whole_table_whatever_comes_at_a_time(tmp_path: Path, n_rows: int) -> None:
+    table = labelled("D1", ["BENIGN"] + ["DOS"] * 98)
+    pq.write_table(table, tmp_path / "whole.parquet", compression="zstd", row_group_size=10)
+    with growing_table(tmp_path / "grown.parquet", table.schema, group_rows=10) as out:
+        for begin in range(0, table.num_rows, n_rows):
+            out.write(table.slice(begin, n_rows))
+    assert (tmp_path / "grown.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
 def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     digests = set()
     for name in ("a", "b"):
