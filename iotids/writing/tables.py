@@ -145,7 +145,7 @@ def read_batches(path: str | Path, columns: Sequence[str], *, n_rows: int) -> It
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else the whole file stays in memory
         for batch in file.iter_batches(batch_size=n_rows, columns=list(columns)):
             yield pa.Table.from_batches([batch]).select(list(columns))
 
@@ -156,7 +156,7 @@ def read_rows(path: str | Path, columns: Sequence[str], runs: Sequence[tuple[int
     import pyarrow.parquet as pq
 
     names = list(columns)
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else the whole file stays in memory
         parts = [file.schema_arrow.empty_table().select(names)]
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         ends = list(accumulate(sizes))

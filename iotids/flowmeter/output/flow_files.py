@@ -285,5 +285,5 @@ def microsecond_time(time_us: int) -> str:
 
 def read_back(path: Path) -> Iterator[pa.RecordBatch]:
     """Rows of a Parquet file, piece by piece."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else the whole file stays in memory
         yield from file.iter_batches(batch_size=ROW_GROUP_ROWS)
