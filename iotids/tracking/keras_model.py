@@ -88,7 +88,9 @@ def example_row(flows: Path, features: Sequence[str]) -> list[float]:
         return [0.0] * len(features)
     import pyarrow.parquet as pq
 
-    (first, *_) = pq.ParquetFile(flows, pre_buffer=False).iter_batches(1, columns=list(features))
+    first = next(pq.ParquetFile(flows, pre_buffer=False).iter_batches(1, columns=list(features)), None)
+    if first is None:
+        return [0.0] * len(features)
     row = first.to_pylist()[0]
     return [float(row[name] or 0.0) for name in features]
 

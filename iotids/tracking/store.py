@@ -7,7 +7,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -83,9 +83,36 @@ def open_store() -> Iterator[tuple[Any, str]]:
 
     for name in ("alembic", "mlflow", "urllib3"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with FileLock(workspace() / "mlflow.db.lock", timeout=WAIT_FOR_OTHERS_S), _plain_address() as address:
+    with (
+        FileLock(workspace() / "mlflow.db.lock", timeout=WAIT_FOR_OTHERS_S),
+        _plain_address() as address,
+        _synced_at_the_end(address),
+    ):
         client = MlflowClient(tracking_uri=address, registry_uri=address)
         yield client, _experiment_id(client)
+
+
+@contextmanager
+def _synced_at_the_end(address: str) -> Iterator[None]:
+    """Hand a SQLite file to the disk once, at the end: MLflow commits forty times a run and SQLite waits for the disk
+    at each. A power cut in between can damage the file, which `iotids publish` makes again.
+    """
+    if not address.startswith("sqlite:"):
+        yield
+        return
+    from sqlalchemy import Engine, event
+
+    def without_waiting(connection: Any, _: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", without_waiting)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", without_waiting)
+        with suppress(OSError), Path(address.removeprefix("sqlite:///")).open("rb") as database:
+            os.fsync(database.fileno())
 
 
 @contextmanager

@@ -8,18 +8,24 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from iotids.commands.publish import main as publish_command
 from iotids.tracking import publishing as tracking
-from iotids.tracking.figures import per_class
+from iotids.tracking.drawing import round_ticks
+from iotids.tracking.figures import BLUE, ORANGE, per_class
+from iotids.tracking.keras_model import example_row
 from iotids.tracking.store import EXPERIMENT, store_uri
 from tests.plumbing.run_folders import write_run_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 N_FOLDS, N_EPOCHS = 5, 50
+SVG_TEXT, SVG_LINE = (f"{{http://www.w3.org/2000/svg}}{name}" for name in ("text", "polyline"))
 
 
 @pytest.fixture(scope="session")
@@ -145,13 +151,48 @@ def test_a_run_shows_what_its_training_used_and_when(store, score):
 def test_a_run_has_pictures_that_the_page_previews(store, score):
     tracking.publish_scores(score)
     client, (parent,) = runs("cv")
-    wanted = {f"figures/{name}.png" for name in ("confusion", "per_class", "reliability", "curves")}
+    wanted = {f"figures/{name}.svg" for name in ("confusion", "per_class", "reliability", "curves")}
     assert {file.path for file in client.list_artifacts(parent.info.run_id, "figures")} == wanted
-    for file in (store / "mlartifacts").rglob("figures/*.png"):
-        assert file.read_bytes().startswith(b"\x89PNG") and 3_000 < file.stat().st_size < 100_000
+    pictures = {file.stem: file for file in (store / "mlartifacts").rglob("figures/*.svg")}
+    for file in pictures.values():
+        assert ElementTree.parse(file).getroot().get("width")
+        assert file.stat().st_size < 100_000
+    shown = [element.text for element in ElementTree.parse(pictures["confusion"]).iter(SVG_TEXT)]
+    for flows in np.array(written(score)["confusion"]).ravel():
+        assert f"{flows:,}" in shown
+    colours = {line.get("stroke") for line in ElementTree.parse(pictures["curves"]).iter(SVG_LINE)}
+    assert {BLUE, ORANGE} < colours
     confusion = np.array(written(score)["confusion"])
     recalls = [parent.data.metrics[f"recall/{name}"] for name in ("BENIGN", "ATTACK")]
     assert recalls == pytest.approx(per_class(confusion)[:, 1].tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (1, 50, [10, 20, 30, 40, 50]),
+        (0.31, 1.07, [0.4, 0.6, 0.8, 1]),
+        (-3e-5, 2e-5, [-3e-5, -2e-5, -1e-5, 0, 1e-5, 2e-5]),
+    ],
+)
+def test_ticks_are_round_and_few(low, high, wanted):
+    assert round_ticks(low, high) == wanted
+
+
+@pytest.mark.parametrize(("rows", "wanted"), [([], [0.0, 0.0]), ([(3.0, None), (9.0, 9.0)], [3.0, 0.0])])
+def test_the_example_of_the_input_is_the_first_flow(tmp_path, rows, wanted):
+    table = pa.table({name: pa.array([row[i] for row in rows], pa.float64()) for i, name in enumerate("ab")})
+    pq.write_table(table, tmp_path / "flows.parquet")
+    assert example_row(tmp_path / "flows.parquet", ["a", "b"]) == wanted
+
+
+def test_a_flow_for_the_example_is_read_without_the_others(tmp_path):
+    table = pa.table({f"f{i}": np.zeros(40_000) for i in range(70)})
+    pq.write_table(table, tmp_path / "flows.parquet")
+    start = time.process_time()
+    example_row(tmp_path / "flows.parquet", table.column_names)
+    assert time.process_time() - start < 2
 
 
 def test_an_unseen_site_has_the_pooled_figure_and_no_spread(store):
