@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from iotids.auditing.data_sheet import data_sheet
 from iotids.auditing.investigate import Findings, Settings, investigate
 from iotids.auditing.page import write_pages
-from iotids.commands.audit import column_reader, open_table
+from iotids.commands.audit import column_reader, open_table, write_scorecard
+from iotids.flowmeter.columns.own import own_features
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import Data, read_data, read_section
 from iotids.truth.integrating.table2 import PAPER
@@ -66,6 +67,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     data, params = read_data(), read_section("audit", Params)
+    if own_features(open_table(args.dataset).schema_arrow.names):  # what holds for anybody's table
+        sizes = {"sample_rows": params.sample_rows, "seed": params.seed}
+        return write_scorecard(args.dataset, args.out, label="label", **sizes)
     summaries = {
         source: json.loads((args.labelled / f"{source}.json").read_text(encoding="utf-8"))
         for source in (data.sources if args.labelled else ())

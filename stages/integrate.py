@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from iotids.flowmeter.columns.groups import split_groups
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
-from iotids.truth.integrating.dataset import count_unwritten, integrate
+from iotids.truth.integrating.dataset import count_unwritten, integrate, kept_columns
 from iotids.truth.integrating.integration import dataset_schema, describe_cleaning
 from iotids.truth.integrating.labelled_tables import table_in_file
 from iotids.truth.integrating.table2 import table2_csv, table2_markdown
@@ -49,7 +48,8 @@ def main() -> None:
         paths = [args.labelled / f"{source}.parquet" for source in data.sources] + args.extra
         tables = [table_in_file(path) for path in paths]
         unwritten = count_unwritten(path.with_suffix(".json") for path in paths)
-        with growing_table(args.out / "flows.parquet", dataset_schema(*split_groups(params.features))) as out:
+        schema = dataset_schema(*kept_columns(params.features, tables))
+        with growing_table(args.out / "flows.parquet", schema) as out:
             cleaning = integrate(tables, out.write, data.classes, **vars(params), unwritten=unwritten)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")

@@ -1,7 +1,7 @@
 """Captures → flow table and packet ledger (the paper's "extraction of flow-based features with CICFlowMeter",
 section IV).
 
-In: the captures of one source. Out: out/flows/<source>.parquet and .ledger.json.
+In: the captures of one source, or a published table of records (`kind: published`). Out: out/flows/<source>.parquet and .ledger.json.
 With captures instead of --source this is the command `iotids meter`.
 """
 
@@ -16,6 +16,7 @@ from iotids.commands import meter
 from iotids.flowmeter.captures import Options, captures_of_source
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
+from iotids.truth.published.source import PUBLISHED, write_source
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,12 @@ def main() -> int:
     parser.add_argument("--ledger", type=Path, help="packet ledger as JSON (default: next to --out)")
     arguments = parser.parse_args()
     data, options = read_data(captures=True), read_section("meter", Params)
-    captures = captures_of_source(data.root_of(arguments.source), data.sources[arguments.source])
+    root, source = data.root_of(arguments.source), data.sources[arguments.source]
+    if source.get("kind") == PUBLISHED:  # a table that somebody else metered
+        account = arguments.ledger or arguments.out.with_suffix(".ledger.json")
+        write_source(root, source, arguments.out, account)
+        return 0
+    captures = captures_of_source(root, source)
     return meter.meter_and_report(captures, arguments.out, arguments.ledger, options, for_keeping=True)
 
 

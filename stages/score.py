@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from iotids.flowmeter.columns.own import own_features
 from iotids.learning.data.flow_columns import task_classes
 from iotids.learning.data.task_splits import splits_of_task
 from iotids.learning.scores import pairs
@@ -24,7 +25,7 @@ from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.parallel import parallel_map
 from iotids.plumbing.params import PARAMS_FILE, read_data, read_params, read_section
 from iotids.tracking.publishing import publish
-from iotids.writing.tables import write_json, write_text
+from iotids.writing.tables import schema_of_table, write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,11 @@ def main() -> None:
         for (task, _), folder in folders.items()
     ]
     runs = dict(zip(folders, parallel_map(read_run, jobs, description="scores"), strict=True))
+    own = own_features(schema_of_table(args.dataset).names)
     sha256 = hashlib.sha256(args.dataset.read_bytes()).hexdigest()
-    documents: dict[str, object] = {"made_from.json": made_from(read_params(PARAMS_FILE), labels, sha256)}
+    documents: dict[str, object] = {
+        "made_from.json": made_from(read_params(PARAMS_FILE), labels, sha256, own)
+    }
     documents["runs.json"] = [list(key) for key in runs]
     for key, run in runs.items():
         documents |= run_documents(run, folders[key].name)

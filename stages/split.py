@@ -15,15 +15,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from iotids.flowmeter.columns.own import own_features
 from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.splits.flows import flows_from_table
 from iotids.learning.splits.folds import describe_split, split_table
 from iotids.learning.splits.makers import make_split
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
-from iotids.writing.tables import read_table, write_json, write_table
+from iotids.writing.tables import read_table, schema_of_table, write_json, write_table
 
-COLUMNS = ["label", "sublabel", "source", "group", "capture", "start_us", *MODEL_FEATURE_NAMES]
+COLUMNS = ["label", "sublabel", "source", "group", "capture", "start_us"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    splits = split_flows(
-        read_table(arguments.dataset, COLUMNS), read_section("split", Params), benign=read_data().benign
-    )
+    features = own_features(schema_of_table(arguments.dataset).names) or MODEL_FEATURE_NAMES
+    dataset = read_table(arguments.dataset, [*COLUMNS, *features])
+    splits = split_flows(dataset, read_section("split", Params), benign=read_data().benign)
     for kind, (table, description) in splits.items():
         write_table(table, arguments.out / f"{kind}.parquet")
         write_json(description, arguments.out / f"{kind}.json")

@@ -119,17 +119,33 @@ def main() -> None:
             sample_rows=arguments.sample_rows,
             seed=arguments.seed,
         )
+    sizes = {"sample_rows": arguments.sample_rows, "seed": arguments.seed}
+    write_scorecard(
+        arguments.table, arguments.out, label=arguments.label, reference=arguments.reference, **sizes
+    )
+
+
+def write_scorecard(
+    path: Path,
+    out: Path,
+    *,
+    label: str | None,
+    sample_rows: int,
+    seed: int,
+    reference: Path | None = None,
+) -> None:
+    """Write scorecard.html, .md and .json of anybody's labelled table."""
     from iotids import __version__
     from iotids.auditing.scorecard.audit import audit_table
     from iotids.auditing.scorecard.card import write_card
     from iotids.auditing.scorecard.tables import read_labelled
 
-    table = read_labelled(arguments.table, label=arguments.label)
-    reference = read_labelled(arguments.reference, label=arguments.label) if arguments.reference else None
-    sizes = {"sample_rows": arguments.sample_rows, "seed": arguments.seed}
-    card = audit_table(table, arguments.table, **sizes, reference=reference, report=_report)
-    write_card(card, __version__, arguments.out)
-    print(f"{arguments.out / 'scorecard.html'}: {card.rows:,} rows, {card.verdict}", file=sys.stderr)
+    table = read_labelled(path, label=label)
+    other = read_labelled(reference, label=label) if reference else None
+    sizes = {"sample_rows": sample_rows, "seed": seed}
+    card = audit_table(table, path, **sizes, reference=other, report=_report)
+    write_card(card, __version__, out)
+    print(f"{out / 'scorecard.html'}: {card.rows:,} rows, {card.verdict}", file=sys.stderr)
 
 
 def _report(check: str) -> None:

@@ -39,6 +39,7 @@ class TrainingData:
     group : (n,) number of the recording; flows of different groups are never neighbours
     source : (n,) number of the data set that the flow comes from
     inputs : optional further inputs of a flow by name, each (n, ...): a sequence of packets, a context
+    feature_names : of the columns of `features`; empty where the caller has none
     """
 
     features: np.ndarray
@@ -49,6 +50,7 @@ class TrainingData:
     group: np.ndarray
     source: np.ndarray
     inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    feature_names: tuple[str, ...] = ()
 
     @property
     def n_classes(self) -> int:
@@ -59,8 +61,10 @@ class TrainingData:
         """The flows of some rows, in their order; arrays are copies."""
         inputs = {name: values[rows] for name, values in self.inputs.items()}
         parts = (self.start_us[rows], self.group[rows], self.source[rows])
+        same = (self.classes, self.benign)
+        names = self.feature_names
         return TrainingData(
-            self.features[rows], self.truth[rows], self.classes, self.benign, *parts, inputs=inputs
+            self.features[rows], self.truth[rows], *same, *parts, inputs=inputs, feature_names=names
         )
 
 
@@ -220,6 +224,8 @@ class ModelKind(ABC):
     sees : groups of features (iotids.flowmeter.columns.groups) in the order in which they are given; or
         `SOURCE_ONLY`: the number of the flow's source and nothing else, for an oracle
     inputs : names of further inputs that it needs (`TrainingData.inputs`)
+    any_features : takes the own features of a published table instead of those of a flow; False for kinds that
+        look for certain columns
     dtype : of the features it is given
     by_order : fitted again with several orders of the training rows
     exports_onnx : whether what it fits can be packed, judged, explained, calibrated and served
@@ -230,6 +236,7 @@ class ModelKind(ABC):
     settings_type: ClassVar[type]
     sees: tuple[str, ...] = (FLOW,)
     inputs: tuple[str, ...] = ()
+    any_features: bool = True
     dtype: type = np.float64
     by_order: bool = False
     exports_onnx: bool = True

@@ -9,15 +9,18 @@ from typing import Any
 
 from iotids.detecting.packing.check import check_configurations
 from iotids.flowmeter.columns.groups import CARRIED, FLOW, OPTIONAL, split_groups
+from iotids.flowmeter.columns.own import OWN
 from iotids.flowmeter.profiles import profile_named, rules_of
 from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.contract import SOURCE_ONLY, ModelKind
 from iotids.learning.data.flow_columns import TASKS
+from iotids.learning.data.training_data import seen_features
 from iotids.learning.networks.registry import NETWORKS
 from iotids.learning.splits.makers import SPLITS
 from iotids.plumbing.params import read_data
 from iotids.truth.formats.contract import read_options
 from iotids.truth.formats.registry import FORMATS
+from iotids.truth.published.source import PUBLISHED
 
 Params = Mapping[str, Mapping[str, Any]]
 WRITING = (
@@ -61,6 +64,10 @@ def check_features(params: Params) -> Iterator[str]:
     """Columns that are metered, kept and seen by models go together."""
     yield from outside("meter.columns", params["meter"]["columns"], OPTIONAL)
     kept = params["integrate"]["features"]
+    published = [entry.get("kind") == PUBLISHED for entry in params["data"]["sources"].values()]
+    if OWN in kept or any(published):
+        yield from _check_own(params, published)
+        return
     split_groups(kept)
     yield from outside("integrate.features", kept, [FLOW, *params["meter"]["columns"]])
     for where, kind in named_kinds(params):
@@ -68,6 +75,21 @@ def check_features(params: Params) -> Iterator[str]:
         groups += [name for name, columns in CARRIED.items() if {c.name for c in columns} & set(kind.inputs)]
         if lacking := [group for group in groups if group not in kept]:
             yield f"{where}, which sees {', '.join(lacking)}; integrate.features are {', '.join(kept)}"
+
+
+def _check_own(params: Params, published: list[bool]) -> Iterator[str]:
+    """A published table has features of its own, and stands alone; kinds that see more than features are left out."""
+    if not all(published):
+        yield "data.sources has published tables beside captures; a dataset is one or the other"
+    if params["integrate"]["features"] != [OWN]:
+        yield f"integrate.features are {', '.join(params['integrate']['features'])}; of a published table it is [{OWN}]"
+    for where, kind in named_kinds(params):
+        try:
+            seen_features(kind, [OWN])
+        except ValueError as error:
+            yield f"{where}: {error}"
+    if params["final"]["configurations"]:
+        yield "final.configurations wants flows to make a detector of; of a published table it is []"
 
 
 def named_kinds(params: Params) -> Iterator[tuple[str, ModelKind]]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pyarrow as pa
 
+from iotids.flowmeter.columns.groups import FLOW
+from iotids.flowmeter.columns.schema import IDENTITY_NAMES
 from iotids.learning.contract import SOURCE_ONLY, ModelKind, TrainingData
 from iotids.learning.data.flow_columns import task_classes, task_truth
 
@@ -15,7 +17,12 @@ IDENTITY = ("source", "group")  # what tells recordings apart: numbered here, ne
 
 
 def read_training_data(
-    read: Callable[[list[str]], pa.Table], kind: ModelKind, task: str, classes: Sequence[str], benign: str
+    read: Callable[[list[str]], pa.Table],
+    kind: ModelKind,
+    task: str,
+    classes: Sequence[str],
+    benign: str,
+    own: Sequence[str] = (),
 ) -> TrainingData:
     """What the kind may see of the dataset.
 
@@ -24,12 +31,16 @@ def read_training_data(
     read
         Gives a table of the named columns; features are read one at a time, because all doubles at once would
         triple the memory of float32 features.
+    own
+        Features that the dataset has instead of those of a flow (`flowmeter.columns.own.own_features`).
 
     Raises
     ------
     ValueError
-        A label outside the class list, a missing column, or a feature that is no number.
+        The kind sees more than the features of a flow and these are the dataset's own; a label outside the class
+        list, a missing column, or a feature that is no number.
     """
+    feature_names = seen_features(kind, own)
     names = [*IDENTITY, "label", "start_us", *kind.inputs]
     try:
         table = read(names)
@@ -41,8 +52,8 @@ def read_training_data(
     if kind.sees == SOURCE_ONLY:
         features = numbers["source"].astype(np.float64)[:, None]
     else:
-        columns = ((name, read([name]).column(0).to_numpy()) for name in kind.feature_names)
-        features = feature_array(columns, shape=(truth.size, len(kind.feature_names)), dtype=kind.dtype)
+        columns = ((name, read([name]).column(0).to_numpy()) for name in feature_names)
+        features = feature_array(columns, shape=(truth.size, len(feature_names)), dtype=kind.dtype)
     return TrainingData(
         features,
         truth,
@@ -52,7 +63,29 @@ def read_training_data(
         numbers["group"],
         numbers["source"],
         inputs={name: _stacked(table.column(name)) for name in kind.inputs},
+        feature_names=feature_names,
     )
+
+
+def seen_features(kind: ModelKind, own: Sequence[str]) -> tuple[str, ...]:
+    """What a kind sees of a dataset: the columns that it names, or the dataset's own features in their place.
+
+    Raises
+    ------
+    ValueError
+        The kind wants packets, a context or certain columns, and the dataset has features of its own.
+    """
+    if not own or kind.sees == SOURCE_ONLY:
+        return kind.feature_names
+    inputs = [name for name in kind.inputs if name not in IDENTITY_NAMES]
+    if kind.sees != (FLOW,) or inputs or not kind.any_features:
+        wanted = (
+            ", ".join([*(kind.sees if kind.sees != (FLOW,) else ()), *inputs]) or "certain features of a flow"
+        )
+        raise ValueError(
+            f"kind {kind.name} sees {wanted}; the dataset is a published table with {len(own)} features of its own: leave it out"
+        )
+    return tuple(own)
 
 
 def feature_array(

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from iotids.flowmeter.columns.own import own_features
 from iotids.learning.contract import ModelKind, TrainingData
 from iotids.learning.data.folds import Fold, folds_of_split
 from iotids.learning.data.task_splits import splits_of_task
 from iotids.learning.data.training_data import read_training_data
 from iotids.learning.runs.checkpoints import fingerprint
-from iotids.writing.tables import read_table
+from iotids.writing.tables import read_table, schema_of_table
 
 
 class RunInputs(NamedTuple):
@@ -50,7 +51,8 @@ def read_inputs(
     FileNotFoundError, ValueError
         A file is missing, of another dataset, or holds what cannot be learned from; says what to do.
     """
-    data = read_training_data(partial(read_table, dataset), kind, task, classes, benign)
+    own = own_features(schema_of_table(dataset).names)
+    data = read_training_data(partial(read_table, dataset), kind, task, classes, benign, own)
     names = splits_of_task(splits, task)
     if not names:
         raise ValueError(f"none of the splits {', '.join(splits)} says anything about the task {task}")

@@ -70,7 +70,8 @@ def write_run(
         table = {"row": rows, "truth": data.truth[rows].astype(np.int8)} | score_columns(scores, classes)
         write_table(pa.table(table), folder / "prequential.parquet")
     run.model.save(folder)
-    write_json(run_document(run.results, configuration, classes, data.benign), folder / "folds.json")
+    document = run_document(run.results, configuration, classes, data.benign, data.feature_names)
+    write_json(document, folder / "folds.json")
 
 
 def predictions_table(results: Sequence[FoldResult], classes: Sequence[str]) -> pa.Table:
@@ -97,13 +98,15 @@ def run_document(
     configuration: Configuration,
     classes: Sequence[str],
     benign: str,
+    feature_names: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The content of folds.json; the record of a fold is that of its first order."""
+    """The content of folds.json; the record of a fold is that of its first order. Without names, the kind's are meant."""
     splits: dict[str, Mapping[str, list]] = {}
     for result in results:
         if result.order == 0:
             splits.setdefault(result.split, {"folds": []})["folds"].append(result.record)
     kind = configuration.kind
+    names = list(feature_names or kind.feature_names)
     return {
         "stage": configuration.stage,
         "kind": kind.name,
@@ -111,8 +114,8 @@ def run_document(
         "task": configuration.task,
         "classes": list(classes),
         "benign": benign,
-        "features": len(kind.feature_names),
-        "feature_names": list(kind.feature_names),
+        "features": len(names),
+        "feature_names": names,
         "exports_onnx": kind.exports_onnx,
         "params": configuration.params,
         "splits": splits,

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from iotids.flowmeter.columns.own import own_features
+from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.data.flow_columns import feature_matrix
 
 
@@ -44,17 +46,20 @@ class Flows:
 
 
 def flows_from_table(dataset: pa.Table, *, benign: str) -> Flows:
-    """The columns that splits look at."""
+    """The columns that splits look at; records of a table with features of its own have no duration."""
+    own = own_features(dataset.column_names)
     text = {
         n: dataset.column(n).to_numpy(zero_copy_only=False).astype(str)
         for n in ("label", "sublabel", "source", "group", "capture")
     }
     start_us = dataset.column("start_us").to_numpy()
-    duration_us = np.maximum(dataset.column("flow_duration_us").to_numpy(), 0.0)
+    duration_us = (
+        np.zeros(len(start_us)) if own else np.maximum(dataset.column("flow_duration_us").to_numpy(), 0.0)
+    )
     return Flows(
         **text,
         start_us=start_us,
         end_us=start_us + duration_us.astype(np.int64),
-        features=feature_matrix(dataset),
+        features=feature_matrix(dataset, own or MODEL_FEATURE_NAMES),
         benign=benign,
     )

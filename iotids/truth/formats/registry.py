@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from iotids.truth.formats import folders, label_table, mac_list, own_rules, packet_filters, zeek
+from iotids.truth.formats import folders, label_table, mac_list, own_rules, packet_filters, published, zeek
 from iotids.truth.formats.contract import Format, Source, Truth, read_options
 
 FORMATS: dict[str, Format] = {
@@ -16,6 +16,7 @@ FORMATS: dict[str, Format] = {
     "zeek": zeek.FORMAT,
     "label_table": label_table.FORMAT,
     "rules": own_rules.FORMAT,
+    "published": published.FORMAT,
 }
 
 

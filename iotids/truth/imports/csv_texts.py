@@ -7,7 +7,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -80,6 +80,39 @@ def read_texts(path: Path, count_known: Callable[[Sequence[str]], int]) -> Texts
         else [Notice("not_utf8", "warning", 1, f"{name}: not UTF-8; read as {encoding}")]
     )
     return Texts(table, head.header, head.separator, lines, notices)
+
+
+def first_fields(path: Path) -> list[str]:
+    """The fields of the first line, at commas; it may be a header or a row.
+
+    Raises
+    ------
+    ValueError
+        As `read_texts`.
+    """
+    with unpacked(path) as stream:
+        begin = stream.read(MAX_HEADER_BYTES)
+    if not (lines := begin.decode(_encoding(path, begin), "replace").splitlines()) or not lines[0].strip():
+        raise ValueError(f"{path}: empty, or an empty first line; wanted a CSV")
+    return _fields(path, lines[0], ",")
+
+
+def read_batches(path: Path, n_fields: int, *, n_lines: int, lines: list[str]) -> Iterator[pa.Table]:
+    """The rows after the first `n_lines` lines as text, columns named `0` to `n_fields - 1`, some megabytes at a time.
+
+    `lines` takes those with another number of fields. Raises ValueError where this is no CSV.
+    """
+    with unpacked(path) as stream:
+        begin = stream.read(MAX_HEADER_BYTES)
+    names = [str(place) for place in range(n_fields)]
+    try:
+        with unpacked(path) as stream:
+            text = io.BufferedReader(_Recoded(stream, _encoding(path, begin)), BLOCK_BYTES)
+            for batch in pc_csv.open_csv(text, **_options(names, ",", n_lines, lines)):
+                yield pa.Table.from_batches([batch])
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" not in str(error):
+            raise ValueError(f"{path}: no CSV with ',' between fields: {str(error)[:300]}") from error
 
 
 def as_lines(texts: pa.Table, rows: np.ndarray) -> list[str]:
@@ -158,24 +191,27 @@ def _fields(path: Path, line: str, separator: str) -> list[str]:
 def _read_csv(path: Path, encoding: str, head: _Head, lines: list[str]) -> pa.Table:
     """Read the fields after the header."""
     names = [str(place) for place in range(len(head.header))]
+    try:
+        with unpacked(path) as stream:
+            text = io.BufferedReader(_Recoded(stream, encoding), BLOCK_BYTES)
+            return pc_csv.read_csv(text, **_options(names, head.separator, head.n_lines, lines))
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" not in str(error):
+            raise
+        return pa.table({name: pa.array([], pa.string()) for name in names})
+
+
+def _options(names: list[str], separator: str, n_lines: int, lines: list[str]) -> dict[str, Any]:
+    """Options that read every field as text and put lines with another number of fields aside."""
 
     def keep(row: pc_csv.InvalidRow) -> str:
         lines.append(row.text)
         return "skip"
 
-    try:
-        with unpacked(path) as stream:
-            return pc_csv.read_csv(
-                io.BufferedReader(_Recoded(stream, encoding), BLOCK_BYTES),
-                read_options=pc_csv.ReadOptions(
-                    column_names=names, skip_rows=head.n_lines, block_size=2 * BLOCK_BYTES
-                ),
-                parse_options=pc_csv.ParseOptions(delimiter=head.separator, invalid_row_handler=keep),
-                convert_options=pc_csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-                ),
-            )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" not in str(error):
-            raise
-        return pa.table({name: pa.array([], pa.string()) for name in names})
+    return {
+        "read_options": pc_csv.ReadOptions(column_names=names, skip_rows=n_lines, block_size=2 * BLOCK_BYTES),
+        "parse_options": pc_csv.ParseOptions(delimiter=separator, invalid_row_handler=keep),
+        "convert_options": pc_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
+    }

@@ -112,7 +112,8 @@ class FewerFeaturesKind(ModelKind):
                 columns = choose_features(settings.method, data.features, data.truth, **limits, seed=seed)
         kind = CLASSIFIERS[settings.classifier]
         model = kind.fit(replace(data, features=data.features[:, columns]), kind.settings({}), seed=seed)
-        names = [self.feature_names[j] for j in columns] if len(self.feature_names) == n_features else []
+        known = data.feature_names or self.feature_names
+        names = [known[j] for j in columns] if len(known) == n_features else []
         return FewerFeatures(model, columns, names, n_classes=data.n_classes, n_features=n_features)
 
     def load(self, folder: Path) -> Fitted:

@@ -151,6 +151,7 @@ class KitsuneKind(ModelKind):
     name = "kitsune"
     settings_type = KitsuneSettings
     inputs = HOSTS
+    any_features = False
     exports_onnx = False
     origin = Origin(
         "Mirsky et al. 2018, Kitsune",
