@@ -21,6 +21,8 @@ from iotids.truth.imports.cic_tables import How, Imported, import_table
 from iotids.truth.labelling.notices import one_line, show_notices
 from iotids.truth.labelling.truth_files import table_labels
 from iotids.truth.labelling.yaml_texts import read_yaml
+from iotids.truth.published.import_release import import_release
+from iotids.truth.published.registry import RELEASES
 from iotids.writing.markdown import plain_column
 from iotids.writing.tables import replacing, write_json, write_table
 
@@ -80,6 +82,11 @@ def main() -> None:
     parser.add_argument("--source", required=True, help="name of the network, for the column `source`")
     parser.add_argument("--out", required=True, type=Path, metavar="PARQUET")
     parser.add_argument(
+        "--release",
+        choices=list(RELEASES),
+        help="the tables are published ones with features of their own (docs/published-tables.md), not CICFlowMeter's",
+    )
+    parser.add_argument(
         "--labels",
         type=Path,
         metavar="YAML",
@@ -119,9 +126,11 @@ def main() -> None:
     )
     args = parser.parse_args()
     try:
-        labels = table_labels() | (
-            read_labels(args.labels.read_text("utf-8-sig"), str(args.labels)) if args.labels else {}
-        )
+        given = read_labels(args.labels.read_text("utf-8-sig"), str(args.labels)) if args.labels else {}
+        if args.release:
+            import_release(args.tables, args.release, args.source, args.out, given)
+            return
+        labels = table_labels() | given
         how = How(
             args.source, labels, args.utc_offset_h, args.fill_missing, args.dates, args.pm_below, args.decimal
         )

@@ -4,6 +4,7 @@ has.
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -224,6 +225,17 @@ def test_best_epoch_stands_beside_the_last(results):
     )
     mean = results["binary", "dl4"].splits["stratified"].mean["accuracy"]
     assert rows[1] == ["binary", "DL4", "stratified", "3", f"{mean:.4f}", "2", f"{mean + 0.001:.4f}"]
+
+
+def test_a_network_that_tests_nothing_before_its_last_epoch_has_no_best_one(results):
+    scored = results["binary", "dl4"].splits["stratified"]
+    plain = [
+        {key: value for key, value in record.items() if key not in ("epochs", "best_epoch")}
+        for record in scored.records
+    ]
+    bare = replace(results["binary", "dl4"], splits={"stratified": replace(scored, records=plain)})
+    text = best_epoch_markdown({("binary", "idcvae"): bare}, splits=["stratified"])
+    assert "IDCVAE" not in text.upper()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ def made_up_rows(release: Release, n: int, *, seed: int = 7) -> list[list[str]]:
         row = []
         for name in release.columns:
             if name == release.label:
-                row.append(LABELS_AS_WRITTEN.get(release.name, {}).get(label, label) + release.label_ends_with)
+                row.append(
+                    LABELS_AS_WRITTEN.get(release.name, {}).get(label, label) + release.label_ends_with
+                )
             elif name in release.categories:
                 values = release.categories[name]
                 row.append(values[(level + int(rng.integers(2))) % len(values)])

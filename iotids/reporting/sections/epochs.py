@@ -17,13 +17,15 @@ MEANING = (
 
 
 def best_epoch_markdown(results: Mapping[tuple[str, str], RunScores], *, splits: Sequence[str]) -> str:
-    """Accuracy after the last epoch beside the best epoch's, mean over folds."""
+    """Accuracy after the last epoch beside the best epoch's, mean over folds; of kinds that test after every epoch."""
     rows = []
     for (task, model), result in results.items():
         for split in splits if result.stage == "network" else ():
             if split in UNSEEN:
                 continue
             scored = result.splits[split]
+            if any("best_epoch" not in record for record in scored.records):
+                continue  # a kind that tests nothing before its last epoch
             last = [record["epochs"] for record in scored.records]
             best = [record["best_epoch"] for record in scored.records]
             rows.append(
