@@ -1,7 +1,7 @@
 """Dataset (and its splits) → what it can and cannot prove, and its data sheet (beyond sections V-A and VII).
 
 In: out/dataset/flows.parquet, out/splits/*.parquet, out/labelled/*.json. Out: out/audit/audit.json, audit.md,
-audit.html, datasheet.md, figures/*.png. The command `iotids audit` does the same for any labelled flow table.
+audit.html, datasheet.md, figures/*.png; of a published table a scorecard. `iotids audit` does it for any table.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def main() -> None:
     args = parser.parse_args()
     data, params = read_data(), read_section("audit", Params)
     if own_features(open_table(args.dataset).schema_arrow.names):  # what holds for anybody's table
-        sizes = {"sample_rows": params.sample_rows, "seed": params.seed}
-        return write_scorecard(args.dataset, args.out, label="label", **sizes)
+        rows, seed = params.sample_rows, params.seed
+        return write_scorecard(args.dataset, args.out, label="label", sample_rows=rows, seed=seed)
     summaries = {
         source: json.loads((args.labelled / f"{source}.json").read_text(encoding="utf-8"))
         for source in (data.sources if args.labelled else ())
