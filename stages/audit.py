@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,25 +38,16 @@ def audit(
     summaries: Mapping[str, Any],
 ) -> Findings:
     """Audit a dataset, reading its columns one by one."""
-    return investigate(
-        column_reader(dataset),
-        classes=data.classes,
-        benign=data.benign,
-        settings=params,
-        splits=splits,
-        summaries=summaries,
-        paper=PAPER,
-    )
+    known = partial(investigate, classes=data.classes, benign=data.benign, settings=params, paper=PAPER)
+    return known(column_reader(dataset), splits=splits, summaries=summaries)
 
 
 def read_splits(folder: Path | None) -> dict[str, dict[str, np.ndarray]]:
     """Read the splits of a folder by their names; none without a folder."""
+    columns = ["row", "test_fold", "train_folds"]
     paths = sorted(folder.glob("*.parquet")) if folder else []
-    tables = {path.stem: read_table(path, ["row", "test_fold", "train_folds"]) for path in paths}
-    return {
-        name: {column: table.column(column).to_numpy() for column in table.column_names}
-        for name, table in tables.items()
-    }
+    tables = {path.stem: read_table(path, columns) for path in paths}
+    return {name: {key: table.column(key).to_numpy() for key in columns} for name, table in tables.items()}
 
 
 def main() -> None:
@@ -68,8 +60,9 @@ def main() -> None:
     args = parser.parse_args()
     data, params = read_data(), read_section("audit", Params)
     if own_features(open_table(args.dataset).schema_arrow.names):  # what holds for anybody's table
-        rows, seed = params.sample_rows, params.seed
-        return write_scorecard(args.dataset, args.out, label="label", sample_rows=rows, seed=seed)
+        return write_scorecard(
+            args.dataset, args.out, label="label", rows=params.sample_rows, seed=params.seed
+        )
     summaries = {
         source: json.loads((args.labelled / f"{source}.json").read_text(encoding="utf-8"))
         for source in (data.sources if args.labelled else ())

@@ -119,9 +119,13 @@ def main() -> None:
             sample_rows=arguments.sample_rows,
             seed=arguments.seed,
         )
-    sizes = {"sample_rows": arguments.sample_rows, "seed": arguments.seed}
     write_scorecard(
-        arguments.table, arguments.out, label=arguments.label, reference=arguments.reference, **sizes
+        arguments.table,
+        arguments.out,
+        label=arguments.label,
+        rows=arguments.sample_rows,
+        seed=arguments.seed,
+        reference=arguments.reference,
     )
 
 
@@ -130,11 +134,11 @@ def write_scorecard(
     out: Path,
     *,
     label: str | None,
-    sample_rows: int,
+    rows: int,
     seed: int,
     reference: Path | None = None,
 ) -> None:
-    """Write scorecard.html, .md and .json of anybody's labelled table."""
+    """Write scorecard.html, .md and .json of anybody's labelled table; what needs fitting is measured on `rows` of it."""
     from iotids import __version__
     from iotids.auditing.scorecard.audit import audit_table
     from iotids.auditing.scorecard.card import write_card
@@ -142,8 +146,7 @@ def write_scorecard(
 
     table = read_labelled(path, label=label)
     other = read_labelled(reference, label=label) if reference else None
-    sizes = {"sample_rows": sample_rows, "seed": seed}
-    card = audit_table(table, path, **sizes, reference=other, report=_report)
+    card = audit_table(table, path, sample_rows=rows, seed=seed, reference=other, report=_report)
     write_card(card, __version__, out)
     print(f"{out / 'scorecard.html'}: {card.rows:,} rows, {card.verdict}", file=sys.stderr)
 
