@@ -68,9 +68,7 @@ def run_from_mlflow(name: str, experiment: str) -> ComparedRun:
     from iotids.tracking.store import open_store
 
     with open_store() as (client, experiment_id):
-        found = _all_runs(
-            client, experiment_id, f"tags.level = 'cv' AND tags.`dvc.exp` LIKE '%{experiment}%'"
-        )
+        found = _all_runs(client, experiment_id, "tags.level = 'cv'" + _named(experiment))
         parents = [run for run in found if experiment in run.data.tags["dvc.exp"].split(", ")]
         if not parents:
             raise FileNotFoundError(
@@ -87,6 +85,12 @@ def run_from_mlflow(name: str, experiment: str) -> ComparedRun:
                 run.info.run_name.rpartition("fold ")[2]: _scores(run.data.metrics) for run in children
             }
     return ComparedRun(name, _data(parents[0]), [], [row for run in parents for row in _table3(run)], folds)
+
+
+def _named(experiment: str) -> str:
+    """Narrow a search to runs that may be of an experiment; names that MLflow's search cannot quote narrow nothing."""
+    plain = all(letter.isalnum() or letter in "-_./ " for letter in experiment)
+    return f" AND tags.`dvc.exp` LIKE '%{experiment}%'" if plain else ""
 
 
 def _all_runs(client: Any, experiment_id: str, search: str) -> list[Any]:

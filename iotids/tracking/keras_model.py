@@ -17,8 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotids.tracking.batches import clean
+from iotids.tracking.model_card import network_card
 
 FILE, EXAMPLE = "model.keras", "input_example.json"
+CARD_LENGTH = 5000  # of a description in the registry
 
 
 def publish_model(
@@ -28,12 +30,12 @@ def publish_model(
     folder: Path,
     results: Mapping[str, Any],
     *,
-    features: Sequence[str],
+    made_from: Mapping[str, Any],
     metrics: Mapping[str, float | None],
     alias: str,
 ) -> str:
-    """Log `folder/model.keras` as the output of a run, with its scores and an example of its input, register it as
-    <task>-<model> and let the alias point to it.
+    """Log `folder/model.keras` as the output of a run, with its scores, an example of its input and its card, register
+    it as <task>-<model> and let the alias point to it.
 
     Returns the name under which it is found: `models:/<task>-<model>@<alias>`.
     """
@@ -41,6 +43,7 @@ def publish_model(
     from mlflow.exceptions import MlflowException
 
     name, alias = f"{results['task']}-{results['model']}", clean_alias(alias)
+    features, card = made_from["dataset"]["features"], network_card(results, made_from)
     model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id, model_type="keras")
     with TemporaryDirectory() as temporary:
         write_model(
@@ -52,6 +55,7 @@ def publish_model(
             model_id=model.model_id,
             example=example_row(folder.parents[1] / "dataset" / "flows.parquet", features),
         )
+        (Path(temporary) / "README.md").write_text(card, encoding="utf-8")
         client.log_model_artifacts(model.model_id, temporary)
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
@@ -66,6 +70,7 @@ def publish_model(
     local = model.artifact_location.startswith("file:")
     source = model.artifact_location if local else f"models:/{model.model_id}"
     version = client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
+    client.update_model_version(name, version.version, description=card[:CARD_LENGTH])
     client.set_registered_model_alias(name, alias, version.version)
     return f"models:/{name}@{alias}"
 

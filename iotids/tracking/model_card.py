@@ -1,4 +1,4 @@
-"""A detector's model card (Mitchell et al., FAT* 2019) with the metadata that model hubs read: front matter in YAML, then text."""
+"""The model card of a detector or a network (Mitchell et al., FAT* 2019) with the metadata that model hubs read: front matter in YAML, then text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from typing import Any
 from iotids.writing.markdown import markdown_table, number
 
 METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "mcc")
+DETECTOR_USE = (
+    "Verdicts on flows of IoT networks (`iotids detect`), after `iotids calibrate` on the site; no blocking without a "
+    "person."
+)
+NETWORK_USE = (
+    "Comparison and inspection of an experiment: trained on the training part of the first fold only, without "
+    "threshold and calibration. To judge traffic, take the model `detector-…` of the same registry."
+)
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
@@ -16,6 +24,41 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 
     front = yaml.safe_dump(metadata(manifest), sort_keys=False, allow_unicode=True)
     return f"---\n{front}---\n\n" + "\n".join(_sections(manifest))
+
+
+def network_card(scored: Mapping[str, Any], made_from: Mapping[str, Any]) -> str:
+    """The card of a cross-validated network, from its scores and from what they were made of.
+
+    Parameters
+    ----------
+    scored : content of out/score/runs/<task>-<model>.json
+    made_from : content of out/score/made_from.json
+    """
+    data = made_from["dataset"]
+    counted = {"flows": data["flows"], "sha256": data["sha256"], "flows_per_class": data["flows_per_class"]}
+    return model_card(
+        {
+            "name": f"{scored['task']}-{scored['model']}",
+            "task": scored["task"],
+            "kind": "network",
+            "library": "keras",
+            "data": data["name"],
+            "classes": scored["classes"],
+            "features": data["features"],
+            "training": counted,
+            "cross_validation": {split: part["metrics"] for split, part in scored["splits"].items()},
+            "use": NETWORK_USE,
+            "doubts": sorted(_never_predicted(scored)),
+        }
+    )
+
+
+def _never_predicted(scored: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each class that folds of a split never predict."""
+    for split, part in scored["splits"].items():
+        for one in part["unpredicted"]:
+            folds = f"{one['folds']} of {one['tested']} folds"
+            yield f"{one['class']} is never predicted in {folds} of the {split} split."
 
 
 def metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +77,7 @@ def metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         "license": "mit",
-        "library_name": "onnx",
+        "library_name": manifest.get("library", "onnx"),
         "pipeline_tag": "tabular-classification",
         "tags": ["intrusion-detection", "iot", "network-flows", manifest.get("kind", "model")],
         "datasets": [manifest.get("data", "unknown")],
@@ -51,7 +94,7 @@ def _sections(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield f"Classes: {', '.join(manifest['classes'])}; {len(manifest['features'])} features of bidirectional flows.\n"
     if doubts := manifest.get("doubts"):
         yield "**Doubts: " + " ".join(doubts) + "**\n"
-    yield "## Intended use\n\nVerdicts on flows of IoT networks (`iotids detect`), after `iotids calibrate` on the site; no blocking without a person.\n"
+    yield f"## Intended use\n\n{manifest.get('use', DETECTOR_USE)}\n"
     if training := manifest.get("training"):
         rows = [[name, f"{count:,}"] for name, count in training["flows_per_class"].items()]
         yield f"## Training data\n\n`{manifest.get('data')}`, {training['flows']:,} flows, sha256 `{training['sha256']}`.\n"
@@ -63,8 +106,9 @@ def _sections(manifest: Mapping[str, Any]) -> Iterator[str]:
         ]
         yield "## Evaluation\n\nOut of fold, mean ± standard deviation; pooled for unseen sites.\n"
         yield markdown_table(["Split", *METRICS], table)
-    point = manifest["operating_point"]["measured"]
-    yield f"Operating point: false alarms {number(point['false_alarm_share'])}, recall {number(point['recall'])}.\n"
+    if point := manifest.get("operating_point", {}).get("measured"):
+        false_alarms, recall = number(point["false_alarm_share"]), number(point["recall"])
+        yield f"Operating point: false alarms {false_alarms}, recall {recall}.\n"
     if limits := manifest.get("known_limits"):
         yield "## Limits\n\n" + "\n".join(f"* {limit}" for limit in limits) + "\n"
 

@@ -88,7 +88,7 @@ def publish_scores(score: Path, origin: Origin | None = None) -> list[str]:
                         parent,
                         folder,
                         scored,
-                        features=made_from["dataset"]["features"],
+                        made_from=made_from,
                         metrics=_compared(scored, scored["splits"][split]),
                         alias=origin.experiment,
                     )

@@ -16,11 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from iotids.tracking.keras_model import EXAMPLE, clean_alias, log_model_metrics
+from iotids.tracking.keras_model import CARD_LENGTH, EXAMPLE, clean_alias, log_model_metrics
 from iotids.tracking.model_card import model_card
 from iotids.tracking.store import experiment_name, open_store, store_uri
 
-PREFIX, CARD_LENGTH = "detector-", 5000  # of a description in the registry
+PREFIX = "detector-"
 LOADER = "iotids.detecting.judging.mlflow_serving"  # by name: this room imports nothing of ours
 CODE = Path(__file__).resolve().parents[1]
 SERVED_PARTS = (  # below iotids/

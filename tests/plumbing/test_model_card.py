@@ -2,7 +2,7 @@
 
 import yaml
 
-from iotids.tracking.model_card import model_card
+from iotids.tracking.model_card import model_card, network_card
 
 MANIFEST = {
     "name": "binary-dl4",
@@ -53,3 +53,22 @@ def test_the_text_has_data_figures_limits_and_doubts():
 
 def test_a_package_that_says_little_has_a_card_too():
     assert "## Evaluation" not in model_card(LEAST)
+
+
+def test_the_card_of_a_network_says_that_it_is_one_fold_and_what_it_never_predicts():
+    part = {"metrics": MANIFEST["cross_validation"]["grouped"], "unpredicted": []}
+    part["unpredicted"] = [{"class": "ATTACK", "folds": 2, "tested": 5}]
+    scored = {"task": "binary", "model": "dl4", "classes": ["BENIGN", "ATTACK"], "splits": {"grouped": part}}
+    data = {"name": "sample", "sha256": "ab", "flows": 1200, "features": ["f0", "f1"]}
+    data["flows_per_class"] = {"BENIGN": 1000, "ATTACK": 200}
+    card = network_card(scored, {"dataset": data})
+    front = yaml.safe_load(card.split("---")[1])
+    assert (front["library_name"], front["model-index"][0]["name"]) == ("keras", "binary-dl4")
+    for said in (
+        "first fold only",
+        "| ATTACK | 200 |",
+        "0.7500 ± 0.0100",
+        "in 2 of 5 folds of the grouped split",
+    ):
+        assert said in card
+    assert "Operating point" not in card

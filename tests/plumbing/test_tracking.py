@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -356,6 +357,21 @@ def test_an_empty_store_is_filled_with_runs_and_detectors_with_their_cards(store
     ]
     assert {metric.key: metric.value for metric in model.metrics}["operating_point/recall"] == 0.87
     assert len(list((store / "mlartifacts").rglob("README.md"))) == 1
+
+
+def test_every_registered_version_has_a_card_an_example_of_its_input_and_metrics(store, score):
+    file = score.parent / "network" / "binary-dl4" / "model.keras"
+    with zipfile.ZipFile(file, "w") as model:
+        model.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+    tracking.publish_scores(score)
+    client, (parent,) = runs("cv")
+    version = client.get_model_version_by_alias("binary-dl4", "workspace")
+    assert version.description.startswith("---\nlicense: mit") and "first fold only" in version.description
+    (model,) = client.search_logged_models([parent.info.experiment_id])
+    assert {metric.key for metric in model.metrics} >= {"test/accuracy", "test/f1_macro"}
+    (card,) = (store / "mlartifacts").rglob("README.md")
+    assert card.read_text() == version.description
+    assert len(json.loads((card.parent / "input_example.json").read_text())["inputs"][0]) == 70
 
 
 def test_the_command_publishes_every_folder_below_a_path_and_counts_them(store, capsys):

@@ -110,8 +110,9 @@ def test_a_run_read_from_mlflow_has_the_folds_of_its_folder(
             assert there.folds[key][name]["f1_macro"] == pytest.approx(scores["f1_macro"], rel=1e-5)
     for one in differences([here, there], ["accuracy", "f1_macro"]):
         assert one.difference == pytest.approx(0, abs=1e-5) and one.unpaired == ""
-    with pytest.raises(FileNotFoundError, match="has no runs of that experiment"):
-        read_run("x", "mlflow:nosuch")
+    for name in ("nosuch", "it's", 'a"b', "50%", "back\\slash", "' OR 1=1", ""):
+        with pytest.raises(FileNotFoundError, match="has no runs of that experiment"):
+            read_run("x", f"mlflow:{name}")
 
 
 @pytest.mark.parametrize(("out", "begins"), [("c.md", "accuracy"), ("c.csv", "task,model"), ("c.html", "<!")])
