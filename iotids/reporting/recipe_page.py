@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAPER = {"optimiser": "sgd 0.09", "dropout": 0.2, "inputs": "raw"}
+ASSUMED = {"width": 64}  # the paper does not say it; its rows are trained so
 WORDS = {
     "optimiser": {"sgd 0.09": "SGD, momentum 0.09 (paper)", "sgd 0.9": "SGD, momentum 0.9", "adam": "Adam"},
     "inputs": {"raw": "inputs as they are (paper)", "log": "logarithms of the inputs"},
@@ -82,69 +84,90 @@ def read_tried(document: Mapping[str, Any], split: str) -> Tried:
 
 
 def levels(tried: Tried) -> dict[str, list[Any]]:
-    """Values of each factor that has more than one, the paper's first."""
+    """Values of each factor that has more than one, first the one that the paper's rows are trained by."""
     found: dict[str, list[Any]] = {}
     for factor in tried.recipes[0]:
         values = list(dict.fromkeys(recipe[factor] for recipe in tried.recipes))
         if len(values) > 1:
-            first = [value for value in values if value == PAPER.get(factor)]
+            first = [value for value in values if value == (PAPER | ASSUMED).get(factor)]
             found[factor] = first + [value for value in values if value not in first]
     return found
 
 
 def of_level(tried: Tried, scores: np.ndarray, factor: str, value: Any) -> np.ndarray:
-    """(folds,) mean score of the recipes with a value of a factor."""
+    """(folds,) mean score of the recipes with a value of a factor; NaN where none of them was judged."""
     chosen = np.array([recipe[factor] == value for recipe in tried.recipes])
-    means: np.ndarray = np.nanmean(scores[:, chosen], axis=1)
-    return means
+    return np.array([mean_known(row) for row in scores[:, chosen]])
+
+
+def mean_known(values: np.ndarray) -> float:
+    """Mean of what is not NaN; NaN where nothing is left."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def pair_differences(tried: Tried, factor: str, value: Any, base: Any) -> np.ndarray:
+    """(folds, pairs) macro F of each recipe with a value of a factor, less that of the recipe that differs in
+    this factor alone and has its `base` value; NaN where one of the two diverged.
+    """
+    places = {_but_for(recipe, factor, recipe[factor]): i for i, recipe in enumerate(tried.recipes)}
+    pairs = [
+        (i, places[_but_for(recipe, factor, base)])
+        for i, recipe in enumerate(tried.recipes)
+        if recipe[factor] == value and _but_for(recipe, factor, base) in places
+    ]
+    here, there = np.array(pairs).reshape(-1, 2).T
+    return tried.macro_f[:, here] - tried.macro_f[:, there]
+
+
+def _but_for(recipe: Mapping[str, Any], factor: str, value: Any) -> tuple[Any, ...]:
+    """The values of a recipe with another one for a factor."""
+    return tuple({**recipe, factor: value}.values())
 
 
 def worth_rows(tried: Tried) -> list[list[str]]:
-    """A row per factor and value: macro F, its difference from the factor's first value, F1 of each class; mean ± sd over folds."""
+    """A row per factor and value: macro F, its difference from the factor's first value over the pairs of recipes
+    that differ in it alone, their number, F1 of each class; mean ± sd over folds, of a single fold's difference
+    over the pairs.
+    """
     rows = []
     for factor, values in levels(tried).items():
-        base = of_level(tried, tried.macro_f, factor, values[0])
         for value in values:
-            here = of_level(tried, tried.macro_f, factor, value)
-            change = "–" if value == values[0] else signed(here - base)
-            classes = [
-                number(*spread(of_level(tried, scores, factor, value)), digits=2)
-                for scores in tried.f1.values()
+            pairs = pair_differences(tried, factor, value, values[0])
+            change = ["–", ""] if value == values[0] else [signed(pairs), str(np.sum(~np.isnan(pairs)))]
+            scores = [(tried.macro_f, 3), *((one, 2) for one in tried.f1.values())]
+            cells = [
+                number(*spread(of_level(tried, one, factor, value)), digits=digits) for one, digits in scores
             ]
-            rows.append([factor, in_words(factor, value), number(*spread(here), digits=3), change, *classes])
+            rows.append([factor, in_words(factor, value), cells[0], *change, *cells[1:]])
     return rows
 
 
-def spread(values: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation over the folds that have a value; 0 for one fold."""
-    there = values[~np.isnan(values)]
-    return (float(there.mean()) if there.size else float("nan")), float(
-        there.std(ddof=1)
-    ) if there.size > 1 else 0.0
+def spread(values: np.ndarray) -> tuple[float, float | None]:
+    """Mean and standard deviation over what is known; None for a single value."""
+    known = values[~np.isnan(values)]
+    return mean_known(values), float(known.std(ddof=1)) if known.size > 1 else None
 
 
-def signed(values: np.ndarray) -> str:
-    """A difference with its sign and spread."""
-    mean, std = spread(values)
-    return f"{mean:+.3f} ± {std:.3f}"
+def signed(pairs: np.ndarray) -> str:
+    """A difference with its sign and spread: over folds, of one fold over the (folds, pairs)."""
+    mean, std = spread(np.array([mean_known(row) for row in pairs]) if len(pairs) > 1 else pairs.ravel())
+    return "–" if np.isnan(mean) else f"{mean:+.3f}" + (f" ± {std:.3f}" if std is not None else "")
 
 
 def in_words(factor: str, value: Any) -> str:
     """A value of a factor for people."""
     plain = f"{value:g}" if isinstance(value, float) else str(value)
     paper = " (paper)" if PAPER.get(factor) == value else ""
+    paper = " (assumed for the paper's)" if ASSUMED.get(factor) == value else paper
     return WORDS.get(factor, {}).get(value, f"{factor} {plain}{paper}")
 
 
 def best_rows(tried: Tried, count: int = 6) -> list[list[str]]:
     """The best recipes and the paper's, by mean macro F on the inner splits; how many folds chose each."""
-    mean = np.nanmean(tried.macro_f, axis=0)
-    order = np.argsort(-mean)
-    papers = [
-        i
-        for i, recipe in enumerate(tried.recipes)
-        if all(recipe[key] == value for key, value in PAPER.items())
-    ]
+    order = np.argsort(-recipe_means(tried))
+    assumed = {factor: values[0] for factor, values in levels(tried).items() if factor in ASSUMED}
+    papers = [i for i, recipe in enumerate(tried.recipes) if recipe == recipe | PAPER | assumed]
     rows = []
     for i in dict.fromkeys([*order[:count].tolist(), *papers]):
         classes = [number(*spread(scores[:, i]), digits=2) for scores in tried.f1.values()]
@@ -160,16 +183,23 @@ def best_rows(tried: Tried, count: int = 6) -> list[list[str]]:
     return rows
 
 
+def recipe_means(tried: Tried) -> np.ndarray:
+    """(recipes,) mean macro F over the folds in which a recipe did not diverge; NaN where it always did."""
+    return np.array([mean_known(column) for column in tried.macro_f.T])
+
+
 def recipe_markdown(tried: Tried, *, data: str, task: str, split: str) -> str:
     """The tables of one run."""
     n_folds, n_recipes = tried.macro_f.shape
     parts = [
         f"### {task}, {split} split, data {data}\n",
-        f"{n_recipes} recipes, each on the inner split of {n_folds} training folds; no test row was looked at.\n",
+        f"{n_recipes} recipes, each on the inner split of {n_folds} training fold{'s' * (n_folds > 1)}; no test row was "
+        f"looked at. ± is the standard deviation over {'folds' if n_folds > 1 else 'pairs of recipes'}; a pair differs in "
+        "the factor alone.\n",
         markdown_table(
-            ["factor", "value", "macro F", "against the first", *tried.f1],
+            ["factor", "value", "macro F", "against the first", "pairs", *tried.f1],
             worth_rows(tried),
-            kinds="ttnn" + "n" * len(tried.f1),
+            kinds="ttnnn" + "n" * len(tried.f1),
         ),
         markdown_table(
             ["recipe", "macro F", "chosen by folds", *tried.f1],
@@ -189,12 +219,12 @@ def recipe_markdown(tried: Tried, *, data: str, task: str, split: str) -> str:
 
 
 def recipe_figure(tried: Tried, title: str) -> Figure:
-    """A panel per factor: every recipe is a point, a line joins the means, bars are ± one sd over folds."""
+    """A panel per factor: every recipe is a point, a line joins the means, bars are ± one sd over folds, if several."""
     found = levels(tried)
     figure = new_figure(3.1 * len(found), 3.8)
     panels = figure.subplots(1, len(found), squeeze=False, sharey=True)[0]
-    mean = np.nanmean(tried.macro_f, axis=0)
-    for axes, (factor, values), colour in zip(panels, found.items(), COLOURS, strict=False):
+    mean = recipe_means(tried)
+    for axes, (factor, values), colour in zip(panels, found.items(), itertools.cycle(COLOURS), strict=False):
         values = sorted(values) if all(isinstance(value, float | int) for value in values) else values
         for place, value in enumerate(values):
             points = mean[[recipe[factor] == value for recipe in tried.recipes]]
@@ -203,7 +233,12 @@ def recipe_figure(tried: Tried, title: str) -> Figure:
             )
         stats = [spread(of_level(tried, tried.macro_f, factor, value)) for value in values]
         axes.errorbar(
-            range(len(values)), [m for m, _ in stats], [s for _, s in stats], color=INK, capsize=4, marker="D"
+            range(len(values)),
+            [m for m, _ in stats],
+            [s or 0.0 for _, s in stats],
+            color=INK,
+            capsize=4,
+            marker="D",
         )
         axes.set_xticks(range(len(values)), [tick(value) for value in values])
         axes.set_title(factor, fontsize=10, loc="left")

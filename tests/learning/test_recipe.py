@@ -16,13 +16,15 @@ FIXED = {"depth": "2", "width": "8", "epochs": "6", "batch_size": "32", "average
 
 def test_factors_are_crossed_and_every_recipe_has_a_name_of_its_own():
     recipes = RecipeSettings().recipes()
-    assert len(recipes) == 3 * 3 * 2 * 4 * 1 == len({recipe.name for recipe in recipes})
+    assert len(recipes) == 3 * 3 * 2 * 4 * 3 == len({recipe.name for recipe in recipes})
     assert recipes[0].training() == {
         "optimiser": "sgd", "learning_rate": 0.1, "momentum": 0.09, "dropout": 0.0, "inputs": "raw",
-        "depth": 4, "width": 64, "batch_size": 256, "epochs": 50, "average_epochs": 1,
+        "depth": 4, "width": 32, "batch_size": 256, "epochs": 50, "average_epochs": 1,
     }  # fmt: skip
     assert recipes[-1].training()["learning_rate"] == 0.001 and "momentum" not in recipes[-1].training()
-    further = RecipeSettings(optimiser="adam 0.002", batch_size="128|256", average_epochs="1|10").recipes()
+    further = RecipeSettings(
+        optimiser="adam 0.002", width="64", batch_size="128|256", average_epochs="1|10"
+    ).recipes()
     assert len({recipe.name for recipe in further}) == 3 * 2 * 4 * 4
     assert further[0].training()["learning_rate"] == 0.002
 
@@ -111,6 +113,7 @@ def test_the_page_says_what_each_piece_is_worth_with_its_spread():
     # optimiser: fold means 0.55, 0.45 for SGD; 0.75, 0.65 for Adam; differences 0.2, 0.2
     assert rows[0][:3] == ["optimiser", "SGD, momentum 0.09 (paper)", "0.500 ± 0.071"]
     assert rows[1][3] == "+0.200 ± 0.000"
+    assert [row[4] for row in rows] == ["", "4", "", "4"]  # two pairs in each of two folds
     # dropout: the paper's 0.2 comes first; 0.6, 0.4 against 0.7, 0.7: differences 0.1, 0.3
     assert rows[2][1] == "dropout 0.2 (paper)" and rows[3][3] == "+0.200 ± 0.141"
     assert [row[0] for row in rows] == ["optimiser"] * 2 + [
@@ -120,6 +123,50 @@ def test_the_page_says_what_each_piece_is_worth_with_its_spread():
     assert best[0][:3] == ["adam, 0.0", "0.800 ± 0.000", "2"]
     assert any("(the paper's)" in row[0] for row in best)
     assert len(recipe_figure(tried, "t").axes) == 2
+
+
+def test_recipes_are_compared_in_pairs_so_that_one_that_diverged_moves_no_other_difference():
+    # of Adam - SGD only dropout 0.2 has both: 0.7 - 0.5; means of the levels would give 0.75 - 0.5
+    (row,) = worth_rows(read_tried(document([[0.5, None, 0.7, 0.8]], chosen=[3]), "stratified"))[1:2]
+    assert row[1:5] == ["Adam", "0.750", "+0.200", "1"]
+
+
+def test_one_fold_has_the_spread_over_pairs_and_no_other():
+    tried = read_tried(document([[0.5, 0.6, 0.7, 0.9]], chosen=[3]), "stratified")
+    rows = worth_rows(tried)
+    assert rows[1][2:6] == ["0.800", "+0.250 ± 0.071", "2", "0.80"]  # 0.2 and 0.3
+    text = recipe_markdown(tried, data="lab", task="multiclass", split="stratified")
+    assert (
+        "the inner split of 1 training fold;" in text and "standard deviation over pairs of recipes" in text
+    )
+    assert "± 0.000" not in text
+
+
+def test_a_factor_whose_every_recipe_diverged_has_a_dash_and_the_page_is_drawn():
+    tried = read_tried(document([[0.5, 0.6, None, None]], chosen=[1]), "stratified")
+    assert worth_rows(tried)[1][2:5] == ["–", "–", "0"]
+    assert recipe_figure(tried, "t").axes
+
+
+def test_width_is_a_factor_and_64_the_width_of_the_papers_rows():
+    one = document([[0.5, 0.6, 0.7, 0.8]], chosen=[3])
+    tried = one["splits"]["stratified"]["folds"][0]["facts"]["tried"]
+    wide = {f"{name}, wide": recipe | {"width": 64} for name, recipe in tried.items()}
+    tried.update(wide)
+    page = read_tried(one, "stratified")
+    assert [row[1] for row in worth_rows(page) if row[0] == "width"] == [
+        "width 64 (assumed for the paper's)",
+        "width 8",
+    ]
+    assert [row[0] for row in best_rows(page) if "the paper's" in row[0]] == [
+        "sgd 0.09, 0.2, wide (the paper's)"
+    ]
+
+
+def test_memory_is_asked_for_the_largest_stack_not_for_all_recipes_at_once():
+    one = RecipeSettings(optimiser="adam", inputs="raw", depth="7", width="128")
+    asked = RecipeKind().bytes_needed(1000, 70, 5, {}, RecipeSettings(optimiser="adam"))
+    assert asked == RecipeKind().bytes_needed(1000, 70, 5, {}, one)
 
 
 def test_a_recipe_that_diverged_in_a_fold_counts_in_the_others_and_is_named():

@@ -20,6 +20,7 @@ from iotids.learning.networks.dense.kind import DenseKind, DenseSettings
 from iotids.learning.networks.recipe.fitted import RecipeModel
 from iotids.learning.networks.recipe.grid import FACTORS, Recipe, crossed
 from iotids.learning.networks.recipe.inner_split import inner_split
+from iotids.learning.networks.recipe.stacks import stacks
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class RecipeSettings:
     dropout: str = "0|0.1|0.2"
     inputs: str = "raw|log"
     depth: str = "4|5|6|7"
-    width: str = "64"
+    width: str = "32|64|128"
     batch_size: str = "256"
     epochs: str = "50"
     average_epochs: str = "1"
@@ -100,12 +101,18 @@ class RecipeKind(ModelKind):
         splits: Mapping[str, Sequence[Fold]],
         settings: RecipeSettings,
     ) -> int:
-        """As many networks of the largest size as learn side by side, at most all recipes."""
-        recipes = settings.recipes()
-        largest = max((dense_settings(one) for one in recipes), key=lambda one: one.depth * one.width**2)
-        rows = np.zeros(0, np.int64)
-        stack = {"stack": [Fold(i, rows, rows) for i in range(len(recipes))]}
-        return bytes_needed(n_rows, n_classes, stack, largest, n_features)
+        """Of the largest stack: recipes of one shape learn side by side, one stack after the other."""
+        dense, rows = [dense_settings(one) for one in settings.recipes()], np.zeros(0, np.int64)
+        return max(
+            bytes_needed(
+                n_rows,
+                n_classes,
+                {"stack": [Fold(i, rows, rows) for i in places]},
+                dense[places[0]],
+                n_features,
+            )
+            for places in stacks(dense)
+        )
 
     def _try(
         self, data: TrainingData, settings: RecipeSettings, seed: int

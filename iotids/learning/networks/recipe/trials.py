@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +17,7 @@ from iotids.learning.networks.dense.stacked import StackedNetworks
 from iotids.learning.networks.dense.stacked_step import NetworkShape
 from iotids.learning.networks.dense.training import TrainingPlan, epoch_batches
 from iotids.learning.networks.recipe.inner_split import class_f1
-
-OWN = ("dropout", "learning_rate", "momentum")  # what networks of one stack may differ in
+from iotids.learning.networks.recipe.stacks import OWN, stacks
 
 
 class InnerSplit(NamedTuple):
@@ -39,15 +37,6 @@ def try_recipes(settings: Sequence[DenseSettings], split: InnerSplit, seed: int)
         for place, one in zip(places, _try_stack([settings[i] for i in places], split, seed), strict=True):
             found[place] = one
     return found
-
-
-def stacks(settings: Sequence[DenseSettings]) -> list[list[int]]:
-    """Positions of the recipes that differ in OWN only, together."""
-    alike: dict[tuple, list[int]] = {}
-    for i, one in enumerate(settings):
-        key = tuple(value for name, value in asdict(one).items() if name not in OWN)
-        alike.setdefault(key, []).append(i)
-    return list(alike.values())
 
 
 def shape_of(settings: Sequence[DenseSettings], data: TrainingData) -> NetworkShape:
