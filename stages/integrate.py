@@ -16,8 +16,9 @@ from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.truth.integrating.dataset import count_unwritten, integrate, kept_columns
 from iotids.truth.integrating.integration import dataset_schema, describe_cleaning
-from iotids.truth.integrating.labelled_tables import table_in_file
+from iotids.truth.integrating.labelled_tables import origin_of_tables, table_in_file
 from iotids.truth.integrating.table2 import table2_csv, table2_markdown
+from iotids.writing.table_origin import with_origin
 from iotids.writing.tables import growing_table, write_json, write_text
 
 
@@ -48,11 +49,13 @@ def main() -> None:
         paths = [args.labelled / f"{source}.parquet" for source in data.sources] + args.extra
         tables = [table_in_file(path) for path in paths]
         unwritten = count_unwritten(path.with_suffix(".json") for path in paths)
-        schema = dataset_schema(*kept_columns(params.features, tables))
+        origin, warnings = origin_of_tables(tables)
+        schema = with_origin(dataset_schema(*kept_columns(params.features, tables)), origin)
         with growing_table(args.out / "flows.parquet", schema) as out:
             cleaning = integrate(tables, out.write, data.classes, **vars(params), unwritten=unwritten)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
+    print(*(f"warning: {sentence}\n" for sentence in warnings), sep="", end="", file=sys.stderr)
     counts = cleaning.left
     write_json(describe_cleaning(cleaning), args.out / "cleaning.json")
     write_text(table2_csv(counts, data.classes), args.out / "table2.csv")

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iotids.writing.table_origin import differences, origin_of_file
+
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -146,9 +148,19 @@ def write_scorecard(
 
     table = read_labelled(path, label=label)
     other = read_labelled(reference, label=label) if reference else None
+    for sentence in metered_differently(path, reference):
+        print(f"warning: {sentence}", file=sys.stderr)
     card = audit_table(table, path, sample_rows=rows, seed=seed, reference=other, report=_report)
     write_card(card, __version__, out)
     print(f"{out / 'scorecard.html'}: {card.rows:,} rows, {card.verdict}", file=sys.stderr)
+
+
+def metered_differently(table: Path, reference: Path | None) -> list[str]:
+    """Warn where two Parquet files say that their flows were metered with different settings."""
+    if reference is None or not table.suffix == reference.suffix == ".parquet":
+        return []
+    found = differences(origin_of_file(table), origin_of_file(reference))
+    return [f"{table} and {reference} were metered differently ({'; '.join(found)})"] if found else []
 
 
 def _report(check: str) -> None:

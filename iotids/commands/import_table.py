@@ -24,11 +24,12 @@ from iotids.truth.labelling.yaml_texts import read_yaml
 from iotids.truth.published.import_release import import_release
 from iotids.truth.published.registry import RELEASES
 from iotids.writing.markdown import plain_column
+from iotids.writing.table_origin import with_origin
 from iotids.writing.tables import replacing, write_json, write_table
 
 
 def import_tables(paths: list[Path], how: How) -> Imported:
-    """Import several files into one table; flows are numbered within their file.
+    """Import several files into one table; flows are numbered within their file, the metadata name the files.
 
     Raises
     ------
@@ -47,6 +48,8 @@ def import_tables(paths: list[Path], how: How) -> Imported:
                 f"{path}: other columns than {some[0][0]} (labels or the corrected fork's extras); import them one by one"
             )
     flows = pa.concat_tables([flows for _, flows in some], promote_options="permissive")
+    origin = {"meter": "another tool", "imported_from": ", ".join(names)}
+    flows = flows.replace_schema_metadata(with_origin(flows.schema, origin).metadata)
     return Imported(
         flows,
         pa.concat_tables([part.unknown for part in parts], promote_options="default"),

@@ -93,6 +93,19 @@ def flows_of(captures: Sequence[NamedCapture], options: Options) -> pa.Table:
     )
 
 
+def table_metered_so(path: Path, options: Options) -> pa.Table:
+    """Read a flow table; ValueError where it says that it was metered with other settings than these."""
+    from iotids.writing.table_origin import differences, origin_of
+
+    flows = read_table(path)
+    if found := differences(origin_of(flows.schema), options.origin):
+        raise ValueError(
+            f"{path} and this command meter differently ({'; '.join(found)}): packets would be booked to other flows; "
+            "give the table's settings here (--profile …), or leave out --flows"
+        )
+    return flows
+
+
 def main() -> None:
     """Read the command line, meter where no flow table is given, label."""
     parser = argparse.ArgumentParser(prog="iotids label", description=__doc__.splitlines()[0])
@@ -114,7 +127,7 @@ def main() -> None:
     from iotids.truth.labelling.notices import show_notices
 
     captures, options = existing_captures(arguments.captures), options_of(arguments)
-    flows = read_table(arguments.flows) if arguments.flows else flows_of(captures, options)
+    flows = table_metered_so(arguments.flows, options) if arguments.flows else flows_of(captures, options)
     labelled, apart, summary = label_by_rules(
         captures,
         flows,

@@ -86,7 +86,7 @@ def meter_and_report(
     from iotids.flowmeter.ledger import in_words, totals
 
     sums = totals(ledgers)
-    content = {"captures": [one.as_dict() for one in ledgers], "totals": sums}
+    content = {"origin": options.origin, "captures": [one.as_dict() for one in ledgers], "totals": sums}
     write_json(content, ledger or out.with_suffix(".ledger.json"))
     print(*in_words(ledgers, out, seconds=time.perf_counter() - start), sep="\n", file=sys.stderr)
     return 0 if sums["complete"] or options.keep_going else 1

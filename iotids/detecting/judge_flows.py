@@ -8,8 +8,11 @@ import pyarrow as pa
 
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
+from iotids.detecting.package.origin_check import check_origin
 from iotids.detecting.package.package import Package, open_package
-from iotids.flowmeter.context import CONTEXT_NAMES, with_context
+from iotids.flowmeter.columns.context import CONTEXT_NAMES
+from iotids.flowmeter.context import with_context
+from iotids.writing.table_origin import origin_of
 
 
 def judge_flows(package: Package | str | Path, flows: pa.Table) -> pa.Table:
@@ -20,8 +23,8 @@ def judge_flows(package: Package | str | Path, flows: pa.Table) -> pa.Table:
     package : Package, str or Path
         An open package, or its folder.
     flows : pa.Table
-        As `iotids.flows_from_capture(path, package.profile)` gives them: the features mean other things under
-        another profile. Context that the package wants and the table lacks is computed from its flows.
+        As `iotids.flows_from_capture(path, **package.meter_settings)` gives them: the features mean other things
+        under another profile. Context that the package wants and the table lacks is computed from its flows.
 
     Returns
     -------
@@ -32,8 +35,11 @@ def judge_flows(package: Package | str | Path, flows: pa.Table) -> pa.Table:
     ------
     PackageError
         The folder is no package, or must not be used.
+    ValueError
+        The table says that it was metered with other settings than the package's.
     """
     opened = package if isinstance(package, Package) else open_package(package)
+    check_origin(opened, {"this table": origin_of(flows.schema)})
     if opened.wants_context and not set(CONTEXT_NAMES) & set(flows.column_names):
         flows = with_context(flows)
     return Judge(opened, Model(opened), package_point(opened)).judge(flows)[0]

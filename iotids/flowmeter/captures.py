@@ -13,6 +13,7 @@ from iotids.flowmeter.flows import Meter
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.names import distinct_names, readable_name, text_of_name
 from iotids.flowmeter.output.flow_files import Sink, read_back, sink_for
+from iotids.flowmeter.output.origin import meter_origin
 from iotids.flowmeter.profiles import profile_named
 from iotids.flowmeter.reading import CaptureFault, is_capture_name
 
@@ -32,6 +33,17 @@ class Options:
     keep_going: bool
     columns: tuple[str, ...]
     max_bytes: int
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What a flow table metered so says of itself."""
+        return meter_origin(
+            profile_named(self.profile),
+            flow_timeout_s=self.flow_timeout_s,
+            activity_timeout_s=self.activity_timeout_s,
+            idle_timeout_s=self.idle_timeout_s,
+            tunnels=self.tunnels,
+        )
 
 
 @dataclass(frozen=True)
@@ -151,7 +163,9 @@ def meter_captures(
     """
     profile = profile_named(options.profile)
     sizes = [Path(c.path).stat().st_size if Path(c.path).is_file() else 0 for c in captures]
-    with sink_for(out, profile, suffix=suffix, compact=for_keeping, columns=options.columns) as sink:
+    with sink_for(
+        out, profile, suffix=suffix, compact=for_keeping, columns=options.columns, origin=options.origin
+    ) as sink:
         if mapper is not None and len(captures) > 1 and sum(sizes) >= SIDE_BY_SIDE_BYTES:
             ledgers = _side_by_side(
                 captures, out, sink, partial(_meter_part, options=options, for_keeping=for_keeping), mapper

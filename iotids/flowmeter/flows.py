@@ -12,6 +12,7 @@ from iotids.flowmeter.kernels import layout
 from iotids.flowmeter.kernels.entries import packets_of
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.names import readable_name, text_of_name
+from iotids.flowmeter.output.origin import meter_origin
 from iotids.flowmeter.output.rows import RowBuilder, check_columns, schema_of
 from iotids.flowmeter.pipeline.decoder import Decoded, Decoder
 from iotids.flowmeter.pipeline.sweeping import Sweeper
@@ -80,6 +81,13 @@ class Meter:
         self.columns = check_columns(columns)
         self.profile: Profile = profile_named(profile)
         self.rules = rules_of(
+            self.profile,
+            flow_timeout_s=flow_timeout_s,
+            activity_timeout_s=activity_timeout_s,
+            idle_timeout_s=idle_timeout_s,
+            tunnels=tunnels,
+        )
+        self.origin = meter_origin(
             self.profile,
             flow_timeout_s=flow_timeout_s,
             activity_timeout_s=activity_timeout_s,
@@ -294,7 +302,8 @@ def flows_from_capture(
     -------
     pa.Table
         IDENTITY and FEATURES of columns/schema.py, for corrected and clean also CORRECTED_EXTRAS; rows in the order
-        of CICFlowMeter. An empty capture gives an empty table.
+        of CICFlowMeter. An empty capture gives an empty table. Its metadata say how it was metered
+        (`writing.table_origin`).
 
     Raises
     ------
@@ -318,6 +327,5 @@ def flows_from_capture(
     )
     schema = schema_of(meter.profile, meter.columns)
     table = pa.Table.from_batches(list(meter.batches()), schema)
-    if not meter.ledger.complete:
-        table = table.replace_schema_metadata({"incomplete": meter.ledger.fault})
-    return table
+    fault = {} if meter.ledger.complete else {"incomplete": meter.ledger.fault}
+    return table.replace_schema_metadata({**meter.origin, **fault})

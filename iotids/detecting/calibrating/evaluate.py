@@ -3,7 +3,7 @@ on benign flows of their networks.
 
 `iotids evaluate PACKAGE [LABELLED.parquet...] [--max-alarms-per-day 10]`
 prints the tables of docs/detector.md. Labelled tables are what the label stage writes; they must be metered
-under the package's profile.
+under the package's profile, which their metadata say.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from iotids.detecting.calibrating.benign_flows import BenignFlows
 from iotids.detecting.calibrating.calibration import calibrate
@@ -27,11 +26,15 @@ from iotids.detecting.incidents.evaluation import COLUMNS, recordings_of, score_
 from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
 from iotids.detecting.judging.verdicts import Judge, matrix_of, package_point
 from iotids.detecting.package.inference import Model
+from iotids.detecting.package.origin_check import check_origin
 from iotids.detecting.package.package import Package, open_package
 from iotids.detecting.summary.page_table import percent, value_and_std
 from iotids.writing.markdown import markdown_table
+from iotids.writing.table_origin import origin_of
+from iotids.writing.tables import read_table, schema_of_table
 
 DAY_US = 86_400e6
+TRUTH_COLUMNS = ("label", "source", "group", "capture")
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,27 @@ class Labelled:
         return sum(days for _, days in self.recordings())
 
 
-def read_labelled(paths: Sequence[Path], package: Package) -> Labelled:
-    """Read labelled flow tables."""
-    table = pa.concat_tables([pq.read_table(p) for p in paths])
-    text = [
-        table.column(name).to_numpy(zero_copy_only=False).astype(str)
-        for name in ("label", "source", "group", "capture")
-    ]
+def read_tables(paths: Sequence[Path], package: Package) -> pa.Table:
+    """Read labelled flow tables as one, with the columns that all of them have; warn about those that do not say how
+    they were metered.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        A file is not there, no Parquet file, lacks a column, or was metered with other settings than the package's.
+    """
+    schemas = {path: schema_of_table(path) for path in paths}
+    for sentence in check_origin(package, {str(path): origin_of(one) for path, one in schemas.items()}):
+        print(f"warning: {sentence}", file=sys.stderr)
+    first, *others = schemas.values()
+    shared = [name for name in first.names if all(name in other.names for other in others)]
+    wanted = [*shared, *({*TRUTH_COLUMNS, *package.features} - set(shared))]
+    return pa.concat_tables([read_table(path, wanted) for path in paths])
+
+
+def labelled_of(table: pa.Table, package: Package) -> Labelled:
+    """Features and truth of a table."""
+    text = [table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in TRUTH_COLUMNS]
     label, source, group, capture = text
     return Labelled(
         matrix_of(table, package.features), label, source, group, capture, table.column("start_us").to_numpy()
@@ -158,9 +175,8 @@ def shares_of(judge: Judge, X: np.ndarray) -> tuple[float, float]:
     )
 
 
-def incident_table(paths: Sequence[Path], package: Package) -> str:
+def incident_table(flows: pa.Table, package: Package) -> str:
     """Incidents per site: as they are reported, and at one false incident a day over all sites."""
-    flows = pa.concat_tables([pq.read_table(p) for p in paths])
     verdicts = Judge(package, Model(package), package_point(package)).judge(flows)[0]
     idle_s, benign = float(package.manifest["meter"]["idle_timeout_s"]), str(package.manifest["benign"])
     recordings = recordings_of(verdicts, flows, benign=benign, idle_timeout_s=idle_s)
@@ -242,7 +258,8 @@ def main() -> int:
         markdown(["export", "bytes", "equal verdicts", "largest difference", ""], export_table(package)), "\n"
     )
     if arguments.labelled:
-        flows = read_labelled(arguments.labelled, package)
+        table = read_tables(arguments.labelled, package)
+        flows = labelled_of(table, package)
         decisions = Judge(package, Model(package), package_point(package)).decide(flows.X)
         named = np.array(package.classes)[decisions.likeliest]
         print(
@@ -251,7 +268,7 @@ def main() -> int:
         attack = flows.label != package.manifest["benign"]
         ranked = ranking_rows(attack, decisions.log_odds, flows.source, flows.capture)
         print(markdown(RANKING_COLUMNS, ranked), "\n")
-        print(incident_table(arguments.labelled, package))
+        print(incident_table(table, package))
         rows = calibrated_networks(flows, package, max_alarms_per_day=arguments.max_alarms_per_day)
         names = [field.replace("_", " ") for field in Calibrated.__dataclass_fields__]
         print(markdown(names, (tuple(vars(row).values()) for row in rows)))

@@ -4,7 +4,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 from iotids.flowmeter.output.rows import schema_of
 from iotids.flowmeter.profiles import CLEAN, Profile
+from iotids.writing.table_origin import with_origin
 
 ROW_GROUP_ROWS = 16_384  # 99 columns of it are about 13 MB
 DICTIONARIES = (
@@ -80,8 +81,8 @@ class ArrowSink(GroupedSink):
     incomplete capture stands in the metadata of an empty last batch.
     """
 
-    def __init__(self, path: Path, profile: Profile, *, compact: bool, columns: Iterable[str] = ()) -> None:
-        super().__init__(schema_of(profile, columns).with_metadata({"profile": profile.name}))
+    def __init__(self, path: Path, schema: pa.Schema, *, compact: bool) -> None:
+        super().__init__(schema)
         options = pa.ipc.IpcWriteOptions(compression="lz4" if compact else None)
         self._file = pa.OSFile(str(path), "wb")
         self._writer = pa.ipc.new_file(self._file, self._schema, options=options)
@@ -110,19 +111,15 @@ class ParquetSink(GroupedSink):
     Parameters
     ----------
     path : Path
-    profile : Profile
+    schema : pa.Schema
+        Columns, and metadata that the file is to carry.
     compact : bool
         Compress every column with LZ4 and write addresses as dictionaries, a third of the size; without, only
         columns that are zero in nearly all rows: for these LZ4 is faster than writing the zeros, for the
         others it takes two to three times as long.
-    columns : iterable of str
-        Optional groups of columns.
     """
 
-    def __init__(
-        self, path: Path, profile: Profile, *, compact: bool = True, columns: Iterable[str] = ()
-    ) -> None:
-        schema = schema_of(profile, columns)
+    def __init__(self, path: Path, schema: pa.Schema, *, compact: bool = True) -> None:
         super().__init__(schema)
         packing = {
             _path_of(field): "lz4" if compact or any(word in field.name for word in MOSTLY_ZERO) else "none"
@@ -132,7 +129,6 @@ class ParquetSink(GroupedSink):
         self._writer = pq.ParquetWriter(
             path, schema, compression=packing, use_dictionary=dictionaries, write_statistics=False
         )
-        self._writer.add_key_value_metadata({"profile": profile.name})
 
     def _write_table(self, table: pa.Table) -> None:
         """Write rows."""
@@ -187,6 +183,9 @@ def _path_of(field: pa.Field) -> str:
 class sink_for:  # noqa: N801  a context manager, used like a function
     """The sink for a file name; closed without a trace of completeness when the block fails.
 
+    Parquet and Arrow files say in their metadata how their flows were made: `origin`, or else the profile alone. CSV
+    has no place for it; there the ledger says it.
+
     Raises
     ------
     ValueError
@@ -201,6 +200,7 @@ class sink_for:  # noqa: N801  a context manager, used like a function
         suffix: str = "",
         compact: bool = True,
         columns: Iterable[str] = (),
+        origin: Mapping[str, str] | None = None,
     ) -> None:
         suffix = suffix or path.suffix
         if suffix not in SUFFIXES:
@@ -216,7 +216,8 @@ class sink_for:  # noqa: N801  a context manager, used like a function
             self.sink = CsvSink(path, profile)
         else:
             kind = ParquetSink if suffix == ".parquet" else ArrowSink
-            self.sink = kind(path, profile, compact=compact, columns=columns)
+            schema = with_origin(schema_of(profile, columns), origin or {"profile": profile.name})
+            self.sink = kind(path, schema, compact=compact)
 
     def __enter__(self) -> Sink:
         """Hand out the sink."""
