@@ -14,6 +14,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from iotids.version import VERSION
+
 if TYPE_CHECKING:
     from iotids.detecting.judge_flows import judge_flows
     from iotids.detecting.package.package import open_package
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from iotids.flowmeter.flows import flows_from_capture
     from iotids.flowmeter.profiles import PROFILES
 
-__version__ = "0.2.0"
+__version__ = VERSION
 __all__ = ["MODEL_FEATURE_NAMES", "PROFILES", "flows_from_capture", "judge_flows", "open_package"]
 
 # onnxruntime sends usage data to its maker from the moment it is imported, so this cannot wait for a main()

@@ -66,12 +66,14 @@ def _run_to_the_end(main: Callable[[], int | None], *, filter_stderr: bool) -> N
 
 
 def _call(main: Callable[[], int | None]) -> int:
-    """Run; an error after Ctrl-C is Ctrl-C: a library that it meets while it loads calls it what it likes."""
+    """Run; an error after a signal is that signal: a library that it meets while it loads calls it what it likes."""
     try:
         return main() or 0
     except Exception as error:
         if signal.SIGINT in HEARD:
             raise KeyboardInterrupt from error
+        if HEARD:
+            raise SystemExit(128 + min(HEARD)) from error
         raise
 
 
@@ -93,7 +95,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """Leave through every `finally`."""
+    """Remember the signal and leave through every `finally`."""
+    HEARD.add(number)
     raise SystemExit(128 + number)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import iotids
 from iotids.flowmeter.profiles import CLEAN, Profile
+from iotids.version import VERSION
 
 
 def meter_origin(
@@ -18,7 +18,7 @@ def meter_origin(
     times = {"flow_timeout_s": flow_timeout_s, "activity_timeout_s": activity_timeout_s}
     only_clean = {"idle_timeout_s": f"{idle_timeout_s:.15g}", "tunnels": tunnels}
     return {
-        "meter": f"iotids {iotids.__version__}",
+        "meter": f"iotids {VERSION}",
         "profile": profile.name,
         **{name: f"{seconds:.15g}" for name, seconds in times.items()},
         **(only_clean if profile.logic == CLEAN else {}),
