@@ -87,7 +87,7 @@ def meaning(content: Content) -> str:
         scored, n_attacks = run.splits[split], len(run.classes) - 1
         if never := [one.name for one in scored.unpredicted if one.always]:
             said.append(
-                f"{model_title(run.model)} never predicts {' and '.join(never)}, {len(never)} of the {n_attacks} attacks, so their F is 0; "
+                f"{model_title(run.model)}{one_seed(run)} never predicts {' and '.join(never)}, {len(never)} of the {n_attacks} attacks, so their F is 0; "
                 f"its weighted F is {scored.value('f1_weighted'):.2f} all the same, and its macro F {scored.value('f1_macro'):.2f}"
             )
     for task in content.figure_models:
@@ -101,6 +101,11 @@ def meaning(content: Content) -> str:
                 text += f", that of the best baseline {best.splits[split].value('f1_macro'):.2f}"
             said.append(text)
     return ". ".join(text[0].upper() + text[1:] for text in said) + ".\n" if said else ""
+
+
+def one_seed(run: RunScores) -> str:
+    """' (one seed)' of a network that was fitted once."""
+    return " (one seed)" if run.params.get("orders", 1) == 1 else ""
 
 
 def _shown(content: Content, task: str, split: str) -> tuple[RunScores, RunScores | None]:

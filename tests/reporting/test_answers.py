@@ -62,7 +62,8 @@ def test_a_clear_difference_is_told_and_noise_is_not():
     page = answers_markdown(
         results, figure_models={"binary": "dl4"}, splits={"binary": ["stratified", "grouped"]}
     )
-    assert "no depth differs significantly from the best" in page
+    (depth,) = [line for line in page.splitlines() if "Does depth matter?" in line]
+    assert "DL4 and DL5 lie between" in depth and "differs" not in depth
     assert "Not asked in this run: add `environment`" in page
 
 
@@ -74,12 +75,28 @@ def test_a_network_trained_otherwise_answers_the_question_of_the_recipe_and_not_
     page = answers_markdown(results, figure_models={"binary": "dl4"}, splits={"binary": ["stratified"]})
     (depth,) = [line for line in page.splitlines() if "Does depth matter?" in line]
     (recipe,) = [line for line in page.splitlines() if "Does the recipe of training matter?" in line]
-    assert "sensible" not in depth and "no depth differs" in depth
+    assert "sensible" not in depth
     assert "One seed each: another seed may change the order" in depth
     assert "DL, sensible recipe is better than DL4, the same network trained otherwise (+0.1" in recipe
     thrice = {key: replace(run, params=run.params | {"orders": 3}) for key, run in results.items()}
     page = answers_markdown(thrice, figure_models={"binary": "dl4"}, splits={"binary": ["stratified"]})
-    assert "another seed may change" not in page
+    assert "another seed may change" not in page and "no depth differs significantly from the best" in page
+
+
+def test_the_order_of_depths_is_said_from_three_seeds_on_where_it_exceeds_their_spread():
+    def page(orders, over_seeds):
+        results = {}
+        for model, quality in (("dl4", 0.97), ("dl7", 0.85)):
+            run = made_result(model, quality=quality, seed=1)
+            scored = {s: replace(one, repeat_std={"f1_macro": over_seeds}) for s, one in run.splits.items()}
+            results["binary", model] = replace(run, params=run.params | {"orders": orders}, splits=scored)
+        text = answers_markdown(results, figure_models={"binary": "dl4"}, splits={"binary": ["stratified"]})
+        return next(line for line in text.splitlines() if "Does depth matter?" in line)
+
+    assert "DL4 differs significantly from DL7" in page(3, 0.01)
+    assert "no depth differs" in page(3, 0.2) and "its seeds by up to ± 0.2000" in page(3, 0.2)
+    for orders in (1, 2):
+        assert "differs" not in page(orders, 0.01) and "none is given" in page(orders, 0.01)
 
 
 def test_unseen_sites_are_answered_where_they_were_asked():

@@ -19,6 +19,7 @@ from iotids.learning.scores.names import (
 from iotids.learning.scores.runs.run_scores import RunScores, SplitScores
 from iotids.learning.scores.significance import corrected_t_test, holm
 
+FEWEST_SEEDS = 3  # of networks whose order is said: over seeds a row moves by as much as depths differ
 LEVEL, METRIC_TITLE = 0.05, find_metric(METRIC).title
 
 
@@ -103,36 +104,64 @@ def by_recipe(results: Mapping[tuple[str, str], RunScores], task: str) -> list[l
 
 
 def _depth(results: Mapping[tuple[str, str], RunScores], task: str, splits: Sequence[str]) -> str:
-    """The best depth against the others, among networks that are trained alike."""
+    """The depths of networks that are trained alike: their range, and from `FEWEST_SEEDS` on which is best."""
     networks = next(iter(by_recipe(results, task)), [])
     if len(networks) < 2:
         return ""
-    said = []
-    for split in splits:
-        if split in UNSEEN:
-            continue
-        means = {model: results[task, model].splits[split].mean[METRIC] for model in networks}
-        best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
-        different = [
-            c for c in compare(results, task=task, split=split, model=best, others=networks) if c.p < LEVEL
-        ]
-        verdict = "no depth differs significantly from the best"
-        if different:
-            verdict = f"{model_title(best)} differs significantly from {_join([model_title(c.other) for c in different])}"
-        said.append(
-            f"{_under(split)}: from {means[worst]:.4f} ({model_title(worst)}) to {means[best]:.4f} ({model_title(best)}), a range of "
-            f"{means[best] - means[worst]:.4f} where one network's folds spread by ± {_spread(results, task, best, split)}; {verdict}"
-        )
+    ordered = fewest_seeds(results, task, networks) >= FEWEST_SEEDS
+    shown = [split for split in splits if split not in UNSEEN]
+    said = [(_best_depth if ordered else _range_of_depths)(results, task, split, networks) for split in shown]
     return "; ".join(said) + "." + seeds_in_words(results, task, networks)
+
+
+def _range_of_depths(
+    results: Mapping[tuple[str, str], RunScores], task: str, split: str, networks: Sequence[str]
+) -> str:
+    """Between which values the networks lie, without their order."""
+    means = {model: results[task, model].splits[split].mean[METRIC] for model in networks}
+    lowest, highest = min(means.values()), max(means.values())
+    widest = max((_spread(results, task, model, split) for model in networks), key=float)
+    return (
+        f"{_under(split)}: {_join([model_title(model) for model in networks])} lie between {lowest:.4f} and {highest:.4f}, a range of "
+        f"{highest - lowest:.4f} where one network's folds spread by up to ± {widest}"
+    )
+
+
+def _best_depth(
+    results: Mapping[tuple[str, str], RunScores], task: str, split: str, networks: Sequence[str]
+) -> str:
+    """The best depth and those that it differs from, over folds and by more than twice the spread over seeds."""
+    scored = {model: results[task, model].splits[split] for model in networks}
+    means = {model: one.mean[METRIC] for model, one in scored.items()}
+    best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    over_seeds = max(float(np.nan_to_num(one.repeat_std.get(METRIC, np.nan))) for one in scored.values())
+    different = [
+        c
+        for c in compare(results, task=task, split=split, model=best, others=networks)
+        if c.p < LEVEL and abs(c.difference) > 2 * over_seeds
+    ]
+    verdict = "no depth differs significantly from the best"
+    if different:
+        verdict = f"{model_title(best)} differs significantly from {_join([model_title(c.other) for c in different])}"
+    return (
+        f"{_under(split)}: from {means[worst]:.4f} ({model_title(worst)}) to {means[best]:.4f} ({model_title(best)}), a range of "
+        f"{means[best] - means[worst]:.4f} where one network's folds spread by ± {_spread(results, task, best, split)} and its seeds by up "
+        f"to ± {over_seeds:.4f}; {verdict}"
+    )
+
+
+def fewest_seeds(results: Mapping[tuple[str, str], RunScores], task: str, networks: Sequence[str]) -> int:
+    """Seeds of the network that was fitted with the fewest."""
+    return min(int(results[task, model].params.get("orders", 1)) for model in networks)
 
 
 def seeds_in_words(results: Mapping[tuple[str, str], RunScores], task: str, networks: Sequence[str]) -> str:
     """What a comparison of networks of one seed cannot say; empty where each was fitted with three or more."""
-    fewest = min(results[task, model].params.get("orders", 1) for model in networks)
-    if fewest >= 3:
+    fewest = fewest_seeds(results, task, networks)
+    if fewest >= FEWEST_SEEDS:
         return ""
     seeds = "One seed" if fewest == 1 else f"{fewest} seeds"
-    return f" {seeds} each: another seed may change the order of these networks (`preset=seeds`)."
+    return f" {seeds} each: another seed may change the order of these networks, so none is given (`preset=seeds`)."
 
 
 def _recipe(results: Mapping[tuple[str, str], RunScores], task: str, splits: Sequence[str]) -> str:
