@@ -15,7 +15,9 @@ def main() -> int:
         "captures", nargs="+", help="benign traffic of the site, a day or more; - reads standard input"
     )
     parser.add_argument(
-        "--max-alarms-per-day", required=True, metavar="N", help="false alarms a day that are acceptable"
+        "--max-alarms-per-day",
+        metavar="N",
+        help="also set the threshold, for so many false alarms (flows) a day; default: the model's own, and habits only",
     )
     parser.add_argument("--model", help="package, as for `iotids detect`")
     parser.add_argument("--profile", help="refuse a model that was trained on flows of another profile")

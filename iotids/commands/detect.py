@@ -3,7 +3,7 @@
 iotids detect CAPTURE... [--model NAME] -o verdicts.parquet [--report page.html]
 tcpdump -i eth0 -U -w - | iotids detect - -o verdicts.jsonl
 iotids detect --follow FOLDER -o verdicts.jsonl      sudo iotids detect --interface eth0
-iotids calibrate BENIGN_CAPTURE... --max-alarms-per-day 1 -o own-network.json
+iotids calibrate BENIGN_CAPTURE... -o own-network.json
 """
 
 from __future__ import annotations
@@ -59,10 +59,13 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     from iotids.detecting.running.interface import Interface, give_up_root
     from iotids.detecting.running.runs import Wanted, judge_captures
     from iotids.detecting.running.sources import NamedFile, StandardInput, open_capture
+    from iotids.flowmeter.columns.groups import CONTEXT
 
     # Arrow's own allocator gives pages back and takes them again: a fifth of the time
     pa.set_memory_pool(pa.system_memory_pool())
     settings, faults = package.meter_settings, []
+    if arguments.calibrate or arguments.operating_point is not None:
+        settings = settings | {"columns": (CONTEXT,)}  # habits are about what end points did before
 
     def lose(sentence: str) -> None:
         faults.append(sentence)

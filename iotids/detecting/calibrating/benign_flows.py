@@ -27,15 +27,16 @@ class BenignFlows:
         """Note how long the recording was."""
         self.days[-1] = days
 
-    def add(self, X: np.ndarray, log_odds: np.ndarray) -> None:
+    def add(self, X: np.ndarray, log_odds: np.ndarray, *more: np.ndarray) -> None:
         """Take some flows of the recording, in time order; those with features that are no numbers do not
-        count.
+        count. `more` are further (n, …) arrays of them, given back by `kept_more`.
         """
         finite = np.isfinite(X).all(axis=1)
         chosen = finite & (self._random.random(len(X)) < self._share)
         self._seen += int(finite.sum())
         self._n_kept += int(chosen.sum())
-        self._kept.append((X[chosen], log_odds[chosen], np.full(int(chosen.sum()), len(self.days) - 1)))
+        recording = np.full(int(chosen.sum()), len(self.days) - 1)
+        self._kept.append((X[chosen], log_odds[chosen], recording, *(values[chosen] for values in more)))
         if self._n_kept > KEPT_FLOWS:
             keep = self._random.random(self._n_kept) < 0.5
             self._kept = [tuple(np.concatenate(part)[keep] for part in zip(*self._kept, strict=True))]
@@ -50,5 +51,9 @@ class BenignFlows:
         """Features, log-odds and number of the recording of the kept flows, in the order they came."""
         if not self._kept:
             return np.empty((0, 0)), np.empty(0), np.empty(0, np.int64)
-        X, log_odds, recording = (np.concatenate(part) for part in zip(*self._kept, strict=True))
+        X, log_odds, recording = (np.concatenate([part[i] for part in self._kept]) for i in range(3))
         return X, log_odds, recording
+
+    def kept_more(self) -> list[np.ndarray]:
+        """The further arrays of the kept flows, in the order they came."""
+        return [np.concatenate(parts) for parts in zip(*(part[3:] for part in self._kept), strict=True)]

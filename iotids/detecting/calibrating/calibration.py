@@ -17,14 +17,15 @@ import numpy as np
 
 from iotids.detecting.calibrating.benign_flows import BenignFlows
 from iotids.detecting.judging.familiar_flows import OwnFlows, learn_own_flows, own_flows_to_plain
+from iotids.detecting.judging.habits import UNUSUAL_LOG_ODDS
 from iotids.detecting.judging.novelty import Novelty, nearest
 from iotids.detecting.judging.operating_point import probability_of, threshold_for_alarms
 from iotids.detecting.judging.recall import recall_at_threshold
-from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
+from iotids.detecting.judging.verdict_words import ATTACK, BENIGN, UNKNOWN
 from iotids.detecting.judging.verdicts import OperatingPoint, package_point
 from iotids.detecting.package.package import Package
 
-FORMAT = 2
+FORMAT = 3
 LEFT_OUT_GROUPS = 5
 SUSPICIOUS_SHARE = (
     0.01  # of benign flows called attack before calibration: either false alarms or attacks in the capture
@@ -40,6 +41,7 @@ class Seen:
     log_odds, familiarity, scaled : as in verdicts.Decisions, (n,), (n,), (n, d). group : (n,) int64 part left
         out together.
     days : (g,) float64 per group, thinned like the flows.
+    excused : (n,) bool, a habit by the recordings of other groups; raises no alarm.
     """
 
     log_odds: np.ndarray
@@ -47,14 +49,26 @@ class Seen:
     scaled: np.ndarray
     group: np.ndarray
     days: np.ndarray
+    excused: np.ndarray
 
     def part(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """log_odds, familiarity and scaled of some flows."""
         return self.log_odds[chosen], self.familiarity[chosen], self.scaled[chosen]
 
+    def called(self, point: OperatingPoint, chosen: np.ndarray) -> np.ndarray:
+        """(m,) int8 verdicts on some flows, habits considered."""
+        code = point.call(*self.part(chosen))[0]
+        code[(code == ATTACK) & self.excused[chosen]] = BENIGN
+        return code
+
 
 def calibrate(
-    package: Package, flows: BenignFlows, *, max_alarms_per_day: float, seed: int = 0
+    package: Package,
+    flows: BenignFlows,
+    *,
+    max_alarms_per_day: float | None,
+    excused: np.ndarray | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """The operating point that a network's benign flows give.
 
@@ -62,8 +76,10 @@ def calibrate(
     ----------
     flows : BenignFlows
         With their recordings; those of one recording only are cut into five pieces of time to be left out.
-    max_alarms_per_day : float
-        False alarms a day that the user can stand.
+    max_alarms_per_day : float, optional
+        False alarms a day that the user can stand; None leaves the threshold where it is.
+    excused : (n,) bool, optional
+        Kept flows that are a habit of their device, by the recordings of other groups.
 
     Returns
     -------
@@ -85,15 +101,19 @@ def calibrate(
     own = package_point(package)
     scaled = own.novelty.scale(X)
     group, group_days = left_out_groups(recording, flows.days)
-    seen = Seen(log_odds, _distance(own.novelty, scaled), scaled, group, group_days * flows.share)
+    excuses = np.zeros(len(X), bool) if excused is None else excused
+    weighed = log_odds if excused is None else log_odds + np.where(excuses, 0.0, UNUSUAL_LOG_ODDS)
+    seen = Seen(weighed, _distance(own.novelty, scaled), scaled, group, group_days * flows.share, excuses)
     target = Target(max_alarms_per_day, float(package.manifest["novelty"]["quantile"]), seed)
-    lowest = own.log_odds if days * max_alarms_per_day < EVIDENCE else -np.inf
+    is_short = max_alarms_per_day is None or days * max_alarms_per_day < EVIDENCE
+    lowest = own.log_odds if is_short or excused is not None else -np.inf
     left_out = judge_left_out(seen, own, target, lowest)
     if lowest < own.log_odds and left_out["too_many"]:
         lowest, left_out = own.log_odds, judge_left_out(seen, own, target, own.log_odds)
     everything = np.ones(len(X), bool)
     point, own_flows = point_from(seen, everything, own, target, lowest)
-    before, after = (_rates(p.call(*seen.part(everything))[0], float(seen.days.sum())) for p in (own, point))
+    before = own.call(log_odds, seen.familiarity, scaled)[0]
+    days_kept = float(seen.days.sum())
     quantiles = package.reference["log_odds_quantiles"]
     return {
         "format": FORMAT,
@@ -102,17 +122,20 @@ def calibrate(
         "log_odds": point.log_odds,
         "attack_probability": float(probability_of(point.log_odds)),
         "own_flows": own_flows_to_plain(own_flows),
+        "habits": None,
         "benign_flows": len(X),
         "share_of_flows_kept": flows.share,
         "recordings": len(flows.days),
         "days": days,
         "max_alarms_per_day": max_alarms_per_day,
-        "before": before,
-        "after": after,
+        "before": _rates(before, days_kept),
+        "after": _rates(seen.called(point, everything), days_kept),
         "left_out": left_out,
         "recall": recall_at_threshold(quantiles, point.log_odds),
         "recall_before": recall_at_threshold(quantiles, own.log_odds),
-        "doubts": _doubts(float((log_odds >= own.log_odds).mean()), days, max_alarms_per_day, left_out),
+        "doubts": _doubts(
+            float(((log_odds >= own.log_odds) & ~excuses).mean()), days, max_alarms_per_day, left_out
+        ),
     }
 
 
@@ -122,7 +145,7 @@ class Target:
     prototypes.
     """
 
-    max_alarms_per_day: float
+    max_alarms_per_day: float | None
     quantile: float
     seed: int
 
@@ -149,8 +172,10 @@ def point_from(
     log_odds, familiarity, scaled = seen.part(chosen)
     days = float(seen.days[np.unique(seen.group[chosen])].sum())
     strange = familiarity > 1.0
-    allowed = int(np.floor(target.max_alarms_per_day * days))
-    threshold = threshold_for_alarms(log_odds[~strange], allowed) if (~strange).any() else own.log_odds
+    judged, threshold = ~strange & ~seen.excused[chosen], own.log_odds
+    if target.max_alarms_per_day is not None and judged.any():
+        allowed = int(np.floor(target.max_alarms_per_day * days))
+        threshold = threshold_for_alarms(log_odds[judged], allowed)
     learned = learn_own_flows(
         scaled[strange], log_odds[strange], own.novelty, quantile=target.quantile, seed=target.seed
     )
@@ -166,12 +191,12 @@ def judge_left_out(seen: Seen, own: OperatingPoint, target: Target, lowest: floa
     for g in groups:
         left = seen.group == g
         point = point_from(seen, ~left, own, target, lowest)[0] if groups.size > 1 else own
-        code[left] = point.call(*seen.part(left))[0]
-    days = float(seen.days.sum())
-    expected, alarms = target.max_alarms_per_day * days, int((code == ATTACK).sum())
+        code[left] = seen.called(point, left)
+    days, alarms, wanted = float(seen.days.sum()), int((code == ATTACK).sum()), target.max_alarms_per_day
+    expected = np.inf if wanted is None else wanted * days
     return _rates(code, days) | {
         "groups": int(groups.size),
-        "too_many": bool(alarms > expected + CHANCE * np.sqrt(expected)),
+        "too_many": bool(wanted is not None and alarms > expected + CHANCE * np.sqrt(expected)),
     }
 
 
@@ -191,7 +216,7 @@ def _rates(code: np.ndarray, days: float) -> dict[str, float]:
 
 
 def _doubts(
-    attack_share: float, days: float, max_alarms_per_day: float, left_out: dict[str, Any]
+    attack_share: float, days: float, max_alarms_per_day: float | None, left_out: dict[str, Any]
 ) -> list[str]:
     """What speaks against trusting the result."""
     doubts = []
@@ -200,6 +225,8 @@ def _doubts(
             f"before calibration the model called {attack_share:.1%} of these flows attacks: either it does not know this network, or the "
             "captures hold attacks, which would then be learned as ordinary; look at them with `iotids detect --report` first"
         )
+    if max_alarms_per_day is None:
+        return doubts
     if left_out["too_many"]:
         doubts.append(
             f"recordings that were left out raise {left_out['alarms_per_day']:.1f} alarms a day, {max_alarms_per_day:g} are wanted: the "

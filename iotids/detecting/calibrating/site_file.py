@@ -10,6 +10,7 @@ from typing import Any
 
 from iotids.detecting.calibrating.calibration import FORMAT
 from iotids.detecting.judging.familiar_flows import own_flows_from_plain
+from iotids.detecting.judging.habits import habits_from_plain
 from iotids.detecting.judging.verdicts import OperatingPoint, package_point
 from iotids.detecting.package.package import Package, PackageError
 from iotids.writing.tables import write_text
@@ -54,7 +55,8 @@ def read_point(path: Path, package: Package) -> tuple[OperatingPoint, dict[str, 
 def point_of(point: dict[str, Any], package: Package) -> OperatingPoint:
     """What `calibration.calibrate` gave, ready for a judge."""
     own = own_flows_from_plain(point["own_flows"], len(package.features))
-    return OperatingPoint(float(point["log_odds"]), package_point(package).novelty, own)
+    habits = habits_from_plain(point["habits"])
+    return OperatingPoint(float(point["log_odds"]), package_point(package).novelty, own, habits)
 
 
 def origin_of(point: dict[str, Any] | None, package: Package) -> dict[str, Any]:
@@ -69,7 +71,12 @@ def origin_of(point: dict[str, Any] | None, package: Package) -> dict[str, Any]:
             "doubts": [],
         }
     basis = f"{point['benign_flows']:,} benign flows of {point['days']:.2f} days of this network"
-    text = f"set on {basis} for at most {point['max_alarms_per_day']:g} alarms a day"
+    wanted = point["max_alarms_per_day"]
+    text = f"set on {basis}" + ("" if wanted is None else f" for at most {wanted:g} alarms a day")
+    if point["habits"] is not None:
+        text += (
+            f"; alarms on what {len(point['habits']['devices']):,} devices ordinarily do here are withheld"
+        )
     return {
         "log_odds": point["log_odds"],
         "attack_probability": point["attack_probability"],
@@ -89,6 +96,7 @@ def describe_point(point: dict[str, Any]) -> str:
             f"{point[key]['unknown_share']:.2%} unknown"
             for key, when in rates
         ),
+        *_incident_lines(point),
         "found of the labelled out-of-fold flows: "
         + ", ".join(
             f"{name} {point['recall'][name]:.1%} (before {point['recall_before'][name]:.1%})"
@@ -96,3 +104,14 @@ def describe_point(point: dict[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _incident_lines(point: dict[str, Any]) -> list[str]:
+    """Incidents a day, where habits were learnt."""
+    if point["habits"] is None:
+        return []
+    habits, rates = point["habits"], point["incidents_per_day"]
+    return [
+        f"{len(habits['habits']):,} habits of {len(habits['devices']):,} devices",
+        f"false incidents a day: {rates['before']:.1f} before, {rates['left_out']:.1f} with what the other recordings teach",
+    ]

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.judging.familiar_flows import OwnFlows
+from iotids.detecting.judging.habits import UNUSUAL_LOG_ODDS, Habits
 from iotids.detecting.judging.novelty import Novelty, nearest, novelty_from_plain
 from iotids.detecting.judging.operating_point import decide, probabilities
 from iotids.detecting.judging.reasons import (
@@ -33,12 +34,13 @@ from iotids.detecting.package.package import Package
 @dataclass(frozen=True)
 class OperatingPoint:
     """From which log-odds on a flow is an attack, from which distance on it is unlike training, and what is
-    ordinary here nevertheless.
+    ordinary here nevertheless: unlike training, and like an attack.
     """
 
     log_odds: float
     novelty: Novelty
     own: OwnFlows | None = None
+    habits: Habits | None = None
 
     def call(
         self, log_odds: np.ndarray, familiarity: np.ndarray, scaled: np.ndarray
@@ -76,6 +78,7 @@ class Decisions:
     familiarity : (n,) float32 distance over threshold; above 1 is unknown. finite : (n,) bool.
     scaled, prototype : the flows as novelty sees them, (n, d) float32, and the number of the nearest
         prototype, (n,) int64.
+    withheld : (n,) bool, benign though the model alarms: what its device ordinarily does here.
     """
 
     code: np.ndarray
@@ -86,6 +89,7 @@ class Decisions:
     finite: np.ndarray
     scaled: np.ndarray
     prototype: np.ndarray
+    withheld: np.ndarray
 
 
 def package_point(package: Package) -> OperatingPoint:
@@ -113,6 +117,8 @@ class Judge:
         self.usual = np.array(package.reference["benign_median"])
         self.is_time = np.array([name.endswith("_us") for name in package.features])
         self.unnamed = [package.classes.index(name) for name in package.classes_not_found]
+        others = len({*self.unnamed, package.benign_index}) < len(package.classes)
+        self._unnamed_if_others = self.unnamed if others else []
         self.schema = verdict_schema(package.classes)
 
     def decide(self, X: np.ndarray) -> Decisions:
@@ -135,7 +141,26 @@ class Judge:
         )
         code[~finite], likeliest[code == BENIGN] = UNKNOWN, benign
         shares[~finite], log_odds[~finite], familiarity[~finite] = np.nan, np.nan, np.nan
-        return Decisions(code, likeliest, shares, log_odds, familiarity, finite, scaled, prototype)
+        withheld = np.zeros(len(X), bool)
+        return Decisions(code, likeliest, shares, log_odds, familiarity, finite, scaled, prototype, withheld)
+
+    def _weigh_habits(self, decisions: Decisions, flows: pa.RecordBatch | pa.Table) -> None:
+        """Take back the alarms on flows that are a habit of their device, and raise those on others a little
+        below the threshold.
+        """
+        habits, lowest = self.point.habits, self.point.log_odds - UNUSUAL_LOG_ODDS
+        near = decisions.finite & (decisions.code != UNKNOWN) & (decisions.log_odds >= lowest)
+        rows = np.flatnonzero(near)
+        if habits is None or rows.size == 0:
+            return
+        ordinary = habits.are_ordinary(flows.take(pa.array(rows)))
+        attack, benign = rows[~ordinary], rows[ordinary]
+        decisions.withheld[benign] = decisions.code[benign] == ATTACK
+        decisions.code[attack], decisions.code[benign] = ATTACK, BENIGN
+        decisions.likeliest[benign] = self.package.benign_index
+        named = decisions.shares[attack].copy()
+        named[:, [self.package.benign_index, *self._unnamed_if_others]] = -1.0
+        decisions.likeliest[attack] = named.argmax(axis=1)
 
     def judge(self, batch: pa.RecordBatch | pa.Table) -> tuple[pa.Table, Decisions, np.ndarray]:
         """Verdict table of some flows (see `verdict_schema`), the decisions in it, and the features they were
@@ -143,6 +168,7 @@ class Judge:
         """
         X = matrix_of(batch, self.package.features)
         d = self.decide(X)
+        self._weigh_habits(d, batch)
         decided = verdict_columns(
             d.code,
             likeliest=d.likeliest,

@@ -76,8 +76,8 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         parser.error("give captures, or - for standard input, or --follow FOLDER, or --interface NAME")
     if arguments.calibrate and not arguments.captures:
         parser.error("--calibrate reads benign captures, or - for standard input")
-    if arguments.calibrate and (arguments.max_alarms_per_day is None or arguments.max_alarms_per_day < 0):
-        parser.error("--calibrate wants --max-alarms-per-day N, N >= 0")
+    if arguments.max_alarms_per_day is not None and not arguments.max_alarms_per_day >= 0:
+        parser.error(f"--max-alarms-per-day {arguments.max_alarms_per_day:g}: wanted is a number from 0")
     if arguments.captures.count("-") and len(arguments.captures) > 1:
         parser.error("standard input goes alone")
     if arguments.slice is not None and (not arguments.captures or "-" in arguments.captures):

@@ -71,6 +71,7 @@ class Session:
         self.drift = DriftCounter(judge.package.features, judge.package.reference["drift"])
         self.fitness = FitnessCounter()
         self.ledgers: list[dict[str, Any]] = []
+        self.withheld = 0  # alarms of flows that are ordinary here
 
     def take(
         self,
@@ -90,7 +91,7 @@ class Session:
         packets_before : int
             Packets of the same file that were read before: packet numbers go on from there.
         aside : callable, optional
-            Also gets (features, log-odds) of every batch; calibration listens here.
+            Also gets (features, decisions, verdicts, flows) of every batch; calibration listens here.
         """
         for flows in gathered(capture.batches(), at_once):
             blocks = (
@@ -112,9 +113,10 @@ class Session:
         """Verdicts on a block of flows, which drift and a listening calibration see too."""
         verdicts, decisions, X = self.judge.judge(flows)
         self.fitness.add(decisions.log_odds, decisions.familiarity)
+        self.withheld += int(decisions.withheld.sum())
         self.drift.add(X[decisions.finite & ((decisions.code != ATTACK) | (aside is not None))])
         if aside is not None:
-            aside(X, decisions.log_odds)
+            aside(X, decisions, verdicts, flows)
         return verdicts
 
 
