@@ -11,6 +11,7 @@ from typing import Any
 from iotids.tracking.store import ask_git, experiment_name
 
 MAX_PARAM_LENGTH = 500  # holds for old servers too
+MAX_TAG_LENGTH = 5000
 LISTED_ELSEWHERE = ("data.sources", "data.root")  # long, or different on every machine
 GENERATED = (":!params.yaml", ":!dvc.lock", ":!out/metrics.json")  # every experiment changes them
 
@@ -95,7 +96,14 @@ def run_tags(scored: Mapping[str, Any], split: str, origin: Origin) -> dict[str,
         "mlflow.user": "dvc",
         "mlflow.note.content": _description(scored, split, never, origin),
     }
-    return {key: value for key, value in tags.items() if value}
+    return {key: value for key, value in (tags | work_tags(scored)).items() if value}
+
+
+def work_tags(scored: Mapping[str, Any]) -> dict[str, str]:
+    """The work that describes the kind, its printed figure, what is faithful, adapted and assumed; none for other kinds."""
+    work = scored.get("origin") or {}
+    texts = {key: value if isinstance(value, str) else "; ".join(value) for key, value in work.items()}
+    return {f"work.{key}" if key != "work" else key: text[:MAX_TAG_LENGTH] for key, text in texts.items()}
 
 
 def _description(scored: Mapping[str, Any], split: str, never: str, origin: Origin) -> str:

@@ -395,3 +395,25 @@ def test_no_stage_loads_mlflow_by_importing_the_mirror():
         [sys.executable, "-c", f"import json; {code}"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert json.loads(found.stdout) == []
+
+
+def test_a_run_s_tags_say_what_is_faithful_adapted_and_assumed(score, store):
+    file = score / "runs" / sorted(path.name for path in (score / "runs").glob("*.json"))[0]
+    scored = json.loads(file.read_text())
+    origin = {
+        "work": "[15] Thing 2017",
+        "printed": "98.67 %",
+        "faithful": ["two layers", "softmax"],
+        "adapted": [],
+        "assumed": ["hidden"],
+    }
+    file.write_text(json.dumps(scored | {"origin": origin}))
+    tracking.publish_scores(score)
+    (run, *_) = [run for run in runs("cv")[1] if "work" in run.data.tags]
+    tags = {key: value for key, value in run.data.tags.items() if key.startswith("work")}
+    assert tags == {
+        "work": "[15] Thing 2017",
+        "work.printed": "98.67 %",
+        "work.faithful": "two layers; softmax",
+        "work.assumed": "hidden",
+    }
