@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from iotids.learning.networks.surveyed.fog.nodes import averaged
+from iotids.learning.networks.surveyed.fog.coordinator import averaged
 from iotids.learning.networks.surveyed.fog.shares import missing_classes, node_shares
 from iotids.learning.registry import KINDS
 from tests.learning.generated_flows import gaussian_problem

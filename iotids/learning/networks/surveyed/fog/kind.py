@@ -16,13 +16,15 @@ from iotids.learning.networks.layers.kind import (
     hidden_sizes,
 )
 from iotids.learning.networks.layers.layer import Layer
-from iotids.learning.networks.surveyed.fog.nodes import EXCHANGES, train_nodes
+from iotids.learning.networks.surveyed.fog.coordinator import EXCHANGES, train_nodes
 from iotids.learning.networks.surveyed.fog.shares import SHARES, missing_classes, node_shares
 
 
 @dataclass(frozen=True)
 class FogSettings:
-    """Nodes, how the flows are shared out ('random' or 'site'), and how often parameters are exchanged."""
+    """Nodes, how the flows are shared out ('random' or 'site'), how often parameters are exchanged, and whether every
+    node is a process of its own (the same parameters, slower; needs Dask).
+    """
 
     nodes: int = 4
     shares: str = "random"
@@ -33,6 +35,7 @@ class FogSettings:
     batch_size: int = 1000
     optimiser: str = "adam"
     learning_rate: float = 0.001
+    processes: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -55,7 +58,7 @@ class FogKind(LayerKind):
         adapted=(
             "parameters are averaged by number of flows (FedAvg, McMahan et al. 2017)",
             "shares by site beside shares at random",
-            "all nodes in one process, in step",
+            "nodes in one process or in a process each over loopback, in step; the parameters are the same",
         ),
         assumed=("hidden", "exchange", "scaling", "optimiser", "learning_rate", "epochs", "batch_size"),
     )
@@ -83,6 +86,7 @@ class FogKind(LayerKind):
             "node_missing_classes": missing_classes(data, shares),
             "exchange_rounds": done.rounds,
             "exchanged_bytes": done.exchanged_bytes,
+            "lost_nodes": done.lost_nodes,
             "first_epoch_loss": done.losses[0],
             "last_epoch_loss": done.losses[-1],
         }

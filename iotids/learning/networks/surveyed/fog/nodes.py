@@ -1,10 +1,9 @@
-"""Nodes that train side by side from the same parameters, and the coordinator that averages them; exact for a seed."""
+"""Nodes that train side by side from the same parameters; exact for a seed, wherever they run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,88 +12,91 @@ from iotids.learning.networks.layers.kind import optimiser_of
 from iotids.learning.networks.layers.layer import Layer
 from iotids.learning.networks.layers.optimisers import Optimiser
 from iotids.learning.networks.layers.stored import layer_of_spec
-from iotids.learning.networks.layers.training import check_loss, cross_entropy, shuffled_batches
-
-EXCHANGES = ("step", "epoch")
-
-
-@dataclass(frozen=True)
-class FogTraining:
-    """Mean loss of every epoch over nodes, exchanges, and bytes that nodes sent and received in all."""
-
-    losses: list[float]
-    rounds: int
-    exchanged_bytes: int
+from iotids.learning.networks.layers.training import cross_entropy, shuffled_batches
 
 
 class Node:
-    """A copy of the network with a share of the flows and an optimiser of its own."""
+    """A copy of the network with flows and an optimiser of its own; what it is asked and answers can cross a wire."""
 
-    def __init__(self, network: Layer, share: np.ndarray, settings: Any, rng: np.random.Generator) -> None:
-        self.network: Layer = layer_of_spec(network.spec())
-        self.network.set_arrays(network.arrays())
+    def __init__(
+        self,
+        spec: Any,
+        arrays: Mapping[str, np.ndarray],
+        x: np.ndarray,
+        truth: np.ndarray,
+        settings: Any,
+        rng: np.random.Generator,
+    ) -> None:
+        self.network: Layer = layer_of_spec(spec)
+        self.network.set_arrays(dict(arrays))
         self.optimiser: Optimiser = optimiser_of(settings, self.network)
-        self.share, self.rng = share, rng
+        self.x, self.truth, self.rng = x, truth, rng
+        self.waiting: list[np.ndarray] = []
 
-    def batches(self, size: int) -> list[np.ndarray]:
-        """Row numbers of an epoch."""
-        return [self.share[rows] for rows in shuffled_batches(self.share.size, size, self.rng)]
+    def process_id(self) -> int:
+        """Where it runs."""
+        return os.getpid()
 
-    def learn(self, x: np.ndarray, truth: np.ndarray) -> float:
-        """One batch; its loss."""
-        loss, slope = cross_entropy(self.network.forward(x, self.rng), truth)
+    def begin_epoch(self, batch_size: int) -> int:
+        """Shuffle; the number of batches."""
+        self.waiting = list(shuffled_batches(self.truth.size, batch_size, self.rng))[::-1]
+        return len(self.waiting)
+
+    def step(self) -> float | None:
+        """Learn one batch; its loss, or None where the epoch has no more."""
+        if not self.waiting:
+            return None
+        rows = self.waiting.pop()
+        loss, slope = cross_entropy(self.network.forward(self.x[rows], self.rng), self.truth[rows])
         self.network.backward(slope)
         self.optimiser.step()
         return loss
 
+    def finish_epoch(self) -> list[float]:
+        """Learn all batches that are left; their losses."""
+        return [loss for _ in range(len(self.waiting)) if (loss := self.step()) is not None]
 
-def train_nodes(
-    network: Layer,
-    x: Any,
-    truth: np.ndarray,
-    shares: Sequence[np.ndarray],
-    settings: Any,
-    rng: np.random.Generator,
-) -> FogTraining:
-    """Train; the network gets the coordinator's parameters.
+    def send(self) -> bytes:
+        """Its parameters as a message."""
+        return message_of(self.network.arrays())
 
-    After every batch or epoch (`settings.exchange`) each node sends its parameters and receives their mean, weighted
-    by its flows. With plain SGD, equal shares and an exchange after every batch this is central training on the
-    batches of all nodes together.
+    def receive(self, message: bytes) -> None:
+        """Take the coordinator's parameters."""
+        self.network.set_arrays(arrays_of(message, self.network.arrays()))
+
+
+class NodesHere:
+    """Nodes in this process, asked one after the other; `rows` are the flows of each, `lost` the numbers of those that died."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = list(nodes)
+        self.rows = [node.truth.size for node in nodes]
+        self.lost: list[int] = []
+
+    def ask(self, what: str, *given: Any) -> list[Any]:
+        """Call a method of every node that lives; answers in the order of nodes."""
+        return [getattr(node, what)(*given) for node in self.nodes]
+
+
+def message_of(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Parameters as bytes: float32, one array behind the other."""
+    return b"".join(np.ascontiguousarray(value, np.float32).tobytes() for value in arrays.values())
+
+
+def arrays_of(message: bytes, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Parameters of a message, with the names and shapes of `like`.
+
+    Raises
+    ------
+    ValueError
+        The message has another size.
     """
-    nodes = [
-        Node(network, share, settings, own) for share, own in zip(shares, rng.spawn(len(shares)), strict=True)
-    ]
-    losses, rounds = [], 0
-    for epoch in range(settings.epochs):
-        parts = []
-        for step in zip_longest(*(node.batches(settings.batch_size) for node in nodes)):
-            at_work = [(node, rows) for node, rows in zip(nodes, step, strict=True) if rows is not None]
-            parts += [node.learn(x[rows], truth[rows]) for node, rows in at_work]
-            if settings.exchange == "step":
-                rounds += exchange(nodes)
-        if settings.exchange == "epoch":
-            rounds += exchange(nodes)
-        losses.append(check_loss(float(np.mean(parts)), epoch))
-    network.set_arrays(nodes[0].network.arrays())
-    size = sum(value.nbytes for value in network.arrays().values())
-    return FogTraining(losses, rounds, 2 * len(nodes) * size * rounds)
-
-
-def exchange(nodes: Sequence[Node]) -> int:
-    """Every node gets the mean of all; 1, or 0 where a node is alone and nothing is sent."""
-    if len(nodes) == 1:
-        return 0
-    mean = averaged([node.network.arrays() for node in nodes], [node.share.size for node in nodes])
-    for node in nodes:
-        node.network.set_arrays(mean)
-    return 1
-
-
-def averaged(arrays: Sequence[dict[str, np.ndarray]], weights: Sequence[int]) -> dict[str, np.ndarray]:
-    """The weighted mean, summed in float64 in the order of nodes. Source: McMahan et al. 2017, algorithm 1."""
-    shares = np.asarray(weights, np.float64) / np.sum(weights)
-    return {
-        name: sum(share * one[name] for share, one in zip(shares, arrays, strict=True)).astype(np.float32)
-        for name in arrays[0]
-    }
+    values, place, arrays = np.frombuffer(message, np.float32), 0, {}
+    if values.size != sum(value.size for value in like.values()):
+        raise ValueError(
+            f"a message of {values.size} parameters; the network has {sum(v.size for v in like.values())}"
+        )
+    for name, value in like.items():
+        arrays[name] = values[place : place + value.size].reshape(value.shape).copy()
+        place += value.size
+    return arrays
