@@ -198,6 +198,30 @@ def test_sites_with_opposite_meaning_cost_everything_when_unseen(honest):
     assert matrix["D0"]["D0"] > 90 > matrix["D0"]["D1"]
 
 
+def test_a_site_of_one_class_is_left_out_and_tested_too(honest):
+    """One site has both classes, two have one each and other features: what is learnt at one says nothing there."""
+    path, features, label = honest
+    rng = np.random.default_rng(3)
+    site = np.where(np.arange(N) % 2 == 0, 0, np.where(label == "Attack", 1, 2))
+    features["Tot Fwd Pkts"] = np.where((label == "Attack") == (site == 0), 10, 0) + rng.random(N)
+    columns = {
+        "Source": [f"D{s}" for s in site],
+        "Tot Fwd Pkts": features["Tot Fwd Pkts"],
+        "Size": rng.random(N),
+    }
+    sample = sample_of(write_csv(path, columns, label))
+    unseen, matrix = sites.check_unseen_site(sample), sites.check_matrix(sample)
+    assert unseen.status == matrix.status == RED
+    assert "2 of 3 sites have one class only" in unseen.said
+    assert list(matrix.details["matrix"]) == ["D0"] and matrix.details["matrix"]["D0"]["D1"] < 10
+
+
+def test_sites_that_share_no_class_cannot_be_left_out(honest):
+    path, features, label = honest
+    sample = sample_of(write_csv(path, {"Source": np.where(label == "Attack", "A", "B"), **features}, label))
+    assert sites.check_unseen_site(sample).status == sites.check_matrix(sample).status == "not applicable"
+
+
 def test_groups_are_never_on_both_sides():
     generator = np.random.default_rng(0)
     groups = generator.integers(0, 40, 2000)

@@ -38,8 +38,11 @@ def check_groups(sample: Sample) -> Finding:
     )
 
 
+NO_SITES = "the table names no two sites that share a class with the others"
+
+
 def _sites(sample: Sample) -> tuple[str, np.ndarray, list[int]] | None:
-    """The column of sites, or of groups where there are few, and its values that have two classes."""
+    """The column of sites, or of groups where there are few, and its values of which some class is elsewhere, too."""
     for role in ("site", "group"):
         if role in sample.table.identity:
             values = sample.table.identity[role][sample.rows]
@@ -47,17 +50,22 @@ def _sites(sample: Sample) -> tuple[str, np.ndarray, list[int]] | None:
             usable = [
                 int(n)
                 for n, c in zip(numbers, counts, strict=True)
-                if c >= FEWEST_ROWS and len(np.unique(sample.y[values == n])) > 1
+                if c >= FEWEST_ROWS and np.isin(sample.y[values == n], sample.y[values != n]).any()
             ]
             if len(usable) > 1:
                 return role, values, usable[:MOST_SITES]
     return None
 
 
+def _of_one_class(sample: Sample, values: np.ndarray, sites: list[int]) -> list[int]:
+    """Sites where everything is one class: a model that knows the site knows the class."""
+    return [site for site in sites if len(np.unique(sample.y[values == site])) == 1]
+
+
 def check_unseen_site(sample: Sample) -> Finding:
     """Leave one site out at a time; worth: against a random split of the same site's rows."""
     if (found := _sites(sample)) is None:
-        return not_applicable("unseen site", "the table names no two sites that have two classes each")
+        return not_applicable("unseen site", NO_SITES)
     role, values, sites = found
     before, after = [], []
     for number, site in enumerate(sites):
@@ -66,13 +74,10 @@ def check_unseen_site(sample: Sample) -> Finding:
         half = random_split(sample.y[inside], number)
         known = np.concatenate([outside, inside[half.train]])
         classes = np.intersect1d(sample.y[outside], sample.y[inside]).tolist()
-        if len(classes) < 2:
-            continue
         seen = fit_predict(sample.x[known], sample.y[known], sample.x[inside[half.test]], number)
         after.append(macro_f(sample.y[inside], predicted, classes))
         before.append(macro_f(sample.y[inside[half.test]], seen, classes))
-    if len(after) < 2:
-        return not_applicable("unseen site", "no two sites share two classes")
+    single = _of_one_class(sample, values, sites)
     worth = worth_of(
         "train without the site",
         before,
@@ -83,8 +88,9 @@ def check_unseen_site(sample: Sample) -> Finding:
     return Finding(
         "unseen site",
         worth.points > 5,
-        f"macro F on a {role} that training has not seen is {worth.after:.1f}, with some of its rows in training {worth.before:.1f}.",
-        {"after": after, "before": before},
+        f"macro F on a {role} that training has not seen is {worth.after:.1f}, with some of its rows in training {worth.before:.1f}."
+        + (f" {len(single)} of {len(sites)} {role}s have one class only." if single else ""),
+        {"after": after, "before": before, "of one class": len(single)},
         (worth,),
     )
 
@@ -92,14 +98,15 @@ def check_unseen_site(sample: Sample) -> Finding:
 def check_matrix(sample: Sample) -> Finding:
     """Train on one site, test on each other one."""
     if (found := _sites(sample)) is None:
-        return not_applicable(
-            "cross-capture matrix", "the table names no two sites that have two classes each"
-        )
+        return not_applicable("cross-capture matrix", NO_SITES)
     role, values, sites = found
+    single = _of_one_class(sample, values, sites)
     names = sample.table.names[role]
     matrix: dict[str, dict[str, float | None]] = {}
     drops = []
     for number, site in enumerate(sites):
+        if site in single:  # trained there, a model says that class of everything
+            continue
         inside = np.flatnonzero(values == site)
         half: Rows = random_split(sample.y[inside], number)
         train = inside[half.train]
@@ -111,7 +118,7 @@ def check_matrix(sample: Sample) -> Finding:
                 macro_f(
                     sample.y[test], fit_predict(sample.x[train], sample.y[train], sample.x[test], 0), classes
                 )
-                if len(classes) > 1
+                if classes
                 else None
             )
         matrix[_name(names, site)] = row
@@ -122,7 +129,9 @@ def check_matrix(sample: Sample) -> Finding:
             if own is not None and v is not None and key != _name(names, site)
         ]
     if len(drops) < 2:
-        return not_applicable("cross-capture matrix", "no two sites share two classes")
+        return not_applicable(
+            "cross-capture matrix", "no site has two classes of which two other sites have one"
+        )
     own_mean = np.mean([d for row in matrix for d in [matrix[row][row]] if d is not None])
     worth = worth_of(
         "test at another site",
