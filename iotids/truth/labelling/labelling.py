@@ -84,7 +84,7 @@ def _label_one(
     """Label the flows of one capture; codes as small as they can be, because those of all captures are held."""
     capture, runs, path = item
     network, labels = truth.label(capture, read(truth.columns, runs), partial(packets, path))
-    small = np.int16 if len(labels.verdicts) <= np.iinfo(np.int16).max else np.int32
+    small = np.min_scalar_type(-max(1, len(labels.verdicts)))  # signed, from -n to n - 1 at least
     return network, replace(labels, codes=labels.codes.astype(small))
 
 
