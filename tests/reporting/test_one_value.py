@@ -1,7 +1,7 @@
 """Every printed figure that has one name has one value: report, results page, CSV files, metrics.json, model card,
 the card's page and MLflow, for every split; over flows, and with every capture weighing the same.
 
-`package.json` takes the card as it is (tests/detecting/test_final.py).
+`package.json` takes the card as it is (tests/detecting/test_final.py); test_one_value_of_a_run.py reads all of it from a finished run.
 """
 
 import csv
