@@ -58,7 +58,7 @@ def calibrate_on(
     learnt = learn(traffic)
     point = calibrate(package, traffic.flows, max_alarms_per_day=max_alarms_per_day, excused=learnt.excused)
     point |= {"drift": drift_to_plain(drift), "habits": learnt.habits.to_plain()} | measured(learnt)
-    point["doubts"] += doubts_about(learnt, traffic.alarms_left_out)
+    point["doubts"] += doubts_about(learnt, traffic.alarms_left_out) + session.view.sentences()
     write_point(point, out)
     moved = [d for d in drift if d.reading == "moved"]
     most = ", ".join(f"{d.feature} (PSI {d.psi:.1f})" for d in moved[:5])

@@ -57,6 +57,8 @@ def finish(
         status=status,
         point=point,
         fitness=fitness,
+        view=session.view.sentences(),
+        withheld=session.withheld,
     )
     pages = (
         {}
@@ -75,9 +77,14 @@ def finish(
         session.file is not None and written != "-" and status["complete"]
     ):  # of an earlier run that was broken off
         Path(f"{session.file.working_path}.summary.json").unlink(missing_ok=True)
-    for doubt in point["doubts"]:
+    for doubt in (*point["doubts"], *summary["view"]):
         print(f"warning: {doubt}", file=sys.stderr)
     say_incidents(session.tally.incidents)
+    if session.withheld:
+        print(
+            f"note: {session.withheld:,} alarms withheld on what their devices ordinarily do here",
+            file=sys.stderr,
+        )
     print(
         f"{'note' if fitness.verdict in (FIT, TOO_FEW) else 'warning'}: {fitness.in_words()}", file=sys.stderr
     )

@@ -13,6 +13,7 @@ from iotids.detecting.judging.drift import DriftCounter
 from iotids.detecting.judging.fitness import FitnessCounter
 from iotids.detecting.judging.verdict_words import ATTACK
 from iotids.detecting.judging.verdicts import Judge
+from iotids.detecting.judging.view import ViewCounter
 from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.not_judged import count_not_judged
 from iotids.detecting.summary.tally import Tally
@@ -71,6 +72,7 @@ class Session:
         self.drift = DriftCounter(judge.package.features, judge.package.reference["drift"])
         self.fitness = FitnessCounter()
         self.ledgers: list[dict[str, Any]] = []
+        self.view = ViewCounter()
         self.withheld = 0  # alarms of flows that are ordinary here
 
     def take(
@@ -112,6 +114,7 @@ class Session:
     def _judge(self, flows: pa.Table, aside: Callable[..., None] | None) -> pa.Table:
         """Verdicts on a block of flows, which drift and a listening calibration see too."""
         verdicts, decisions, X = self.judge.judge(flows)
+        self.view.add(flows)
         self.fitness.add(decisions.log_odds, decisions.familiarity)
         self.withheld += int(decisions.withheld.sum())
         self.drift.add(X[decisions.finite & ((decisions.code != ATTACK) | (aside is not None))])

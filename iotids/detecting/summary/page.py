@@ -111,6 +111,7 @@ def _warnings(summary: Mapping[str, Any]) -> str:
     if not summary["status"].get("complete", True):
         warnings.append(f"This report is incomplete: {summary['status'].get('why', '')}")
     warnings += summary["operating_point"].get("doubts", [])
+    warnings += summary["view"]
     fitness = summary["fitness"]
     if fitness["verdict"] in (DOUBTFUL, UNFIT):
         advice = "calibrate on your own benign traffic (iotids calibrate), or take a model that fits"

@@ -28,6 +28,8 @@ def summarise(
     status: Mapping[str, Any],
     point: Mapping[str, Any],
     fitness: Fitness,
+    view: Sequence[str] = (),
+    withheld: int = 0,
 ) -> dict[str, Any]:
     """The summary of one run of detect.
 
@@ -41,6 +43,10 @@ def summarise(
         Which operating point was applied: log_odds, attack_probability, where it comes from, doubts.
     fitness : Fitness
         Whether the package suits this traffic.
+    view : sequence of str
+        What the captures do not show, and what that does to the verdicts.
+    withheld : int
+        Alarms on what is ordinary here.
     """
     left = count_not_judged(ledgers)
     bars = [{"start": utc_text(us), **counts} for us, counts in tally.timeline.bars()]
@@ -69,6 +75,8 @@ def summarise(
         "talkers": [{"host": name, **counts} for name, counts in tally.top_talkers(10)],
         "captures": [dict(ledger) for ledger in ledgers],
         "fitness": fitness.to_plain(),
+        "view": list(view),
+        "withheld_alarms": withheld,
         "drift": drift_to_plain(drift),
         "operating_point": dict(point),
         "model": model_card(package),
