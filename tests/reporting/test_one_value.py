@@ -206,4 +206,6 @@ def test_the_readme_table_has_the_figures_of_the_tables(runs, content):
     assert cells[3].startswith(f"DL7 {value:.3f} ±") and cells[4].startswith(
         f"gradient boosting {best:.3f} ±"
     )
+    weighed = runs["binary", "dl7"].splits["grouped"].by_capture["f1_macro"]
+    assert cells[3].endswith(f" (by capture {weighed:.3f})")
     assert cells[5:] == ["DL7 0.800 ± 0.100", "NB 0.700"]
