@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from iotids.detecting.calibrating.learn_habits import Done, Ends, done_once, fit_habits
 from iotids.detecting.incidents.book import SMALLEST_SCORE
 from iotids.detecting.incidents.evaluation import Recorded, score_sites
-from iotids.detecting.judging.habits import UNUSUAL_LOG_ODDS, Habits, acts_of, numbers
+from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits, acts_of, numbers
 from iotids.writing.markdown import markdown_table
 from tests.bench.bench_incidents import BENIGN, judged_recordings, shares_of_unseen_sites
 

@@ -8,8 +8,9 @@ import pytest
 from iotids.detecting.calibrating.calibration_run import COMPLETE, DOUBTFUL, calibrate_on
 from iotids.detecting.calibrating.learn_habits import Done, Ends, done_once, fit_habits
 from iotids.detecting.calibrating.site_file import read_point
-from iotids.detecting.judging.devices import OUTSIDE, device_names, name_device, shared_hardware
-from iotids.detecting.judging.habits import (
+from iotids.detecting.judging.verdicts import Judge
+from iotids.detecting.ordinary.devices import OUTSIDE, device_names, name_device, shared_hardware
+from iotids.detecting.ordinary.habits import (
     HABIT_COLUMNS,
     Habits,
     acts_of,
@@ -17,7 +18,6 @@ from iotids.detecting.judging.habits import (
     levels_of,
     numbers,
 )
-from iotids.detecting.judging.verdicts import Judge
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import PackageError
 from iotids.detecting.running.sources import open_capture

@@ -20,9 +20,9 @@ from iotids.detecting.calibrating.learn_habits import (
 )
 from iotids.detecting.incidents.book import IncidentBook, is_notable
 from iotids.detecting.incidents.incident import Incident
-from iotids.detecting.judging.habits import MARGIN, UNUSUAL_LOG_ODDS, Habits, acts_of, numbers
 from iotids.detecting.judging.verdict_words import ATTACK
 from iotids.detecting.judging.verdicts import Decisions, OperatingPoint
+from iotids.detecting.ordinary.habits import MARGIN, UNUSUAL_LOG_ODDS, Habits, acts_of, numbers
 
 MOST_ALARMS = 100_000  # that are kept to be counted as incidents; a recording with more is no benign one
 

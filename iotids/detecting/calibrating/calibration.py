@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from iotids.detecting.calibrating.benign_flows import BenignFlows
-from iotids.detecting.judging.familiar_flows import OwnFlows, learn_own_flows, own_flows_to_plain
-from iotids.detecting.judging.habits import UNUSUAL_LOG_ODDS
 from iotids.detecting.judging.novelty import Novelty, nearest
 from iotids.detecting.judging.operating_point import probability_of, threshold_for_alarms
 from iotids.detecting.judging.recall import recall_at_threshold
 from iotids.detecting.judging.verdict_words import ATTACK, BENIGN, UNKNOWN
 from iotids.detecting.judging.verdicts import OperatingPoint, package_point
+from iotids.detecting.ordinary.familiar_flows import OwnFlows, learn_own_flows, own_flows_to_plain
+from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS
 from iotids.detecting.package.package import Package
 
 FORMAT = 3

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from iotids.detecting.incidents.alarms import QUIET_US
-from iotids.detecting.judging.devices import device_names, shared_hardware
-from iotids.detecting.judging.habits import MARGIN, MOST_DEVICES, MOST_HABITS, Habits
+from iotids.detecting.ordinary.devices import device_names, shared_hardware
+from iotids.detecting.ordinary.habits import MARGIN, MOST_DEVICES, MOST_HABITS, Habits
 
 AFTER_US = 60_000_000  # the longest window of the context: so long an episode is seen in the counts after it
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from iotids.detecting.calibrating.calibration import FORMAT
-from iotids.detecting.judging.familiar_flows import own_flows_from_plain
-from iotids.detecting.judging.habits import habits_from_plain
 from iotids.detecting.judging.verdicts import OperatingPoint, package_point
+from iotids.detecting.ordinary.familiar_flows import own_flows_from_plain
+from iotids.detecting.ordinary.habits import habits_from_plain
 from iotids.detecting.package.package import Package, PackageError
 from iotids.writing.tables import write_text
 

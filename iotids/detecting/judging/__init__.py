@@ -1,6 +1,6 @@
 """Room: flows in, verdicts out.
 
 `verdicts.Judge` is the way in: scores, temperature and threshold (`operating_point.decide`), how familiar a flow is
-(`novelty.learn_novelty`), what is ordinary here (`familiar_flows.learn_own_flows`), how far traffic has moved from training
-(`drift.DriftCounter`), and the features that decided. `verdict_words.VERDICTS` are the words.
+(`novelty.learn_novelty`), how far traffic has moved from training (`drift.DriftCounter`), what a capture does
+not show (`view.ViewCounter`), and the features that decided. What is ordinary here is the room `ordinary`. `verdict_words.VERDICTS` are the words.
 """

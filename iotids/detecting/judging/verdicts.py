@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.familiar_flows import OwnFlows
-from iotids.detecting.judging.habits import UNUSUAL_LOG_ODDS, Habits
 from iotids.detecting.judging.novelty import Novelty, nearest, novelty_from_plain
 from iotids.detecting.judging.operating_point import decide, probabilities
 from iotids.detecting.judging.reasons import (
@@ -28,6 +26,8 @@ from iotids.detecting.judging.verdict_table import (
     verdict_schema,
 )
 from iotids.detecting.judging.verdict_words import ATTACK, BENIGN, UNKNOWN
+from iotids.detecting.ordinary.familiar_flows import OwnFlows
+from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits
 from iotids.detecting.package.package import Package
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.devices import device_names, ends_of
+from iotids.detecting.ordinary.devices import device_names, ends_of
 from iotids.flowmeter.columns.context import CONTEXT_NAMES
 
 HABIT_COLUMNS = tuple(
