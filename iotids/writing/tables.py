@@ -95,10 +95,13 @@ def _is_abandoned(temporary: Path) -> bool:
 
 def write_table(table: pa.Table, path: str | Path) -> None:
     """Write an Arrow table as Parquet (zstd); the same table gives the same bytes."""
-    import pyarrow.parquet as pq
+    from iotids.writing.parquet_files import ParquetFileWriter
 
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with (
+        replacing(path) as temporary,
+        ParquetFileWriter(temporary, table.schema, compression="zstd") as file,
+    ):
+        file.write_table(table)
 
 
 def schema_of_table(path: str | Path) -> pa.Schema:
@@ -176,9 +179,9 @@ class TableWriter:
     """
 
     def __init__(self, path: Path, schema: pa.Schema, group_rows: int) -> None:
-        import pyarrow.parquet as pq
+        from iotids.writing.parquet_files import ParquetFileWriter
 
-        self._file = pq.ParquetWriter(path, schema, compression="zstd")
+        self._file = ParquetFileWriter(path, schema, compression="zstd")
         self._schema, self._group_rows = schema, group_rows
         self._waiting: list[pa.Table] = []
         self._n_waiting = self._n_written = 0

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 
 from iotids.writing.markdown import plain_column
+from iotids.writing.parquet_files import ParquetFileWriter
 from iotids.writing.whole_files import DiskFile, Standard
 
 KINDS = ("parquet", "csv", "jsonl")
@@ -56,7 +56,7 @@ class VerdictFile:
                 "use_dictionary": _repeating(schema),
                 "write_statistics": ["start"],
             }
-            self._parquet = pq.ParquetWriter(self._file.stream, schema, **packed)
+            self._parquet = ParquetFileWriter(self._file.stream, schema, **packed)
         if self.kind == "csv":
             self._file.add(_csv_lines(flat_reasons(schema.empty_table()), header=True))
 

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 from iotids.flowmeter.output.rows import schema_of
 from iotids.flowmeter.profiles import CLEAN, Profile
+from iotids.writing.parquet_files import ParquetFileWriter
 from iotids.writing.table_origin import with_origin
 
 ROW_GROUP_ROWS = 16_384  # 99 columns of it are about 13 MB
@@ -126,7 +127,7 @@ class ParquetSink(GroupedSink):
             for field in schema
         }
         dictionaries = list(DICTIONARIES) if compact else ["capture"]
-        self._writer = pq.ParquetWriter(
+        self._writer = ParquetFileWriter(
             path, schema, compression=packing, use_dictionary=dictionaries, write_statistics=False
         )
 
