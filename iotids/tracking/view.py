@@ -61,7 +61,8 @@ def _tag(title: str, search: str) -> str:
 
 
 def _state(search: str) -> dict[str, Any]:
-    """The columns worth a look, best macro F first, and two sections of charts: scores and curves."""
+    """The columns worth a look, best macro F first, and three sections of charts: knobs over the whole width
+    (else the titles of their axes overlap), scores and curves."""
     return {
         "searchFilter": search,
         "orderByKey": f"metrics.`{SORTED_BY}`",
@@ -74,7 +75,7 @@ def _state(search: str) -> dict[str, Any]:
         "columnOrder": [NAME_COLUMN, *COLUMNS],
         "columnWidths": {NAME_COLUMN: NAME_WIDTH, **COLUMNS},
         "runsHiddenMode": "FIRST_20_RUNS",
-        "compareRunSections": [_section("scores"), _section("curves")],
+        "compareRunSections": [_section("knobs", columns=1), _section("scores"), _section("curves")],
         "compareRunCharts": [_parallel(), *map(_bar, COMPARED), *map(_line, CURVES)],
         "viewMaximized": False,
         "runListHidden": False,
@@ -87,7 +88,7 @@ def _state(search: str) -> dict[str, Any]:
     }
 
 
-def _section(name: str) -> dict[str, Any]:
+def _section(name: str, columns: int = 2) -> dict[str, Any]:
     return {
         "uuid": name,
         "name": name,
@@ -95,7 +96,7 @@ def _section(name: str) -> dict[str, Any]:
         "isReordered": False,
         "deleted": False,
         "isGenerated": False,
-        "columns": 2,
+        "columns": columns,
     }
 
 
@@ -118,7 +119,7 @@ def _bar(metric: str) -> dict[str, Any]:
 
 def _parallel() -> dict[str, Any]:
     chosen = {"selectedParams": list(KNOBS), "selectedMetrics": list(COMPARED[:2]), "showAllRuns": False}
-    return {**_chart("PARALLEL", "scores", "knobs and scores"), **chosen}
+    return {**_chart("PARALLEL", "knobs", "knobs and scores"), **chosen}
 
 
 def _line(metric: str) -> dict[str, Any]:

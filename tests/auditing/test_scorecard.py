@@ -194,8 +194,11 @@ def test_sites_with_opposite_meaning_cost_everything_when_unseen(honest):
     ) + np.random.default_rng(3).random(N)
     sample = sample_of(write_csv(path, {"Source": [f"D{s}" for s in site], **features, "Size": site}, label))
     assert sites.check_unseen_site(sample).status == RED
-    matrix = sites.check_matrix(sample).details["matrix"]
+    found = sites.check_matrix(sample)
+    matrix = found.details["matrix"]
     assert matrix["D0"]["D0"] > 90 > matrix["D0"]["D1"]
+    worst = min(value for site, row in matrix.items() for other, value in row.items() if other != site)
+    assert f"{worst:.1f} at worst" in found.said
 
 
 def test_a_site_of_one_class_is_left_out_and_tested_too(honest):
