@@ -132,11 +132,11 @@ def _plain_address() -> Iterator[str]:
 
 def _experiment_id(client: Any) -> str:
     """Find or make the experiment; artifacts of a local store lie next to it, by absolute path."""
-    local = store_uri().startswith("sqlite:")
-    location = (workspace() / "mlartifacts").as_uri() if local else None
+    database = Path(store_uri().removeprefix("sqlite:///")).absolute()
+    location = (database.parent / "mlartifacts").as_uri() if store_uri().startswith("sqlite:") else None
     if experiment := client.get_experiment_by_name(EXPERIMENT):
         if location and experiment.artifact_location != location:
-            relocate(Path(store_uri().removeprefix("sqlite:///")), experiment.artifact_location, location)
+            relocate(database, experiment.artifact_location, location)
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         for key, value in view.view_tags().items():

@@ -227,6 +227,22 @@ def test_a_copied_project_writes_to_its_own_artifacts(store, score, tmp_path_fac
     assert sorted(str(path) for path in (store / "mlartifacts").rglob("*")) == before
 
 
+def test_two_projects_with_one_store_have_their_artifacts_next_to_it(
+    store, score, tmp_path_factory, monkeypatch
+):
+    shared, other = tmp_path_factory.mktemp("shared"), tmp_path_factory.mktemp("other")
+    shutil.copy(store / "mlflow.db", shared)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{shared / 'mlflow.db'}")
+    tracking.publish_scores(score)
+    monkeypatch.setenv("DVC_ROOT", str(other))
+    tracking.publish_scores(write_run_folder(other, depth=5, n_epochs=1))
+    client, parents = runs("cv")
+    for parent in parents:
+        assert parent.info.artifact_uri.startswith((shared / "mlartifacts").as_uri())
+        assert client.list_artifacts(parent.info.run_id, "figures")
+    assert len(parents) == 2
+
+
 def test_a_parent_shows_the_mean_curve_of_its_folds(store, score):
     tracking.publish_scores(score)
     client, parents = runs("cv")
