@@ -43,6 +43,17 @@ EPOCH_METRICS = {
 FOLD_FACTS = {"size": ("train_rows", "test_rows"), "time": ("fit_s", "predict_s")}
 
 
+NEEDED = {  # of the files that `score` writes
+    "made_from.json": ("params", "dataset"),
+    "runs": ("title", "task", "model", "stage", "classes", "params", "folder", "splits"),
+    "split": ("title", "figure", "unpredicted", "metrics", "confusion", "reliability", "folds"),
+}
+
+
+class OlderFormatError(ValueError):
+    """A file that another version of the stage `score` wrote."""
+
+
 def publish(score: Path) -> None:
     """Publish every run of a folder that the stage `score` wrote; never fail, because the results are on disk.
 
@@ -67,11 +78,11 @@ def publish_scores(score: Path, origin: Origin | None = None) -> list[str]:
     ----------
     origin : where the results come from; by default the experiment that runs now, or the workspace
     """
-    made_from = json.loads((score / "made_from.json").read_text(encoding="utf-8"))
+    made_from = _read(score / "made_from.json", NEEDED["made_from.json"])
+    all_scored = [_read_scored(file) for file in sorted((score / "runs").glob("*.json"))]
     origin, new = origin or current_origin(), []
     with open_store() as (client, experiment_id):
-        for file in sorted((score / "runs").glob("*.json")):
-            scored = json.loads(file.read_text(encoding="utf-8"))
+        for scored in all_scored:
             folder = score.parent / scored["folder"]
             for number, split in enumerate(scored["splits"]):
                 digest = f"{_digest(scored, split, made_from)}-{split}"
@@ -95,6 +106,27 @@ def publish_scores(score: Path, origin: Origin | None = None) -> list[str]:
                 client.set_terminated(parent, end_time=_times(folder, scored["splits"][split])[1])
                 new.append(parent)
     return new
+
+
+def _read_scored(file: Path) -> Mapping[str, Any]:
+    """The scores of one model, with every split complete."""
+    scored = _read(file, NEEDED["runs"])
+    for split, part in scored["splits"].items():
+        _check_keys(part, NEEDED["split"], f"{file}, split {split}")
+    return scored
+
+
+def _read(file: Path, needed: Sequence[str]) -> Mapping[str, Any]:
+    """A JSON object with these keys."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    _check_keys(content, needed, str(file))
+    return content
+
+
+def _check_keys(content: Mapping[str, Any], needed: Sequence[str], where: str) -> None:
+    """Refuse what another version wrote, before anything is published."""
+    if missing := [key for key in needed if key not in content]:
+        raise OlderFormatError(f"{where}: no {', '.join(missing)}; another version of the project wrote it")
 
 
 def _published(client: Any, experiment_id: str, digest: str) -> Any | None:
@@ -246,6 +278,8 @@ def why(error: Exception) -> str:
 
 def what_to_do(folder: str | Path, error: Exception) -> str:
     """Say how to get the results into the store later, and how to repair a damaged one."""
+    if isinstance(error, OlderFormatError):
+        return "`dvc repro score` writes it anew from the run folders, without training; then repeat this."
     retry = f"Results are safe on disk; once the store works, run: iotids publish {folder}"
     broken = (
         "malformed",

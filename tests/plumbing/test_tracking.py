@@ -355,6 +355,40 @@ def test_a_damaged_store_gives_a_warning_that_says_to_move_it_away(store, score)
     assert "not published" not in publishing_process(score, store).communicate(timeout=120)[1]
 
 
+@pytest.mark.slow
+def test_a_store_of_another_mlflow_gives_a_warning_that_says_to_move_it_away(store, score):
+    with sqlite3.connect(store / "mlflow.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    with pytest.warns(UserWarning, match=r"(?s)Move .*mlflow\.db away.*iotids publish"):
+        tracking.publish(score)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "said"),
+    [
+        ("made_from.json", ("dataset",), "made_from.json: no dataset"),
+        ("runs/binary-dl4.json", ("stage",), "binary-dl4.json: no stage"),
+        ("runs/binary-dl4.json", ("splits", "stratified", "reliability"), "split stratified: no reliability"),
+    ],
+)
+def test_results_of_an_older_version_are_named_with_the_stage_that_writes_them_anew(
+    store, score, name, path, said
+):
+    write_run_folder(store, depth=5, n_epochs=1)
+    content = json.loads((score / name).read_text())
+    *parents, last = path
+    part = content
+    for key in parents:
+        part = part[key]
+    del part[last]
+    (score / name).write_text(json.dumps(content))
+    with pytest.warns(UserWarning, match=rf"{said}.*\n.*dvc repro score") as warned:
+        tracking.publish(score)
+    assert "once the store works" not in str(warned[0].message)
+    with pytest.raises(OSError, match="dvc repro score"):
+        publish_command([str(store / "out")])
+
+
 def test_an_empty_store_is_filled_with_runs_and_detectors_with_their_cards(store, score):
     """Results that lie in out/ are enough: `iotids publish out/` after the store was deleted."""
     package = store / "out" / "final" / "binary-dl4"
