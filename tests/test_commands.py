@@ -109,6 +109,7 @@ def test_any_name_that_a_file_system_allows_can_be_metered_and_labelled(tmp_path
     ("arguments", "wanted"),
     [
         (["nothing.pcap"], "nothing.pcap: no such file"),
+        (["no\nthing.pcap"], r"no\nthing.pcap: no such file"),
         (["a"], "a is a folder; name the captures in it"),
         (["-", "a/day.pcap"], "standard input goes alone"),
         (["no.pcap"], "it is text that begins with 'no capture', not a capture; give a pcap or pcapng file"),

@@ -30,14 +30,20 @@ def existing_captures(paths: list[str]) -> list[NamedCapture]:
         No such file, or a folder; the message says what to give.
     """
     from iotids.flowmeter.captures import named_captures
+    from iotids.flowmeter.names import readable_name
 
     if paths.count("-") and len(paths) > 1:
         raise ValueError("standard input goes alone: give - or files")
     for path in paths:
         if path != "-" and Path(path).is_dir():
-            raise IsADirectoryError(f"{path} is a folder; name the captures in it, for example {path}/*.pcap")
+            shown = readable_name(path)
+            raise IsADirectoryError(
+                f"{shown} is a folder; name the captures in it, for example {shown}/*.pcap"
+            )
         if path != "-" and not Path(path).exists():
-            raise FileNotFoundError(f"{path}: no such file; give captures, or - for standard input")
+            raise FileNotFoundError(
+                f"{readable_name(path)}: no such file; give captures, or - for standard input"
+            )
     return named_captures(paths)
 
 
