@@ -15,31 +15,27 @@ import numpy as np
 
 from iotids.flowmeter.context.layout import (
     BYTES,
-    CELLS,
-    FLOWS,
+    COUNTS,
+    FAULTS,
     FREE,
     INITIATOR,
     INITIATOR_PORT,
     LAST,
     LATEST_US,
+    LOW,
     N_KINDS,
     N_LISTS,
     NEWEST,
     OLDEST,
     PAIR,
     PAIR_PORT,
-    PEERS,
-    PORTS,
-    RESET,
     RESPONDER,
     SERVICE,
-    SHORT,
-    SILENT,
     STARTED,
-    WIDE,
-    WINDOW_CELLS,
+    THINGS,
     WINDOW_OLDEST,
-    WINDOW_WIDE,
+    WINDOW_WORDS,
+    WORDS,
 )
 from iotids.flowmeter.kernels.cache_lines import prefetch
 from iotids.flowmeter.kernels.compiling import entry, kernel
@@ -115,45 +111,53 @@ def release_counter(at, buckets, counters, free, state):
 
 
 @kernel
-def add(at, window, sign, facts, n_bytes, sums, wide):
-    """Add a flow to a window of a counter, or take it out; returns the flows there afterwards."""
-    cell = np.int64(at) * CELLS + window * WINDOW_CELLS
-    sums[cell + FLOWS] += sign
-    sums[cell + SILENT] += sign * (facts & 1)
-    sums[cell + RESET] += sign * ((facts >> 1) & 1)
-    sums[cell + SHORT] += sign * ((facts >> 2) & 1)
-    wide[np.int64(at) * WIDE + window * WINDOW_WIDE + BYTES] += sign * n_bytes
-    return sums[cell + FLOWS]
+def words_of(at, window):
+    """Place of the first word of a window of a counter; unsigned, so that no index is taken for one from the end."""
+    return np.uint64(at) * np.uint64(WORDS) + np.uint64(window) * np.uint64(WINDOW_WORDS)
 
 
 @kernel
-def change(at, window, what, by, sums):
-    """Change one cell of a window of a counter."""
-    sums[np.int64(at) * CELLS + window * WINDOW_CELLS + what] += by
+def both(low, high):
+    """Two counts in one word. Counts are not negative, so adding and taking out words carries nothing over."""
+    return np.int64(low) + (np.int64(high) << 32)
 
 
 @kernel
-def move_in_seconds(flow, window, sign, counters, sums, wide):
+def add(word, sign, facts, n_bytes, things, wide):
+    """Add a flow to a window of a counter, or take it out; `things` are peers and ports more or less."""
+    wide[word + np.uint64(COUNTS)] += sign * both(1, facts & 1)
+    wide[word + np.uint64(FAULTS)] += sign * both((facts >> 1) & 1, (facts >> 2) & 1)
+    wide[word + np.uint64(THINGS)] += things
+    wide[word + np.uint64(BYTES)] += sign * n_bytes
+
+
+@kernel
+def flows_in(word, wide):
+    """Flows in a window of a counter."""
+    return wide[word + np.uint64(COUNTS)] & LOW
+
+
+@kernel
+def move_in_seconds(flow, window, sign, counters, wide):
     """Let a flow enter (sign 1) or leave (sign -1) a window over seconds."""
     edge = 1 if sign > 0 else 0  # flows of the counter that make it one thing more, or one less
-    kinds, facts, n_bytes = flow["kinds"], flow["facts"], flow["bytes"]
-    initiator, responder, pair, service = kinds[INITIATOR], kinds[RESPONDER], kinds[PAIR], kinds[SERVICE]
-    add(initiator, window, sign, facts, n_bytes, sums, wide)
-    add(responder, window, sign, facts, n_bytes, sums, wide)
-    if add(pair, window, sign, facts, n_bytes, sums, wide) == edge:
-        change(initiator, window, PEERS, sign, sums)
-        change(responder, window, PEERS, sign, sums)
-    if add(service, window, sign, facts, n_bytes, sums, wide) == edge:
-        change(responder, window, PORTS, sign, sums)
-    in_seconds = counters[kinds[INITIATOR_PORT]]["in_seconds"]
-    in_seconds[window] += sign
-    if in_seconds[window] == edge:
-        change(initiator, window, PORTS, sign, sums)
-    in_seconds = counters[kinds[PAIR_PORT]]["in_seconds"]
-    in_seconds[window] += sign
-    if in_seconds[window] == edge:
-        change(pair, window, PORTS, sign, sums)
-        change(service, window, PEERS, sign, sums)
+    kinds, facts, n_bytes = flow["kinds"], np.int64(flow["facts"]), flow["bytes"]
+    pair, service = words_of(kinds[PAIR], window), words_of(kinds[SERVICE], window)
+    new_pair = sign if flows_in(pair, wide) + sign == edge else 0
+    new_service = sign if flows_in(service, wide) + sign == edge else 0
+    new_port = enter_port(counters[np.uint64(kinds[INITIATOR_PORT])], window, sign, edge)
+    new_pair_port = enter_port(counters[np.uint64(kinds[PAIR_PORT])], window, sign, edge)
+    add(pair, sign, facts, n_bytes, both(0, new_pair_port), wide)
+    add(service, sign, facts, n_bytes, both(new_pair_port, 0), wide)
+    add(words_of(kinds[INITIATOR], window), sign, facts, n_bytes, both(new_pair, new_port), wide)
+    add(words_of(kinds[RESPONDER], window), sign, facts, n_bytes, both(new_pair, new_service), wide)
+
+
+@kernel
+def enter_port(counter, window, sign, edge):
+    """Count a flow of a counter in a window over seconds; `sign` where that is one thing more or less."""
+    counter["in_seconds"][window] += sign
+    return sign if counter["in_seconds"][window] == edge else 0
 
 
 @kernel
@@ -175,34 +179,34 @@ def count_second(counters, at, sign):
 
 
 @kernel
-def move_in_list(flow, kind, sign, counters, sums, wide):
+def move_in_list(flow, kind, sign, counters, wide):
     """Let a flow enter or leave the last flows of its counter of a kind."""
     kinds = flow["kinds"]
-    at = kinds[kind]
-    add(at, LAST, sign, flow["facts"], flow["bytes"], sums, wide)
+    peers = ports = 0
     if kind == INITIATOR:
-        change(at, LAST, PEERS, count_first(counters, kinds[PAIR], sign), sums)
-        change(at, LAST, PORTS, count_first(counters, kinds[INITIATOR_PORT], sign), sums)
+        peers = count_first(counters, kinds[PAIR], sign)
+        ports = count_first(counters, kinds[INITIATOR_PORT], sign)
     elif kind == RESPONDER:
-        change(at, LAST, PEERS, count_second(counters, kinds[PAIR], sign), sums)
-        change(at, LAST, PORTS, count_first(counters, kinds[SERVICE], sign), sums)
+        peers = count_second(counters, kinds[PAIR], sign)
+        ports = count_first(counters, kinds[SERVICE], sign)
     elif kind == PAIR:
-        change(at, LAST, PORTS, count_first(counters, kinds[PAIR_PORT], sign), sums)
+        ports = count_first(counters, kinds[PAIR_PORT], sign)
     else:
-        change(at, LAST, PEERS, count_second(counters, kinds[PAIR_PORT], sign), sums)
+        peers = count_second(counters, kinds[PAIR_PORT], sign)
+    add(words_of(kinds[kind], LAST), sign, np.int64(flow["facts"]), flow["bytes"], both(peers, ports), wide)
 
 
 @kernel
-def shorten_list(at, kind, ring, counters, sums, wide):
+def shorten_list(at, kind, ring, counters, wide):
     """Take the oldest flow out of the last flows of a counter."""
     counter = counters[at]
     flow = ring[counter["oldest"]]
-    move_in_list(flow, kind, -1, counters, sums, wide)
+    move_in_list(flow, kind, -1, counters, wide)
     counter["oldest"] = flow["later"][kind]
 
 
 @kernel
-def append_to_lists(place, last_flows, ring, counters, sums, wide):
+def append_to_lists(place, last_flows, ring, counters, wide):
     """Append the newest flow to its four lists, each of at most `last_flows`."""
     flow = ring[place]
     for kind in range(N_LISTS):
@@ -214,36 +218,36 @@ def append_to_lists(place, last_flows, ring, counters, sums, wide):
         else:
             ring[counter["youngest"]]["later"][kind] = place
         counter["youngest"] = place
-        move_in_list(flow, kind, 1, counters, sums, wide)
-        if sums[np.int64(at) * CELLS + LAST * WINDOW_CELLS + FLOWS] > last_flows:
-            shorten_list(at, kind, ring, counters, sums, wide)
+        move_in_list(flow, kind, 1, counters, wide)
+        if flows_in(words_of(at, LAST), wide) > last_flows:
+            shorten_list(at, kind, ring, counters, wide)
 
 
 @kernel
-def forget_oldest(ring, counters, buckets, free, sums, wide, state):
+def forget_oldest(ring, counters, buckets, free, wide, state):
     """Take the oldest flow out of the ring, and out of every window that still has it."""
     place = state[OLDEST] & (len(ring) - 1)
     flow = ring[place]
     for window in range(LAST):
         if state[WINDOW_OLDEST + window] == state[OLDEST]:
-            move_in_seconds(flow, window, -1, counters, sums, wide)
+            move_in_seconds(flow, window, -1, counters, wide)
             state[WINDOW_OLDEST + window] += 1
     for kind in range(N_LISTS):
         if counters[flow["kinds"][kind]]["oldest"] == place:
-            shorten_list(flow["kinds"][kind], kind, ring, counters, sums, wide)
+            shorten_list(flow["kinds"][kind], kind, ring, counters, wide)
     for kind in range(N_KINDS):
         release_counter(flow["kinds"][kind], buckets, counters, free, state)
     state[OLDEST] += 1
 
 
 @kernel
-def move_windows(now_us, windows_us, ring, counters, sums, wide, state):
+def move_windows(now_us, windows_us, ring, counters, wide, state):
     """Let flows leave the windows over seconds that they are too old for."""
     mask = len(ring) - 1
     for window in range(LAST):
         oldest = state[WINDOW_OLDEST + window]
         while oldest < state[NEWEST] and ring[oldest & mask]["end_us"] <= now_us - windows_us[window]:
-            move_in_seconds(ring[oldest & mask], window, -1, counters, sums, wide)
+            move_in_seconds(ring[oldest & mask], window, -1, counters, wide)
             oldest += 1
         state[WINDOW_OLDEST + window] = oldest
 
@@ -267,7 +271,7 @@ def name_counters(flow, hosts, service, wanted, buckets, counters, free, state):
 
 
 @kernel
-def fetch_next(row, wanted, ring, counters, buckets, sums, state):
+def fetch_next(row, wanted, ring, counters, buckets, wide, state):
     """Fetch into the cache what flows soon to enter and soon to leave will need; waiting for memory would
     take most of the time.
     """
@@ -280,13 +284,13 @@ def fetch_next(row, wanted, ring, counters, buckets, sums, state):
         if at >= 0:
             prefetch(counters, at, 0)
             if kind < N_LISTS:
-                prefetch(sums, at * CELLS, 0)
-                prefetch(sums, at * CELLS, 64)
+                prefetch(wide, at * WORDS, 0)
+                prefetch(wide, at * WORDS, 64)
     mask = len(ring) - 1
     for window in range(LAST):
         kinds = ring[(state[WINDOW_OLDEST + window] + 4) & mask]["kinds"]
         for kind in range(N_LISTS):
-            prefetch(sums, np.int64(kinds[kind]) * CELLS, 64 * (window >> 1))
+            prefetch(wide, np.int64(kinds[kind]) * WORDS, 64 * (window >> 1))
         prefetch(counters, np.int64(kinds[INITIATOR_PORT]), 0)
         prefetch(counters, np.int64(kinds[PAIR_PORT]), 0)
     if state[NEWEST] - state[OLDEST] == len(ring):
@@ -294,43 +298,48 @@ def fetch_next(row, wanted, ring, counters, buckets, sums, state):
         for kind in range(N_KINDS):
             prefetch(counters, np.int64(kinds[kind]), 0)
             if kind < N_LISTS:
-                prefetch(sums, np.int64(kinds[kind]) * CELLS, 64)
+                prefetch(wide, np.int64(kinds[kind]) * WORDS, 64)
 
 
 @kernel
-def write_row(flow, row, sums, wide, numbers, shares, n_bytes):
+def write_row(flow, row, wide, numbers, shares, n_bytes):
     """Write the context of the newest flow to a row: columns of columns/context.py in their order, 32 bits here, bytes there."""
-    column, byte_column = 0, 0
+    column, byte_column, row = np.uint64(0), np.uint64(0), np.uint64(row)
+    one = np.uint64(1)
     for kind in range(N_LISTS):
-        at = np.int64(flow["kinds"][kind])
         for window in range(LAST + 1):
-            cell = at * CELLS + window * WINDOW_CELLS
-            flows = sums[cell + FLOWS]
+            word = words_of(flow["kinds"][kind], window)
+            counts, faults, things = (
+                wide[word],
+                wide[word + np.uint64(FAULTS)],
+                wide[word + np.uint64(THINGS)],
+            )
+            flows = counts & LOW
             numbers[column, row] = flows
-            column += 1
+            column += one
             if kind != PAIR:
-                numbers[column, row] = sums[cell + PEERS]
-                column += 1
+                numbers[column, row] = things & LOW
+                column += one
             if kind != SERVICE:
-                numbers[column, row] = sums[cell + PORTS]
-                column += 1
+                numbers[column, row] = things >> 32
+                column += one
             inverse = 1.0 / flows
-            shares[column, row] = sums[cell + SILENT] * inverse
-            shares[column + 1, row] = sums[cell + RESET] * inverse
-            shares[column + 2, row] = sums[cell + SHORT] * inverse
-            column += 3
-            n_bytes[byte_column, row] = wide[at * WIDE + window * WINDOW_WIDE + BYTES]
-            byte_column += 1
+            shares[column, row] = (counts >> 32) * inverse
+            shares[column + one, row] = (faults & LOW) * inverse
+            shares[column + np.uint64(2), row] = (faults >> 32) * inverse
+            column += np.uint64(3)
+            n_bytes[byte_column, row] = wide[word + np.uint64(BYTES)]
+            byte_column += one
 
 
 @kernel
-def advance_clock(end_us, late_us, ring, counters, buckets, free, sums, wide, state):
+def advance_clock(end_us, late_us, ring, counters, buckets, free, wide, state):
     """Time at which a flow enters: its end, but not before the latest one; far before it, all begins anew."""
     if state[STARTED] and end_us < state[LATEST_US]:
         if end_us >= state[LATEST_US] - late_us:
             return state[LATEST_US]
         while state[OLDEST] < state[NEWEST]:
-            forget_oldest(ring, counters, buckets, free, sums, wide, state)
+            forget_oldest(ring, counters, buckets, free, wide, state)
     state[STARTED], state[LATEST_US] = 1, end_us
     return end_us
 
@@ -338,7 +347,7 @@ def advance_clock(end_us, late_us, ring, counters, buckets, free, sums, wide, st
 @entry
 def follow_flows(
     ends_us, hosts, services, facts, payloads, windows_us, last_flows, late_us,
-    ring, counters, buckets, free, sums, wide, state, wanted, rows, numbers, shares, n_bytes,
+    ring, counters, buckets, free, wide, state, wanted, rows, numbers, shares, n_bytes,
 ):  # fmt: skip
     """Let flows enter one after another and write the context of each.
 
@@ -350,20 +359,20 @@ def follow_flows(
     """
     write_buckets(hosts, services, len(buckets) - 1, wanted)
     for row in range(len(ends_us)):
-        fetch_next(row, wanted, ring, counters, buckets, sums, state)
-        now_us = advance_clock(ends_us[row], late_us, ring, counters, buckets, free, sums, wide, state)
+        fetch_next(row, wanted, ring, counters, buckets, wide, state)
+        now_us = advance_clock(ends_us[row], late_us, ring, counters, buckets, free, wide, state)
         if state[NEWEST] - state[OLDEST] == len(ring):
-            forget_oldest(ring, counters, buckets, free, sums, wide, state)
+            forget_oldest(ring, counters, buckets, free, wide, state)
         place = state[NEWEST] & (len(ring) - 1)
         flow = ring[place]
         flow["end_us"], flow["bytes"], flow["facts"] = now_us, payloads[row], facts[row]
         name_counters(flow, hosts[row], services[row], wanted[row], buckets, counters, free, state)
         state[NEWEST] += 1
         for window in range(LAST):
-            move_in_seconds(flow, window, 1, counters, sums, wide)
-        append_to_lists(place, last_flows, ring, counters, sums, wide)
-        move_windows(now_us, windows_us, ring, counters, sums, wide, state)
-        write_row(flow, rows[row], sums, wide, numbers, shares, n_bytes)
+            move_in_seconds(flow, window, 1, counters, wide)
+        append_to_lists(place, last_flows, ring, counters, wide)
+        move_windows(now_us, windows_us, ring, counters, wide, state)
+        write_row(flow, rows[row], wide, numbers, shares, n_bytes)
 
 
 @entry

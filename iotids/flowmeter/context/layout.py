@@ -6,9 +6,11 @@ import numpy as np
 
 INITIATOR, RESPONDER, PAIR, SERVICE, INITIATOR_PORT, PAIR_PORT = range(6)
 N_KINDS, N_LISTS = 6, 4
-FLOWS, SILENT, RESET, SHORT, PEERS, PORTS = range(6)
-CELLS, WINDOW_CELLS = 32, 8  # 32-bit cells of a counter's sums, and of one window of it
-WIDE, WINDOW_WIDE, BYTES = 16, 4, 3  # the same memory seen as 64-bit cells, of which the last holds bytes
+WORDS, WINDOW_WORDS = 16, 4  # 64-bit words of a counter's sums, and of one window of it
+COUNTS, FAULTS, THINGS, BYTES = range(
+    4
+)  # flows and silent, reset and short, peers and ports: two counts of 32 bits a word
+LOW = 0xFFFFFFFF  # the first of two counts
 LAST = 3  # number of the window over the last flows; 0 to 2 are those over seconds
 
 # cells of the state

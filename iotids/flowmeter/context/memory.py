@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.flowmeter.context.layout import CELLS, COUNTER, FLOW, FREE, N_KINDS, N_STATE
+from iotids.flowmeter.context.layout import COUNTER, FLOW, FREE, N_KINDS, N_STATE, WORDS
 from iotids.flowmeter.pipeline.memory import Growing
 
 RING_FLOWS = 1 << 16
@@ -28,9 +28,8 @@ class Memory:
         n = N_KINDS * ring_flows  # a flow enters after the one it replaces has left
         self._pages = [Growing(kind, length) for kind, length in ((FLOW, ring_flows), (COUNTER, n))]
         self.ring, self.counters = (pages.array for pages in self._pages)
-        self._sums = Growing(np.dtype(np.int32), CELLS * n)
-        self.sums = self._sums.array
-        self.wide = self.sums.view(np.int64)
+        self._sums = Growing(np.dtype(np.int64), WORDS * n)
+        self.wide = self._sums.array
         self.buckets = np.full(8 * ring_flows, -1, np.int32)
         self.free = np.arange(n, dtype=np.int32)[::-1].copy()  # the lowest first
         self.state = np.zeros(N_STATE, np.int64)
@@ -38,4 +37,4 @@ class Memory:
 
     def arguments(self) -> tuple[np.ndarray, ...]:
         """As the kernel takes them."""
-        return self.ring, self.counters, self.buckets, self.free, self.sums, self.wide, self.state
+        return self.ring, self.counters, self.buckets, self.free, self.wide, self.state
