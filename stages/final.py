@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from iotids.detecting.packing.assembly import PackSettings
-from iotids.detecting.packing.in_words import DOUBTFUL, sentences_about
-from iotids.detecting.packing.packing import Dataset, Run, pack
+from iotids.detecting.packing.packing import DOUBTFUL, Dataset, Run, pack, sentences_about
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
 from iotids.tracking.registry import register

@@ -18,11 +18,10 @@ from iotids.plumbing.parallel import parallel_map
 from iotids.plumbing.params import Data, read_data, read_section
 from iotids.truth.formats.registry import open_truth
 from iotids.truth.labelling.flow_rows import FlowRows, flows_in_file
-from iotids.truth.labelling.labelled_files import write_labelled
 from iotids.truth.labelling.labelling import label_captures
 from iotids.truth.labelling.named_captures import check_captures, find_captures
 from iotids.truth.labelling.notices import show_notices
-from iotids.truth.labelling.row_labels import RowLabels
+from iotids.truth.labelling.row_labels import RowLabels, write_labelled
 from iotids.writing.tables import write_json
 
 

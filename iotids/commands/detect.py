@@ -19,7 +19,7 @@ import yaml
 from iotids.detecting.package.find_package import BOX, find_package
 from iotids.detecting.running.command_line import parse_arguments
 from iotids.detecting.running.stop import Stop
-from iotids.plumbing.arrow_start import arrow_without_pandas
+from iotids.plumbing.light_start import arrow_without_pandas
 from iotids.plumbing.progress import progress_bar
 from iotids.tracking.registry import NoSuchModelError, fetch
 

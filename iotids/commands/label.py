@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iotids.commands.meter import add_meter_options, existing_captures, options_of
-from iotids.plumbing.numba_start import load_numba_without_scipy
+from iotids.plumbing.light_start import load_numba_without_scipy
 from iotids.writing.tables import read_table, write_json, write_table
 
 if TYPE_CHECKING:

@@ -24,8 +24,7 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 
 from iotids.flowmeter.columns.context import CONTEXT_NAMES
 from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
-from iotids.learning.baselines.site_trees import draw_cells
-from iotids.learning.baselines.site_weights import site_class_weights
+from iotids.learning.baselines.site_trees import draw_cells, site_class_weights
 from iotids.learning.transfer.nested import Fit, leave_site_out, nested_choice
 from iotids.learning.transfer.normalising import SiteRanks
 from iotids.learning.transfer.probe import probe_inputs

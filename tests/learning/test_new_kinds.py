@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from iotids.detecting.judging.verdict_words import VERDICTS
-from iotids.detecting.packing.in_words import DOUBTFUL
+from iotids.detecting.packing.packing import DOUBTFUL
 from iotids.learning.data.flow_columns import feature_matrix
 from iotids.learning.runs.onnx_model import OnnxModel
 from tests.detecting.lab import scan_records

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iotids.learning.baselines.site_weights import site_class_weights
+from iotids.learning.baselines.site_trees import site_class_weights
 from iotids.learning.transfer.nested import leave_site_out, nested_choice
 from iotids.learning.transfer.normalising import SiteRanks
 from iotids.learning.transfer.probe import probe_inputs

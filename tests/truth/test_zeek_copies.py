@@ -222,7 +222,7 @@ def test_third_label_is_background(tmp_path: Path) -> None:
         zeek().replace("(empty)\tBackground", "(empty)\tBack\tground"),
         copy(",").replace("Background", ""),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("start_s", [30, 3])
 def test_flow_whose_own_line_cannot_be_used_is_unlabelled(tmp_path: Path, broken: str, start_s: int) -> None:
     """Also where the line before it is within the limit of the nearest."""

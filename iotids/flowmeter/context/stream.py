@@ -7,10 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotids.flowmeter.columns.context import CONTEXT, LAST_FLOWS, SHORT_PACKETS, WINDOWS_S, context_schema
-from iotids.flowmeter.context.hosts import host_words
 from iotids.flowmeter.context.layout import N_KINDS
 from iotids.flowmeter.context.memory import RING_FLOWS, Memory
-from iotids.flowmeter.kernels.entries import follow_flows
+from iotids.flowmeter.kernels.entries import fill_words, follow_flows
 
 LATE_S = 600  # flow timeout and idle timeout together are 240 s: what is later than this is a clock set back
 SLICE_ROWS = 16_384
@@ -132,3 +131,17 @@ def columns_in(numbers: np.ndarray, n_bytes: np.ndarray, rows: slice) -> list[pa
         pa.Array.from_buffers(field.type, len(values), [None, pa.py_buffer(values)])
         for field, values in zip(context_schema(), chosen, strict=True)
     ]
+
+
+def host_words(sources: pa.Array, targets: pa.Array) -> np.ndarray:
+    """Two words for each address of two string columns without nulls: (n, 4) int64. Exact up to 16 characters, which
+    holds every IPv4 address; a 128-bit hash of longer ones.
+    """
+    words = np.empty((len(sources), 4), np.int64)
+    for column, addresses in ((0, sources), (2, targets)):
+        array = pa.concat_arrays([addresses]) if addresses.offset else addresses
+        _, offsets, text = array.buffers()
+        begins = np.frombuffer(offsets, np.int32, len(array) + 1) if len(array) else np.zeros(1, np.int32)
+        letters = np.frombuffer(text, np.uint8) if text is not None and text.size else np.zeros(1, np.uint8)
+        fill_words(begins, letters, words, column)
+    return words

@@ -16,7 +16,6 @@ import numpy as np
 
 from iotids.flowmeter.columns.groups import CONTEXT
 from iotids.learning.baselines.classical import ScikitModel, check_positive
-from iotids.learning.baselines.site_weights import site_class_weights
 from iotids.learning.contract import Fitted, ModelKind, TrainingData, check_training
 from iotids.learning.runs.onnx_model import OnnxModel
 
@@ -102,3 +101,38 @@ def draw_cells(
         drawn.append(rows)
     numbers: np.ndarray = np.sort(np.concatenate(drawn))
     return numbers
+
+
+def site_class_weights(sites: np.ndarray, labels: np.ndarray, *, benign: str) -> np.ndarray:
+    """Weight of each row; the mean is 1.
+
+    Parameters
+    ----------
+    sites, labels : (n,) of strings
+    benign : name of the benign class
+
+    Returns
+    -------
+    weights : (n,) float64
+        Within benign rows every site has the same sum, within attacks every (site, class). Both halves have
+        the same sum, unless one of them is empty.
+
+    Raises
+    ------
+    ValueError
+        No rows, or shapes that differ.
+    """
+    if sites.shape != labels.shape or not len(sites):
+        raise ValueError(
+            f"sites have shape {sites.shape}, labels {labels.shape}; wanted are equal ones with rows"
+        )
+    _, site = np.unique(sites, return_inverse=True)
+    names, label = np.unique(labels, return_inverse=True)
+    cell = site * len(names) + label
+    _, inverse, counts = np.unique(cell, return_inverse=True, return_counts=True)
+    weights = 1.0 / counts[inverse]
+    is_benign = labels == benign
+    for half in (is_benign, ~is_benign):
+        if half.any():
+            weights[half] /= weights[half].sum()
+    return weights / weights.mean()

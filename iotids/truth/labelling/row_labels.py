@@ -1,9 +1,10 @@
-"""Verdicts beside the rows of a table that comes batch by batch."""
+"""Truth columns of a table that comes batch by batch, and the two tables that its rows go to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,8 @@ import pyarrow.compute as pc
 
 from iotids.flowmeter.columns.schema import TRUTH, TRUTH_NAMES, arrow_schema
 from iotids.truth.labelling.flow_labels import Part, truth_columns
-from iotids.truth.labelling.flow_rows import Run
+from iotids.truth.labelling.flow_rows import BATCH_ROWS, Run
+from iotids.writing.tables import growing_table, read_batches, schema_of_table
 
 
 class _Stretch(NamedTuple):
@@ -71,3 +73,15 @@ class RowLabels:
                 truth_columns(network, replace(labels, codes=labels.codes[low + shift : high + shift]))
             )
         return pa.concat_tables(tables).combine_chunks()
+
+
+def write_labelled(flows: Path, labels: RowLabels, labelled: Path, apart: Path) -> None:
+    """Write two tables, both with the truth columns; the order of rows is that of `flows`."""
+    schema, begin = schema_of_table(flows), 0
+    for field in arrow_schema(TRUTH):
+        schema = schema.append(field)
+    with growing_table(labelled, schema) as with_class, growing_table(apart, schema) as without:
+        for batch in read_batches(flows, schema.names[: -len(TRUTH)], n_rows=BATCH_ROWS):
+            for writer, rows in zip((with_class, without), labels.divide(batch, begin), strict=True):
+                writer.write(rows)
+            begin += batch.num_rows

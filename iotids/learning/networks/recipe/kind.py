@@ -4,6 +4,7 @@ one is trained on the whole fold. What each recipe reached is kept with the fold
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,10 +18,40 @@ from iotids.learning.data.folds import Fold, check_two_classes
 from iotids.learning.networks.dense.batches import bytes_needed
 from iotids.learning.networks.dense.fitted import DenseModel
 from iotids.learning.networks.dense.kind import DenseKind, DenseSettings
-from iotids.learning.networks.recipe.fitted import RecipeModel
 from iotids.learning.networks.recipe.grid import FACTORS, Recipe, crossed
 from iotids.learning.networks.recipe.inner_split import inner_split
 from iotids.learning.networks.recipe.stacks import stacks
+
+FILE = "recipe.json"
+
+
+class RecipeModel(DenseModel):
+    """The network of the chosen recipe.
+
+    choice : `recipe`, its name; `tried`, what every recipe reached; `classes_not_judged_inside`
+    """
+
+    def __init__(self, network: DenseModel, choice: Mapping[str, Any]) -> None:
+        super().__init__(network.weights, network.dropout, network.inputs)
+        self.choice = dict(choice)
+
+    def facts(self) -> dict[str, Any]:
+        """Those of the network and the choice."""
+        return super().facts() | self.choice
+
+    def save(self, folder: Path) -> None:
+        """The network's files and recipe.json."""
+        super().save(folder)
+        (folder / FILE).write_text(json.dumps(self.choice), encoding="utf-8")
+
+    @staticmethod
+    def load(folder: Path) -> RecipeModel:
+        """Read them; ValueError where one is damaged."""
+        network = DenseModel.load(folder)
+        try:
+            return RecipeModel(network, json.loads((folder / FILE).read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise ValueError(f"{folder / FILE}: not JSON ({error}); train the network again") from error
 
 
 @dataclass(frozen=True)

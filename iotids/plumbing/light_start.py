@@ -1,4 +1,4 @@
-"""Use pyarrow without pandas, which it would load at the first array only to see whether that is one of its own."""
+"""Start numba and pyarrow without libraries that they load only to see whether they are installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,25 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+UNUSED = ("scipy.linalg", "cffi")
 PANDAS = "pandas"
+
+
+def load_numba_without_scipy() -> None:
+    """Load the parts of numba that look for scipy's linear algebra and cffi while these cannot be found; later
+    imports find them again.
+
+    For commands whose kernels multiply no matrices and call no foreign functions: in this process, `np.dot` in
+    a kernel no longer compiles, nor does a function of cffi.
+    """
+    hidden = [name for name in UNUSED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        import numba.core.typing.cffi_utils
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 class _NoPandas(MetaPathFinder):

@@ -9,7 +9,7 @@ from tests.packets import Record, ethernet, ipv4, udp, write_pcap
 
 RUN = """
 import sys
-from iotids.plumbing.numba_start import load_numba_without_scipy
+from iotids.plumbing.light_start import load_numba_without_scipy
 load_numba_without_scipy()
 from iotids.flowmeter.flows import flows_from_capture
 print(flows_from_capture(sys.argv[1]).num_rows, "scipy.linalg" in sys.modules, "cffi" in sys.modules)
