@@ -165,11 +165,12 @@ def in_words(factor: str, value: Any) -> str:
 
 def best_rows(tried: Tried, count: int = 6) -> list[list[str]]:
     """The best recipes and the paper's, by mean macro F on the inner splits; how many folds chose each."""
-    order = np.argsort(-recipe_means(tried))
+    means = recipe_means(tried)
+    order = [i for i in np.argsort(-means).tolist() if not np.isnan(means[i])]
     assumed = {factor: values[0] for factor, values in levels(tried).items() if factor in ASSUMED}
     papers = [i for i, recipe in enumerate(tried.recipes) if recipe == recipe | PAPER | assumed]
     rows = []
-    for i in dict.fromkeys([*order[:count].tolist(), *papers]):
+    for i in dict.fromkeys([*order[:count], *papers]):
         classes = [number(*spread(scores[:, i]), digits=2) for scores in tried.f1.values()]
         title = tried.names[i] + (" (the paper's)" if i in papers else "")
         rows.append(
