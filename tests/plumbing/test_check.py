@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from iotids.plumbing.params import compose
+from iotids.plumbing.params import compose, read_params
+from stages.check import faults
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,6 +40,30 @@ def test_our_own_parameters_pass_and_the_output_is_always_the_same(tmp_path, ove
     sections = json.loads((tmp_path / "out" / "check.json").read_text())["checked"]
     assert sections[0] == "meter"
     assert "data" not in (tmp_path / "out" / "check.json").read_text()
+
+
+def test_the_preset_of_every_paper_passes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(14, 21):
+        compose([f"preset=paper{number}"], tmp_path / "params.yaml", ROOT / "conf")
+        assert faults(read_params(tmp_path / "params.yaml")) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "wanted"),
+    [
+        ("integrate.features=[flow]", "of a published table it is [own]"),
+        ("network.models=[dl4,hybrid]", "'hybrid': kind hybrid sees flow, context, sequence_bytes"),
+        ("network.models=[dl4,kitsune]", "kind kitsune sees certain features of a flow"),
+        ("final.configurations=[{stage:network,run:binary-dl4}]", "final.configurations wants flows"),
+        ("data.sources.train.release=nsl-kdd", "release 'nsl-kdd'; known are nsl_kdd, kdd99"),
+        ("~data.sources.train.files", "option files is missing for kind published"),
+    ],
+)
+def test_what_a_published_table_cannot_have_is_said(tmp_path, monkeypatch, override, wanted):
+    monkeypatch.chdir(tmp_path)
+    compose(["preset=paper14", override], tmp_path / "params.yaml", ROOT / "conf")
+    assert wanted in "\n".join(faults(read_params(tmp_path / "params.yaml")))
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def seen_features(kind: ModelKind, own: Sequence[str]) -> tuple[str, ...]:
             ", ".join([*(kind.sees if kind.sees != (FLOW,) else ()), *inputs]) or "certain features of a flow"
         )
         raise ValueError(
-            f"kind {kind.name} sees {wanted}; the dataset is a published table with {len(own)} features of its own: leave it out"
+            f"kind {kind.name} sees {wanted}; the dataset is a published table with features of its own: leave it out"
         )
     return tuple(own)
 
