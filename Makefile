@@ -57,7 +57,7 @@ sweep: data                     ## depth, two at a time, beside one baseline
 	dvc exp run --queue -S preset=smoke -S 'baseline.models=[naive_bayes]' -S 'network.models=[dl4],[dl5],[dl6],[dl7]' report
 	dvc queue start -j 2
 
-paper-size: setup               ## the paper's 1.8 million flows in paper-size/, a copy of the project: hours; the same command goes on after a kill
+paper-size: setup               ## the paper's 1.8 million flows in paper-size/, a copy of the project: hours; the same command resumes after a kill
 	@test -e paper-size/.git || git clone --quiet . paper-size
 	@test -e paper-size/data/paper-size || { iotids sample paper-size/data/part --scale $(PAPER_SCALE) --force && mv paper-size/data/part paper-size/data/paper-size; }
 	cd paper-size && iotids params preset=paper_size && $(MAKE) --no-print-directory stages VENV=$(abspath $(VENV))

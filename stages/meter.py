@@ -35,7 +35,7 @@ def main() -> int:
     arguments = parser.parse_args()
     data, options = read_data(captures=True), read_section("meter", Params)
     root, source = data.root_of(arguments.source), data.sources[arguments.source]
-    if source.get("kind") == PUBLISHED:  # a table that somebody else metered
+    if source.get("kind") == PUBLISHED:  # a table with features of its own
         account = arguments.ledger or arguments.out.with_suffix(".ledger.json")
         write_source(root, source, arguments.out, account)
         return 0

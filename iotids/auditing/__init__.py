@@ -2,5 +2,5 @@
 too much.
 
 `investigate.investigate` runs the audit of the stage over a dataset, a column at a time; `page.write_pages` writes it down, a section of
-`sections/` each. `scorecard/` is for anybody's table.
+`sections/` each. `scorecard/` is for any labelled flow table.
 """

@@ -29,7 +29,7 @@ COMMANDS = {
     "calibrate": Command("Captures", "iotids.commands.calibrate", "benign captures of a site → its operating point"),
     "label": Command("Flows", "iotids.commands.label", "captures and a file of rules → labelled flow table"),
     "import": Command("Flows", "iotids.commands.import_table", "CSV files of CICFlowMeter → flow table"),
-    "audit": Command("Flows", "iotids.commands.audit", "anybody's labelled flow table → what it can and cannot prove"),
+    "audit": Command("Flows", "iotids.commands.audit", "any labelled flow table → what it can and cannot prove"),
     "fetch": Command("Experiment", "iotids.commands.fetch", "download the public datasets"),
     "params": Command("Experiment", "iotids.plumbing.params", "compose params.yaml from conf/"),
     "check": Command("Experiment", "iotids.plumbing.params_check", "check params.yaml before an hour of work"),

@@ -1,4 +1,4 @@
-"""Anybody's labelled flow table → a scorecard: what is wrong with it, and what that is worth: iotids audit TABLE -o FOLDER"""
+"""Any labelled flow table → a scorecard: what is wrong with it, and what that is worth: iotids audit TABLE -o FOLDER"""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def write_account(table: Path, out: Path, *, benign: str, sample_rows: int, seed
 def main() -> None:
     """Read the command line, audit, write the folder."""
     parser = argparse.ArgumentParser(prog="iotids audit", description=__doc__.splitlines()[0])
-    parser.add_argument("table", type=Path, help="labelled flow table of anybody's, .csv or .parquet")
+    parser.add_argument("table", type=Path, help="labelled flow table, .csv or .parquet")
     parser.add_argument(
         "-o",
         "--out",
@@ -140,7 +140,7 @@ def write_scorecard(
     seed: int,
     reference: Path | None = None,
 ) -> None:
-    """Write scorecard.html, .md and .json of anybody's labelled table; what needs fitting is measured on `rows` of it."""
+    """Write scorecard.html, .md and .json of a labelled table; what needs fitting is measured on `rows` of it."""
     from iotids import __version__
     from iotids.auditing.scorecard.audit import audit_table
     from iotids.auditing.scorecard.card import write_card

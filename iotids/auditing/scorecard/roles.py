@@ -1,4 +1,4 @@
-"""What a column of somebody's table is, by its name: label, address, port, time, place of recording, or a feature."""
+"""What a column of a flow table is, by its name: label, address, port, time, place of recording, or a feature."""
 
 from __future__ import annotations
 

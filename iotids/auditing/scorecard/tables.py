@@ -1,4 +1,4 @@
-"""Read somebody's labelled flow table, CSV or Parquet, into numbers: features, classes, and what identifies a row."""
+"""Read a labelled flow table, CSV or Parquet, into numbers: features, classes, and what identifies a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benign flows of somebody's own network, collected in bounded memory for a calibration."""
+"""The benign flows of a site, collected in bounded memory for a calibration."""
 
 from __future__ import annotations
 

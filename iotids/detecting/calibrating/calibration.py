@@ -1,4 +1,4 @@
-"""An operating point for somebody's own network, from benign traffic of it: so many false alarms a day and no
+"""An operating point for a site, from its benign traffic: so many false alarms a day and no
 more.
 
 The threshold is put where the recorded flows raise as many alarms as the user can stand, and flows that only

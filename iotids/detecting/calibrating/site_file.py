@@ -1,4 +1,4 @@
-"""The operating point of somebody's own network as a file: written, read again for the same package only, and
+"""The operating point of a site as a file: written, read again for the same package only, and
 described in words.
 """
 

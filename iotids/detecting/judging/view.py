@@ -58,12 +58,12 @@ class ViewCounter:
         start, end = start_us[order], end_us[order]
         begun = np.maximum.accumulate(np.concatenate([[self._begun_us(start)], start]))
         seen = np.maximum.accumulate(np.concatenate([[self._latest_us], end]))
-        back, ahead = int((begun[:-1] - start).max()), int((start - seen[:-1]).max())
+        back, forward = int((begun[:-1] - start).max()), int((start - seen[:-1]).max())
         self._number, self._latest_us, self._start_us = int(number[order[-1]]), int(seen[-1]), int(begun[-1])
         if back > STEP_US:
             self._steps[capture] = max(back, self._steps.get(capture, 0))
-        if ahead > LEAP_US:
-            self._leaps[capture] = max(ahead, self._leaps.get(capture, 0))
+        if forward > LEAP_US:
+            self._leaps[capture] = max(forward, self._leaps.get(capture, 0))
 
     def _begun_us(self, start_us: np.ndarray) -> int:
         """The latest begin of a flow of this capture so far."""
@@ -79,7 +79,7 @@ class ViewCounter:
         if self._flows >= FEWEST and self._no_mac > WITHOUT_MAC * self._flows:
             said.append(_WITHOUT_MAC)
         said += [_BACK.format(capture, us / 6e7) for capture, us in self._steps.items()]
-        said += [_AHEAD.format(capture, us / LEAP_US) for capture, us in self._leaps.items()]
+        said += [_FORWARD.format(capture, us / LEAP_US) for capture, us in self._leaps.items()]
         return said
 
 
@@ -99,4 +99,6 @@ _BACK = (
     "{}: the clock was set back by {:.0f} minutes or more; what end points did before is forgotten there, and times and "
     "rates across it are wrong"
 )
-_AHEAD = "{}: nothing for {:.1f} days, or the clock was set; rates a day and habits count that time as quiet"
+_FORWARD = (
+    "{}: nothing for {:.1f} days, or the clock was set; rates a day and habits count that time as quiet"
+)

@@ -1,4 +1,4 @@
-"""Check, before anything is trained, that the configurations which shall be packed are of kinds that can be."""
+"""Check, before anything is trained, that the configurations to be packed are of kinds that can be."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def kept_columns(
     (first, names), *others = features.items()
     if not names:
         raise ValueError(
-            f"{first}: a table of flows has no features of its own; integrate.features shall be flow"
+            f"{first}: a table of flows has no features of its own; integrate.features must be flow"
         )
     if different := [where for where, other in others if other != names]:
         raise ValueError(f"{different[0]}: other features than {first}; tables of one release make a dataset")
