@@ -38,6 +38,7 @@ OWN_TESTS = {  # blocks that this file does not run, and the file that does
 )
 NOT_RUN = {  # and those that no test can run, with the reason
     "hours": "make paper-size takes hours; its parameters are composed and checked as those of every preset",
+    "needs IDS2Eval": "a program of others, in an environment of its own; the block is how the comparison was made",
     "needs NFStream and four gigabytes of disk": "a peer that is not part of the environment; tests/bench/bench_meter.py is run without it",
 }
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
