@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos import pipeline, scarcity, world
+from tests.chaos import pipeline, publishing, scarcity, world
 from tests.chaos.moments import kill_at_moments, undisturbed
 
 PARTS = (*(command.name for command in world.COMMANDS), "publish", "pipeline")
@@ -24,6 +24,7 @@ def faults_of(part: str, folder: Path, *, moments: int, seed: int, lock_s: float
     """Every fault of one part."""
     if part == "publish":
         yield from scarcity.lock_store(folder / "publish", seconds=lock_s)
+        yield from publishing.kill_publish(folder / "publish-moments", moments=moments, seed=seed)
         return
     if part == "pipeline":
         yield from pipeline.storm(folder / "pipeline", moments=moments, seed=seed)
