@@ -76,7 +76,7 @@ def run_block(folder, text):
     docs/detector.md says of what.
     """
     log = folder.parent / "block.log"
-    text = re.sub(r"(.* --calibrate .*)", r"\1 || test $? = 3", text)
+    text = re.sub(r"(iotids calibrate .*|.* --calibrate .*)", r"\1 || test $? = 3", text)
     with log.open("w") as file:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],

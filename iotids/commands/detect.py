@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     from iotids.detecting.acting.acting import Asked
     from iotids.detecting.calibrating.calibration_run import calibrate_on
     from iotids.detecting.following.folder import FollowedFolder
-    from iotids.detecting.running.interface import Interface, give_up_root
+    from iotids.detecting.running.interface import Interface, give_up_root, whom_to_become
     from iotids.detecting.running.runs import Wanted, judge_captures
     from iotids.detecting.running.sources import NamedFile, StandardInput, open_capture
     from iotids.flowmeter.columns.groups import CONTEXT
@@ -91,9 +91,9 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
             folder = FollowedFolder(arguments.follow, stopped=stop.asked, notice=note, lose=lose)
             sources = folder.pieces(settings, max_bytes=arguments.max_bytes)
         if arguments.interface is not None:
-            sources = [Interface(arguments.interface, settings, stop)]
-            if remark := give_up_root():
-                print(f"note: {remark}", file=sys.stderr)
+            whom = whom_to_become(arguments.user)
+            sources = [Interface(arguments.interface, settings, stop, whom)]
+            give_up_root(whom)
         live = not arguments.captures or "-" in arguments.captures
         wanted = Wanted(
             arguments.out or "verdicts.parquet",

@@ -4,19 +4,35 @@ stop writes everything.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from iotids.detecting.running import interface
-from iotids.detecting.running.interface import capture_command
+from iotids.detecting.running.interface import capture_command, whom_to_become
 from tests.detecting.lab import scan_records
 from tests.detecting.test_following_tcpdump import NAMESPACE
 from tests.packets import write_pcap
 
 ROOT = Path(__file__).resolve().parents[2]
+AS_SOMEBODY = ("--user", "nobody") if os.geteuid() == 0 else ()
+MAY_CAPTURE = "+net_raw,+net_admin,+dac_read_search"  # the last to read an interpreter in root's home
+BY_ACCOUNT = (
+    (
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        f"--inh-caps={MAY_CAPTURE}",
+        f"--ambient-caps={MAY_CAPTURE}",
+    )
+    if os.geteuid() == 0
+    else ()
+)
 N_PORTS = 300
 REPLAY = """
 import socket, struct, sys, time
@@ -41,6 +57,14 @@ for i in $(seq 300); do grep -q "^incident " said && break; sleep 0.2; done
 kill -INT $watcher
 wait $watcher
 """
+
+
+@pytest.fixture
+def everybodys():
+    """A folder in which every account may write: root becomes another one before the first packet."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
 
 
 def detect(*words, cwd, namespace=(), environment=None):
@@ -71,12 +95,50 @@ def test_as_root_tcpdump_gives_up_its_rights(monkeypatch):
     someone = next(user for user in interface.pwd.getpwall() if user.pw_uid)
     monkeypatch.setenv("SUDO_UID", str(someone.pw_uid))
     monkeypatch.setenv("SUDO_GID", str(someone.pw_gid))
-    words = capture_command("eth0")
+    words = capture_command("eth0", whom_to_become(None))
     assert (
         words[words.index("-Z") + 1] == someone.pw_name
     )  # whom this process becomes: else it could not end tcpdump
     monkeypatch.setattr(interface.os, "geteuid", lambda: 1000)
     assert "-Z" not in capture_command("eth0")
+
+
+def test_packets_are_never_parsed_as_root(monkeypatch):
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setattr(interface.os, "geteuid", lambda: 0)
+    with pytest.raises(ValueError, match="packets are not parsed as root: call it by sudo .* --user NAME"):
+        whom_to_become(None)
+    with pytest.raises(ValueError, match="that is root again"):
+        whom_to_become("root")
+    with pytest.raises(ValueError, match="there is no such account"):
+        whom_to_become("nobody-of-this-name")
+    monkeypatch.setenv("SUDO_UID", "1234")
+    monkeypatch.setenv("SUDO_GID", "1235")
+    assert whom_to_become(None) == (1234, 1235)
+    monkeypatch.setattr(interface.os, "geteuid", lambda: 1000)
+    assert whom_to_become(None) == (-1, -1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize(
+    ("user", "environment"), [("nobody", {}), (None, {"SUDO_UID": "65534", "SUDO_GID": "65534"})]
+)
+def test_root_is_given_up_for_good(user, environment):
+    script = (
+        "import os; from iotids.detecting.running.interface import give_up_root, whom_to_become\n"
+        f"give_up_root(whom_to_become({user!r}))\n"
+        "print(os.getresuid(), os.getgroups(), os.getgid() > 0)\n"
+        "try: os.setuid(0)\nexcept PermissionError: print('for good')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    number = interface.pwd.getpwnam("nobody").pw_uid
+    assert done.stdout.splitlines() == [f"({number}, {number}, {number}) [] True", "for good"]
 
 
 @pytest.mark.parametrize("words", [["--interface", "lo", "x.pcap"], ["--interface", "lo", "--follow", "x"]])
@@ -88,9 +150,8 @@ def test_an_interface_goes_alone(words, tmp_path):
 
 @pytest.mark.skipif(not NAMESPACE, reason="no tcpdump here, or no right to capture in a network namespace")
 def test_an_interface_that_is_not_there_is_refused_in_one_line(trained, tmp_path):
-    done = detect(
-        "--interface", "nowhere0", "--model", str(trained.folder), cwd=tmp_path, namespace=NAMESPACE
-    )
+    words = ("--interface", "nowhere0", "--model", str(trained.folder), *AS_SOMEBODY)
+    done = detect(*words, cwd=tmp_path, namespace=NAMESPACE)
     assert done.returncode == 2
     assert "error: nowhere0: cannot be captured on" in done.stderr
     assert "Traceback" not in done.stderr
@@ -98,10 +159,27 @@ def test_an_interface_that_is_not_there_is_refused_in_one_line(trained, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.skipif(not NAMESPACE, reason="no tcpdump here, or no right to capture in a network namespace")
-def test_a_scan_on_an_interface_is_reported_while_it_lasts_and_a_stop_writes_everything(trained, tmp_path):
+def test_a_scan_on_an_interface_is_reported_while_it_lasts_and_a_stop_writes_everything(trained, everybodys):
+    tmp_path = everybodys
+    model = shutil.copytree(trained.folder, tmp_path / "model")
     write_pcap(tmp_path / "scan.pcap", scan_records(flows=N_PORTS, seed=1))
-    command = [sys.executable, "-m", "iotids", "detect", "--interface", "lo", "--model", str(trained.folder)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "REPLAY": REPLAY}
+    command = [
+        sys.executable,
+        "-m",
+        "iotids",
+        "detect",
+        "--interface",
+        "lo",
+        "--model",
+        str(model),
+        *AS_SOMEBODY,
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "REPLAY": REPLAY,
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+    }
     script = [*NAMESPACE, "bash", "-c", WATCH_READY, "bash", *command, "-o", "v.jsonl", "--ecs", "e.json"]
     done = subprocess.run(
         script, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False

@@ -42,6 +42,9 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
     )
     parser.add_argument("--interface", metavar="NAME", help="capture there by tcpdump, until a signal comes")
     parser.add_argument(
+        "--user", metavar="NAME", help="with --interface as root: whom to become (default: who called sudo)"
+    )
+    parser.add_argument(
         "--follow",
         type=Path,
         metavar="FOLDER",
@@ -78,6 +81,8 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         parser.error("--calibrate reads benign captures, or - for standard input")
     if arguments.max_alarms_per_day is not None and not arguments.max_alarms_per_day >= 0:
         parser.error(f"--max-alarms-per-day {arguments.max_alarms_per_day:g}: wanted is a number from 0")
+    if arguments.user is not None and arguments.interface is None:
+        parser.error("--user goes with --interface")
     if arguments.captures.count("-") and len(arguments.captures) > 1:
         parser.error("standard input goes alone")
     if arguments.slice is not None and (not arguments.captures or "-" in arguments.captures):

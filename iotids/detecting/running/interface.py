@@ -33,6 +33,7 @@ class Interface:
         As `tcpdump -D` lists it; `any` is all of them.
     settings : mapping
         Section `meter` of package.json.
+    whom : user and group number that tcpdump becomes, as `whom_to_become` gives them.
 
     Raises
     ------
@@ -42,10 +43,12 @@ class Interface:
 
     packets_before = 0
 
-    def __init__(self, name: str, settings: Mapping[str, Any], stop: Stop) -> None:
+    def __init__(
+        self, name: str, settings: Mapping[str, Any], stop: Stop, whom: tuple[int, int] = (-1, -1)
+    ) -> None:
         self.path, self._settings, self._stop = name, settings, stop
         self._child = subprocess.Popen(
-            capture_command(name),
+            capture_command(name, whom),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -125,9 +128,9 @@ class ArrivingFromChild:
                 return
 
 
-def capture_command(name: str) -> list[str]:
-    """tcpdump on an interface, packets to standard output as they come; as root it gives up its rights at once. Called by
-    sudo it becomes the user who called: this process does so too (`give_up_root`), and may end only its own.
+def capture_command(name: str, whom: tuple[int, int] = (-1, -1)) -> list[str]:
+    """tcpdump on an interface, packets to standard output as they come; as root it gives up its rights at once and becomes
+    `whom`, as this process does too (`give_up_root`), which may end only its own.
 
     Raises
     ------
@@ -143,7 +146,7 @@ def capture_command(name: str) -> list[str]:
     if os.geteuid() != 0:
         return words
     by_number = {user.pw_uid: user.pw_name for user in pwd.getpwall()}
-    caller = by_number.get(sudo_caller()[0], "")
+    caller = by_number.get(whom[0], "")
     return [
         *words,
         "-Z",
@@ -157,20 +160,40 @@ def sudo_caller() -> tuple[int, int]:
     return (int(user), int(group)) if user.isdigit() and group.isdigit() and int(user) else (-1, -1)
 
 
-def give_up_root() -> str:
-    """Go on as the user who called sudo; gives a note where this process stays root, else nothing.
+def whom_to_become(user: str | None) -> tuple[int, int]:
+    """User and group number to parse packets as: `user`, or who called sudo; -1 where this process is not root.
+
+    Raises
+    ------
+    ValueError
+        Root, and nobody else to become: packets of strangers are never parsed as root.
+    """
+    if os.geteuid() != 0:
+        return -1, -1
+    if user is None:
+        if sudo_caller()[0] > 0:
+            return sudo_caller()
+        raise ValueError(
+            "packets are not parsed as root: call it by sudo from your own account, or name an account that may write the "
+            "verdicts: --user NAME"
+        )
+    try:
+        found = pwd.getpwnam(user)
+    except KeyError:
+        raise ValueError(f"--user {user}: there is no such account") from None
+    if found.pw_uid == 0:
+        raise ValueError(f"--user {user}: that is root again; name an account without its rights")
+    return found.pw_uid, found.pw_gid
+
+
+def give_up_root(whom: tuple[int, int]) -> None:
+    """Go on as another user, for good; -1 stays.
 
     Call it once the interface is open: packets are parsed by this process.
     """
-    if os.geteuid() != 0:
-        return ""
-    user, group = sudo_caller()
+    user, group = whom
     if user < 0:
-        return (
-            "packets are parsed as root: call it by sudo, or as a user who may capture "
-            "(setcap cap_net_raw,cap_net_admin+eip on tcpdump)"
-        )
+        return
     os.setgroups([])
     os.setgid(group)
     os.setuid(user)
-    return ""
