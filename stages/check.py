@@ -7,12 +7,12 @@ later stage becomes stale.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from iotids.plumbing.cross_checks import CHECKS, Params
+from iotids.plumbing.cross_checks import CHECKS, Params, found_by
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import PARAMS_FILE, read_params, read_section
 from iotids.plumbing.params_check import advice
@@ -40,18 +40,8 @@ def check_section(name: str, params: Params) -> Iterator[str]:
 
 def faults(params: Params) -> list[str]:
     """Everything that is wrong, a line each; names are compared once every section can be read."""
-    found = [fault for name in SECTIONS for fault in _said_by(partial(check_section, name), params)]
-    return found or [fault for check in CHECKS for fault in _said_by(check, params)]
-
-
-def _said_by(check: Callable[[Params], Iterator[str]], params: Params) -> list[str]:
-    """The faults that a check finds, the one that it raises included."""
-    found: list[str] = []
-    try:
-        found.extend(check(params))
-    except (KeyError, ValueError) as error:
-        found.append(str(error.args[0]))
-    return found
+    found = [fault for name in SECTIONS for fault in found_by(partial(check_section, name), params)]
+    return found or [fault for check in CHECKS for fault in found_by(check, params)]
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ scored, kinds of model that can be packed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from iotids.detecting.packing.check import check_configurations
@@ -131,3 +131,13 @@ def outside(key: str, given: Iterable[Any], known: Iterable[Any]) -> Iterator[st
 
 
 CHECKS = (check_data, check_choices, check_features, check_runs, check_packages)
+
+
+def found_by(check: Callable[[Params], Iterator[str]], params: Params) -> list[str]:
+    """The faults that a check finds, the one that it raises included."""
+    found: list[str] = []
+    try:
+        found.extend(check(params))
+    except (KeyError, ValueError) as error:
+        found.append(str(error.args[0]))
+    return found

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from iotids.detecting.packing.check import check_configurations
+from iotids.plumbing.cross_checks import CHECKS, found_by
 from iotids.plumbing.params import PARAMS_FILE, REMEDY, compose, read_params
 
 NOTICE = """{file} is not what conf/ composes (edited by hand, or applied from an experiment):
@@ -86,7 +86,15 @@ def notice_differences(params_file: Path = PARAMS_FILE, config_dir: Path = Path(
 
 
 def main() -> None:
-    """Read the command line, refuse what could not be packed after an hour of training, print the notice."""
+    """Read the command line, print the notice, refuse what would end in an error after an hour of training."""
     argparse.ArgumentParser(prog="iotids check", description=__doc__.splitlines()[0]).parse_args()
-    check_configurations(read_params(PARAMS_FILE))
+    params = read_params(PARAMS_FILE)
     notice_differences()
+    try:
+        found = [fault for check in CHECKS for fault in found_by(check, params)]
+    except (TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{PARAMS_FILE}: a value has the wrong type ({error}); `dvc repro check` names its key"
+        ) from error
+    if found:
+        raise ValueError("\n".join(f"{fault}: {advice(fault, params)}" for fault in found))

@@ -1,8 +1,10 @@
-"""Someone who edits params.yaml by hand is told before it is lost."""
+"""Edits of params.yaml by hand are named before they are lost, and faults before an hour of work."""
 
 import shutil
+from functools import reduce
 from pathlib import Path
 
+import pytest
 import yaml
 
 from iotids.plumbing import params_check
@@ -46,3 +48,32 @@ def test_the_file_itself_is_left_alone(tmp_path):
     shutil.copy(path, tmp_path / "before")
     params_check.notice_differences(path, ROOT / "conf")
     assert path.read_bytes() == (tmp_path / "before").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "said"),
+    [
+        ("data.sources.D4.kind", "zeeek", r"D4.kind is 'zeeek'; known are packet_filters, .*zeek"),
+        ("split.kinds", ["stratifed"], "split.kinds has 'stratifed'; known are stratified"),
+        ("score.networks", ["dl_sensibel"], "score.networks has 'dl_sensibel'; known are dl_sensible"),
+        (
+            "final.configurations",
+            [{"stage": "network", "run": "multiclass-dl99"}],
+            "'?dl99'?; known are dense",
+        ),
+        ("split.folds", "five", "wrong type .* `dvc repro check` names its key"),
+    ],
+)
+def test_the_command_refuses_what_would_fail_later_and_names_what_is_known(
+    tmp_path, monkeypatch, key, wrong, said
+):
+    path = composed_copy(tmp_path)
+    content = yaml.safe_load(path.read_text())
+    *sections, last = key.split(".")
+    reduce(lambda inner, name: inner[name], sections, content)[last] = wrong
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["iotids check"])
+    with pytest.raises((KeyError, ValueError), match=said):
+        params_check.main()
