@@ -11,8 +11,10 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from iotids.commands import COMMANDS
+from iotids.version import VERSION
 from tests.packets import SYN, Record, ethernet, ipv4, tcp, udp, write_pcap
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -237,3 +239,8 @@ def test_a_stage_runs_the_code_of_the_folder_it_is_started_in(tmp_path):
     (tmp_path / "iotids" / "mark.py").write_text("")
     done = iotids(cwd=tmp_path, python=(sys.executable, "-m", "stages.meter"))
     assert done.stdout.strip() == str(tmp_path / "iotids" / "mark.py")
+
+
+def test_the_citation_states_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == VERSION
