@@ -23,6 +23,7 @@ class Command(NamedTuple):
     purpose: str
 
 
+# fmt: off
 COMMANDS = {
     "meter": Command("Captures", "iotids.commands.meter", "captures → flow table with CICFlowMeter's features"),
     "detect": Command("Captures", "iotids.commands.detect", "captures → a verdict for every flow, and a report page"),
@@ -42,7 +43,8 @@ COMMANDS = {
     "publish": Command("Experiment", "iotids.commands.publish", "scored runs, detectors and experiments → MLflow"),
     "register": Command("Experiment", "iotids.tracking.registry", "detector packages → MLflow's model registry"),
     "sample": Command("Experiment", "iotids.testbed.__main__", "write the embedded sample of captures"),
-}  # fmt: skip
+}
+# fmt: on
 
 
 def overview() -> str:

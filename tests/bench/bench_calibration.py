@@ -23,10 +23,12 @@ from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits, acts_of, 
 from iotids.writing.markdown import markdown_table
 from tests.bench.bench_incidents import BENIGN, judged_recordings, shares_of_unseen_sites
 
+# fmt: off
 COLUMNS = (
     "site", "half", "hours tested", "false before", "false after", "attack recordings found before",
     "of these found after", "found after",
-)  # fmt: skip
+)
+# fmt: on
 
 
 def habits_of(flows: pa.Table, alarm: np.ndarray) -> Habits:

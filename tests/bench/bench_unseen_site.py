@@ -72,10 +72,12 @@ def sample_rows(table: pa.Table, per_cell: int, seed: int, learnt_only: list[str
         folded: np.ndarray = np.sign(values) * np.log1p(np.abs(values))
         return folded
 
+    # fmt: off
     return Rows(
         logs(MODEL_FEATURE_NAMES), logs(CONTEXT_NAMES), sites[keep], labels[keep],
         learnt[keep], judged[keep] & ~elsewhere[keep], elsewhere[keep],
-    )  # fmt: skip
+    )
+    # fmt: on
 
 
 def with_ranks(rows: Rows) -> np.ndarray:

@@ -135,10 +135,12 @@ def test_it_judges_captures_and_gives_reasons(packed, command, tmp_path):
 def test_packets_from_a_pipe_and_flows_in_a_table_get_the_same_verdicts(packed, command, tmp_path):
     assert command("attack.pcap", "-o", "file.parquet", "--model", packed.folder)[0] == 0
     with (tmp_path / "attack.pcap").open("rb") as packets:
+        # fmt: off
         subprocess.run(
             [sys.executable, "-m", "iotids", "detect", "-", "-o", "pipe.parquet", "--model", packed.folder],
             stdin=packets, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
-        )  # fmt: skip
+        )
+        # fmt: on
     judged = judge_flows(packed, flows_from_capture(tmp_path / "attack.pcap", "clean"))
     by_flow = [
         {(row["src_ip"], row["src_port"], row["dst_port"]): row["verdict"] for row in table.to_pylist()}

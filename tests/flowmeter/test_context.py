@@ -27,11 +27,13 @@ def table_of(flows):
 
 
 def a_flow(**changes):
+    # fmt: off
     return {
         "src_ip": "10.0.0.1", "dst_ip": "10.0.0.2", "dst_port": 80, "protocol": 6, "start_us": 0,
         "flow_duration_us": 0, "fwd_packets": 1, "bwd_packets": 1, "rst_flags": 0, "fwd_bytes": 10,
         "bwd_bytes": 0, "capture": "a.pcap", "flow_number": 0,
-    } | changes  # fmt: skip
+    } | changes
+    # fmt: on
 
 
 @st.composite
@@ -140,10 +142,12 @@ def test_a_clock_set_back_by_a_year_begins_anew_and_one_by_a_second_does_not():
 @settings(max_examples=30, deadline=None)
 @given(st.permutations(range(40)), st.integers(1, 7))
 def test_flows_in_order_of_their_end_give_live_what_the_table_gives(order, step):
+    # fmt: off
     flows = [
         a_flow(src_ip=HOSTS[i % 3], dst_port=i % 5, start_us=i * 400_000, flow_duration_us=(i * 7 % 11) * 10**6, flow_number=i)
         for i in range(40)
-    ]  # fmt: skip
+    ]
+    # fmt: on
     wanted = {row["flow_number"]: row for row in with_context(table_of(flows)).to_pylist()}
     waiting, stream, table = EndOrder(), ContextStream(), table_of(flows)
     left = set(range(40))
@@ -167,9 +171,11 @@ def test_flows_in_order_of_their_end_give_live_what_the_table_gives(order, step)
 def test_a_flood_of_forged_senders_takes_no_more_memory():
     stream = ContextStream(1024)
     for part in range(5):
+        # fmt: off
         flows = [
             a_flow(src_ip=f"{part}.{i >> 8}.{i & 255}.9", dst_port=i, start_us=part * 10**7 + i) for i in range(3_000)
-        ]  # fmt: skip
+        ]
+        # fmt: on
         last = stream.update(table_of(flows)).to_pylist()[-1]
         assert last["responder_60s_peers"] == 1024
     used = len(stream._memory.free) - stream._memory.state[3]

@@ -45,10 +45,12 @@ PER_PROCESS = 20_000
 MAX_MESSAGE = 2_000
 CLASSES = table_labels()
 FLOWS = flows(*CONNECTION, flow("2001:db8::1", 40001, "2001:db8::2", 53, start_us=1600000061_000000))
+# fmt: off
 WORDS = [b"and", b"or", b"not", b"!", b"(", b")", b"{", b"}", b"==", b"!=", b"in", b"..", b"&", b"net", b"host", b"port",
          b"2001:db8::/32", b"10.0.0.0/8", b"tcp.port", b"ipv6.addr", b"NaN", b"-inf", b"1e308", b"9" * 30, b"\t", b"   ",
          b"\n", b"\r\n", b"\x00", b"\xff", b'"', b"'", b",", b";", b"|", b": ", b"- ", b"&a ", b"*a", b"[", b"]", b"#",
-         b"#fields\t", b"-", b"(empty)", b"Malicious", b"0x", b"\xe2\x88\x9e", b"13/25/2017 1:00", b"1500022501", b"sep=;"]  # fmt: skip
+         b"#fields\t", b"-", b"(empty)", b"Malicious", b"0x", b"\xe2\x88\x9e", b"13/25/2017 1:00", b"1500022501", b"sep=;"]
+# fmt: on
 RULES = [
     "default: BENIGN\nrules:\n  - label: SCANNING\n    captures: 'scan[1]*.pcap'\n    host: [192.168.1.50, 2001:db8::/32]\n"
     "    from: 2026-05-03T20:00:00Z\n    until: 2026-05-03T20:10:00Z\n  - label: DOS\n    match: every\n    filter: tcp.flags & 0x3f == 2\n",
@@ -85,9 +87,11 @@ def table_seeds() -> list[bytes]:
     rows = [row(), row(**{"Flow Bytes/s": "Infinity", "Timestamp": "3/7/2017 1:05"})]
     plain = "\n".join([",".join(rows[0]), *(",".join(map(str, one.values())) for one in rows)])
     wide = [*VARIANTS.values(), ",".join(V3) + "\n" + ",".join("1" for _ in V3)]
+    # fmt: off
     return [narrow(plain).encode(), narrow(VARIANTS["old line ends"]).encode(), narrow(VARIANTS["thousands"]).encode()] * len(wide) + [
         text.encode() for text in wide
-    ]  # fmt: skip
+    ]
+    # fmt: on
 
 
 def check_zeek(path: Path) -> None:

@@ -17,10 +17,12 @@ FIXED = {"depth": "2", "width": "8", "epochs": "6", "batch_size": "32", "average
 def test_factors_are_crossed_and_every_recipe_has_a_name_of_its_own():
     recipes = RecipeSettings().recipes()
     assert len(recipes) == 3 * 3 * 2 * 4 * 3 == len({recipe.name for recipe in recipes})
+    # fmt: off
     assert recipes[0].training() == {
         "optimiser": "sgd", "learning_rate": 0.1, "momentum": 0.09, "dropout": 0.0, "inputs": "raw",
         "depth": 4, "width": 32, "batch_size": 256, "epochs": 50, "average_epochs": 1,
-    }  # fmt: skip
+    }
+    # fmt: on
     assert recipes[-1].training()["learning_rate"] == 0.001 and "momentum" not in recipes[-1].training()
     further = RecipeSettings(
         optimiser="adam 0.002", width="64", batch_size="128|256", average_epochs="1|10"
@@ -95,13 +97,15 @@ def document(values, *, chosen, few=()):
     recipes = [("sgd 0.09", 0.2), ("sgd 0.09", 0.0), ("adam", 0.2), ("adam", 0.0)]
     folds = []
     for row, best in zip(values, chosen, strict=True):
+        # fmt: off
         tried = {
             f"{optimiser}, {dropout}": {
                 "optimiser": optimiser, "dropout": dropout, "inputs": "raw", "depth": 4, "width": 8,
                 "macro_f": value, "f1": None if value is None else {"A": value, "B": value / 2},
             }
             for (optimiser, dropout), value in zip(recipes, row, strict=True)
-        }  # fmt: skip
+        }
+        # fmt: on
         facts = {"recipe": list(tried)[best], "tried": tried, "classes_not_judged_inside": few}
         folds.append({"facts": facts})
     return {"kind": "recipe", "classes": ["A", "B"], "splits": {"stratified": {"folds": folds}}}

@@ -14,11 +14,13 @@ from iotids.tracking.model_card import metadata
 
 TASK_OF = {title.split()[0]: task for task, title in TASKS.items()}  # Binary, Multi-class
 SHORT = {"two classes": "binary", "five classes": "multiclass"}
+# fmt: off
 SCORE_OF = {
     "Acc.": "accuracy", "accuracy": "accuracy", "macro F": "f1_macro", "MCC": "mcc", "Brier": "brier", "ECE": "ece",
     "balanced accuracy": "balanced_accuracy", "detection ROC area": "detection_roc_auc", "ROC area": "roc_auc",
     "P": "precision_weighted", "R": "recall_weighted", "F": "f1_weighted",
-}  # fmt: skip
+}
+# fmt: on
 SPLIT_OF = {
     split_title(split): split for split in ("stratified", "grouped", "environment", "dedup", "attack")
 }

@@ -80,8 +80,10 @@ def test_the_test_set_of_the_cup_has_228_u2r_and_16189_r2l():
         "sqlattack": 2,
         "xterm": 13,
     }
+    # fmt: off
     r2l = {"ftp_write": 3, "guess_passwd": 4367, "imap": 1, "multihop": 18, "named": 17, "phf": 2, "sendmail": 17, "snmpgetattack": 7741,
-           "snmpguess": 2406, "warezmaster": 1602, "worm": 2, "xlock": 9, "xsnoop": 4}  # fmt: skip
+           "snmpguess": 2406, "warezmaster": 1602, "worm": 2, "xlock": 9, "xsnoop": 4}
+    # fmt: on
     classes = RELEASES["kdd99"].classes
     assert sum(n for label, n in u2r.items() if classes[label] == "U2R") == 228
     assert sum(n for label, n in r2l.items() if classes[label] == "R2L") == 16189

@@ -52,6 +52,7 @@ def quoted(text: str, old: str, new: str) -> str:
 
 
 WITH_COMMAS = lines(*ROWS, sign=";").replace("4.0500029565", "4,0500029565")
+# fmt: off
 VARIANTS = {
     "semicolons": lines(*ROWS, sign=";"),
     "tabs": lines(*ROWS, sign="\t"),
@@ -69,7 +70,8 @@ VARIANTS = {
     "apostrophes": lines(*ROWS).replace("1234567", "1'234'567"),
     "spaces around": lines(*ROWS).replace(",", " , "),
     "old line ends": lines(*ROWS).replace("\n", "\r\n"),
-}  # fmt: skip
+}
+# fmt: on
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -252,9 +254,11 @@ def test_command_refuses_headers_without_rows_and_tells_equal_names_apart(tmp_pa
 
 
 def test_labels_are_the_texts_as_written() -> None:
+    # fmt: off
     assert read_labels("No: BENIGN\nYes: DOS\n1: A\n1.0: B\nnull: C\n'2020-01-01': D", "l.yaml") == {
         "no": "BENIGN", "yes": "DOS", "1": "A", "1.0": "B", "null": "C", "2020-01-01": "D",
-    }  # fmt: skip
+    }
+    # fmt: on
     for text in ("[a]", "a: [b]", "a:", "a: X\nA: Y", "a: b: c"):
         with pytest.raises(ValueError, match=r"l\.yaml"):
             read_labels(text, "l.yaml")

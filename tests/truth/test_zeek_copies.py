@@ -32,10 +32,12 @@ WANTED = [
 
 def fields(row: tuple[str, ...]) -> dict[str, str]:
     ts, orig, orig_port, resp, resp_port, duration, label, detail = row
+    # fmt: off
     return dict.fromkeys(NAMES, "-") | {
         "ts": ts, "uid": "C1", "id.orig_h": orig, "id.orig_p": orig_port, "id.resp_h": resp, "id.resp_p": resp_port,
         "proto": "tcp", "duration": duration, "tunnel_parents": "(empty)", "label": label, "detailed-label": detail,
-    }  # fmt: skip
+    }
+    # fmt: on
 
 
 TABLE = [fields(row) for row in ROWS]
@@ -98,6 +100,7 @@ def with_iso_times(text: str) -> str:
     return text
 
 
+# fmt: off
 COPIES = {
     "three spaces everywhere": zeek(tabs_in_header=False, tabs_in_rows=False),
     "tabs everywhere": zeek(),
@@ -126,7 +129,8 @@ COPIES = {
     "nested JSON": as_json(nested=True),
     "JSON with ISO times": as_json(iso=True),
     "ISO times": with_iso_times(zeek()),
-}  # fmt: skip
+}
+# fmt: on
 
 
 def read(folder: Path, text: str | bytes):

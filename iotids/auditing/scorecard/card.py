@@ -34,6 +34,7 @@ WORTH = {
         "material": {"type": "boolean"},
     },
 }
+# fmt: off
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "iotids scorecard of a labelled flow table",
@@ -66,7 +67,8 @@ SCHEMA: dict[str, Any] = {
             },
         },
     },
-}  # fmt: skip
+}
+# fmt: on
 
 
 def card_document(card: Card, version: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 # normalised names (lower case, letters and digits only); the first that a table has is taken
+# fmt: off
 ROLES = {
     "label": ("label", "labelb", "detailedlabel", "class", "attackcat", "attacktype", "traffictype", "category", "attack", "target"),
     "time": ("timestamp", "startus", "time", "ts", "stime", "starttime", "flowstartmilliseconds", "bidirectionalfirstseenms"),
@@ -15,14 +16,17 @@ ROLES = {
     "protocol": ("protocol", "proto", "protocoltype"),
     "site": ("source", "site", "scenario", "network", "dataset", "device"),
     "group": ("group", "capture", "file", "filename", "session", "pcap"),
-}  # fmt: skip
+}
+# fmt: on
 LABEL_LIKE = frozenset(
     (*ROLES["label"], "cat", "subcat", "subcategory", "sublabel", "labelrule", "attacklabel", "subclass")
 )
+# fmt: off
 IDENTITY = frozenset(
     ("flowid", "pkseqid", "uid", "id", "srcmac", "dstmac", "smac", "dmac", "flownumber", "firstpacket", "lastpacket", "ltime",
      "unnamed0", "index", "timestampus", "tunnelparents", "localorig", "localresp", "externalip", "simillarhttp")
-)  # fmt: skip
+)
+# fmt: on
 FAMILIES = {  # feature families, by a word in the normalised name; the first that fits is taken
     "ports and protocol": ("port", "protocol", "proto", "service"),
     "windows": ("initwin", "initfwdwin", "initbwdwin", "win", "ttl", "minsegsize", "segsizemin"),

@@ -13,13 +13,15 @@ import struct
 
 WITH_PORTS = (6, 17, 132)  # TCP, UDP, SCTP
 ICMP, ICMP6 = 1, 58
+# fmt: off
 ANSWERS = {
     ICMP: {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17, 10: 9, 9: 10},
     ICMP6: {
         128: 129, 129: 128, 133: 134, 134: 133, 135: 136, 136: 135, 130: 131, 131: 130, 139: 140, 140: 139,
         144: 145, 145: 144,
     },
-}  # fmt: skip
+}
+# fmt: on
 
 
 def community_id(src: str, dst: str, protocol: int, src_port: int, dst_port: int, *, seed: int = 0) -> str:

@@ -16,12 +16,14 @@ ECS_VERSION = "8.11.0"
 SIGNATURE = 9_100_000  # of EVE records: the range that Suricata leaves to local rules begins at 1,000,000
 EVE_TRANSPORT = {58: "IPv6-ICMP"}  # as Suricata writes it; the others in capitals
 TRANSPORT = {6: "tcp", 17: "udp", 1: "icmp", 58: "ipv6-icmp", 132: "sctp"}
+# fmt: off
 CSV_COLUMNS = (
     "state", "number", "verdict", "class", "severity", "score", "confidence", "headline", "reason", "techniques",
     "actor", "victim", "port", "victims", "ports", "sources", "flows", "answers", "attempts", "refused",
     "unanswered", "packets", "payload_bytes", "first", "last", "capture", "first_packet", "last_packet",
     "community_id", "wireshark",
-)  # fmt: skip
+)
+# fmt: on
 
 
 def ecs_record(incident: Incident) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def ecs_record(incident: Incident) -> dict[str, Any]:
     }
     source = {"ip": flow["src_ip"], "port": flow["src_port"], "mac": _ecs_mac(flow["src_mac"])}
     target = {"ip": flow["dst_ip"], "port": flow["dst_port"], "mac": _ecs_mac(flow["dst_mac"])}
+    # fmt: off
     record = {
         "@timestamp": _iso(i.first_us),
         "ecs": {"version": ECS_VERSION},
@@ -78,7 +81,8 @@ def ecs_record(incident: Incident) -> dict[str, Any]:
                 "last_packet", "wireshark",
             )
         },
-    }  # fmt: skip
+    }
+    # fmt: on
     return without_empty(record)
 
 

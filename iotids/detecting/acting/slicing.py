@@ -16,10 +16,12 @@ from iotids.flowmeter.reading.streams import Counted, opened
 PCAP_HEADER, PCAP_RECORD = 24, 16
 SECTION, PACKET_BLOCKS = 0x0A0D0D0A, (2, 3, 6)  # pcapng: section header; obsolete, simple, enhanced packet
 LARGEST_RECORD = 1 << 28  # bytes; a longer one is damage
+# fmt: off
 PCAP_ORDER = {
     b"\xd4\xc3\xb2\xa1": "little", b"\x4d\x3c\xb2\xa1": "little", b"\x34\xcd\xb2\xa1": "little",
     b"\xa1\xb2\xc3\xd4": "big", b"\xa1\xb2\x3c\x4d": "big", b"\xa1\xb2\xcd\x34": "big",
-}  # fmt: skip
+}
+# fmt: on
 PATCHED = (b"\x34\xcd\xb2\xa1", b"\xa1\xb2\xcd\x34")  # Kuznetzov's pcap: eight more bytes a record
 
 

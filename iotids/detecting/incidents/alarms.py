@@ -18,10 +18,12 @@ from iotids.detecting.summary.table_groups import largest_groups, numbered
 QUIET_US = 600_000_000  # a longer silence ends an incident
 MANY_SOURCES = 20  # hosts that attack one victim and nobody else are one incident with many sources
 GROUPS_PER_BATCH = 512  # of one table that are looked at, the largest and the strongest
+# fmt: off
 NUMBERS = (
     "src_port", "dst_port", "protocol", "packets", "bwd_packets", "syn_flags", "rst_flags", "payload_bytes",
     "duration_us", "first_packet", "last_packet", "flow_number",
-)  # fmt: skip
+)
+# fmt: on
 
 
 @dataclass(frozen=True)

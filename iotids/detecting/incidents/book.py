@@ -16,10 +16,12 @@ from iotids.detecting.incidents.ordinary import Ordinary
 MAX_OPEN = 4_000  # beyond, the half that stands out least is closed
 MAX_CLOSED = 2_000  # of the closed ones, those that stand out most are kept
 SMALLEST_SCORE = 10.0  # an attack incident of a lower score is a single alarm: counted and listed last
+# fmt: off
 SHOWN = (
     "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "src_mac", "dst_mac", "attack_probability", "novelty",
     "unknown_because", "capture", "first_packet", "last_packet", "packets", "reasons",
-)  # fmt: skip
+)
+# fmt: on
 
 Key = tuple[str, str, str, str]  # verdict, label, actor, victim; one of the last two is empty
 Heard = Callable[[Incident], None]

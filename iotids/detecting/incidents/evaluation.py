@@ -141,10 +141,12 @@ def score_for_false_rate(recordings: Sequence[Recorded], per_day: float) -> floa
     return levels[low] if low < len(levels) else float("inf")
 
 
+# fmt: off
 COLUMNS = (
     "site", "attack recordings found", "time to the first incident", "false incidents", "hours", "false a day",
     "false a host",
-)  # fmt: skip
+)
+# fmt: on
 
 
 def site_rows(recordings: Sequence[Recorded], smallest_score: float) -> list[list[str]]:

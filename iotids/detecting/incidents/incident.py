@@ -12,9 +12,11 @@ from iotids.detecting.incidents.distinct import Distinct
 PRIOR_FLOWS = 2.0  # an incident of few flows is as sure as if two more had been undecided
 PACKETS_PER_FLOW = 50.0  # so many packets of one flow are as much evidence as one more flow
 FULL_EVIDENCE = 4.0  # decades of flows from which on more of them add nothing
+# fmt: off
 COUNTS = (
     "flows", "answers", "attempts", "refused", "silent", "tcp", "udp", "packets", "payload_bytes", "probability_sum",
-)  # fmt: skip
+)
+# fmt: on
 
 
 @dataclass

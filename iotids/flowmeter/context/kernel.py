@@ -346,9 +346,26 @@ def advance_clock(end_us, late_us, ring, counters, buckets, free, wide, state):
 
 @entry
 def follow_flows(
-    ends_us, hosts, services, facts, payloads, windows_us, last_flows, late_us,
-    ring, counters, buckets, free, wide, state, wanted, rows, numbers, shares, n_bytes,
-):  # fmt: skip
+    ends_us,
+    hosts,
+    services,
+    facts,
+    payloads,
+    windows_us,
+    last_flows,
+    late_us,
+    ring,
+    counters,
+    buckets,
+    free,
+    wide,
+    state,
+    wanted,
+    rows,
+    numbers,
+    shares,
+    n_bytes,
+):
     """Let flows enter one after another and write the context of each.
 
     ends_us (n,), hosts (n, 4): two words of the initiator, two of the responder, services (n,): port and

@@ -16,10 +16,12 @@ SLICE_ROWS = 16_384
 NARROW = sum(column.dtype != "int64" for column in CONTEXT)  # columns of 32 bits
 PADDING = 16  # one cache line: columns a power of two apart would all fall into the same cache set
 
+# fmt: off
 WANTED = (
     "src_ip", "dst_ip", "dst_port", "protocol", "start_us", "flow_duration_us",
     "fwd_packets", "bwd_packets", "rst_flags", "fwd_bytes", "bwd_bytes",
-)  # fmt: skip
+)
+# fmt: on
 
 
 class ContextStream:

@@ -9,6 +9,7 @@ from iotids.truth.published.contract import Release, words
 
 FLAGS = ("-", "F", "T")
 
+# fmt: off
 TON_IOT = Release(
     "ton_iot",
     "TON_IoT network (Moustafa 2021; Network_dataset_1.csv to _23.csv, Train_Test_Network.csv)",
@@ -59,4 +60,5 @@ TON_IOT = Release(
     optional=("ts", "http_referrer"),
     absent=("-", ""),
     note="free text is left out: names asked of DNS, certificates, addresses of pages, user agents",
-)  # fmt: skip
+)
+# fmt: on

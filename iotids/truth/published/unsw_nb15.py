@@ -21,11 +21,13 @@ CLASSES = {
     "shellcode": "SHELLCODE",
     "worms": "WORMS",
 }
+# fmt: off
 CATEGORIES = {
     "proto": ("arp", "igmp", "ospf", "sctp", "tcp", "udp", "unas", "any", "gre", "icmp", "rsvp", "ipv6", "sun-nd", "swipe", "mobile", "pim"),
     "service": ("-", "dhcp", "dns", "ftp", "ftp-data", "http", "irc", "pop3", "radius", "smtp", "snmp", "ssh", "ssl"),
     "state": ("ACC", "CLO", "CON", "ECO", "FIN", "INT", "PAR", "REQ", "RST", "URN", "no"),
-}  # fmt: skip
+}
+# fmt: on
 
 UNSW_NB15 = Release(
     "unsw_nb15",
