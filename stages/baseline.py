@@ -17,11 +17,11 @@ from iotids.learning.contract import RunContext, configured
 from iotids.learning.data.flow_columns import TASKS
 from iotids.learning.runs.inputs import check_memory, read_inputs
 from iotids.learning.runs.run_folder import Configuration, write_run
+from iotids.learning.runs.unfinished import Unfinished
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.machine import available_memory_bytes
 from iotids.plumbing.parallel import code_digest, parallel_map
 from iotids.plumbing.params import read_data, read_section
-from iotids.plumbing.unfinished import Unfinished
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from iotids.auditing.timeout_table import MeanAndStd, Metered, timeout_table
 from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.contract import FoldResult, RunContext, TrainingData, find_kind
 from iotids.learning.runs.inputs import read_inputs
+from iotids.learning.runs.unfinished import Unfinished
 from iotids.learning.scores.scores import mean_and_std, score_fold
 from iotids.plumbing.params import Data, read_data
-from iotids.plumbing.unfinished import Unfinished
 from iotids.truth.integrating.integration import count_flows
 from iotids.truth.integrating.table2 import add_up
 from iotids.writing.tables import read_table, write_json, write_text

@@ -14,7 +14,7 @@ from iotids.learning.data.folds import Fold
 from iotids.learning.networks.dense import trainer as trainer_file
 from iotids.learning.networks.dense.kind import DenseSettings
 from iotids.learning.networks.dense.trainer import DenseTrainer
-from iotids.plumbing.unfinished import Unfinished
+from iotids.learning.runs.unfinished import Unfinished
 from iotids.writing.tables import write_table
 from stages import network
 from stages.split import Params as SplitParams

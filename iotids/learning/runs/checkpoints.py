@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Store(Protocol):
-    """Where unfinished work is kept (plumbing.unfinished)."""
+    """Where unfinished work is kept (unfinished.py)."""
 
     def save(self, name: str, arrays: dict[str, np.ndarray]) -> None:
         """Keep arrays under a name."""
