@@ -216,12 +216,14 @@ def _answers_known(
     is_actor: Callable[[str], bool],
 ) -> np.ndarray:
     """(n,) bool: flows from a victim to its attacker, by the incidents that are open."""
-    attackers = np.array([is_actor(name) for name in names])
-    answer = np.zeros(src.size, bool)
+    attackers = np.array([is_actor(name) for name in names], bool)
     maybe = np.flatnonzero(attackers[dst]) if attackers.size else np.zeros(0, np.int64)
-    maybe = maybe[np.argsort(dst[maybe], kind="stable")]
-    for rows in np.split(maybe, np.flatnonzero(np.diff(dst[maybe])) + 1) if maybe.size else ():
-        answer[rows] = np.isin(hashes[src[rows]], victims_of(names[dst[rows[0]]]))
+    answer = np.zeros(src.size, bool)
+    if maybe.size:
+        place = hash_numbers(np.arange(len(names)))  # one word for an attacker and a victim
+        asked = np.unique(dst[maybe])
+        known = [victims_of(names[host]) ^ place[host] for host in asked.tolist()]
+        answer[maybe] = np.isin(hashes[src[maybe]] ^ place[dst[maybe]], np.concatenate(known))
     return answer
 
 
