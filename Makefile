@@ -3,6 +3,7 @@ SHELL := /bin/bash
 VENV ?= .venv
 UI_PORT ?= 5000
 PAPER_SCALE ?= 50
+PRESET ?= smoke
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -50,7 +51,7 @@ test-long: data                 ## whole pipelines, sweeps, notebooks and the do
 	pytest -m long
 
 smoke: data                     ## the whole DAG in a few minutes, as an experiment that leaves the workspace alone
-	dvc exp run --temp --name smoke-$$(date +%s) -S preset=smoke
+	dvc exp run --temp --name $(subst _,-,$(PRESET))-$$(date +%s) -S preset=$(PRESET)
 
 sweep: data                     ## depth, two at a time, beside one baseline
 	dvc repro integrate             # flows and labels once, and not by both workers at the same time
