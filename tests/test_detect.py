@@ -505,7 +505,6 @@ def test_a_pickle_is_no_model(command, captures, tmp_path):
         ([], "give captures"),
         (["a.pcap", "--follow", "x"], "give captures"),
         (["-", "a.pcap"], "standard input goes alone"),
-        (["--calibrate", "a.pcap"], "--max-alarms-per-day"),
         (["--calibrate", "a.pcap", "--max-alarms-per-day", "-1"], "--max-alarms-per-day"),
     ],
 )

@@ -24,6 +24,7 @@ from iotids.flowmeter.columns.context import CONTEXT_NAMES
 from iotids.flowmeter.columns.schema import SEQUENCE
 from iotids.flowmeter.context import of_capture, with_context
 from iotids.flowmeter.flows import Meter
+from iotids.version import VERSION
 from tests.bench.capture import write_capture
 from tests.packets import ACK, PSH, SYN, Record, ethernet, ipv4, tcp, write_pcap
 
@@ -87,7 +88,14 @@ def test_files_hold_what_the_function_returns(
     wanted = iotids.flows_from_capture(capture, columns=BOTH)
     if suffix == ".arrow":
         with pa.ipc.open_file(out) as file:
-            assert file.schema.metadata == {b"profile": b"clean"}
+            said = {key.decode(): value.decode() for key, value in file.schema.metadata.items()}
+            timeouts = {"flow_timeout_s": "120", "activity_timeout_s": "5", "idle_timeout_s": "120"}
+            assert said == {
+                "meter": f"iotids {VERSION}",
+                "profile": "clean",
+                "tunnels": "inner",
+                **timeouts,
+            }
             found = file.read_all()
     else:
         found = pq.read_table(out, use_threads=False)
