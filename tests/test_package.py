@@ -1,5 +1,6 @@
 """The built wheel in an empty environment: what a person without the experiment gets."""
 
+import json
 import os
 import resource
 import shutil
@@ -157,7 +158,7 @@ def test_captures_are_metered_judged_calibrated_and_tables_imported(installed, l
 )
 def test_what_needs_an_extra_says_which(installed, lab, words, extra):
     (lab / "out").mkdir(exist_ok=True)
-    (lab / "out" / "made_from.json").write_text("{}")
+    (lab / "out" / "made_from.json").write_text(json.dumps({"params": {}, "dataset": {}}))
     run(installed / "iotids", "label", "flood.pcap", "--rules", "rules.yaml", cwd=lab)
     done = run(installed / "iotids", *words.split(), cwd=lab)
     assert done.returncode == 1

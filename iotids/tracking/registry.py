@@ -29,6 +29,8 @@ SERVED_PARTS = (  # below iotids/
     "flowmeter/kernels",
     "flowmeter/profiles.py",
     "flowmeter/__init__.py",
+    "version.py",
+    "writing",
     "__init__.py",
 )
 
