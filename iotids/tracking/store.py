@@ -88,8 +88,24 @@ def open_store() -> Iterator[tuple[Any, str]]:
         _plain_address() as address,
         _synced_at_the_end(address),
     ):
+        _create_whole(address)
         client = MlflowClient(tracking_uri=address, registry_uri=address)
         yield client, _experiment_id(client)
+
+
+def _create_whole(address: str) -> None:
+    """Make a SQLite store that is not there under another name first: MLflow's own making, killed in between, leaves a
+    file that no MLflow can open.
+    """
+    database = Path(address.removeprefix("sqlite:///"))
+    if not address.startswith("sqlite:") or database.exists():
+        return
+    from mlflow import MlflowClient
+
+    made = database.with_name(f".{database.name}.part")
+    made.unlink(missing_ok=True)
+    MlflowClient(tracking_uri=f"sqlite:///{made}", registry_uri=f"sqlite:///{made}").search_experiments()
+    made.replace(database)
 
 
 @contextmanager
