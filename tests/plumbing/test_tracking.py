@@ -21,7 +21,7 @@ from iotids.tracking import publishing as tracking
 from iotids.tracking.drawing import round_ticks
 from iotids.tracking.figures import BLUE, ORANGE, per_class
 from iotids.tracking.keras_model import example_row
-from iotids.tracking.store import EXPERIMENT, store_uri
+from iotids.tracking.store import EXPERIMENT, open_store, store_uri
 from tests.plumbing.run_folders import write_run_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -467,3 +467,19 @@ def test_a_run_s_tags_say_what_is_faithful_adapted_and_assumed(score, store):
         "work.faithful": "two layers; softmax",
         "work.assumed": "hidden",
     }
+
+
+def test_a_store_whose_maker_was_killed_is_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    killed = (
+        "import os, mlflow; mlflow.MlflowClient.search_experiments = lambda client: os._exit(9)\n"
+        "from iotids.tracking.store import open_store\n"
+        "with open_store(): pass"
+    )
+    assert subprocess.run([sys.executable, "-c", killed], check=False, capture_output=True).returncode == 9
+    (tmp_path / ".mlflow.db.part").write_bytes(b"half a store")
+    assert not (tmp_path / "mlflow.db").exists()
+    with open_store() as (client, number):
+        assert client.get_experiment(number).name == EXPERIMENT
+    assert not (tmp_path / ".mlflow.db.part").exists()
