@@ -42,7 +42,7 @@ class DenseModel(Fitted):
 
     def save(self, folder: Path) -> None:
         """Write model.npz, and model.keras for users of Keras."""
-        from iotids.learning.networks.dense.keras_file import save_keras
+        from iotids.learning.networks.dense.forms.keras_file import save_keras
         from iotids.learning.networks.dense.keras_network import network_from_weights
 
         arrays = {f"weights_{i}": value for i, value in enumerate(self.weights)}
