@@ -15,16 +15,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from iotids.flowmeter.columns.own import own_features
-from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
-from iotids.learning.splits.flows import flows_from_table
+from iotids.learning.splits.flows import Flows, flows_from_file
 from iotids.learning.splits.folds import describe_split, split_table
 from iotids.learning.splits.makers import make_split
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.params import read_data, read_section
-from iotids.writing.tables import read_table, schema_of_table, write_json, write_table
-
-COLUMNS = ["label", "sublabel", "source", "group", "capture", "start_us"]
+from iotids.writing.tables import write_json, write_table
 
 
 @dataclass(frozen=True)
@@ -40,11 +36,8 @@ class Params:
     attack_column: str
 
 
-def split_flows(
-    dataset: pa.Table, params: Params, *, benign: str
-) -> dict[str, tuple[pa.Table, dict[str, Any]]]:
+def split_flows(flows: Flows, params: Params) -> dict[str, tuple[pa.Table, dict[str, Any]]]:
     """Table and description of every split, by kind."""
-    flows = flows_from_table(dataset, benign=benign)
     result = {}
     for kind in params.kinds:
         split = make_split(
@@ -65,9 +58,8 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    features = own_features(schema_of_table(arguments.dataset).names) or MODEL_FEATURE_NAMES
-    dataset = read_table(arguments.dataset, [*COLUMNS, *features])
-    splits = split_flows(dataset, read_section("split", Params), benign=read_data().benign)
+    flows = flows_from_file(arguments.dataset, benign=read_data().benign)
+    splits = split_flows(flows, read_section("split", Params))
     for kind, (table, description) in splits.items():
         write_table(table, arguments.out / f"{kind}.parquet")
         write_json(description, arguments.out / f"{kind}.json")

@@ -6,13 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.learning.data.duplicates import vector_numbers
+from iotids.learning.data import duplicates
+from iotids.learning.data.duplicates import vector_numbers, vector_numbers_of_blocks
 from iotids.learning.data.flow_columns import task_truth
 from iotids.learning.data.folds import fold_rows, trains_in
 from iotids.learning.data.task_splits import splits_of_task
-from iotids.learning.splits.flows import flows_from_table
+from iotids.learning.splits.flows import flows_from_file, flows_from_table
 from iotids.learning.splits.folds import describe_split, split_table
 from iotids.learning.splits.makers import make_split
+from iotids.writing.tables import write_table
 from tests.learning.generated_flows import dataset_table
 
 COUNTS = {"BENIGN": 900, "DOS": 120, "MIRAI": 700, "MITM": 60, "SCANNING": 800}
@@ -56,7 +58,7 @@ def test_stratified_folds_hold_every_class_evenly(flows):
 def test_dedup_keeps_the_first_of_every_vector_and_nothing_else(flows):
     split = make_split("dedup", flows, **SETTINGS)
     seen, first = set(), np.zeros(flows.n, bool)
-    for row, vector in enumerate(map(tuple, flows.features.tolist())):
+    for row, vector in enumerate(map(tuple, np.concatenate(list(flows.blocks())).tolist())):
         first[row] = vector not in seen
         seen.add(vector)
     assert np.array_equal(split.test_fold >= 0, first)
@@ -66,7 +68,7 @@ def test_dedup_keeps_the_first_of_every_vector_and_nothing_else(flows):
 
 @pytest.mark.parametrize("name", ["dedup", "dup_grouped"])
 def test_no_feature_vector_stands_on_both_sides(flows, name):
-    numbers = vector_numbers(flows.features)
+    numbers = vector_numbers(np.concatenate(list(flows.blocks())))
     for _, trained, tested in fold_rows(split_table(make_split(name, flows, **SETTINGS))):
         assert not np.intersect1d(numbers[trained], numbers[tested]).size
 
@@ -181,6 +183,36 @@ def test_a_split_with_a_flow_on_both_sides_is_refused():
 def test_equal_rows_share_a_number_and_zero_has_no_sign():
     X = np.array([[1.0, 0.0], [2.0, 3.0], [1.0, -0.0], [2.0, 3.0 + 1e-15]])
     assert vector_numbers(X).tolist() == [0, 1, 0, 1 if 3.0 + 1e-15 == 3.0 else 2]
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 1000])
+def test_vectors_read_in_blocks_have_the_numbers_of_the_whole_matrix(flows, n_rows):
+    X = np.concatenate(list(flows.blocks()))[:1000]
+    X[13, 2], X[14] = -0.0, X[13] * 1.0
+    X[14, 2] = 0.0
+    blocks = [X[begin : begin + n_rows] for begin in range(0, len(X), n_rows)]
+    numbers = vector_numbers_of_blocks(blocks)
+    np.testing.assert_array_equal(numbers, vector_numbers(X))
+    assert numbers[13] == numbers[14] and vector_numbers_of_blocks([]).size == 0
+
+
+def test_vectors_of_one_hash_are_told_apart_by_the_other(monkeypatch, flows):
+    X = np.concatenate(list(flows.blocks()))[:200]
+    expected, hashed = vector_numbers(X), duplicates._mixed_hash
+    monkeypatch.setattr(
+        duplicates, "_mixed_hash", lambda words, start=0: hashed(words, start) * np.uint64(bool(start))
+    )
+    np.testing.assert_array_equal(vector_numbers_of_blocks([X[:90], X[90:]]), expected)
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_splits_of_a_file_are_those_of_the_table(tmp_path, flows, name):
+    table = dataset_table(counts=COUNTS, seed=3)
+    write_table(table, tmp_path / "flows.parquet")
+    read = flows_from_file(tmp_path / "flows.parquet", benign="BENIGN")
+    one, other = (make_split(name, given, **SETTINGS) for given in (flows, read))
+    assert split_table(one).equals(split_table(other))
+    assert describe_split(one, flows) == describe_split(other, read)
 
 
 def test_bits_of_train_folds_are_folds():

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from iotids.learning.data.duplicates import duplicate_figures, vector_numbers
+from iotids.learning.data.duplicates import duplicate_figures
 from iotids.learning.splits.flows import Flows
 from iotids.learning.splits.folds import NEVER_TESTED, Split, all_but_own_fold, check_class_sizes
 
@@ -34,7 +34,7 @@ def dedup_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
 
     The label of the first flow counts where a vector occurs under several labels.
     """
-    numbers = vector_numbers(flows.features)
+    numbers = flows.vector
     kept = np.unique(numbers, return_index=True)[1]
     check_class_sizes(
         flows.class_number[kept], flows.classes, n_folds=n_folds, split="dedup", unit="distinct flows"
@@ -53,7 +53,7 @@ def dup_grouped_split(flows: Flows, *, n_folds: int, seed: int) -> Split:
     describe_split says so.
     """
     check_class_sizes(flows.class_number, flows.classes, n_folds=n_folds, split="dup_grouped")
-    numbers = vector_numbers(flows.features)
+    numbers = flows.vector
     repeated = np.bincount(numbers)[numbers] > 1
     test_fold = np.empty(flows.n, np.int16)
     test_fold[~repeated] = stratified_folds(flows.class_number[~repeated], n_folds=n_folds, seed=seed)

@@ -32,10 +32,8 @@ def temporal_split(flows: Flows, *, n_folds: int, embargo_s: float) -> Split:
 
 def _rows_per_capture(flows: Flows) -> list[np.ndarray]:
     """Rows of every capture of every source, in order of flow start (ties: row)."""
-    captures = np.unique(
-        np.char.add(np.char.add(flows.source.astype(str), "\0"), flows.capture.astype(str)),
-        return_inverse=True,
-    )[1]
+    names, capture = np.unique(flows.capture, return_inverse=True)
+    captures = np.unique(flows.source, return_inverse=True)[1] * names.size + capture
     order = np.lexsort((np.arange(flows.n), flows.start_us, captures))
     return np.split(order, np.flatnonzero(np.diff(captures[order])) + 1) if flows.n else []
 
