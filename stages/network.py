@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,7 @@ class Params:
     dropout: float
     patience: int
     folds_per_stack: int
+    shuffle_block_rows: int
     seed: int
     seeds: int
     settings: dict[str, dict[str, Any]]
@@ -48,8 +48,7 @@ class Params:
         """Refuse an unknown kind, and values that no network can be trained with, by name."""
         if self.seeds < 1:
             raise ValueError(f"network.seeds is {self.seeds}; it is a number of fits, 1 or more")
-        for model in dict.fromkeys([*self.models, *self.settings]):
-            self.network(model)
+        list(map(self.network, dict.fromkeys([*self.models, *self.settings])))
 
     def network(self, model: str) -> tuple[ModelKind, Any]:
         """Kind and settings of a network: its own, and those of this section that the kind has."""
@@ -64,13 +63,14 @@ def main() -> None:
     for name in ("--dataset", "--splits", "--out"):
         parser.add_argument(name, required=True, type=Path)
     args, params, data = parser.parse_args(), read_section("network", Params), read_data()
-    kind, settings = params.network(args.model)
-    inputs = read_inputs(args.dataset, args.splits, kind, args.task, params.splits, data.classes, data.benign)
-    check_memory(inputs, kind, settings, available_memory_bytes())
+    (kind, settings), free = params.network(args.model), available_memory_bytes()
+    names = (params.splits, data.classes, data.benign)
+    inputs = read_inputs(args.dataset, args.splits, kind, args.task, *names, free)
+    check_memory(inputs, kind, settings, free)
     configuration = Configuration("network", args.task, args.model, kind, settings, params.seed, params.seeds)
     store = Unfinished(args.out, inputs.fingerprint(configuration.params, kind.name, code_digest()))
     with progress_bar(total=params.epochs * inputs.n_folds * params.seeds, unit="epochs") as bar:
-        context = RunContext(store, parallel_map, partial(advance, bar), usable_cores())
+        context = RunContext(store, parallel_map, lambda line: advance(bar, line), usable_cores())
         run = kind.fit_folds(*inputs, settings, seed=params.seed, orders=params.seeds, context=context)
     write_run(args.out, run, configuration, inputs.data)
     store.forget()

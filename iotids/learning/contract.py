@@ -228,6 +228,7 @@ class ModelKind(ABC):
         look for certain columns
     dtype : of the features it is given
     by_order : fitted again with several orders of the training rows
+    trains_from_file : takes features that are mapped from a file, so that they need not fit in memory
     exports_onnx : whether what it fits can be packed, judged, explained, calibrated and served
     origin : the work that describes it; None for those of the paper and of textbooks
     """
@@ -239,6 +240,7 @@ class ModelKind(ABC):
     any_features: bool = True
     dtype: type = np.float64
     by_order: bool = False
+    trains_from_file: bool = False
     exports_onnx: bool = True
     origin: Origin | None = None
 
@@ -298,6 +300,10 @@ class ModelKind(ABC):
         settings: Any,
     ) -> int:
         """Estimate of the memory that training takes; by default the features twice."""
+        return self.matrix_bytes(n_rows, n_features)
+
+    def matrix_bytes(self, n_rows: int, n_features: int) -> int:
+        """The share of `bytes_needed` that the features take: twice, while they are handed over."""
         return 2 * np.dtype(self.dtype).itemsize * n_rows * n_features
 
 

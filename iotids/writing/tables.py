@@ -127,6 +127,14 @@ def schema_of_table(path: str | Path) -> pa.Schema:
         raise ValueError(f"{path}: no Parquet file ({error}); wanted is a table of flows") from error
 
 
+def rows_of_table(path: str | Path) -> int:
+    """Number of rows of a Parquet file; errors as `schema_of_table`."""
+    import pyarrow.parquet as pq
+
+    schema_of_table(path)
+    return int(pq.read_metadata(path).num_rows)
+
+
 def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
     """Read a Parquet file.
 

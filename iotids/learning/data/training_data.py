@@ -10,7 +10,7 @@ import pyarrow as pa
 from iotids.flowmeter.columns.groups import FLOW
 from iotids.flowmeter.columns.schema import IDENTITY_NAMES
 from iotids.learning.contract import SOURCE_ONLY, ModelKind, TrainingData
-from iotids.learning.data.flow_columns import task_classes, task_truth
+from iotids.learning.data.flow_columns import task_classes, task_truth, text_numbers
 
 MAX_FLOAT32 = 1e18  # its square still fits float32, in which the variance of a batch is computed
 IDENTITY = ("source", "group")  # what tells recordings apart: numbered here, never a feature
@@ -23,6 +23,8 @@ def read_training_data(
     classes: Sequence[str],
     benign: str,
     own: Sequence[str] = (),
+    *,
+    fill: Callable[[tuple[str, ...], int], np.ndarray] | None = None,
 ) -> TrainingData:
     """What the kind may see of the dataset.
 
@@ -33,6 +35,8 @@ def read_training_data(
         triple the memory of float32 features.
     own
         Features that the dataset has instead of those of a flow (`flowmeter.columns.own.own_features`).
+    fill
+        Makes the matrix of the named features and so many rows elsewhere than in memory (`file_features`).
 
     Raises
     ------
@@ -48,12 +52,15 @@ def read_training_data(
         wanted = f"kind {kind.name} needs the columns {', '.join(names)}"
         raise ValueError(f"{wanted}: {error}; run the stages meter to integrate again") from error
     truth = task_truth(table, task, classes, benign).astype(np.int64)
-    numbers = {name: _numbers(table.column(name)) for name in IDENTITY}
+    numbers = {name: text_numbers(table.column(name)) for name in IDENTITY}
     if kind.sees == SOURCE_ONLY:
         features = numbers["source"].astype(np.float64)[:, None]
+    elif fill is not None:
+        features = fill(feature_names, truth.size)
     else:
         columns = ((name, read([name]).column(0).to_numpy()) for name in feature_names)
         features = feature_array(columns, shape=(truth.size, len(feature_names)), dtype=kind.dtype)
+    pa.default_memory_pool().release_unused()  # else the columns' memory stays taken through the training
     return TrainingData(
         features,
         truth,
@@ -100,30 +107,35 @@ def feature_array(
         the row and what to do.
     """
     matrix: np.ndarray = np.empty(shape, dtype)
-    limit = MAX_FLOAT32 if dtype is np.float32 else np.inf
     for j, (name, column) in enumerate(columns):
-        bad = ~(np.abs(column) < limit)
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise ValueError(
-                f"feature {name} of row {row} is {column[row]} ({int(bad.sum())} such values); models want finite numbers"
-                f"{f' below {limit:.0e}' if limit < np.inf else ''}: run the integrate stage again (it removes such "
-                f"flows, see out/dataset/cleaning.json)"
-            )
+        check_values(name, column, dtype)
         matrix[:, j] = column
     return matrix
 
 
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    """(n,) int64 number of each text in the sorted list of texts."""
-    text = column.to_numpy(zero_copy_only=False).astype(str)
-    return np.unique(text, return_inverse=True)[1].astype(np.int64)
+def check_values(name: str, column: np.ndarray, dtype: type, first_row: int = 0) -> None:
+    """Refuse values of a feature that no model of this dtype can use; rows are counted from `first_row`.
+
+    Raises
+    ------
+    ValueError
+        As `feature_array`.
+    """
+    limit = MAX_FLOAT32 if dtype is np.float32 else np.inf
+    bad = ~(np.abs(column) < limit)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"feature {name} of row {first_row + row} is {column[row]} ({int(bad.sum())} such values); models want finite "
+            f"numbers{f' below {limit:.0e}' if limit < np.inf else ''}: run the integrate stage again (it removes such "
+            f"flows, see out/dataset/cleaning.json)"
+        )
 
 
 def _stacked(column: pa.ChunkedArray) -> np.ndarray:
     """(n, m) array of a column of lists of equal length, (n,) of a column of numbers, or numbers of texts."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return _numbers(column)
+        return text_numbers(column)
     if pa.types.is_nested(column.type):
         return np.stack(column.to_numpy(zero_copy_only=False))
     return column.to_numpy()

@@ -7,13 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from iotids.flowmeter.columns.own import own_features
 from iotids.learning.contract import ModelKind, TrainingData
+from iotids.learning.data.file_features import features_in_file
 from iotids.learning.data.folds import Fold, folds_of_split
 from iotids.learning.data.task_splits import splits_of_task
-from iotids.learning.data.training_data import read_training_data
+from iotids.learning.data.training_data import read_training_data, seen_features
 from iotids.learning.runs.checkpoints import fingerprint
-from iotids.writing.tables import read_table, schema_of_table
+from iotids.writing.tables import read_batches, read_table, rows_of_table, schema_of_table
+
+BATCH_ROWS = 65_536  # of the dataset, held at once on its way into a file
 
 
 class RunInputs(NamedTuple):
@@ -43,8 +48,12 @@ def read_inputs(
     splits: tuple[str, ...],
     classes: Sequence[str],
     benign: str,
+    free_bytes: int | None = None,
 ) -> RunInputs:
     """The flows that a kind may see for a task, and those of the splits in `folder` that say something about it.
+
+    Features that would take more than half of `free_bytes` are mapped from a file beside the dataset, where the kind
+    can train from one; None: they are held in memory.
 
     Raises
     ------
@@ -52,13 +61,21 @@ def read_inputs(
         A file is missing, of another dataset, or holds what cannot be learned from; says what to do.
     """
     own = own_features(schema_of_table(dataset).names)
-    data = read_training_data(partial(read_table, dataset), kind, task, classes, benign, own)
+    size = kind.matrix_bytes(rows_of_table(dataset), len(seen_features(kind, own)))
+    from_file = kind.trains_from_file and free_bytes is not None and 2 * size > free_bytes
+    fill = partial(_mapped, dataset) if from_file else None
+    data = read_training_data(partial(read_table, dataset), kind, task, classes, benign, own, fill=fill)
     names = splits_of_task(splits, task)
     if not names:
         raise ValueError(f"none of the splits {', '.join(splits)} says anything about the task {task}")
     tables = {name: read_table(folder / f"{name}.parquet") for name in names}
     folds = {name: folds_of_split(table, data.truth.size, name) for name, table in tables.items()}
     return RunInputs(data, folds)
+
+
+def _mapped(dataset: Path, names: tuple[str, ...], n_rows: int) -> np.memmap:
+    """The features of a dataset, mapped from a file beside it."""
+    return features_in_file(read_batches(dataset, names, n_rows=BATCH_ROWS), names, n_rows, dataset.parent)
 
 
 def check_memory(inputs: RunInputs, kind: ModelKind, settings: Any, available_bytes: int) -> None:
@@ -71,8 +88,10 @@ def check_memory(inputs: RunInputs, kind: ModelKind, settings: Any, available_by
     """
     n_rows, n_features = inputs.data.features.shape
     needed = kind.bytes_needed(n_rows, n_features, inputs.data.n_classes, inputs.splits, settings)
+    if isinstance(inputs.data.features, np.memmap):
+        needed -= kind.matrix_bytes(n_rows, n_features)
     if needed > available_bytes:
         raise MemoryError(
             f"training {kind.name} needs about {needed / 2**30:.1f} GiB and {available_bytes / 2**30:.1f} GiB are free. "
-            f"Lower batch_size or width where the kind has them, or split.folds, use fewer flows, or close other programs"
+            f"Lower batch_size or width where the kind has them, or split.folds, use fewer flows (integrate.keep), or close other programs"
         )

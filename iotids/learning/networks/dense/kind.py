@@ -48,6 +48,7 @@ class DenseSettings:
     optimiser: str = "sgd"
     inputs: str = "raw"
     average_epochs: int = 1
+    shuffle_block_rows: int = 0
 
     def __post_init__(self) -> None:
         """Refuse values that no network can be trained with, by name."""
@@ -64,6 +65,10 @@ class DenseSettings:
                 raise ValueError(
                     f"network.{key} is {getattr(self, key)}; it must be above 0: give another with -S network.{key}=…"
                 )
+        if self.shuffle_block_rows < 0:
+            raise ValueError(
+                f"network.shuffle_block_rows is {self.shuffle_block_rows}; it is a number of rows, or 0 for all of a fold"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(
                 f"network.dropout is {self.dropout}; it is a share of neurons, from 0 to below 1"
@@ -84,6 +89,7 @@ class DenseKind(ModelKind):
     name = "dense"
     settings_type = DenseSettings
     dtype = np.float32
+    trains_from_file = True
 
     def fit(self, data: TrainingData, settings: DenseSettings, *, seed: int) -> Fitted:
         """Train on every row, with the code and the settings of cross-validation.

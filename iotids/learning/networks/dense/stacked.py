@@ -9,15 +9,16 @@ stacked_step.py; here is what holds the weights and feeds the loops.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from iotids.learning.networks.dense.batches import EVALUATION_ROWS, batches_in_order
 from iotids.learning.networks.dense.dropout_masks import fold_keys
+from iotids.learning.networks.dense.rows_in_file import Chunk, RowsInFile, chunk_of
 from iotids.learning.networks.dense.stacked_step import (
     NetworkShape,
     State,
@@ -29,6 +30,8 @@ from iotids.learning.networks.dense.stacked_step import (
 CHUNK_STEPS = (
     64  # batches per call of a compiled loop; one shape for all epochs and splits means one compilation
 )
+
+Features: TypeAlias = "tf.Tensor | RowsInFile"
 
 
 class Loops(NamedTuple):
@@ -67,13 +70,13 @@ class StackedNetworks:
         self._state = fresh_state(self.shape, seed=seed, folds=folds)
 
     def train_epoch(
-        self, features: tf.Tensor, classes: tf.Tensor, batches: np.ndarray
+        self, features: Features, classes: tf.Tensor, batches: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """One pass over the batches.
 
         Parameters
         ----------
-        features : (n, d) float32 tensor
+        features : (n, d) float32 tensor, or rows in a file
             The one feature matrix of all folds.
         classes : (n,) int32 tensor
             Index of each row's class.
@@ -87,30 +90,29 @@ class StackedNetworks:
             each update): Keras' figures. NaN for a fold without rows.
         """
         loss, hits = np.zeros(self.n_folds), np.zeros(self.n_folds)
-        for chunk, n_steps in _chunks(batches):
-            self._state, chunk_loss, chunk_hits = self._loops.train(
-                self._state, features, classes, chunk, n_steps
-            )
+        for chunk, n_steps in _chunks(features, classes, batches):
+            self._state, chunk_loss, chunk_hits = self._loops.train(self._state, *chunk, n_steps)
             loss, hits = loss + chunk_loss.numpy(), hits + chunk_hits.numpy()
         return _per_row(loss, hits, batches)
 
     def evaluate(
-        self, features: tf.Tensor, classes: tf.Tensor, batches: np.ndarray
+        self, features: Features, classes: tf.Tensor, batches: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean loss and accuracy of each fold over its rows, dropout off, moving statistics. Arguments as
         `train_epoch`.
         """
         loss, hits = np.zeros(self.n_folds), np.zeros(self.n_folds)
-        for chunk, n_steps in _chunks(batches):
-            chunk_loss, chunk_hits = self._loops.evaluate(self._state, features, classes, chunk, n_steps)
+        for chunk, n_steps in _chunks(features, classes, batches):
+            chunk_loss, chunk_hits = self._loops.evaluate(self._state, *chunk, n_steps)
             loss, hits = loss + chunk_loss.numpy(), hits + chunk_hits.numpy()
         return _per_row(loss, hits, batches)
 
-    def predict(self, features: tf.Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def predict(self, features: Features, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Class probabilities, one (m_k, n_classes) float32 array per fold for the row numbers in rows[k]."""
         batches = batches_in_order(rows, EVALUATION_ROWS)
+        chunks = (chunk_of(features, None, batch) for batch in batches)
         parts = np.stack(
-            [self._loops.predict(self._state, features, tf.constant(batch)).numpy() for batch in batches],
+            [self._loops.predict(self._state, chunk.features, chunk.batches).numpy() for chunk in chunks],
             axis=1,
         )
         return [parts[k].reshape(-1, self.shape.n_classes)[: len(mine)] for k, mine in enumerate(rows)]
@@ -176,9 +178,9 @@ def _glorot_uniform(size: Sequence[int], seed: list[int]) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-limit, limit, tuple(size)).astype(np.float32)
 
 
-def _chunks(batches: np.ndarray):  # type: ignore[no-untyped-def]
-    """Cut batches into (tensor of CHUNK_STEPS batches, how many of them count); the last is filled with empty
-    batches.
+def _chunks(features: Features, classes: tf.Tensor, batches: np.ndarray) -> Iterator[tuple[Chunk, tf.Tensor]]:
+    """Cut batches into (CHUNK_STEPS batches with their features and classes, how many of them count); the last is
+    filled with empty batches.
     """
     for start in range(0, len(batches), CHUNK_STEPS):
         chunk = batches[start : start + CHUNK_STEPS]
@@ -187,7 +189,7 @@ def _chunks(batches: np.ndarray):  # type: ignore[no-untyped-def]
             chunk = np.concatenate(
                 [chunk, np.full((CHUNK_STEPS - n_steps, *chunk.shape[1:]), -1, chunk.dtype)]
             )
-        yield tf.constant(chunk), tf.constant(n_steps)
+        yield chunk_of(features, classes, chunk), tf.constant(n_steps)
 
 
 def _per_row(loss: np.ndarray, hits: np.ndarray, batches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

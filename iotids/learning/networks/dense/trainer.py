@@ -17,6 +17,7 @@ from iotids.learning.data.folds import Fold
 from iotids.learning.networks.dense.averaging import LastEpochs
 from iotids.learning.networks.dense.chain import signed_log
 from iotids.learning.networks.dense.in_turn import Member, run_in_turn, stacks_of
+from iotids.learning.networks.dense.rows_in_file import RowsInFile
 from iotids.learning.networks.dense.stacked import StackedNetworks
 from iotids.learning.networks.dense.stacked_step import NetworkShape
 from iotids.learning.networks.dense.training import EpochFigures, TrainingPlan, best_epoch, train_epochs
@@ -65,9 +66,10 @@ class DenseTrainer:
         self.truth, self.classes = data.truth, data.classes
         learning = {name: getattr(settings, name) for name in SHAPE_KEYS}
         self.shape = NetworkShape(n_features=data.features.shape[1], n_classes=data.n_classes, **learning)
-        self.plan = TrainingPlan(settings.epochs, settings.batch_size, seed, settings.patience)
-        features = signed_log(data.features).astype(np.float32) if settings.inputs == "log" else data.features
-        self._features = tf.constant(features)
+        self.plan = TrainingPlan(
+            settings.epochs, settings.batch_size, seed, settings.patience, settings.shuffle_block_rows
+        )
+        self._features = _features_of(data, settings)
         self._classes = tf.constant(data.truth.astype(np.int32))
         self._folds_per_stack, self._average = settings.folds_per_stack, settings.average_epochs
 
@@ -218,6 +220,14 @@ class DenseTrainer:
             "epochs": max(row.epoch for row in history),
             "best_epoch": {name: best[name] for name in ("epoch", "val_accuracy", "val_loss")},
         }
+
+
+def _features_of(data: TrainingData, settings: DenseSettings) -> tf.Tensor | RowsInFile:
+    """The features as the networks see them; those that are mapped from a file stay there."""
+    logs = settings.inputs == "log"
+    if isinstance(data.features, np.memmap):
+        return RowsInFile(data.features, logs)
+    return tf.constant(signed_log(data.features).astype(np.float32) if logs else data.features)
 
 
 def _joined(runs: Sequence[SplitRun]) -> SplitRun:

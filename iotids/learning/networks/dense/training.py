@@ -17,7 +17,9 @@ from iotids.learning.networks.dense.batches import EVALUATION_ROWS, Fold, batche
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from iotids.learning.networks.dense.stacked import StackedNetworks
+    from iotids.learning.networks.dense.stacked import Features, StackedNetworks
+
+MIXED_BLOCKS = 64  # of a shuffle by blocks: with blocks of 1024 rows these are 18 MB of features
 
 
 class EpochFigures(NamedTuple):
@@ -37,18 +39,19 @@ class EpochFigures(NamedTuple):
 @dataclass(frozen=True)
 class TrainingPlan:
     """How long and in which order: epochs, rows per batch, seed, epochs without a lower training loss before
-    a fold stops (0: never).
+    a fold stops (0: never), rows of the blocks that are shuffled (0: rows are, all of a fold).
     """
 
     epochs: int
     batch_size: int
     seed: int
     patience: int
+    shuffle_block_rows: int = 0
 
 
 def train_epochs(
     networks: StackedNetworks,
-    features: tf.Tensor,
+    features: Features,
     classes: tf.Tensor,
     folds: Sequence[Fold],
     plan: TrainingPlan,
@@ -62,7 +65,7 @@ def train_epochs(
     ----------
     networks
         Started, or restored to the state after the last epoch of `history`.
-    features : (n, d) float32 tensor
+    features : (n, d) float32 tensor, or rows in a file
     classes : (n,) int32 tensor
     folds
         In the order of the stack.
@@ -108,11 +111,27 @@ def epoch_batches(
     have empty batches at the end; a stopped fold has no others.
     """
     order = [
-        np.random.default_rng([plan.seed, fold.number, 2, epoch]).permutation(fold.train_rows)
+        shuffled(
+            fold.train_rows,
+            np.random.default_rng([plan.seed, fold.number, 2, epoch]),
+            plan.shuffle_block_rows,
+        )
         for fold in folds
     ]
     order = [rows[:0] if k in stopped else rows for k, rows in enumerate(order)]
     return batches_in_order(order, plan.batch_size)
+
+
+def shuffled(rows: np.ndarray, chance: np.random.Generator, block_rows: int) -> np.ndarray:
+    """(m,) the row numbers in a new order: of all rows, or, with `block_rows`, of blocks of so many rows that follow
+    one another, MIXED_BLOCKS of which are mixed at a time. A file is then read in runs of block_rows.
+    """
+    if block_rows == 0:
+        return chance.permutation(rows)
+    blocks = [rows[begin : begin + block_rows] for begin in range(0, rows.size, block_rows)]
+    drawn = [blocks[i] for i in chance.permutation(len(blocks))]
+    mixed = (drawn[begin : begin + MIXED_BLOCKS] for begin in range(0, len(drawn), MIXED_BLOCKS))
+    return np.concatenate([rows[:0], *(chance.permutation(np.concatenate(part)) for part in mixed)])
 
 
 def stopped_folds(history: Sequence[EpochFigures], patience: int) -> frozenset[int]:
