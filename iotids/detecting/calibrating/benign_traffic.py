@@ -14,7 +14,6 @@ from iotids.detecting.calibrating.learn_habits import (
     Done,
     Ends,
     done_once,
-    excess_of,
     fit_habits,
     ordinary_when_left_out,
 )
@@ -100,7 +99,7 @@ class BenignTraffic:
             excess <= MARGIN,
             len(self._incidents(near.alarm)) / days,
             len(self._incidents(_unusual_when_left_out(near, done, once, group))) / days,
-            self._incidents(excess_of(habits, near) > MARGIN),
+            self._incidents(habits.excess_of(near.key, near.levels) > MARGIN),
             float(np.isinf(excess).mean()),
         )
 
@@ -143,7 +142,7 @@ def _unusual_when_left_out(near: Done, done: Done, once: np.ndarray, group: np.n
     unusual, of = np.ones(near.key.size, bool), _groups_of(near, done, group)
     for g in np.unique(of):
         others = fit_habits(done.part((group != g) & ~once))
-        unusual[of == g] = excess_of(others, near.part(of == g)) > MARGIN
+        unusual[of == g] = others.excess_of(near.key[of == g], near.levels[of == g]) > MARGIN
     return unusual
 
 

@@ -82,16 +82,6 @@ def fit_habits(done: Done) -> Habits:
     return Habits(done.names, key, highest, counts, done.shared)
 
 
-def excess_of(habits: Habits, done: Done) -> np.ndarray:
-    """(n,) float32 how far flows with the same names are above habits; infinite without the habit."""
-    excess = np.full(done.key.size, np.inf, np.float32)
-    if habits.key.size and done.key.size:
-        at = np.minimum(np.searchsorted(habits.key, done.key), habits.key.size - 1)
-        has = habits.key[at] == done.key
-        excess[has] = (done.levels[has] - habits.highest[at[has]]).max(axis=1, initial=-np.inf)
-    return excess
-
-
 def done_once(done: Done) -> np.ndarray:
     """(n,) bool: flows of a device during its alarms that it did not do outside of them; not to be learnt."""
     once = np.zeros(done.key.size, bool)
@@ -144,5 +134,6 @@ def ordinary_when_left_out(done: Done, once: np.ndarray, group: np.ndarray) -> n
     excess = np.full(done.key.size, np.inf, np.float32)
     for g in np.unique(group):
         left = group == g
-        excess[left] = excess_of(fit_habits(done.part(~left & ~once)), done.part(left))
+        habits = fit_habits(done.part(~left & ~once))
+        excess[left] = habits.excess_of(done.key[left], done.levels[left])
     return excess

@@ -95,12 +95,18 @@ class Habits:
         names = device_names(acts.ends, self.shared)
         known = np.array([places.get(name, -1) for name in names], np.int64)
         device, peer = known[acts.device], known[acts.peer]
-        wanted = numbers(device, peer, acts.service)
-        at = np.minimum(np.searchsorted(self.key, wanted), max(self.key.size - 1, 0))
-        excess = np.full(wanted.size, np.inf, np.float32)
-        if self.key.size:
-            has = (device >= 0) & (peer >= 0) & (self.key[at] == wanted)
-            excess[has] = (acts.levels[has] - self.highest[at[has]]).max(axis=1, initial=-np.inf)
+        return self.excess_of(
+            numbers(device, peer, acts.service), acts.levels, known=(device >= 0) & (peer >= 0)
+        )
+
+    def excess_of(self, key: np.ndarray, levels: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+        """The same for (n,) keys (see `numbers`) and (n, h) levels; what is not `known` has no habit whatever its key."""
+        excess = np.full(key.size, np.inf, np.float32)
+        if self.key.size and key.size:
+            at = np.minimum(np.searchsorted(self.key, key), self.key.size - 1)
+            has = self.key[at] == key
+            has &= True if known is None else known
+            excess[has] = (levels[has] - self.highest[at[has]]).max(axis=1, initial=-np.inf)
         return excess
 
     def are_ordinary(self, flows: pa.Table | pa.RecordBatch) -> np.ndarray:
