@@ -58,6 +58,7 @@ def judged_recordings(
         shares=shares,
         log_odds=log_odds,
         familiarity=np.full(len(shares), 0.5, np.float32),
+        because=np.zeros(len(shares), np.int8),
         classes=classes,
     )
     reasons = pa.array([[]] * len(shares), schema.field("reasons").type)

@@ -147,7 +147,7 @@ def softmax(logits):
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> Package:
+def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES, coverage=None) -> Package:
     """Train, cross-validate by group, and seal a package in the folder."""
     folder.mkdir(parents=True)
     captures = folder.parent / f"{folder.name}-captures"
@@ -189,6 +189,7 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES) -> 
         "grouped",
         false_alarm_share=0.01,
         novelty_quantile=0.995,
+        coverage=coverage,
         prototypes=48,
         exports=(),
         agreement=0.999,

@@ -43,6 +43,7 @@ SETTINGS = PackSettings(
     "grouped",
     false_alarm_share=0.01,
     novelty_quantile=0.995,
+    coverage=None,
     prototypes=32,
     exports=("litert",),
     agreement=0.999,

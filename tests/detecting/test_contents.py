@@ -42,6 +42,7 @@ def sealed_again(package, changed):
         ("training.flows", 1.5, "training is"),
         ("cross_validation", {"grouped": 1}, "cross_validation is"),
         ("doubts", "none", "doubts is 'none'"),
+        ("abstention", {"coverage": 2}, "abstention is"),
     ],
 )
 def test_a_wrong_value_of_the_manifest_is_named(package_copy, place, value, said):

@@ -60,6 +60,7 @@ FINAL = {
     "split": "grouped",
     "false_alarm_share": 0.01,
     "novelty_quantile": 0.99,
+    "coverage": 0.9,
     "prototypes": 32,
     "exports": [
         "onnx_int8_weights",

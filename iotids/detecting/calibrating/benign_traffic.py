@@ -44,8 +44,8 @@ class Learnt:
 
 
 def judging_point(own: OperatingPoint) -> OperatingPoint:
-    """The operating point at which every flow alarms that would if it were no habit."""
-    return replace(own, log_odds=own.log_odds - UNUSUAL_LOG_ODDS)
+    """The operating point at which every flow alarms that would if it were no habit, and no verdict is withdrawn."""
+    return replace(own, log_odds=own.log_odds - UNUSUAL_LOG_ODDS, possible=None)
 
 
 class BenignTraffic:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from iotids.detecting.judging.operating_point import probability_of
 from iotids.detecting.judging.reasons import Reasons
-from iotids.detecting.judging.verdict_words import NOT_FINITE, UNKNOWN, UNKNOWN_CLASS, UNLIKE, VERDICTS
+from iotids.detecting.judging.verdict_words import UNKNOWN, UNKNOWN_BECAUSE, UNKNOWN_CLASS, VERDICTS
 
 CARRIED = (
     "capture",
@@ -77,12 +77,12 @@ def verdict_columns(
     shares: np.ndarray,
     log_odds: np.ndarray,
     familiarity: np.ndarray,
+    because: np.ndarray,
     classes: Sequence[str],
 ) -> dict[str, pa.Array]:
     """What was decided; arguments as in verdicts.Decisions, classes in the order of the model's outputs."""
     unknown, finite = code == UNKNOWN, np.isfinite(familiarity)
     own = shares[np.arange(code.size), likeliest]
-    because = np.where(unknown, np.where(finite, 1, 2), 0)
     number = lambda values, there: pa.array(values.astype(np.float32), mask=~there)  # noqa: E731
     return {
         "verdict": words(code, VERDICTS),
@@ -91,7 +91,7 @@ def verdict_columns(
         "attack_probability": number(probability_of(log_odds), finite),
         "attack_log_odds": number(log_odds, finite),
         "novelty": number(familiarity, finite),
-        "unknown_because": words(because, ("", UNLIKE, NOT_FINITE)),
+        "unknown_because": words(because, UNKNOWN_BECAUSE),
         **{f"p_{name}": number(shares[:, c], finite) for c, name in enumerate(classes)},
     }
 

@@ -3,4 +3,12 @@
 VERDICTS = ("benign", "attack", "unknown")
 BENIGN, ATTACK, UNKNOWN = range(3)
 UNKNOWN_CLASS = "UNKNOWN"
-UNLIKE, NOT_FINITE = "unlike the training flows", "a feature is not a finite number"
+UNKNOWN_BECAUSE = (
+    "",
+    "unlike the training flows",
+    "a feature is not a finite number",
+    "no class is possible",
+    "undecided between benign and attack",
+)
+STANDS, UNLIKE, NOT_FINITE, NOTHING_FITS, SEVERAL_FIT = range(len(UNKNOWN_BECAUSE))
+ABSTAINED = (UNKNOWN_BECAUSE[NOTHING_FITS], UNKNOWN_BECAUSE[SEVERAL_FIT])

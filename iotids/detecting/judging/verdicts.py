@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from iotids.detecting.judging.abstention import PossibleClasses, possible_from_plain
 from iotids.detecting.judging.novelty import Novelty, nearest, novelty_from_plain
 from iotids.detecting.judging.operating_point import decide, probabilities
 from iotids.detecting.judging.reasons import (
@@ -25,7 +26,7 @@ from iotids.detecting.judging.verdict_table import (
     verdict_columns,
     verdict_schema,
 )
-from iotids.detecting.judging.verdict_words import ATTACK, BENIGN, UNKNOWN
+from iotids.detecting.judging.verdict_words import ATTACK, BENIGN, NOT_FINITE, STANDS, UNKNOWN, UNLIKE
 from iotids.detecting.ordinary.familiar_flows import OwnFlows
 from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits
 from iotids.detecting.package.package import Package
@@ -33,14 +34,15 @@ from iotids.detecting.package.package import Package
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """From which log-odds on a flow is an attack, from which distance on it is unlike training, and what is
-    ordinary here nevertheless: unlike training, and like an attack.
+    """From which log-odds on a flow is an attack, from which distance on it is unlike training, what is ordinary here
+    nevertheless (unlike training, and like an attack), and which classes the log-odds allow.
     """
 
     log_odds: float
     novelty: Novelty
     own: OwnFlows | None = None
     habits: Habits | None = None
+    possible: PossibleClasses | None = None
 
     def call(
         self, log_odds: np.ndarray, familiarity: np.ndarray, scaled: np.ndarray
@@ -79,6 +81,7 @@ class Decisions:
     scaled, prototype : the flows as novelty sees them, (n, d) float32, and the number of the nearest
         prototype, (n,) int64.
     withheld : (n,) bool, benign though the model alarms: what its device ordinarily does here.
+    because : (n,) int8, index in UNKNOWN_BECAUSE.
     """
 
     code: np.ndarray
@@ -90,6 +93,7 @@ class Decisions:
     scaled: np.ndarray
     prototype: np.ndarray
     withheld: np.ndarray
+    because: np.ndarray
 
 
 def package_point(package: Package) -> OperatingPoint:
@@ -97,6 +101,9 @@ def package_point(package: Package) -> OperatingPoint:
     return OperatingPoint(
         float(package.manifest["operating_point"]["log_odds"]),
         novelty_from_plain(package.reference["novelty"]),
+        possible=possible_from_plain(
+            package.reference.get("possible_classes"), package.classes, package.benign_index
+        ),
     )
 
 
@@ -139,10 +146,18 @@ class Judge:
         code, familiarity = self.point.call(
             log_odds, distance / np.float32(self.point.novelty.threshold), scaled
         )
-        code[~finite], likeliest[code == BENIGN] = UNKNOWN, benign
+        because = np.where(code == UNKNOWN, UNLIKE, STANDS).astype(np.int8)
+        if self.point.possible is not None:
+            withdrawn = self.point.possible.withdrawn(code, log_odds)
+            because = np.where(withdrawn, withdrawn, because)
+            code[withdrawn != STANDS] = UNKNOWN
+        code[~finite], because[~finite] = UNKNOWN, NOT_FINITE
+        likeliest[code == BENIGN] = benign
         shares[~finite], log_odds[~finite], familiarity[~finite] = np.nan, np.nan, np.nan
         withheld = np.zeros(len(X), bool)
-        return Decisions(code, likeliest, shares, log_odds, familiarity, finite, scaled, prototype, withheld)
+        return Decisions(
+            code, likeliest, shares, log_odds, familiarity, finite, scaled, prototype, withheld, because
+        )
 
     def _weigh_habits(self, decisions: Decisions, flows: pa.RecordBatch | pa.Table) -> None:
         """Take back the alarms on flows that are a habit of their device, and raise those on others a little
@@ -175,6 +190,7 @@ class Judge:
             shares=d.shares,
             log_odds=d.log_odds,
             familiarity=d.familiarity,
+            because=d.because,
             classes=self.package.classes,
         )
         reasons = reason_column(self.explain(X, d), X, self.usual, self.package.features)
@@ -182,11 +198,10 @@ class Judge:
         return pa.table({name: columns[name] for name in self.schema.names}, schema=self.schema), d, X
 
     def explain(self, X: np.ndarray, decisions: Decisions) -> Reasons:
-        """The features that spoke for each verdict on (n, d) features."""
+        """The features that spoke for each verdict on (n, d) features; none for a verdict that was withdrawn."""
         reasons = no_reasons(len(X))
-        attack, strange = (
-            np.flatnonzero((decisions.code == code) & decisions.finite) for code in (ATTACK, UNKNOWN)
-        )
+        attack = np.flatnonzero((decisions.code == ATTACK) & decisions.finite)
+        strange = np.flatnonzero(decisions.because == UNLIKE)
         if attack.size:
             direction = self._direction(decisions.likeliest[attack])
             explain_attacks(

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from iotids.detecting.judging.abstention import NEVER
 from iotids.flowmeter.profiles import PROFILES, rules_of
 
 LONGEST_NAME, MOST_CLASSES, MOST_PROTOTYPES, MOST_EDGES = 200, 1_000, 10_000, 1_000
@@ -168,6 +169,7 @@ def _check_figures(manifest: Mapping[str, Any]) -> None:
         "a list of thresholds",
     )
     wanted("novelty.quantile", manifest["novelty"].get("quantile"), is_known_share, "a share")
+    wanted("abstention", manifest.get("abstention"), _is_abstention, "null, or coverage and what it gave")
     training = manifest["training"]
     wanted("training", training, _is_training, "flows, and flows_per_class")
     splits = names_to(_is_split)
@@ -176,6 +178,15 @@ def _check_figures(manifest: Mapping[str, Any]) -> None:
 
 _is_cost = with_keys(recall=is_share, false_alarm_share=is_share, recall_per_class=names_to(is_share))
 _is_cells = with_keys(benign_right=is_share, attacks_found=is_share, auc_within_site=is_share)
+_is_outcome = with_keys(covered=is_known_share, abstained=is_known_share, wrong=is_known_share)
+_has_abstention = with_keys(
+    coverage=is_known_share,
+    guarantee=is_text,
+    split=is_text,
+    held_out=_is_outcome,
+    unseen_site=lambda outcome: outcome is None or _is_outcome(outcome),
+)
+_is_abstention: Check = lambda value: value is None or _has_abstention(value)  # noqa: E731
 _has_counts = with_keys(flows=is_count, flows_per_class=names_to(is_count))
 _is_training: Check = lambda value: _has_counts(value) and is_texts(value.get("recordings", []))  # noqa: E731
 _is_never_predicted = with_keys(**{"class": is_text, "folds": is_count, "tested": is_count})
@@ -220,6 +231,13 @@ def check_reference(reference: Any, manifest: Mapping[str, Any]) -> None:
     wanted("novelty.prototypes", novelty.get("prototypes"), many, f"rows of {d} numbers")
     above = lambda t: is_number(t) and t > 0  # noqa: E731
     wanted("novelty.threshold", novelty.get("threshold"), above, "a positive number")
+    edges = lambda p: p is None or _are_edges(p, manifest["classes"])  # noqa: E731
+    wanted(
+        "possible_classes",
+        reference.get("possible_classes"),
+        edges,
+        "null, or coverage and a number per class",
+    )
     rising = lambda values: list_of(is_number, least=1)(values) and values == sorted(values)  # noqa: E731
     wanted(
         "log_odds_quantiles",
@@ -227,6 +245,14 @@ def check_reference(reference: Any, manifest: Mapping[str, Any]) -> None:
         names_to(rising),
         "rising numbers per class",
     )
+
+
+def _are_edges(value: Any, classes: list[str]) -> bool:
+    """A coverage, and the log-odds of attack at which each class begins or ends to be possible."""
+    is_edge = lambda edge: edge is None or edge == NEVER or is_number(edge)  # noqa: E731
+    if not with_keys(coverage=is_known_share, log_odds=names_to(is_edge))(value):
+        return False
+    return all(name in value["log_odds"] for name in classes)
 
 
 def _is_drift(value: Any) -> bool:

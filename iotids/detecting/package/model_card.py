@@ -24,6 +24,7 @@ SHOWN = (
     "calibration",
     "operating_point",
     "novelty",
+    "abstention",
     "exports",
     "known_limits",
     "classes_not_found",
@@ -71,6 +72,7 @@ def model_card_html(model: Mapping[str, Any], point: Mapping[str, Any]) -> str:
             f"{percent(own['measured']['false_alarm_share'])} of benign flows alarm; found: {recall}",
         ),
         ("On a site it has not seen", unseen_site_in_words(own)),
+        ("Abstention", abstention_html(model)),
         ("Unknown", f"further from training than {percent(model['novelty']['quantile'])} of held-out flows"),
     ]
     missed = [f"{name}: {why}" for name, why in model["classes_not_found"].items()]
@@ -98,6 +100,21 @@ def unseen_site_in_words(own: Mapping[str, Any]) -> str:
         f"alarm (wanted: {percent(own['wanted_false_alarm_share'])}); found: {percent(cost['recall'])} ({recall})"
         f"{_cells_in_words(cost.get('cells'))}"
     )
+
+
+def abstention_html(model: Mapping[str, Any]) -> str:
+    """From how many flows the package abstains, what that promises, and what came of it, as HTML."""
+    own = model.get("abstention")
+    if own is None:
+        return "none: every flow that is like training gets a verdict"
+    text = f"{percent(own['coverage'])} of every class wanted right or undecided: {escape(own['guarantee'])}"
+    for outcome, where in ((own["held_out"], "on held-out folds"), (own["unseen_site"], "on sites left out")):
+        if outcome is not None:
+            text += (
+                f"; {where}: {percent(outcome['covered'])} covered, {percent(outcome['abstained'])} abstained from, "
+                f"{percent(outcome['wrong'])} judged wrong"
+            )
+    return text
 
 
 def _cells_in_words(cells: Mapping[str, Any] | None) -> str:

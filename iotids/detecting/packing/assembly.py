@@ -18,6 +18,7 @@ from iotids.detecting.judging.novelty import held_out_distances, learn_novelty, 
 from iotids.detecting.judging.operating_point import attack_log_odds
 from iotids.detecting.judging.recall import log_odds_quantiles
 from iotids.detecting.package.package import GRADIENT, ONNX, REFERENCE
+from iotids.detecting.packing.abstaining import describe_abstention
 from iotids.detecting.packing.doubts import classes_not_found, doubts_about
 from iotids.detecting.packing.out_of_fold import (
     OutOfFold,
@@ -60,6 +61,7 @@ class PackSettings:
     split: str
     false_alarm_share: float
     novelty_quantile: float
+    coverage: float | None
     prototypes: int
     exports: tuple[str, ...]
     agreement: float
@@ -102,11 +104,23 @@ def describe(
             threshold=point["log_odds"],
         )
     novelty, novelty_facts = _novelty(training, predictions, classes, settings)
+    missed = classes_not_found(point, classes)
+    abstention, possible = describe_abstention(
+        predictions,
+        classes,
+        benign_index=benign_index,
+        temperature=calibration["temperature"],
+        threshold=point["log_odds"],
+        coverage=settings.coverage,
+        without=list(missed),
+        unseen=unseen,
+    )
     benign = training.X[training.truth == benign_index]
     reference = {
         "benign_median": np.median(benign, axis=0).tolist(),
         "drift": reference_bins(benign),
         "novelty": novelty,
+        "possible_classes": possible,
         "log_odds_quantiles": log_odds_quantiles(
             attack_log_odds(predictions.logits, calibration["temperature"], benign_index),
             predictions.truth,
@@ -118,10 +132,11 @@ def describe(
         "calibration": calibration,
         "operating_point": point,
         "novelty": novelty_facts,
+        "abstention": abstention,
         "training": dict(training.facts) | {"recordings": list(settings.recordings)},
         "versions": _versions(),
         "known_limits": list(LIMITS),
-        "classes_not_found": classes_not_found(point, classes),
+        "classes_not_found": missed,
         "doubts": doubts_about(calibration, point),
     }
     return manifest, reference

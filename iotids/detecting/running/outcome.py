@@ -119,6 +119,8 @@ def _in_one_line(session: Session, status: Mapping[str, Any]) -> str:
     counts = (
         ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(session.tally.verdicts.items())) or "no flow"
     )
+    if session.tally.abstained:
+        counts += f" ({session.tally.abstained:,} abstained from)"
     rate = status["packets"] / max(status["seconds"], 1e-9)
     speed = f"{status['packets']:,} packets in {status['seconds']:.1f} s ({rate:,.0f} packets/s)"
     state = "" if status["complete"] else ", INCOMPLETE"

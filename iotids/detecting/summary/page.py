@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from iotids.detecting.judging.fitness import DOUBTFUL, UNFIT
-from iotids.detecting.package.model_card import model_card_html
+from iotids.detecting.package.model_card import abstention_html, model_card_html
 from iotids.detecting.summary.incident_table import incident_table, incidents_by_recording
 from iotids.detecting.summary.page_table import figure, percent, ranked
 from iotids.detecting.summary.summary import N_INCIDENTS
@@ -73,7 +73,9 @@ def _lead(summary: Mapping[str, Any]) -> str:
             f"({attack:,} of {flows:,} judged flows look like attacks)"
         )
     rest = (
-        f"; {unknown:,} are unlike anything the model was trained on or cannot be judged." if unknown else "."
+        f"; {unknown:,} are undecided, unlike anything the model was trained on, or cannot be judged."
+        if unknown
+        else "."
     )
     when = f"<p class='soft'>{escape(summary['first'])} to {escape(summary['last'])} UTC</p>"
     strong = (
@@ -133,6 +135,10 @@ def _not_judged(summary: Mapping[str, Any]) -> str:
         if rows
         else "<p class='soft'>Every flow was judged.</p>"
     ]
+    if summary["abstained"]:
+        parts.append(
+            f"<p>{summary['abstained']:,} flows were abstained from: {abstention_html(summary['model'])}.</p>"
+        )
     if summary["unknown"]:
         parts.append(incident_table(summary["unknown"][:10], ""))
     left = summary["not_judged"]

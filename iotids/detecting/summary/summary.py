@@ -62,6 +62,7 @@ def summarise(
         },
         "classes": tally.classes,
         "unknown_because": tally.because,
+        "abstained": tally.abstained,
         "first": utc_text(tally.first_us),
         "last": utc_text(tally.last_us),
         "days": tally.days,

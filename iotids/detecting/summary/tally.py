@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.incidents.book import IncidentBook
-from iotids.detecting.judging.verdict_words import ATTACK, VERDICTS
+from iotids.detecting.judging.verdict_words import ABSTAINED, ATTACK, VERDICTS
 from iotids.detecting.summary.recordings import Recordings
 from iotids.detecting.summary.table_groups import largest_groups, numbered
 from iotids.detecting.summary.timeline import Timeline
@@ -66,6 +66,11 @@ class Tally:
     def attacks(self) -> int:
         """Flows called attack."""
         return self.verdicts.get("attack", 0)
+
+    @property
+    def abstained(self) -> int:
+        """Flows whose verdict was withdrawn: no class is possible, or benign and an attack both are."""
+        return sum(self.because.get(why, 0) for why in ABSTAINED)
 
     @property
     def days(self) -> float:
