@@ -23,8 +23,9 @@ from iotids.truth.labelling.truth_files import table_labels
 from iotids.truth.labelling.yaml_texts import read_yaml
 from iotids.truth.published.import_release import import_release
 from iotids.truth.published.registry import RELEASES
+from iotids.version import VERSION
 from iotids.writing.markdown import plain_column
-from iotids.writing.table_origin import with_origin
+from iotids.writing.table_origin import imported_origin, with_origin
 from iotids.writing.tables import replacing, write_json, write_table
 
 
@@ -48,8 +49,7 @@ def import_tables(paths: list[Path], how: How) -> Imported:
                 f"{path}: other columns than {some[0][0]} (labels or the corrected fork's extras); import them one by one"
             )
     flows = pa.concat_tables([flows for _, flows in some], promote_options="permissive")
-    origin = {"meter": "another tool", "imported_from": ", ".join(names)}
-    flows = flows.replace_schema_metadata(with_origin(flows.schema, origin).metadata)
+    flows = flows.replace_schema_metadata(with_origin(flows.schema, imported_origin(names, VERSION)).metadata)
     return Imported(
         flows,
         pa.concat_tables([part.unknown for part in parts], promote_options="default"),

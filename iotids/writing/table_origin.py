@@ -1,4 +1,4 @@
-"""How the flows of a table were made (flow meter, profile, timeouts), in the table's own metadata; and whether two agree."""
+"""How the rows of a table were made (flow meter, profile, timeouts; or a published release), in the table's own metadata; and whether two agree."""
 
 from __future__ import annotations
 
@@ -10,8 +10,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SETTINGS = ("profile", "flow_timeout_s", "activity_timeout_s", "idle_timeout_s", "tunnels")
-KEYS = ("meter", *SETTINGS, "imported_from")
+RELEASE = "release"  # of a published table, whose records have features of their own
+KEYS = ("meter", *SETTINGS, RELEASE, "imported_from", "imported_by")
 Origin = dict[str, str]
+
+
+def imported_origin(files: Iterable[str], version: str, release: str = "") -> Origin:
+    """Origin of rows that another tool made: their files, the version that read them, and their release if they are of one."""
+    said = {RELEASE: release} if release else {}
+    return {
+        "meter": "another tool",
+        **said,
+        "imported_from": ", ".join(files),
+        "imported_by": f"iotids {version}",
+    }
 
 
 def origin_of(schema: pa.Schema) -> Origin:
@@ -36,7 +48,12 @@ def with_origin(schema: pa.Schema, origin: Mapping[str, str]) -> pa.Schema:
 
 
 def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """Settings that both state and that differ, as `profile clean and paper`; numbers are compared as numbers."""
+    """Settings that both state and that differ, as `profile clean and paper`; numbers are compared as numbers.
+
+    Records of a release differ from those of any other release and from flows.
+    """
+    if one.get(RELEASE) != other.get(RELEASE) and one and other:
+        return [f"{_kind_of_rows(one)} and {_kind_of_rows(other)}"]
     both = [key for key in SETTINGS if key in one and key in other]
     return [f"{key} {one[key]} and {other[key]}" for key in both if not _same(one[key], other[key])]
 
@@ -47,8 +64,9 @@ def merged_origin(origins: Mapping[str, Origin]) -> Origin:
     Raises
     ------
     ValueError
-        Two tables were metered differently; both are named.
+        Two tables were metered differently, or are of different releases; both are named.
     """
+    _check_releases(origins)
     stated: dict[str, tuple[str, Origin]] = {}
     for name, origin in origins.items():
         for key in set(origin) & set(SETTINGS):
@@ -62,8 +80,27 @@ def merged_origin(origins: Mapping[str, Origin]) -> Origin:
 
 
 def without_profile(origins: Mapping[str, Origin]) -> list[str]:
-    """Names of tables that do not say with which profile they were metered."""
-    return [name for name, origin in origins.items() if "profile" not in origin]
+    """Names of tables of flows that do not say with which profile they were metered."""
+    return [name for name, origin in origins.items() if "profile" not in origin and RELEASE not in origin]
+
+
+def _check_releases(origins: Mapping[str, Origin]) -> None:
+    """Refuse (ValueError) records of a release beside flows or another release."""
+    stated = [(name, origin) for name, origin in origins.items() if origin]
+    for name, origin in stated[1:]:
+        first, its_origin = stated[0]
+        if origin.get(RELEASE) != its_origin.get(RELEASE):
+            raise ValueError(
+                f"{first} and {name} do not go into one dataset ({_kind_of_rows(its_origin)} and {_kind_of_rows(origin)}): "
+                "their features mean different things; make a dataset of each"
+            )
+
+
+def _kind_of_rows(origin: Mapping[str, str]) -> str:
+    """What a table's rows are, in words."""
+    if RELEASE in origin:
+        return f"records of {origin[RELEASE]}"
+    return f"flows of profile {origin['profile']}" if "profile" in origin else "flows of another tool"
 
 
 def _shared(origins: Iterable[Origin]) -> Origin:

@@ -8,12 +8,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import iotids
 from iotids.commands.import_table import main as import_main
 from iotids.flowmeter.columns.own import own_features
 from iotids.flowmeter.columns.schema import IDENTITY_NAMES
+from iotids.truth.formats.published import label_rows
+from iotids.truth.integrating.labelled_tables import origin_of_tables, table_in_file
+from iotids.truth.labelling.row_labels import RowLabels, write_labelled
+from iotids.truth.published.import_release import import_release
 from iotids.truth.published.kdd import NSL_KDD
 from iotids.truth.published.registry import RELEASES
 from iotids.truth.published.source import write_source
+from iotids.writing.table_origin import differences, merged_origin, origin_of
 from tests.truth.published_rows import made_up_file, made_up_rows, write_release
 
 # A connection of each of two classes in the layout of KDDTrain+.txt; the numbers are invented.
@@ -55,6 +61,50 @@ def test_no_identity_label_or_time_is_a_feature(release):
     assert {*release.categories, *release.identity.values(), *release.left_out, *release.optional} <= set(
         release.columns
     )
+
+
+def test_a_published_table_says_what_it_is_until_it_is_a_dataset(tmp_path):
+    """The stages meter, label and integrate, and `iotids import`, keep its release, its files and who read them."""
+    made_up_file(tmp_path, "nsl_kdd", "KDDTrain+.txt", 80)
+    rows, _ = read(tmp_path, "nsl_kdd", "KDDTrain+.txt")
+    assert origin_of(rows.schema) == NSL_ORIGIN
+    labels = RowLabels([[(0, 80)]], [("nsl", label_rows("KDDTrain+.txt", rows, NSL_KDD))])
+    write_labelled(
+        tmp_path / "out.parquet", labels, tmp_path / "labelled.parquet", tmp_path / "apart.parquet"
+    )
+    import_release([tmp_path / "KDDTrain+.txt"], "nsl_kdd", "nsl", tmp_path / "imported.parquet", {})
+    tables = [table_in_file(tmp_path / name) for name in ("labelled.parquet", "imported.parquet")]
+    merged, warnings = origin_of_tables(tables)
+    assert warnings == []
+    assert merged["release"] == "nsl_kdd"
+    assert merged["imported_by"] == f"iotids {iotids.__version__}"
+
+
+CLEAN = {"meter": "iotids 1", "profile": "clean", "flow_timeout_s": "120"}
+NSL_ORIGIN = {
+    "meter": "another tool",
+    "release": "nsl_kdd",
+    "imported_from": "KDDTrain+.txt",
+    "imported_by": f"iotids {iotids.__version__}",
+}
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (CLEAN, "records of nsl_kdd and flows of profile clean"),
+        (NSL_ORIGIN | {"release": "kdd99"}, "records of nsl_kdd and records of kdd99"),
+        ({"meter": "another tool", "imported_from": "x.csv"}, "records of nsl_kdd and flows of another tool"),
+    ],
+)
+def test_a_published_table_is_mixed_with_nothing_but_its_release(other, said):
+    origins = {"a": NSL_ORIGIN, "b": NSL_ORIGIN, "c": other}
+    with pytest.raises(ValueError, match=f"a and c do not go into one dataset .{said}"):
+        merged_origin(origins)
+    with pytest.raises(ValueError, match="c and b do not go into one dataset"):
+        merged_origin(dict(reversed(origins.items())) | {"b": NSL_ORIGIN})
+    assert differences(NSL_ORIGIN, other) == [said]
+    assert differences(NSL_ORIGIN, NSL_ORIGIN) == []
 
 
 def test_nsl_kdd_has_38_numbers_and_a_column_per_value(tmp_path):

@@ -17,6 +17,8 @@ from iotids.truth.published.files import read_files
 from iotids.truth.published.records import table_schema
 from iotids.truth.published.registry import find_release
 from iotids.truth.published.source import describe
+from iotids.version import VERSION
+from iotids.writing.table_origin import imported_origin, with_origin
 from iotids.writing.tables import growing_table, write_json
 
 
@@ -37,12 +39,14 @@ def import_release(
     """
     release = find_release(release_name)
     classes = dict(release.classes) | dict(labels)
-    names = map(text_of_name, distinct_names([str(path) for path in paths]))
-    with growing_table(out, labelled_schema(release)) as table:
+    names = [text_of_name(name) for name in distinct_names([str(path) for path in paths])]
+    schema = labelled_schema(release)
+    origin = imported_origin(names, VERSION, release.name)
+    with growing_table(out, with_origin(schema, origin)) as table:
         files = read_files(
             dict(zip(names, paths, strict=True)),
             release,
-            lambda rows: table.write(with_classes(rows, source, classes, labelled_schema(release))),
+            lambda rows: table.write(with_classes(rows, source, classes, schema)),
             classes,
         )
     write_json(

@@ -10,6 +10,8 @@ from iotids.truth.labelling.notices import show_notices
 from iotids.truth.published.files import ReadFile, find_files, read_files
 from iotids.truth.published.records import table_schema
 from iotids.truth.published.registry import find_release
+from iotids.version import VERSION
+from iotids.writing.table_origin import imported_origin, with_origin
 from iotids.writing.tables import growing_table, write_json
 
 PUBLISHED = "published"  # kind of such a source in data.sources
@@ -32,7 +34,8 @@ def write_source(root: Path, entry: Mapping[str, Any], out: Path, account: Path)
     """
     release = find_release(str(entry["release"]))
     paths = find_files(root / str(entry.get("folder", ".")), list(entry["files"]))
-    with growing_table(out, table_schema(release)) as table:
+    schema = with_origin(table_schema(release), imported_origin(paths, VERSION, release.name))
+    with growing_table(out, schema) as table:
         read = read_files(paths, release, table.write)
     write_json(
         {"release": release.name, "title": release.title, "files": [describe(file) for file in read]}, account
