@@ -133,7 +133,10 @@ def of_metrics_json(text):
         for split, models in splits.items():
             for title, values in models.items():
                 for score in values.keys() - {"model"}:
-                    yield (task, split, values.get("model", title), score, ""), (values[score], 4)
+                    yield (
+                        (task, split, values.get("model", model_title(title)), score, ""),
+                        (values[score], 4),
+                    )
 
 
 def of_csv(text):

@@ -11,7 +11,7 @@ import re
 import pytest
 
 from iotids.detecting.package.model_card import SCORES, cross_validation_html
-from iotids.learning.scores.names import model_title, split_title
+from iotids.learning.scores.names import model_key, model_title, split_title
 from iotids.learning.scores.pairs import compare_runs, pairs_csv, read_pairs
 from iotids.learning.scores.runs.cards import card
 from iotids.learning.scores.runs.run_files import run_from_plain, run_to_plain
@@ -123,7 +123,7 @@ def gathered(runs, content, in_mlflow, model, split, metric):
         if wanted.items() <= row.items()
     }
     if model in summary_models(runs):
-        found["metrics.json"] = summary(runs)["binary"][split][title][metric]
+        found["metrics.json"] = summary(runs)["binary"][split][model_key(model)][metric]
     found["model card"] = card(run)[split][metric]["value"]
     found["MLflow"] = in_mlflow[model, split][f"test/{metric}"]
     found["card's page"] = card_page_cells(run, split, metric)[0]

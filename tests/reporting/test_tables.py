@@ -4,6 +4,7 @@ has.
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -181,10 +182,21 @@ def test_per_class_rows_count_every_flow_once(results):
 
 def test_metrics_name_their_model_and_the_best_baseline(results):
     tree = summary(results)["binary"]["grouped"]
-    assert list(tree) == ["DL4", "DL7", "best baseline"]
+    assert list(tree) == ["DL4", "DL7", "best_baseline"]
     value = results["binary", "dl7"].splits["grouped"].value("f1_macro")
     assert tree["DL7"]["f1_macro"] == pytest.approx(value, abs=5e-5)
-    assert tree["best baseline"]["model"] == "gradient boosting"
+    assert tree["best_baseline"]["model"] == "gradient boosting"
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [("dl_sensible", "dl_sensible"), ("my_net", "my_net"), ("gru-2", "gru-2"), ("dl12", "DL12")],
+)
+def test_the_key_of_a_model_in_metrics_is_one_plain_word(results, model, key):
+    network = replace(results["binary", "dl4"], model=model)
+    tree = summary({("binary", model): network, **results})
+    keys = [name for splits in tree.values() for models in splits.values() for name in models]
+    assert key in keys and all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in keys)
 
 
 def test_the_page_answers_the_questions_and_names_the_data(results):

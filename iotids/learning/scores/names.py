@@ -32,6 +32,12 @@ def model_title(model: str) -> str:
     return MODELS.get(model, model.upper() if short else model.replace("_", " "))
 
 
+def model_key(model: str) -> str:
+    """The name under which a model stands in keys that are typed: its title where that is one word (DL4), else its own."""
+    title = model_title(model)
+    return title if re.fullmatch(r"[\w-]+", title, re.ASCII) else model
+
+
 def split_title(split: str) -> str:
     """What the split is called."""
     return SPLITS.get(split, split)
