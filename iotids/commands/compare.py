@@ -1,12 +1,13 @@
 """Set several runs side by side: iotids compare paper=workspace clean=EXPERIMENT old=FOLDER sweep=mlflow:EXPERIMENT
 
-Tables II and III of each, and the differences to the first with intervals, where both were tested on the same folds.
-Out: Markdown, CSV or a page, on standard output or in a file.
+Tables II and III of each, and the differences to the first with intervals, where both were tested on the same folds. One
+run alone is set next to the workspace: iotids compare HEAD. Out: Markdown, CSV or a page, on standard output or in a file.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from iotids.commands.compare_sources import read_run
@@ -29,8 +30,8 @@ def main() -> None:
         "runs",
         nargs="+",
         metavar="NAME=RUN",
-        help="column title and run: `workspace` (what lies in out/), a folder that holds out/, a DVC experiment, branch or "
-        "commit, or mlflow:EXPERIMENT",
+        help="column title (may be left out) and run: `workspace` (what lies in out/), a folder that holds out/, a DVC "
+        "experiment, branch or commit, or mlflow:EXPERIMENT",
     )
     parser.add_argument(
         "--models", nargs="+", default=PAPER_MODELS, help="which models (default: the paper's)"
@@ -44,16 +45,36 @@ def main() -> None:
     parser.add_argument("--format", choices=FORMATS, help="default: by the ending of the file, else markdown")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: standard output")
     arguments = parser.parse_args()
-    named = dict(part.split("=", 1) if "=" in part else (part, part) for part in arguments.runs)
-    runs = [read_run(name, source) for name, source in named.items()]
     ending = arguments.out.suffix if arguments.out else ".md"
     form = arguments.format or ENDINGS.get(ending)
     if form is None:
         raise ValueError(
             f"{arguments.out}: the ending is none of {', '.join(ENDINGS)}; name one, or give --format"
         )
+    runs = [read_run(name, source) for name, source in named_runs(arguments.runs).items()]
     text = FORMATS[form](runs, arguments.models, arguments.scores)
     if arguments.out:
         write_text(text, arguments.out)
     else:
         print(text)
+
+
+def named_runs(words: Sequence[str]) -> dict[str, str]:
+    """{column title: run}; a run without a title is its own title, and one run alone is followed by the workspace.
+
+    Raises
+    ------
+    ValueError
+        Two columns have one title.
+    """
+    pairs = [word.split("=", 1) if "=" in word else [word, word] for word in words]
+    if len(pairs) == 1 and pairs[0][1] != "workspace":
+        pairs.append(["workspace", "workspace"])
+    named: dict[str, str] = dict(pairs)
+    if len(named) < len(pairs):
+        titles = [name for name, _ in pairs]
+        twice = next(name for name in titles if titles.count(name) > 1)
+        raise ValueError(
+            f"two runs would stand under the title {twice!r}; give each its own: first=RUN second=RUN"
+        )
+    return named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ FILES = {
     "made_from.json": "out/score/made_from.json",
 }
 IN_MLFLOW = "mlflow:"
+RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def read_run(name: str, source: str) -> ComparedRun:
@@ -21,7 +23,8 @@ def read_run(name: str, source: str) -> ComparedRun:
 
     Parameters
     ----------
-    source : `workspace`, a folder that holds out/, `mlflow:EXPERIMENT`, or a DVC experiment, branch or commit
+    source : `workspace`, a folder that holds out/, `mlflow:EXPERIMENT` or `mlflow:RUN-ID`, or a DVC experiment, branch or
+        commit
 
     Raises
     ------
@@ -30,9 +33,29 @@ def read_run(name: str, source: str) -> ComparedRun:
     """
     if source.startswith(IN_MLFLOW):
         return run_from_mlflow(name, source.removeprefix(IN_MLFLOW))
-    if source == "workspace" or Path(source).is_dir():
+    if source == "workspace" or _is_meant_as_folder(source):
         return run_from_texts(name, _read_folder(Path("." if source == "workspace" else source), source))
+    if Path(source).is_file():
+        raise ValueError(
+            f"{source} is a file; a run is `workspace`, a folder that holds out/, a DVC experiment, branch or commit, or "
+            "mlflow:EXPERIMENT. One table is audited by `iotids audit`"
+        )
     return run_from_texts(name, {key: _read_revision(path, source) for key, path in FILES.items()})
+
+
+def _is_meant_as_folder(source: str) -> bool:
+    """Whether a folder of that name is meant: it holds out/, or git knows no commit, branch or experiment of that name."""
+    if not Path(source).is_dir():
+        return False
+    return (Path(source) / "out").is_dir() or not _is_revision(source)
+
+
+def _is_revision(name: str) -> bool:
+    """Whether git has a commit, branch, tag or DVC experiment of that name."""
+    from iotids.tracking.store import ask_git
+
+    commit = ask_git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    return bool(commit or ask_git("for-each-ref", "--count=1", f"refs/exps/*/*/{name}"))
 
 
 def _read_folder(folder: Path, source: str) -> dict[str, str]:
@@ -54,26 +77,41 @@ def _read_revision(path: str, revision: str) -> str:
     """A file of an experiment, out of git or DVC's cache."""
     import dvc.api  # a second's import, only for experiments
     from dvc.exceptions import DvcException
+    from dvc_data.index import DataIndexDirError
 
     try:
         return dvc.api.read(path, rev=revision)
-    except (DvcException, FileNotFoundError) as error:
+    except (DvcException, DataIndexDirError, OSError) as error:
         raise FileNotFoundError(
-            f"{path} of run {revision!r}: {error}; `dvc exp list` names the runs, each must have finished its report"
+            f"{path} of run {revision!r}: {_one_line(error)}. `dvc exp list` names the experiments, each must have finished its "
+            "report; results that DVC's cache lacks come by `dvc pull` from where they were pushed to, or by `dvc repro report` "
+            "of that commit"
         ) from error
 
 
+def _one_line(error: Exception) -> str:
+    """The first line of what an error says, without its full stop."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def run_from_mlflow(name: str, experiment: str) -> ComparedRun:
-    """All runs that MLflow has of an experiment (`workspace` for those of `dvc repro`), folds included."""
+    """All runs that MLflow has of an experiment (`workspace` for those of `dvc repro`), or the one that has this id; folds
+    included.
+    """
     from iotids.tracking.store import open_store
 
     with open_store() as (client, experiment_id):
-        found = _all_runs(client, experiment_id, "tags.level = 'cv'" + _named(experiment))
-        parents = [run for run in found if experiment in run.data.tags["dvc.exp"].split(", ")]
+        if RUN_ID.fullmatch(experiment):
+            parents = _all_runs(
+                client, experiment_id, f"tags.level = 'cv' AND attributes.run_id = '{experiment}'"
+            )
+        else:
+            found = _all_runs(client, experiment_id, "tags.level = 'cv'" + _named(experiment))
+            parents = [run for run in found if experiment in run.data.tags["dvc.exp"].split(", ")]
         if not parents:
             raise FileNotFoundError(
-                f"mlflow:{experiment}: the store has no runs of that experiment; its names stand in the column dvc.exp, and "
-                "`iotids publish --experiments` brings them from DVC"
+                f"mlflow:{experiment}: the store has no runs of that experiment, and no run of that id with folds; names stand "
+                "in the column dvc.exp, and `iotids publish --experiments` brings them from DVC"
             )
         parents = list(
             {_key(run): run for run in sorted(parents, key=lambda run: run.info.end_time or 0)}.values()

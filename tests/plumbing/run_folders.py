@@ -39,14 +39,20 @@ def write_run_folder(
     n_folds: int = 5,
     n_epochs: int = 50,
     task: str = "binary",
+    quality: float | None = None,
 ) -> Path:
     """Write out/network/<task>-dl<depth> and its scores below `root`, and give out/score: deeper networks score a
-    little better, later epochs too.
+    little better (where no `quality`, the share of right flows, is given), later epochs too.
     """
     folder, score = root / "out" / "network" / f"{task}-dl{depth}", root / "out" / "score"
     folder.mkdir(parents=True, exist_ok=True)
     document, predictions = made_run(
-        f"dl{depth}", task=task, splits=splits, n_folds=n_folds, quality=0.8 + depth / 100, seed=depth
+        f"dl{depth}",
+        task=task,
+        splits=splits,
+        n_folds=n_folds,
+        quality=quality or 0.8 + depth / 100,
+        seed=depth,
     )
     document["params"] = {"depth": depth, "width": width, "epochs": n_epochs, "seed": 7}
     (folder / "folds.json").write_text(json.dumps(document))

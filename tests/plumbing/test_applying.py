@@ -26,7 +26,7 @@ def test_an_experiment_that_ended_early_lacks_the_outputs_of_later_stages_and_on
     run(folder, "dvc", "exp", "run", "--temp", "-n", "part", "-S", "network.width=128", "report")
     assert warned_of(folder, "part") == {"out/final/binary-dl4"}
     assert "final" not in yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
-    assert (folder / "out/report.txt").is_file()
+    assert (folder / "out/report/table3.csv").is_file()
     run(folder, "git", "checkout", "-q", ".")
     run(folder, "dvc", "exp", "run", "--temp", "-n", "whole", "-S", "network.width=32")
     assert warned_of(folder, "whole") == set()

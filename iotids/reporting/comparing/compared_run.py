@@ -12,6 +12,12 @@ Row = Mapping[str, str]
 Key = tuple[str, str, str]
 """Task, model, split."""
 FOLD_FACTS = ("task", "model", "split", "fold")
+COLUMNS = {  # that are needed of each table
+    "table2.csv": ("source", "class", "flows"),
+    "table3.csv": ("task", "model", "split", "score", "paper", "value", "std"),
+    "folds.csv": FOLD_FACTS,
+}
+AGAIN = "another version of the project wrote it, or it is damaged: `dvc repro report` writes it anew, without training"
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,33 @@ def run_from_texts(name: str, texts: Mapping[str, str]) -> ComparedRun:
     Parameters
     ----------
     texts : content by path: table2.csv, table3.csv, folds.csv, made_from.json
+
+    Raises
+    ------
+    ValueError
+        A file is damaged, or of another version of the project: which one, what it lacks, what to do.
     """
+    rows = {file: _read_rows(name, file, texts[file]) for file in COLUMNS}
     folds: dict[Key, dict[str, dict[str, float]]] = {}
-    for row in csv.DictReader(io.StringIO(texts["folds.csv"])):
-        scores = {key: float(text) for key, text in row.items() if key not in FOLD_FACTS and text}
-        folds.setdefault((row["task"], row["model"], row["split"]), {})[row["fold"]] = scores
-    tables = [list(csv.DictReader(io.StringIO(texts[file]))) for file in ("table2.csv", "table3.csv")]
-    return ComparedRun(name, data_of(json.loads(texts["made_from.json"])), tables[0], tables[1], folds)
+    try:
+        for row in rows["folds.csv"]:
+            scores = {key: float(text) for key, text in row.items() if key not in FOLD_FACTS and text}
+            folds.setdefault((row["task"], row["model"], row["split"]), {})[row["fold"]] = scores
+        data = data_of(json.loads(texts["made_from.json"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"run {name!r}: folds.csv or made_from.json cannot be read ({what}); {AGAIN}"
+        ) from error
+    return ComparedRun(name, data, rows["table2.csv"], rows["table3.csv"], folds)
+
+
+def _read_rows(run: str, file: str, text: str) -> list[dict[str, str]]:
+    """The rows of a CSV file that has the columns one needs."""
+    reader = csv.DictReader(io.StringIO(text))
+    if missing := [name for name in COLUMNS[file] if name not in (reader.fieldnames or ())]:
+        raise ValueError(f"run {run!r}: {file} has no column {', '.join(missing)}; {AGAIN}")
+    return list(reader)
 
 
 def data_of(made_from: Mapping[str, Mapping]) -> str:
