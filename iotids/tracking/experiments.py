@@ -20,7 +20,7 @@ from iotids.tracking.publishing import publish_scores
 from iotids.tracking.registry import register_package
 from iotids.tracking.store import ask_git, open_store
 
-RUN_STAGES, PACKED = ("network", "baseline"), "final"
+DATASET, RUN_STAGES, PACKED = "integrate", ("network", "baseline"), "final"
 TAG, SHORT = "dvc experiments", 12  # of the MLflow experiment: those that were published from here, by commit
 MOST_NOTED = 5000 // (SHORT + 1)  # what a tag holds; experiments beyond are read again, and found published
 
@@ -60,13 +60,13 @@ class CachedResults:
         self._params, self._cache = params, cache
 
     def place(self, folder: Path) -> None:
-        """Link what was made below `folder`: the scores with their run folders, and the packages.
+        """Link what was made below `folder`: the scores with their run folders and flows, and the packages.
 
         A stage that the experiment did not reach stands in dvc.lock as it was before, made from other parameters or
         other files: such a stage is left out.
         """
         for name in self._stages:
-            if name.split("@")[0] in ("score", PACKED, *RUN_STAGES) and self._is_current(name):
+            if name.split("@")[0] in ("score", PACKED, DATASET, *RUN_STAGES) and self._is_current(name):
                 for out in self._stages[name].get("outs", ()):
                     self._link(out, folder / out["path"])
 

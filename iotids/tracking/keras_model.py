@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotids.tracking.batches import clean
+from iotids.tracking.input_example import median_row
 from iotids.tracking.model_card import network_card
 
 FILE, EXAMPLE = "model.keras", "input_example.json"
@@ -53,7 +54,7 @@ def publish_model(
             n_classes=len(results["classes"]),
             run_id=run_id,
             model_id=model.model_id,
-            example=example_row(folder.parents[1] / "dataset" / "flows.parquet", features),
+            example=median_row(folder.parents[1] / "dataset" / "flows.parquet", features),
         )
         (Path(temporary) / "README.md").write_text(card, encoding="utf-8")
         client.log_model_artifacts(model.model_id, temporary)
@@ -87,19 +88,6 @@ def log_model_metrics(client: Any, run_id: str, model_id: str, metrics: Mapping[
     )
 
 
-def example_row(flows: Path, features: Sequence[str]) -> list[float]:
-    """The features of the dataset's first flow; zeros where the dataset is not there."""
-    if not flows.is_file():
-        return [0.0] * len(features)
-    import pyarrow.parquet as pq
-
-    first = next(pq.ParquetFile(flows, pre_buffer=False).iter_batches(1, columns=list(features)), None)
-    if first is None:
-        return [0.0] * len(features)
-    row = first.to_pylist()[0]
-    return [float(row[name] or 0.0) for name in features]
-
-
 def add_alias(client: Any, results: Mapping[str, Any], run_id: str, *, alias: str) -> None:
     """Let a further alias point to the model version that a run registered, where it registered one."""
     name = f"{results['task']}-{results['model']}"
@@ -116,9 +104,11 @@ def write_model(
     n_classes: int,
     run_id: str,
     model_id: str,
-    example: Sequence[float],
+    example: Sequence[float] | None,
 ) -> None:
-    """Write the folder that MLflow's Keras flavour would write for this model, signature included."""
+    """Write the folder that MLflow's Keras flavour would write for this model, signature included; without an example of
+    the input where there is none.
+    """
     import numpy as np
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
@@ -142,8 +132,13 @@ def write_model(
     model.add_flavor(
         "python_function", loader_module="mlflow.keras", python_version=platform.python_version()
     )
-    (folder / EXAMPLE).write_text(json.dumps({"inputs": [list(example)]}))
-    model.saved_input_example_info = {"artifact_path": EXAMPLE, "type": "ndarray", "format": "tf-serving"}
+    if example is not None:
+        (folder / EXAMPLE).write_text(json.dumps({"inputs": [list(example)]}))
+        model.saved_input_example_info = {
+            "artifact_path": EXAMPLE,
+            "type": "ndarray",
+            "format": "tf-serving",
+        }
     model.save(str(folder / "MLmodel"))
     (folder / "requirements.txt").write_text(f"keras=={keras_version}\ntensorflow\nmlflow\n")
 

@@ -194,15 +194,14 @@ def write_served_model(
         code="code",
         env={"virtualenv": "python_env.yaml"},
     )
-    example = {"columns": list(manifest["features"]), "data": [[0.0] * len(manifest["features"])]}
-    (target / EXAMPLE).write_text(
-        json.dumps(example), encoding="utf-8"
-    )  # its form; a flow of zeros says no more
-    model.saved_input_example_info = {
-        "artifact_path": EXAMPLE,
-        "type": "dataframe",
-        "pandas_orient": "split",
-    }
+    if (example := benign_medians(folder)) is not None:
+        content = {"columns": list(manifest["features"]), "data": [example]}
+        (target / EXAMPLE).write_text(json.dumps(content), encoding="utf-8")
+        model.saved_input_example_info = {
+            "artifact_path": EXAMPLE,
+            "type": "dataframe",
+            "pandas_orient": "split",
+        }
     model.save(str(target / "MLmodel"))
     (target / "README.md").write_text(model_card(manifest), encoding="utf-8")
     (target / "requirements.txt").write_text(
@@ -211,6 +210,15 @@ def write_served_model(
     (target / "python_env.yaml").write_text(
         f"python: {manifest['versions']['python']}\ndependencies:\n- -r requirements.txt\n", encoding="utf-8"
     )
+
+
+def benign_medians(package: Path) -> list[float] | None:
+    """The median of every feature over the benign flows of the training, as the package has it; None where it says none."""
+    file = package / "reference.json"
+    if not file.is_file():
+        return None
+    row = json.loads(file.read_text(encoding="utf-8")).get("benign_median")
+    return [float(value) for value in row] if row else None
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -247,6 +247,32 @@ def test_the_registered_package_is_found_by_its_alias_and_is_the_same(workspace,
         fetch("yesterday", tmp_path)
 
 
+def test_the_registered_example_is_an_ordinary_flow_with_the_verdict_of_the_package(workspace, monkeypatch):
+    import mlflow
+
+    folder, _ = workspace
+    flows = pq.read_table(folder / "flows.parquet")
+    X, benign = feature_matrix(flows), np.array(flows["label"].to_pylist()) == CLASSES[0]
+    mlflow.set_tracking_uri(environment(folder)["MLFLOW_TRACKING_URI"])
+    try:
+        served = mlflow.pyfunc.load_model("models:/detector-multiclass-dl2@current")
+    finally:
+        mlflow.set_tracking_uri(None)
+    example = served.input_example
+    assert list(example.columns) == list(MODEL_FEATURE_NAMES) and set(example.dtypes) == {
+        np.dtype(np.float64)
+    }
+    row = example.to_numpy()
+    np.testing.assert_allclose(row, np.median(X[benign], axis=0)[None], rtol=1e-6)
+    assert np.count_nonzero(row) > 10 and not (row == X).all(axis=1).any()
+    package = open_package(folder / "final" / "multiclass-dl2")
+    decision = Judge(package, Model(package), package_point(package)).decide(row)
+    answer = served.predict(example)
+    assert answer["verdict"].tolist() == [VERDICTS[code] for code in decision.code]
+    shares = answer[[f"p_{name}" for name in package.classes]].to_numpy()
+    np.testing.assert_allclose(shares, decision.shares, rtol=1e-6)
+
+
 def test_a_detector_that_finds_nothing_exits_3_and_leaves_the_alias_where_it_is(workspace, monkeypatch):
     """Its own held-out predictions call every flow benign: packed, registered, doubted; not handed over."""
     from mlflow import MlflowClient

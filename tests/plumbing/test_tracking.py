@@ -20,7 +20,7 @@ from iotids.commands.publish import main as publish_command
 from iotids.tracking import publishing as tracking
 from iotids.tracking.drawing import round_ticks
 from iotids.tracking.figures import BLUE, ORANGE, per_class
-from iotids.tracking.keras_model import example_row
+from iotids.tracking.input_example import median_row
 from iotids.tracking.store import EXPERIMENT, open_store, store_uri
 from tests.plumbing.run_folders import write_run_folder
 
@@ -181,19 +181,38 @@ def test_ticks_are_round_and_few(low, high, wanted):
     assert round_ticks(low, high) == wanted
 
 
-@pytest.mark.parametrize(("rows", "wanted"), [([], [0.0, 0.0]), ([(3.0, None), (9.0, 9.0)], [3.0, 0.0])])
-def test_the_example_of_the_input_is_the_first_flow(tmp_path, rows, wanted):
-    table = pa.table({name: pa.array([row[i] for row in rows], pa.float64()) for i, name in enumerate("ab")})
+@pytest.mark.parametrize(
+    ("a", "b", "wanted"),
+    [
+        ([3.0, 9.0, 4.0], [None, 7.0, 9.0], [4.0, 8.0]),
+        ([1.0, float("inf"), 5.0], [None, None, float("nan")], [3.0, 0.0]),
+        ([0.1], [1.0], [float(np.float32(0.1)), 1.0]),
+        ([], [], None),
+    ],
+)
+def test_the_example_of_the_input_is_the_median_of_every_feature(tmp_path, a, b, wanted):
+    table = pa.table({"a": pa.array(a, pa.float64()), "b": pa.array(b, pa.float64()), "c": pa.array(a)})
     pq.write_table(table, tmp_path / "flows.parquet")
-    assert example_row(tmp_path / "flows.parquet", ["a", "b"]) == wanted
+    assert median_row(tmp_path / "flows.parquet", ["a", "b"]) == wanted
+    assert median_row(tmp_path / "flows.parquet", ["a", "absent"]) is None
 
 
-def test_a_flow_for_the_example_is_read_without_the_others(tmp_path):
-    table = pa.table({f"f{i}": np.zeros(40_000) for i in range(70)})
+def test_the_example_of_many_flows_is_of_flows_from_the_whole_of_them(tmp_path):
+    values = np.arange(250_001)
+    pq.write_table(pa.table({"a": values, "b": values // 2}), tmp_path / "flows.parquet")
+    (a, b) = median_row(tmp_path / "flows.parquet", ["a", "b"])
+    assert a == pytest.approx(125_000, abs=3) and b == pytest.approx(62_500, abs=3)
+
+
+def test_the_medians_of_a_dataset_are_computed_once(tmp_path):
+    table = pa.table({f"f{i}": np.random.default_rng(i).random(40_000) for i in range(70)})
     pq.write_table(table, tmp_path / "flows.parquet")
-    start = time.process_time()
-    example_row(tmp_path / "flows.parquet", table.column_names)
-    assert time.process_time() - start < 2
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        median_row(tmp_path / "flows.parquet", table.column_names)
+        times.append(time.process_time() - start)
+    assert times[0] < 2 and max(times[1:]) < 0.2 * times[0]
 
 
 def test_an_unseen_site_has_the_pooled_figure_and_no_spread(store):
@@ -413,6 +432,9 @@ def test_every_registered_version_has_a_card_an_example_of_its_input_and_metrics
     file = score.parent / "network" / "binary-dl4" / "model.keras"
     with zipfile.ZipFile(file, "w") as model:
         model.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+    (score.parent / "dataset").mkdir()
+    flows = {f"f{i}": np.array([i, 3.0 * i, 4.0 * i]) for i in range(70)}
+    pq.write_table(pa.table(flows), score.parent / "dataset" / "flows.parquet")
     tracking.publish_scores(score)
     client, (parent,) = runs("cv")
     version = client.get_model_version_by_alias("binary-dl4", "workspace")
@@ -421,7 +443,8 @@ def test_every_registered_version_has_a_card_an_example_of_its_input_and_metrics
     assert {metric.key for metric in model.metrics} >= {"test/accuracy", "test/f1_macro"}
     (card,) = (store / "mlartifacts").rglob("README.md")
     assert card.read_text() == version.description
-    assert len(json.loads((card.parent / "input_example.json").read_text())["inputs"][0]) == 70
+    (example,) = json.loads((card.parent / "input_example.json").read_text())["inputs"]
+    assert example == [3.0 * i for i in range(70)]
 
 
 def test_the_command_publishes_every_folder_below_a_path_and_counts_them(store, capsys):

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from iotids.tracking.store import EXPERIMENT
@@ -34,6 +37,9 @@ def published(server, tmp_path_factory):
     build_network(n_features=70, n_classes=2, depth=4, width=8, dropout=0.2).save(
         root / "a/out/network/binary-dl4/model.keras"
     )
+    (root / "a/out/dataset").mkdir()
+    flows = pa.table({f"f{i}": pa.array([0, 0.1 * i, 100 * i], pa.float64()) for i in range(70)})
+    pq.write_table(flows, root / "a/out/dataset/flows.parquet")
     environment = {**os.environ, "MLFLOW_TRACKING_URI": server, "DVC_ROOT": str(root)}
     command = [sys.executable, "-m", "iotids", "publish"]
     processes = [subprocess.Popen([*command, str(folder)], cwd=ROOT, env=environment) for folder in scores]
@@ -67,7 +73,6 @@ def test_the_files_of_a_run_come_back_from_the_server(client, tmp_path):
 
 def test_the_registered_model_is_loaded_by_alias_and_has_a_signature(client):
     import mlflow
-    import numpy as np
 
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     try:
@@ -92,4 +97,19 @@ def test_the_registered_version_has_its_scores_and_an_example_of_its_input(clien
         tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
     )
     (example,) = json.loads((Path(place) / "input_example.json").read_text())["inputs"]
-    assert len(example) == 70
+    assert example == [float(np.float32(0.1 * i)) for i in range(70)]
+
+
+def test_the_example_of_the_input_gives_the_scores_of_the_model_itself(client):
+    import mlflow
+
+    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+    try:
+        served = mlflow.pyfunc.load_model("models:/binary-dl4@workspace")
+        model = mlflow.keras.load_model("models:/binary-dl4@workspace")
+    finally:
+        mlflow.set_tracking_uri(None)
+    example = served.input_example
+    assert example.shape == (1, 70) and example.dtype == np.float32
+    wanted = model.predict(np.array([[0.1 * i for i in range(70)]], np.float32), verbose=0)
+    np.testing.assert_allclose(served.predict(example), wanted, rtol=1e-5)
