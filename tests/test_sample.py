@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from iotids.testbed.__main__ import main as write_sample
+from iotids.testbed.__main__ import shortage
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE = ROOT / "sample-store" / "files" / "md5"
@@ -36,3 +38,18 @@ def test_the_store_holds_every_file_of_the_sample_and_nothing_else():
     digest = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"][0]["md5"]
     assert stored == set(stored_files().values()) | {digest}
     assert sum(path.stat().st_size for path in STORE.rglob("*") if path.is_file()) <= MAX_BYTES
+
+
+def test_a_scale_that_does_not_fit_is_refused_before_anything_is_written(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        write_sample([str(tmp_path / "sample"), "--scale", "1e7"])
+    wanted = (
+        r"--scale 10000000\.0: needs about 70000\.0 GB of the disk of .* are free; give a smaller --scale"
+    )
+    assert re.search(wanted, capsys.readouterr().err)
+    assert not (tmp_path / "sample").exists()
+
+
+def test_memory_for_a_scale_is_said_too(tmp_path):
+    assert shortage(tmp_path, 50, 2 * 10**9) is None
+    assert shortage(tmp_path / "not" / "yet", 50, 10**9) == "needs about 1.7 GB of memory, 1.0 GB are free"

@@ -9,11 +9,19 @@ files.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from pathlib import Path
 
+from iotids.plumbing.machine import available_memory_bytes
 from iotids.testbed.sample import write_sample
+
+DISK_MB, BASE_MEMORY_MB, MEMORY_MB = (
+    7,
+    100,
+    32,
+)  # of captures, and of memory, for each 1 of scale: measured at 1 and 50
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{options.folder} is a file; give a folder")
     if options.folder.is_dir() and any(options.folder.iterdir()) and not options.force:
         parser.error(f"{options.folder} is not empty; give another folder or --force")
+    if too_little := shortage(options.folder, options.scale, available_memory_bytes()):
+        parser.error(f"--scale {options.scale}: {too_little}; give a smaller --scale")
     began_s = time.monotonic()
     n_files, n_packets, n_bytes = write_sample(
         options.folder, seed=options.seed, scale=options.scale, say=_say
@@ -52,6 +62,17 @@ def main(arguments: list[str] | None = None) -> int:
         done=True,
     )
     return 0
+
+
+def shortage(folder: Path, scale: float, memory_bytes: int) -> str | None:
+    """What a sample of this scale wants and does not have, of the disk or of memory; None where both suffice."""
+    place = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    has = {"the disk of " + str(place): shutil.disk_usage(place).free, "memory": memory_bytes}
+    wants = {"the disk of " + str(place): DISK_MB * scale, "memory": BASE_MEMORY_MB + MEMORY_MB * scale}
+    for what, megabytes in wants.items():
+        if megabytes * 1e6 > has[what]:
+            return f"needs about {megabytes / 1e3:.1f} GB of {what}, {has[what] / 1e9:.1f} GB are free"
+    return None
 
 
 def _say(text: str, *, done: bool = False) -> None:
