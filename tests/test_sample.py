@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from iotids.testbed.__main__ import main as write_sample
-from iotids.testbed.__main__ import shortage
+from iotids.commands.sample import main as write_sample
+from iotids.commands.sample import shortage
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE = ROOT / "sample-store" / "files" / "md5"
