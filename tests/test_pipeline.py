@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from iotids.commands.sample import main as write_sample
 from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.plumbing.params import compose
+from iotids.testbed.__main__ import main as write_sample
 from tests.plumbing.terminal import on_terminal
 
 ROOT = Path(__file__).resolve().parents[1]

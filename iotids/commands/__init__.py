@@ -42,7 +42,7 @@ COMMANDS = {
     "evaluate": Command("Experiment", "iotids.detecting.calibrating.evaluate", "a detector on labelled flows, per class and site"),
     "publish": Command("Experiment", "iotids.commands.publish", "scored runs, detectors and experiments → MLflow"),
     "register": Command("Experiment", "iotids.tracking.registry", "detector packages → MLflow's model registry"),
-    "sample": Command("Experiment", "iotids.commands.sample", "write the embedded sample of captures"),
+    "sample": Command("Experiment", "iotids.testbed.__main__", "write the embedded sample of captures"),
 }
 # fmt: on
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from iotids.commands.sample import main
+from iotids.testbed.__main__ import main
 from iotids.testbed.sample import write_sample
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,14 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-from iotids.plumbing.machine import available_memory_bytes
 from iotids.testbed.sample import write_sample
 
-DISK_MB, BASE_MEMORY_MB, MEMORY_MB = (
-    7,
-    100,
-    32,
-)  # of captures, and of memory, for each 1 of scale: measured at 1 and 50
+DISK_MB = 7  # of captures for each 1 of scale: measured at 1 and 50
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{options.folder} is a file; give a folder")
     if options.folder.is_dir() and any(options.folder.iterdir()) and not options.force:
         parser.error(f"{options.folder} is not empty; give another folder or --force")
-    if too_little := shortage(options.folder, options.scale, available_memory_bytes()):
+    if too_little := shortage(options.folder, options.scale):
         parser.error(f"--scale {options.scale}: {too_little}; give a smaller --scale")
     began_s = time.monotonic()
     n_files, n_packets, n_bytes = write_sample(
@@ -64,15 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def shortage(folder: Path, scale: float, memory_bytes: int) -> str | None:
-    """What a sample of this scale wants and does not have, of the disk or of memory; None where both suffice."""
+def shortage(folder: Path, scale: float) -> str | None:
+    """What a sample of this scale wants of the disk and does not find there; None where it fits."""
     place = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
-    has = {"the disk of " + str(place): shutil.disk_usage(place).free, "memory": memory_bytes}
-    wants = {"the disk of " + str(place): DISK_MB * scale, "memory": BASE_MEMORY_MB + MEMORY_MB * scale}
-    for what, megabytes in wants.items():
-        if megabytes * 1e6 > has[what]:
-            return f"needs about {megabytes / 1e3:.1f} GB of {what}, {has[what] / 1e9:.1f} GB are free"
-    return None
+    needed, free = DISK_MB * scale / 1e3, shutil.disk_usage(place).free / 1e9
+    return f"needs about {needed:.1f} GB, {free:.1f} GB are free at {place}" if needed > free else None
 
 
 def _say(text: str, *, done: bool = False) -> None:
