@@ -30,7 +30,9 @@ from iotids.detecting.package.package import PackageError, open_package, seal_pa
 from iotids.detecting.packing.abstaining import describe_abstention
 from iotids.detecting.packing.out_of_fold import OutOfFold
 from iotids.detecting.summary.page import report_page
-from tests.detecting.lab import benign_records, flood_records, make_package
+from tests.detecting.lab import DAY_US, START_US, benign_records, flood_records, make_package
+from tests.detecting.test_view import HOUR_US
+from tests.detecting.test_view_by_command import run
 from tests.packets import write_pcap
 
 CLASSES = ("BENIGN", "DOS", "SCANNING")
@@ -190,3 +192,24 @@ def test_a_package_without_edges_goes_on_working(careful, tmp_path):
     (tmp_path / "reference.json").write_text(json.dumps(old))
     seal_package(tmp_path, manifest)
     assert package_point(open_package(tmp_path)).possible is None
+
+
+def test_what_is_ordinary_on_one_s_own_network_is_not_abstained_from(careful, tmp_path):
+    """Two days of a network teach its habits; on the third more flows are benign, and a flood is found as before."""
+    for day in range(3):
+        records = benign_records(flows=200, seed=day, start_us=START_US + day * DAY_US)
+        write_pcap(tmp_path / f"{day}.pcap", records)
+    last = START_US + 2 * DAY_US + HOUR_US
+    write_pcap(tmp_path / "flood.pcap", flood_records(flows=100, seed=6, start_us=last))
+    model = ["--model", str(careful.folder)]
+    calibrated = run("calibrate", "0.pcap", "1.pcap", *model, "-o", "own.json", cwd=tmp_path)
+    assert (tmp_path / "own.json").exists(), calibrated
+    verdicts = []
+    for point in ([], ["--operating-point", "own.json"]):
+        code, said = run("detect", "2.pcap", "flood.pcap", *model, *point, "-o", "v.csv", cwd=tmp_path)
+        assert code == 0, said
+        verdicts.append(json.loads((tmp_path / "v.csv.summary.json").read_text()))
+    before, after = verdicts
+    assert after["abstained"] < before["abstained"] / 2
+    assert after["verdicts"]["benign"] > before["verdicts"]["benign"]
+    assert after["verdicts"].get("attack", 0) >= before["verdicts"]["attack"] > 90

@@ -5,6 +5,7 @@ described in words.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def point_of(point: dict[str, Any], package: Package) -> OperatingPoint:
     """What `calibration.calibrate` gave, ready for a judge."""
     own = own_flows_from_plain(point["own_flows"], len(package.features))
     habits = habits_from_plain(point["habits"])
-    return OperatingPoint(float(point["log_odds"]), package_point(package).novelty, own, habits)
+    return replace(package_point(package), log_odds=float(point["log_odds"]), own=own, habits=habits)
 
 
 def origin_of(point: dict[str, Any] | None, package: Package) -> dict[str, Any]:

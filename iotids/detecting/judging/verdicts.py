@@ -26,7 +26,15 @@ from iotids.detecting.judging.verdict_table import (
     verdict_columns,
     verdict_schema,
 )
-from iotids.detecting.judging.verdict_words import ATTACK, BENIGN, NOT_FINITE, STANDS, UNKNOWN, UNLIKE
+from iotids.detecting.judging.verdict_words import (
+    ATTACK,
+    BENIGN,
+    NOT_FINITE,
+    NOTHING_FITS,
+    STANDS,
+    UNKNOWN,
+    UNLIKE,
+)
 from iotids.detecting.ordinary.familiar_flows import OwnFlows
 from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits
 from iotids.detecting.package.package import Package
@@ -147,10 +155,7 @@ class Judge:
             log_odds, distance / np.float32(self.point.novelty.threshold), scaled
         )
         because = np.where(code == UNKNOWN, UNLIKE, STANDS).astype(np.int8)
-        if self.point.possible is not None:
-            withdrawn = self.point.possible.withdrawn(code, log_odds)
-            because = np.where(withdrawn, withdrawn, because)
-            code[withdrawn != STANDS] = UNKNOWN
+        self._abstain(code, because, np.arange(len(X)), log_odds)
         code[~finite], because[~finite] = UNKNOWN, NOT_FINITE
         likeliest[code == BENIGN] = benign
         shares[~finite], log_odds[~finite], familiarity[~finite] = np.nan, np.nan, np.nan
@@ -161,21 +166,31 @@ class Judge:
 
     def _weigh_habits(self, decisions: Decisions, flows: pa.RecordBatch | pa.Table) -> None:
         """Take back the alarms on flows that are a habit of their device, and raise those on others a little
-        below the threshold.
+        below the threshold. What is a habit is not abstained from either.
         """
         habits, lowest = self.point.habits, self.point.log_odds - UNUSUAL_LOG_ODDS
-        near = decisions.finite & (decisions.code != UNKNOWN) & (decisions.log_odds >= lowest)
+        d, abstained = decisions, decisions.because >= NOTHING_FITS
+        near = d.finite & (abstained | ((d.code != UNKNOWN) & (d.log_odds >= lowest)))
         rows = np.flatnonzero(near)
         if habits is None or rows.size == 0:
             return
         ordinary = habits.are_ordinary(flows.take(pa.array(rows)))
-        attack, benign = rows[~ordinary], rows[ordinary]
-        decisions.withheld[benign] = decisions.code[benign] == ATTACK
-        decisions.code[attack], decisions.code[benign] = ATTACK, BENIGN
-        decisions.likeliest[benign] = self.package.benign_index
-        named = decisions.shares[attack].copy()
+        attack, benign = rows[~ordinary & (d.log_odds[rows] >= lowest)], rows[ordinary]
+        d.withheld[benign] = d.code[benign] == ATTACK
+        d.code[benign], d.because[benign] = BENIGN, STANDS
+        d.likeliest[benign] = self.package.benign_index
+        d.code[attack] = ATTACK
+        self._abstain(d.code, d.because, attack, d.log_odds[attack] + UNUSUAL_LOG_ODDS)
+        named = d.shares[attack].copy()
         named[:, [self.package.benign_index, *self._unnamed_if_others]] = -1.0
-        decisions.likeliest[attack] = named.argmax(axis=1)
+        d.likeliest[attack] = named.argmax(axis=1)
+
+    def _abstain(self, code: np.ndarray, because: np.ndarray, rows: np.ndarray, log_odds: np.ndarray) -> None:
+        """Withdraw the verdicts of some rows that their (m,) log-odds do not bear out; note why in `because`."""
+        possible, decided = self.point.possible, code[rows] != UNKNOWN
+        why = np.zeros(rows.size, np.int8) if possible is None else possible.withdrawn(code[rows], log_odds)
+        because[rows[decided]] = why[decided]
+        code[rows[why != STANDS]] = UNKNOWN
 
     def judge(self, batch: pa.RecordBatch | pa.Table) -> tuple[pa.Table, Decisions, np.ndarray]:
         """Verdict table of some flows (see `verdict_schema`), the decisions in it, and the features they were
