@@ -1,7 +1,8 @@
 """Set several runs side by side: iotids compare paper=workspace clean=EXPERIMENT old=FOLDER sweep=mlflow:EXPERIMENT
 
 Tables II and III of each, and the differences to the first with intervals, where both were tested on the same folds. One
-run alone is set next to the workspace: iotids compare HEAD. Out: Markdown, CSV or a page, on standard output or in a file.
+run alone is set next to the workspace: iotids compare HEAD. Out: Markdown, CSV or a page, on standard output or in a file;
+or a picture (-o FILE.png) of the scores over the number of flows, for runs of data sets of different size.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from pathlib import Path
 
 from iotids.commands.compare_sources import read_run
 from iotids.reporting.comparing.document import csv_document, html_document, markdown_document
+from iotids.reporting.comparing.size_picture import size_figure
+from iotids.reporting.figures.plots import save_png
 from iotids.writing.tables import write_text
 
 PAPER_MODELS = ("hoeffding_tree", "naive_bayes", "dl4", "dl5", "dl6", "dl7")
 FORMATS = {"markdown": markdown_document, "csv": csv_document, "html": html_document}
+PICTURE = ".png"
 ENDINGS = {".md": "markdown", ".csv": "csv", ".html": "html"}
 
 
@@ -46,10 +50,14 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: standard output")
     arguments = parser.parse_args()
     ending = arguments.out.suffix if arguments.out else ".md"
+    if ending == PICTURE and arguments.format is None:
+        runs = [read_run(name, source) for name, source in named_runs(arguments.runs).items()]
+        save_png(size_figure(runs, arguments.models, arguments.scores), arguments.out)
+        return
     form = arguments.format or ENDINGS.get(ending)
     if form is None:
         raise ValueError(
-            f"{arguments.out}: the ending is none of {', '.join(ENDINGS)}; name one, or give --format"
+            f"{arguments.out}: the ending is none of {', '.join([*ENDINGS, PICTURE])}; name one, or give --format"
         )
     runs = [read_run(name, source) for name, source in named_runs(arguments.runs).items()]
     text = FORMATS[form](runs, arguments.models, arguments.scores)
