@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import TASKS, model_title, split_title
@@ -67,7 +67,7 @@ def _draw(
     if not known:
         return
     mean, std = ([float(row[key] or 0.0) for _, row in known] for key in ("value", "std"))
-    look = {"color": colour, "marker": mark, "markersize": 4}
+    look: dict[str, Any] = {"color": colour, "marker": mark, "markersize": 4}
     axes.errorbar(
         [size for size, _ in known],
         mean,
