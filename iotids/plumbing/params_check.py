@@ -15,10 +15,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yaml
+
 from iotids.plumbing.cross_checks import CHECKS, found_by
 from iotids.plumbing.params import PARAMS_FILE, REMEDY, compose, read_params
 
-NOTICE = """{file} is not what conf/ composes (edited by hand, or applied from an experiment):
+PRESET = (
+    "{file} is what conf/ composes with {preset}: `dvc repro` uses it, `dvc exp run` needs -S {preset} again"
+)
+NOTICE = """{file} is not what conf/ composes{preset} (edited by hand, or applied from an experiment):
 {lines}
 `dvc repro` uses {file} as it is; `dvc exp run` composes it anew and drops these values.
 To keep them: write them into conf/, or give them with -S. To drop them: iotids params"""
@@ -54,10 +59,7 @@ def advice(fault: str, params: Mapping[str, Any], config_dir: Path = Path("conf"
     fault : str
         A message that names the key as `section.key`.
     """
-    with TemporaryDirectory() as temporary:
-        compose([], Path(temporary) / "params.yaml", config_dir)
-        defaults = read_params(Path(temporary) / "params.yaml")
-    changed = [line.partition(" is ")[0] for line in differences(params, defaults)]
+    changed = [line.partition(" is ")[0] for line in differences(params, composed([], config_dir))]
     mine = [
         key
         for key in changed
@@ -73,16 +75,35 @@ def advice(fault: str, params: Mapping[str, Any], config_dir: Path = Path("conf"
 
 
 def notice_differences(params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> None:
-    """Print the notice, or nothing."""
+    """Print how the parameters differ from the defaults, or from the preset that is nearer; nothing where they do not."""
+    here = read_params(params_file)
+    if not (lines := differences(here, composed([], config_dir))):
+        return
+    beside, preset = "", nearest_preset(here, config_dir)
+    if preset and len(others := differences(here, composed([preset], config_dir))) < len(lines):
+        lines, beside = others, f" with {preset}"
+    listed = "\n".join(f"  {line}" for line in lines)
+    text = NOTICE if lines else PRESET
+    print(text.format(file=params_file, lines=listed, preset=beside if lines else preset), file=sys.stderr)
+
+
+def nearest_preset(params: Mapping[str, Any], config_dir: Path) -> str | None:
+    """The preset, as an override, of which most values stand in the parameters; None where fewer than half of any do."""
+    here, found = dict(_leaves("", params)), []
+    for path in sorted((config_dir / "preset").glob("*.yaml")):
+        said = dict(_leaves("", yaml.safe_load(path.read_text(encoding="utf-8")) or {}))
+        said.pop("defaults", None)
+        kept = sum(here.get(key, _NOTHING) == value for key, value in said.items())
+        found.append((kept if 2 * kept > len(said) else 0, f"preset={path.stem}"))
+    most, preset = max(found, key=lambda one: one[0], default=(0, ""))
+    return preset if most else None
+
+
+def composed(overrides: list[str], config_dir: Path) -> Mapping[str, Any]:
+    """What conf/ composes with some overrides."""
     with TemporaryDirectory() as temporary:
-        composed = Path(temporary) / "params.yaml"
-        compose([], composed, config_dir)
-        here, there = read_params(params_file), read_params(composed)
-    lines = differences(here, there)
-    if lines:
-        print(
-            NOTICE.format(file=params_file, lines="\n".join(f"  {line}" for line in lines)), file=sys.stderr
-        )
+        compose(overrides, Path(temporary) / "params.yaml", config_dir)
+        return read_params(Path(temporary) / "params.yaml")
 
 
 def main() -> None:

@@ -35,6 +35,21 @@ def test_an_edited_value_is_named_with_what_to_do(tmp_path, capsys):
     assert "iotids params" in said
 
 
+def test_a_preset_is_recognised_and_what_was_edited_beside_it_is_named(tmp_path, capsys):
+    path = tmp_path / "params.yaml"
+    compose(["preset=paper_size"], path, ROOT / "conf")
+    params_check.notice_differences(path, ROOT / "conf")
+    said = capsys.readouterr().err
+    assert said.splitlines() == [
+        f"{path} is what conf/ composes with preset=paper_size: `dvc repro` uses it, `dvc exp run` needs -S preset=paper_size again"
+    ]
+    path.write_text(path.read_text().replace("root: data/paper-size", "root: elsewhere"))
+    params_check.notice_differences(path, ROOT / "conf")
+    said = capsys.readouterr().err
+    assert "composes with preset=paper_size (edited by hand" in said
+    assert said.count("conf/ says") == 1 and "data.root is elsewhere, conf/ says data/paper-size" in said
+
+
 def test_added_and_removed_keys_are_named():
     assert params_check.differences({"a": {"b": 1, "new": 2}}, {"a": {"b": 1, "old": 3}}) == [
         "a.new is 2, conf/ says nothing",
