@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from iotids.flowmeter.columns.schema import CORRECTED_EXTRAS, FEATURES, IDENTITY, Column
 
@@ -75,6 +76,13 @@ def words_of(name: str) -> frozenset[str]:
     return frozenset(" ".join(parts).split())
 
 
+@cache
+def _names_by_words() -> dict[frozenset[str], str]:
+    """Our name of a column from the words of CICFlowMeter's title for it, or of its own."""
+    theirs = {words_of(column.cic_name): column.name for column in _OURS}
+    return theirs | {words_of(column.name): column.name for column in _OURS}
+
+
 def match_header(header: Sequence[str]) -> Matching:
     """Match a header with our columns.
 
@@ -83,9 +91,7 @@ def match_header(header: Sequence[str]) -> Matching:
     header : sequence of str
         As it stands in the file.
     """
-    by_words = {words_of(column.cic_name): column.name for column in _OURS} | {
-        words_of(column.name): column.name for column in _OURS
-    }
+    by_words = _names_by_words()
     columns: dict[str, int] = {}
     labels: dict[str, int] = {}
     again, unknown = [], []
