@@ -8,6 +8,7 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -184,6 +185,44 @@ def test_labelling_reports_what_the_rules_say_in_vain(tmp_path, captures):
     assert "warning: missing_capture (1): mine: the ground truth names night.pcap" in done.stderr
     summary = json.loads((tmp_path / "labelled.json").read_text())
     assert summary["captures"] == 2 and summary["packets_of_classes_without_flows"] == {"SCAN": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("drop", "no column of labels"),
+        ("empty", "none of 4 rows has a label"),
+        ("one empty", "1 of 4 flows have no label"),
+        ("one class", "has 1 distinct values"),
+        ("other names", "name the benign class with --benign"),
+    ],
+)
+def test_a_table_without_labels_is_not_audited(tmp_path, captures, change, said):
+    """Nothing is written over an audit that is there."""
+    (tmp_path / "rules.yaml").write_text(
+        "default: BENIGN\nrules: [{label: SCAN, filter: tcp.flags.syn == 1}]\n"
+    )
+    iotids("label", *captures, "--rules", "rules.yaml", cwd=tmp_path)
+    table = pq.read_table(tmp_path / "labelled.parquet")
+    place, texts = table.column_names.index("label"), table["label"].to_pylist()
+    changed = {
+        "empty": [None] * 4,
+        "one empty": [None, *texts[1:]],
+        "one class": ["BENIGN"] * 4,
+        "other names": ["good" if text == "BENIGN" else text for text in texts],
+    }
+    table = (
+        table.drop_columns(["label", "sublabel", "label_rule"])
+        if change == "drop"
+        else table.set_column(place, "label", pa.array(changed[change], pa.string()))
+    )
+    pq.write_table(table, tmp_path / "table.parquet")
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "audit.html").write_text("of yesterday")
+    done = iotids("audit", "table.parquet", cwd=tmp_path)
+    assert done.returncode == 1 and said in done.stderr and "table.parquet" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert (tmp_path / "audit" / "audit.html").read_text() == "of yesterday"
 
 
 def test_a_labelled_table_can_be_audited(tmp_path, captures):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
     from iotids.auditing.row_facts import ReadColumn
+    from iotids.auditing.scorecard.tables import Labelled
 
 MADE_BY = "labelled tables come from `iotids label`, `iotids import` or the stage integrate"
 
@@ -68,7 +69,12 @@ def write_account(table: Path, out: Path, *, benign: str, sample_rows: int, seed
     from iotids.truth.integrating.table2 import PAPER
 
     read = column_reader(open_table(table))
-    labels = sorted(read("label").unique().to_pylist())
+    column = read("label")
+    if unlabelled := sum(text in (None, "") for text in column.to_pylist()):
+        raise ValueError(
+            f"{table}: {unlabelled:,} of {len(column):,} flows have no label; label them with `iotids label` or leave them out"
+        )
+    labels = sorted(column.unique().to_pylist())
     if benign not in labels:
         raise ValueError(
             f"{table}: no flow is labelled {benign}; there are {', '.join(labels) or 'no flows'}: "
@@ -113,6 +119,11 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=7, help="of the sample (default: %(default)s)")
     arguments = parser.parse_args()
+    if arguments.sample_rows < 2:
+        raise ValueError(f"--sample-rows is {arguments.sample_rows}; a fit needs 2 rows at least")
+    from iotids.auditing.scorecard.tables import read_labelled
+
+    table = read_labelled(arguments.table, label=arguments.label)  # refused before anything is written
     if arguments.table.suffix == ".parquet" and has_our_columns(open_table(arguments.table)):
         write_account(
             arguments.table,
@@ -124,6 +135,7 @@ def main() -> None:
     write_scorecard(
         arguments.table,
         arguments.out,
+        table=table,
         label=arguments.label,
         rows=arguments.sample_rows,
         seed=arguments.seed,
@@ -139,14 +151,20 @@ def write_scorecard(
     rows: int,
     seed: int,
     reference: Path | None = None,
+    table: Labelled | None = None,
 ) -> None:
-    """Write scorecard.html, .md and .json of a labelled table; what needs fitting is measured on `rows` of it."""
+    """Write scorecard.html, .md and .json of a labelled table; what needs fitting is measured on `rows` of it.
+
+    Parameters
+    ----------
+    table : what the file holds, where it was read already
+    """
     from iotids import __version__
     from iotids.auditing.scorecard.audit import audit_table
     from iotids.auditing.scorecard.card import write_card
     from iotids.auditing.scorecard.tables import read_labelled
 
-    table = read_labelled(path, label=label)
+    table = table or read_labelled(path, label=label)
     other = read_labelled(reference, label=label) if reference else None
     for sentence in metered_differently(path, reference):
         print(f"warning: {sentence}", file=sys.stderr)

@@ -133,7 +133,7 @@ def write_model(
         "python_function", loader_module="mlflow.keras", python_version=platform.python_version()
     )
     if example is not None:
-        (folder / EXAMPLE).write_text(json.dumps({"inputs": [list(example)]}))
+        (folder / EXAMPLE).write_text(json.dumps([list(example)]))
         model.saved_input_example_info = {
             "artifact_path": EXAMPLE,
             "type": "ndarray",

@@ -307,6 +307,8 @@ def test_iotid20_is_recognised_by_its_columns_and_cic_ids2017_by_its_classes(hon
     [
         (lambda f, y: (f, y, "Verdict"), "Name it with --label"),
         (lambda f, y: (f, np.full(N, "BENIGN"), "Label"), "1 distinct values"),
+        (lambda f, y: (f, np.full(N, ""), "Label"), "none of 1,200 rows has a label"),
+        (lambda f, y: (f, np.full(N, " - "), "Label"), "1 distinct values"),
         (lambda f, y: (f, np.arange(N), "Label"), "1,200 distinct values"),
         (lambda f, y: ({"Src IP": f["Dst Port"]}, y, "Label"), "no column with numbers"),
     ],

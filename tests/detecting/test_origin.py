@@ -78,3 +78,17 @@ def test_evaluate_says_in_one_line_what_is_no_labelled_table(capture, trained, t
         assert refused.returncode == 1
         assert name in refused.stderr
         assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+
+
+@pytest.mark.parametrize("label", [None, ""])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_evaluate_refuses_flows_whose_label_is_empty(capture, trained, tmp_path, label, rows):
+    flows = iotids.flows_from_capture(capture, **trained.meter_settings)
+    table = pq.read_table(labelled(tmp_path / "flows.parquet", flows))
+    texts = [label] * rows + ["BENIGN"] * (table.num_rows - rows)
+    place = table.column_names.index("label")
+    pq.write_table(table.set_column(place, "label", pa.array(texts, pa.string())), tmp_path / "empty.parquet")
+    refused = evaluate(trained.folder, tmp_path / "flows.parquet", tmp_path / "empty.parquet")
+    assert refused.returncode == 1
+    assert f"empty.parquet: {rows} of {table.num_rows} flows have no label" in refused.stderr
+    assert "iotids label" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1

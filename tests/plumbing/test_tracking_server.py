@@ -96,7 +96,7 @@ def test_the_registered_version_has_its_scores_and_an_example_of_its_input(clien
         dst_path=str(tmp_path),
         tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
     )
-    (example,) = json.loads((Path(place) / "input_example.json").read_text())["inputs"]
+    (example,) = json.loads((Path(place) / "input_example.json").read_text())
     assert example == [float(np.float32(0.1 * i)) for i in range(70)]
 
 
@@ -105,11 +105,12 @@ def test_the_example_of_the_input_gives_the_scores_of_the_model_itself(client):
 
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     try:
+        place = mlflow.artifacts.download_artifacts("models:/binary-dl4@workspace")
         served = mlflow.pyfunc.load_model("models:/binary-dl4@workspace")
         model = mlflow.keras.load_model("models:/binary-dl4@workspace")
     finally:
         mlflow.set_tracking_uri(None)
-    example = served.input_example
+    example = mlflow.models.Model.load(place).load_input_example(place)
     assert example.shape == (1, 70) and example.dtype == np.float32
     wanted = model.predict(np.array([[0.1 * i for i in range(70)]], np.float32), verbose=0)
     np.testing.assert_allclose(served.predict(example), wanted, rtol=1e-5)

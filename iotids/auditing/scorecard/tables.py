@@ -146,6 +146,11 @@ def _labels(path: Path, column: pa.ChunkedArray, name: str) -> tuple[np.ndarray,
         else text.combine_chunks().dictionary_encode()
     )
     classes = tuple(encoded.dictionary.to_pylist())
+    if set(classes) <= {"(none)", ""}:
+        raise ValueError(
+            f"{path}: none of {len(column):,} rows has a label in the column {name!r}; label the flows, or name another column "
+            "with --label"
+        )
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise ValueError(
             f"{path}: the column {name!r} has {len(classes):,} distinct values; labels have 2 to {MOST_CLASSES}: "

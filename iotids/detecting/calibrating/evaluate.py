@@ -81,7 +81,15 @@ def read_tables(paths: Sequence[Path], package: Package) -> pa.Table:
     first, *others = schemas.values()
     shared = [name for name in first.names if all(name in other.names for other in others)]
     wanted = [*shared, *({*TRUTH_COLUMNS, *package.features} - set(shared))]
-    return pa.concat_tables([read_table(path, wanted) for path in paths])
+    tables = {path: read_table(path, wanted) for path in paths}
+    for path, table in tables.items():
+        unlabelled = sum(text in (None, "") for text in table.column("label").to_pylist())
+        if unlabelled or not table.num_rows:
+            raise ValueError(
+                f"{path}: {unlabelled:,} of {table.num_rows:,} flows have no label, and a detector is evaluated on labelled flows; "
+                "label them with `iotids label` or leave them out"
+            )
+    return pa.concat_tables(tables.values())
 
 
 def labelled_of(table: pa.Table, package: Package) -> Labelled:
