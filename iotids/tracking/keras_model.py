@@ -18,7 +18,7 @@ from typing import Any
 
 from iotids.tracking.batches import clean
 from iotids.tracking.input_example import median_row
-from iotids.tracking.model_card import network_card
+from iotids.tracking.model_card import network_card, text_of_card
 
 FILE, EXAMPLE = "model.keras", "input_example.json"
 CARD_LENGTH = 5000  # of a description in the registry
@@ -71,7 +71,7 @@ def publish_model(
     local = model.artifact_location.startswith("file:")
     source = model.artifact_location if local else f"models:/{model.model_id}"
     version = client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
-    client.update_model_version(name, version.version, description=card[:CARD_LENGTH])
+    client.update_model_version(name, version.version, description=text_of_card(card)[:CARD_LENGTH])
     client.set_registered_model_alias(name, alias, version.version)
     return f"models:/{name}@{alias}"
 

@@ -26,6 +26,11 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     return f"---\n{front}---\n\n" + "\n".join(_sections(manifest))
 
 
+def text_of_card(card: str) -> str:
+    """A card without its front matter, which MLflow's page would show as a list of words before the text."""
+    return card.partition("\n---\n")[2].lstrip() if card.startswith("---\n") else card
+
+
 def network_card(scored: Mapping[str, Any], made_from: Mapping[str, Any]) -> str:
     """The card of a cross-validated network, from its scores and from what they were made of.
 

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotids.tracking.keras_model import CARD_LENGTH, EXAMPLE, clean_alias, log_model_metrics
-from iotids.tracking.model_card import model_card
+from iotids.tracking.model_card import model_card, text_of_card
 from iotids.tracking.store import experiment_name, open_store, store_uri
 
 PREFIX = "detector-"
@@ -159,7 +159,8 @@ def _new_version(
     version = client.create_model_version(
         name, source=source, run_id=run.info.run_id, model_id=model.model_id, tags=tags
     )
-    client.update_model_version(name, version.version, description=model_card(manifest)[:CARD_LENGTH])
+    description = text_of_card(model_card(manifest))[:CARD_LENGTH]
+    client.update_model_version(name, version.version, description=description)
     client.set_terminated(run.info.run_id)
     return str(version.version)
 

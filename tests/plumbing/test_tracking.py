@@ -420,7 +420,7 @@ def test_an_empty_store_is_filled_with_runs_and_detectors_with_their_cards(store
     client, parents = runs("cv")
     assert len(parents) == 1
     version = client.get_model_version_by_alias("detector-binary-dl4", "current")
-    assert version.description.startswith("---\nlicense: mit") and "recall 0.8700" in version.description
+    assert version.description.startswith("# binary-dl4") and "recall 0.8700" in version.description
     (model,) = [
         m for m in client.search_logged_models([parents[0].info.experiment_id]) if m.model_type == "detector"
     ]
@@ -438,11 +438,12 @@ def test_every_registered_version_has_a_card_an_example_of_its_input_and_metrics
     tracking.publish_scores(score)
     client, (parent,) = runs("cv")
     version = client.get_model_version_by_alias("binary-dl4", "workspace")
-    assert version.description.startswith("---\nlicense: mit") and "first fold only" in version.description
+    assert version.description.startswith("# binary-dl4") and "first fold only" in version.description
     (model,) = client.search_logged_models([parent.info.experiment_id])
     assert {metric.key for metric in model.metrics} >= {"test/accuracy", "test/f1_macro"}
     (card,) = (store / "mlartifacts").rglob("README.md")
-    assert card.read_text() == version.description
+    front, _, text = card.read_text().partition("\n---\n")
+    assert front.startswith("---\nlicense: mit") and text.strip() == version.description.strip()
     (example,) = json.loads((card.parent / "input_example.json").read_text())
     assert example == [3.0 * i for i in range(70)]
 
