@@ -84,6 +84,16 @@ def test_table_is_read_to_the_same_values(tmp_path: Path, name: str) -> None:
     assert imported.flows["label"].to_pylist() == ["BENIGN", "DOS"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("sign", [",", "\t"])
+def test_table_of_any_usual_encoding_is_read_with_or_without_its_mark(
+    tmp_path: Path, encoding: str, sign: str
+) -> None:
+    text = lines(*ROWS, sign=sign)
+    imported, wanted = read(tmp_path, text.encode(encoding)), read(tmp_path, lines(*ROWS))
+    assert imported.flows.equals(wanted.flows)
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
 def test_packed_table_is_read_and_a_damaged_one_refused(tmp_path: Path, pack) -> None:
     packed = pack(lines(*ROWS * 500).encode())

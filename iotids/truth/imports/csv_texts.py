@@ -128,9 +128,8 @@ def as_lines(texts: pa.Table, rows: np.ndarray) -> list[str]:
 
 def _encoding(path: Path, begin: bytes) -> str:
     """Find the encoding in which the whole file is text."""
-    encodings = ["utf-16"] if begin[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252"]
     reason = ""
-    for encoding in encodings:
+    for encoding in _possible_encodings(begin):
         decoder = codecs.getincrementaldecoder(encoding)()
         try:
             with unpacked(path) as stream:
@@ -141,6 +140,17 @@ def _encoding(path: Path, begin: bytes) -> str:
         except UnicodeError as error:
             reason = str(error)[:200]
     raise ValueError(f"{path}: no CSV of text in UTF-8, UTF-16 or Windows-1252: {reason}")
+
+
+def _possible_encodings(begin: bytes) -> list[str]:
+    """Encodings that a file may be in by its first bytes; a mark is not always written before UTF-16."""
+    if begin[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return ["utf-16"]
+    if len(begin) >= 8 and not any(begin[1:8:2]):  # Latin letters
+        return ["utf-16-le"]
+    if len(begin) >= 8 and not any(begin[0:8:2]):
+        return ["utf-16-be"]
+    return ["utf-8-sig", "cp1252"]
 
 
 class _Recoded(io.RawIOBase):
