@@ -82,6 +82,12 @@ def test_the_headline_names_every_model_best_first_and_gives_no_mean_over_unseen
     assert rows[0][4] == f"{mine.by_capture['f1_macro']:.4f}" != f"{mine.pooled['f1_macro']:.4f}"
 
 
+def test_a_headline_of_unseen_sites_alone_is_ranked_by_them(results):
+    _, *rows = cells(headline_markdown(results, task="binary", splits=SPLITS[-1:]))
+    assert len(rows) == 3
+    assert all(row[1].startswith("(") for row in rows)
+
+
 def test_every_pair_is_tested_once_and_holm_counts_the_pairs(results):
     found = pairs(list(results.values()), "grouped")
     assert [(pair.model, pair.other) for pair in found] == [

@@ -22,9 +22,9 @@ MEANING = (
 def headline_markdown(
     results: Mapping[tuple[str, str], RunScores], *, task: str, splits: Sequence[str]
 ) -> str:
-    """Macro F of every model under each split, best first under the last split with a mean over folds."""
+    """Macro F of every model under each split, best first under the last split with a mean over folds, else the last."""
     mine = [result for (its_task, _), result in results.items() if its_task == task]
-    ranked_by = [split for split in splits if split not in UNSEEN][-1]
+    ranked_by = ([split for split in splits if split not in UNSEEN] or splits)[-1]
     title, rows = find_metric(METRIC).title, []
     for result in sorted(mine, key=lambda r: -r.splits[ranked_by].value(METRIC)):
         cells = [
