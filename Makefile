@@ -43,6 +43,7 @@ $(VENV)/ready: requirements.lock requirements-uv.lock
 
 data: setup
 	@test -e data/sample || dvc pull --quiet --remote sample data.dvc
+	@test -e out/box || dvc pull --quiet --remote sample box.dvc
 
 test: setup                     ## every test that takes less than about 20 s
 	pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile

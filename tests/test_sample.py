@@ -13,14 +13,20 @@ from iotids.testbed.__main__ import main as write_sample
 ROOT = Path(__file__).resolve().parents[1]
 STORE = ROOT / "sample-store" / "files" / "md5"
 MAX_BYTES = 15_000_000
+TRACKED = ("data.dvc", "box.dvc")
 
 
-def stored_files():
-    """Path below data/ → MD5, as data.dvc and the listing in the store say."""
-    digest = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"][0]["md5"]
+def stored_files(tracked="data.dvc"):
+    """Path below data/ (or what else is tracked) → MD5, as the .dvc file and the listing in the store say."""
+    digest = digest_of(tracked)
     return {
         entry["relpath"]: entry["md5"] for entry in json.loads((STORE / digest[:2] / digest[2:]).read_text())
     }
+
+
+def digest_of(tracked):
+    """MD5 of the listing of a tracked folder."""
+    return yaml.safe_load((ROOT / tracked).read_text())["outs"][0]["md5"]
 
 
 @pytest.mark.slow
@@ -32,10 +38,10 @@ def test_the_testbed_writes_the_captures_that_data_dvc_names(tmp_path):
     } == stored_files()
 
 
-def test_the_store_holds_every_file_of_the_sample_and_nothing_else():
+def test_the_store_holds_every_file_of_the_sample_and_of_the_box_and_nothing_else():
     stored = {path.parent.name + path.name for path in STORE.rglob("*") if path.is_file()}
-    digest = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"][0]["md5"]
-    assert stored == set(stored_files().values()) | {digest}
+    wanted = {md5 for name in TRACKED for md5 in (digest_of(name), *stored_files(name).values())}
+    assert stored == wanted
     assert sum(path.stat().st_size for path in STORE.rglob("*") if path.is_file()) <= MAX_BYTES
 
 
