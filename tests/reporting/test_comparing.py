@@ -135,3 +135,33 @@ def test_an_ending_that_is_no_form_is_refused(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1 and "the ending is none of .md, .csv, .html" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("report/table3.csv", "task,model,score\n", "table3.csv has no column split, paper, value, std"),
+        ("dataset/table2.csv", "", "table2.csv has no column source, class, flows"),
+        (
+            "score/folds.csv",
+            "task,model,split,fold,accuracy\nbinary,dl4,grouped,0,much\n",
+            "could not convert",
+        ),
+        ("score/made_from.json", '{"params": {', "JSONDecodeError"),
+        ("score/made_from.json", '{"params": {}}', "KeyError: 'dataset'"),
+        ("score/made_from.json", "[]", "cannot be read"),
+    ],
+)
+def test_a_run_of_an_older_format_or_a_damaged_one_is_named_with_what_to_do(tmp_path, file, content, said):
+    write_folder(tmp_path, depth=4)
+    (tmp_path / "out" / file).write_text(content)
+    with pytest.raises(ValueError, match="run 'old': ") as refused:
+        read_run("old", str(tmp_path))
+    assert said in str(refused.value) and "dvc repro report" in str(refused.value)
+
+
+def test_a_run_that_lacks_a_file_is_named_with_the_file(tmp_path):
+    write_folder(tmp_path, depth=4)
+    (tmp_path / "out/score/folds.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"out/score/folds\.csv is not in .*, where `make` writes it"):
+        read_run("old", str(tmp_path))
