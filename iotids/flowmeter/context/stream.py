@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotids.flowmeter.columns.context import CONTEXT, LAST_FLOWS, SHORT_PACKETS, WINDOWS_S, context_schema
-from iotids.flowmeter.context.layout import N_KINDS
+from iotids.flowmeter.context.layout import BLOCK, N_KINDS, N_LISTS, N_WINDOWS, WINDOW_WORDS
 from iotids.flowmeter.context.memory import RING_FLOWS, Memory
 from iotids.flowmeter.kernels.entries import fill_words, follow_flows
 
@@ -86,6 +86,7 @@ class ContextStream:
             LATE_S * 1_000_000,
             *self._memory.arguments(),
             np.empty((len(rows), N_KINDS), np.int32),
+            np.empty((N_LISTS * N_WINDOWS, BLOCK, WINDOW_WORDS), np.int64),
             rows,
             numbers,
             numbers.view(np.float32),
