@@ -42,6 +42,15 @@ def test_every_model_can_be_made_and_every_cross_check_passes(tmp_path, preset, 
     assert "boosted_vote" in given["baseline"]["models"]
 
 
+def test_the_smoke_variant_leaves_out_no_kind_of_network(tmp_path):
+    whole, smoke = (params(tmp_path, preset)["network"] for preset in ("surveyed", "surveyed_smoke"))
+
+    def kinds(network):
+        return {network["settings"][name]["kind"] for name in network["models"]}
+
+    assert kinds(smoke) == kinds(whole)
+
+
 @pytest.mark.slow
 def test_every_model_of_the_smoke_variant_is_fitted_and_stands_in_the_section(tmp_path):
     given, data, runs = params(tmp_path, "surveyed_smoke"), flows(n=400), {}
