@@ -14,8 +14,8 @@ import numpy as np
 
 from iotids.flowmeter.context.counters import mix, name_counters, release_counters, write_buckets
 from iotids.flowmeter.context.layout import (
-    AHEAD,
     BLOCK,
+    EARLY,
     INITIATOR,
     LAST,
     LATEST_US,
@@ -155,17 +155,17 @@ def follow_flows(
     """
     n = len(ends_us)
     write_buckets(hosts, services, len(buckets) - 1, wanted)
-    for number in range(n + AHEAD):
+    for number in range(n + EARLY):
         if number < n:
             fetch_counters(number, wanted, buckets, counters)
             at = name_counters(
                 hosts[number], services[number], wanted[number], buckets, counters, free, state
             )
             wanted[number, PAIR_PORT] = at
-        row = number - AHEAD
+        row = number - EARLY
         if row < 0:
             continue
-        fetch_sums(wanted[min(row + AHEAD // 2, n - 1), PAIR_PORT], ring, counters, wide)
+        fetch_sums(wanted[min(row + EARLY // 2, n - 1), PAIR_PORT], ring, counters, wide)
         fetch_leaving(ring, counters, wide, state)
         now_us = advance_clock(ends_us[row], late_us, ring, counters, buckets, free, wide, state)
         if state[NEWEST] - state[OLDEST] == len(ring):

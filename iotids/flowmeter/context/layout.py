@@ -21,7 +21,7 @@ SILENT, RESET, SHORT, OLD_PAIR, OLD_SERVICE, OLD_INITIATOR_PORT, OLD_PAIR_PORT =
 NEWEST, OLDEST, LATEST_US, FREE, WINDOW_OLDEST, STARTED = 0, 1, 2, 3, 4, 7  # three windows' from 4
 N_STATE = 8
 
-AHEAD = 12  # so many flows before a flow enters, its counters are found
+EARLY = 12  # so many flows before a flow enters, its counters are found
 BLOCK = 16  # so many flows are written at a time
 
 FLOW = np.dtype(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.flowmeter.context.layout import AHEAD, COUNTER, FLOW, FREE, N_KINDS, N_STATE, WORDS
+from iotids.flowmeter.context.layout import COUNTER, EARLY, FLOW, FREE, N_KINDS, N_STATE, WORDS
 from iotids.flowmeter.pipeline.memory import Growing
 
 RING_FLOWS = 1 << 16
@@ -25,7 +25,7 @@ class Memory:
     def __init__(self, ring_flows: int = RING_FLOWS) -> None:
         if ring_flows < 1 or ring_flows & (ring_flows - 1):
             raise ValueError(f"the context looks back over {ring_flows} flows; wanted is a power of two")
-        n = N_KINDS * (ring_flows + AHEAD + 1)  # counters of flows in the ring, and of those that enter next
+        n = N_KINDS * (ring_flows + EARLY + 1)  # counters of flows in the ring, and of those that enter next
         self._pages = [Growing(kind, length) for kind, length in ((FLOW, ring_flows), (COUNTER, n))]
         self.ring, self.counters = (pages.array for pages in self._pages)
         self._sums = Growing(np.dtype(np.int64), WORDS * n)
