@@ -62,7 +62,8 @@ def bench(package: Package, folder: Path) -> list[tuple[str, float, str]]:
 
     def meter_to_parquet() -> None:
         meter = meter_of(capture, package)
-        with sink_for(folder / "flows.parquet", meter.profile) as sink:
+        columns = package.meter_settings.get("columns", ())
+        with sink_for(folder / "flows.parquet", meter.profile, columns=columns) as sink:
             for batch in meter.batches():
                 sink.write(batch)
             sink.close()
