@@ -12,9 +12,14 @@ import pytest
 from tests.project_copy import ROOT, environment, run
 
 STAGES = """stages:
+  check:
+    cmd: mkdir -p out && cp params.yaml out/check
+    params: [preset]
+    outs: [out/check]
   score:
     cmd: mkdir -p out/score/cards && cp params.yaml out/score/cards/a.json
     params: [preset]
+    deps: [out/check]
     outs: [out/score]
   final:
     cmd: cp out/score/cards/a.json out/packed
@@ -26,7 +31,7 @@ STAGES = """stages:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with the Makefile of this one and two stages, of which one reads a file of the other's folder."""
+    """A project with the Makefile of this one and three stages, of which the last reads a file of the folder that the second writes."""
     home = tmp_path / "a project"
     (home / "conf" / "preset").mkdir(parents=True)
     (home / "data" / "sample").mkdir(parents=True)
@@ -66,5 +71,4 @@ def test_smoke_is_run_again_where_results_of_the_lock_are_not_in_the_cache(proje
     assert "is cached - skipping run" in smoke(project)  # all is in the cache: nothing runs twice
     (project / ".dvc" / "cache" / "files" / "md5" / folder[:2] / folder[2:]).unlink()
     shutil.rmtree(project / "out")
-    for _ in range(2):
-        assert "Running stage 'final'" in smoke(project)
+    assert "Running stage 'final'" in smoke(project)  # from the run cache, DVC fails to load the folder
