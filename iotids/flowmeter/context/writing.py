@@ -1,6 +1,6 @@
 """Write the context of flows: the sums of each as it enters, the columns some flows at a time.
 
-A row has cells in 104 columns, far apart in memory; some rows of a column at a time cost half of what rows one by one do.
+A row has cells in 104 columns, far apart in memory; so some rows of a column are written at a time.
 """
 
 from __future__ import annotations
