@@ -15,12 +15,13 @@ class Texts:
     Attributes
     ----------
     table2 : Table II of this run (out/dataset/table2.md)
-    other_profiles, real_captures : sections of the page, as measured
+    other_profiles, paper_size, real_captures : sections of the page, as measured
     real_rows : the real captures' rows of the README's table, see `results_page.readme_table`
     """
 
     table2: str
     other_profiles: str
+    paper_size: str
     real_captures: str
     real_rows: list[list[Any]]
 
@@ -28,7 +29,8 @@ class Texts:
 def fixed_texts(table2: str) -> Texts:
     """The sections beside this run's Table II."""
     rows = json.loads(_read("real_captures.json"))["rows"]
-    return Texts(table2, _read("other_profiles.md"), _read("real_captures.md"), rows)
+    sections = (_read(f"{name}.md") for name in ("other_profiles", "paper_size", "real_captures"))
+    return Texts(table2, *sections, rows)
 
 
 def paper_table3() -> dict[str, Any]:

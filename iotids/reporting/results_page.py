@@ -40,7 +40,7 @@ def results_page(content: Content, texts: Texts) -> str:
         f"![Figure {i}: {model_title(model)}, {SHORT_TASKS[task]}](curves_{task}.png)\n"
         for i, (task, model) in enumerate(c.figure_models.items(), start=2)
     ]
-    return "\n".join([*parts, texts.other_profiles, texts.real_captures])
+    return "\n".join([*parts, texts.other_profiles, texts.paper_size, texts.real_captures])
 
 
 def readme_table(content: Content, real_rows: Sequence[Sequence[Any]]) -> str:
