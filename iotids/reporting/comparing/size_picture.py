@@ -51,11 +51,13 @@ def size_figure(runs: Sequence[ComparedRun], models: Sequence[str], scores: Sequ
             axes.set_title(f"{find_metric(score).title}, {TASKS[task]}", fontsize=10, loc="left")
             tidy(axes)
     for axes in panels[-1]:
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.set_xticks(sizes, [f"{size / 1000:,.0f}" for size in sizes])
         axes.minorticks_off()
-        axes.set_xlabel("flows")
+        axes.set_xlabel("flows, in thousands")
     panels[0][-1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.suptitle(f"{split_title(split)} split, mean ± sd over folds", fontsize=11, x=0.01, ha="left")
+    figure.suptitle(
+        f"{split_title(split)} split, mean ± sd over folds; hollow: the paper", fontsize=11, x=0.01, ha="left"
+    )
     return figure
 
 
