@@ -29,8 +29,7 @@ class Texts:
 def fixed_texts(table2: str) -> Texts:
     """The sections beside this run's Table II."""
     rows = json.loads(_read("real_captures.json"))["rows"]
-    sections = (_read(f"{name}.md") for name in ("other_profiles", "paper_size", "real_captures"))
-    return Texts(table2, *sections, rows)
+    return Texts(table2, _read("other_profiles.md"), _read("paper_size.md"), _read("real_captures.md"), rows)
 
 
 def paper_table3() -> dict[str, Any]:
