@@ -15,6 +15,7 @@ from iotids.learning.networks.dense import trainer as trainer_file
 from iotids.learning.networks.dense.kind import DenseSettings
 from iotids.learning.networks.dense.trainer import DenseTrainer
 from iotids.learning.runs.unfinished import Unfinished
+from iotids.learning.splits.flows import flows_from_table
 from iotids.writing.tables import write_table
 from stages import network
 from stages.split import Params as SplitParams
@@ -166,7 +167,7 @@ def workspace(tmp_path, monkeypatch):
     table = dataset_table(counts=dict.fromkeys(CLASSES, 80))
     write_table(table, tmp_path / "out/dataset/flows.parquet")
     chosen = SplitParams(("stratified", "grouped"), 3, 7, 10.0, "label")
-    for name, (split, _) in split_flows(table, chosen, benign="BENIGN").items():
+    for name, (split, _) in split_flows(flows_from_table(table, benign="BENIGN"), chosen).items():
         write_table(split, tmp_path / f"out/splits/{name}.parquet")
     (tmp_path / "data").mkdir()
     shared = {field.name for field in fields(network.Params)}
