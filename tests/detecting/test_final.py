@@ -251,6 +251,7 @@ def test_the_registered_example_is_an_ordinary_flow_with_the_verdict_of_the_pack
     import mlflow
 
     folder, _ = workspace
+    monkeypatch.setattr(sys, "path", list(sys.path))  # MLflow puts the model's own code before all others
     flows = pq.read_table(folder / "flows.parquet")
     X, benign = feature_matrix(flows), np.array(flows["label"].to_pylist()) == CLASSES[0]
     mlflow.set_tracking_uri(environment(folder)["MLFLOW_TRACKING_URI"])
