@@ -9,6 +9,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.detecting.lab import benign_records, flood_records, make_package
@@ -160,6 +162,10 @@ def test_what_needs_an_extra_says_which(installed, lab, words, extra):
     (lab / "out").mkdir(exist_ok=True)
     (lab / "out" / "made_from.json").write_text(json.dumps({"params": {}, "dataset": {}}))
     run(installed / "iotids", "label", "flood.pcap", "--rules", "rules.yaml", cwd=lab)
+    table = pq.read_table(lab / "labelled.parquet")  # two classes, for a table of one is refused as such
+    labels = pa.array([("BENIGN", "DOS")[row % 2] for row in range(table.num_rows)])
+    number = table.schema.get_field_index("label")
+    pq.write_table(table.set_column(number, "label", labels), lab / "labelled.parquet")
     done = run(installed / "iotids", *words.split(), cwd=lab)
     assert done.returncode == 1
     assert f"pip install 'iotids[{extra}]'" in done.stderr
