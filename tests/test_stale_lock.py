@@ -35,6 +35,7 @@ def project(tmp_path: Path) -> Path:
     home = tmp_path / "a project"
     (home / "conf" / "preset").mkdir(parents=True)
     (home / "data" / "sample").mkdir(parents=True)
+    (home / "out" / "box").mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", home)
     (home / "dvc.yaml").write_text(STAGES)
     (home / "conf" / "config.yaml").write_text("defaults: [preset: null, _self_]\n")
