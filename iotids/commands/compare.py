@@ -19,8 +19,8 @@ from iotids.writing.tables import write_text
 
 PAPER_MODELS = ("hoeffding_tree", "naive_bayes", "dl4", "dl5", "dl6", "dl7")
 FORMATS = {"markdown": markdown_document, "csv": csv_document, "html": html_document}
-PICTURE = ".png"
-ENDINGS = {".md": "markdown", ".csv": "csv", ".html": "html"}
+PICTURE = "picture"
+ENDINGS = {".md": "markdown", ".csv": "csv", ".html": "html", ".png": PICTURE}
 
 
 def main() -> None:
@@ -50,16 +50,14 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: standard output")
     arguments = parser.parse_args()
     ending = arguments.out.suffix if arguments.out else ".md"
-    if ending == PICTURE and arguments.format is None:
-        runs = [read_run(name, source) for name, source in named_runs(arguments.runs).items()]
-        save_png(size_figure(runs, arguments.models, arguments.scores), arguments.out)
-        return
     form = arguments.format or ENDINGS.get(ending)
     if form is None:
         raise ValueError(
-            f"{arguments.out}: the ending is none of {', '.join([*ENDINGS, PICTURE])}; name one, or give --format"
+            f"{arguments.out}: the ending is none of {', '.join(ENDINGS)}; name one, or give --format"
         )
     runs = [read_run(name, source) for name, source in named_runs(arguments.runs).items()]
+    if form == PICTURE:
+        return save_png(size_figure(runs, arguments.models, arguments.scores), arguments.out)
     text = FORMATS[form](runs, arguments.models, arguments.scores)
     if arguments.out:
         write_text(text, arguments.out)

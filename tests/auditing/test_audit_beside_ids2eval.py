@@ -15,6 +15,7 @@ from iotids.auditing.scorecard.finding import Finding, Worth
 from iotids.auditing.scorecard.releases import check_release
 from iotids.auditing.scorecard.sample import draw
 from iotids.auditing.scorecard.tables import read_labelled
+from tests.auditing.honest_table import honest_columns
 from tests.auditing.test_scorecard import write_csv
 
 ROOT, N = Path(__file__).parents[2], 600
@@ -52,18 +53,8 @@ IDS2EVAL = [
 
 
 def honest():
-    """Features and labels: two classes that two features separate partly; no copy, no order, no place, no time."""
-    generator = np.random.default_rng(0)
-    label = generator.integers(0, 2, N)
-    features = {
-        "Flow Duration": generator.exponential(1e6, N) + 1,
-        "Tot Fwd Pkts": generator.normal(20, 5, N) + 4 * label,
-        "Flow IAT Mean": np.abs(generator.normal(20, 5, N) + 4 * label),
-        "Dst Port": generator.integers(1, 65535, N),
-        "Src IP": generator.integers(0, 40, N),
-        "Timestamp": 1.7e9 + generator.permutation(N),
-    }
-    return features, np.where(label, "Attack", "BENIGN")
+    """Features and labels."""
+    return honest_columns(N)
 
 
 def with_column(name, of_attacks, of_others):

@@ -18,6 +18,7 @@ from iotids.auditing.scorecard.refits import split_by_groups, worth_of
 from iotids.auditing.scorecard.releases import check_release, recognise
 from iotids.auditing.scorecard.sample import draw
 from iotids.auditing.scorecard.tables import read_labelled
+from tests.auditing.honest_table import honest_columns
 
 N = 1200
 
@@ -32,16 +33,10 @@ def write_csv(path, columns_of_it, label, name="Label"):
 
 @pytest.fixture
 def honest(tmp_path):
-    """Two classes that two features separate partly; no copy, no order, no place."""
-    generator = np.random.default_rng(0)
-    label = generator.integers(0, 2, N)
-    features = {
-        "Flow Duration": generator.exponential(1e6, N) + 1,
-        "Tot Fwd Pkts": generator.normal(20, 5, N) + 4 * label,
-        "Flow IAT Mean": np.abs(generator.normal(20, 5, N) + 4 * label),
-        "Dst Port": generator.integers(1, 65535, N),
-    }
-    return tmp_path / "table.csv", features, np.where(label, "Attack", "BENIGN")
+    """A path, and the features and labels of an honest table without addresses and times."""
+    columns, labels = honest_columns(N)
+    features = {name: values for name, values in columns.items() if name not in ("Src IP", "Timestamp")}
+    return tmp_path / "table.csv", features, labels
 
 
 def sample_of(path):

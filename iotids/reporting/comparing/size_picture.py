@@ -10,13 +10,14 @@ from iotids.learning.scores.metrics import find_metric
 from iotids.learning.scores.names import TASKS, model_title, split_title
 from iotids.reporting.comparing.compared_run import ComparedRun, Row
 from iotids.reporting.figures.plots import COLOURS, new_figure, tidy
+from iotids.truth.integrating.table2 import PAPER_PRINTED_TOTALS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MARKS = "osD^vP*X"
-PAPER_FLOWS = 1_805_053
+PAPER_FLOWS = PAPER_PRINTED_TOTALS["flows"]
 
 
 def size_figure(runs: Sequence[ComparedRun], models: Sequence[str], scores: Sequence[str]) -> Figure:
