@@ -27,7 +27,7 @@ def params(tmp_path, preset):
     return yaml.safe_load((tmp_path / "params.yaml").read_text())
 
 
-@pytest.mark.parametrize("preset", ["surveyed", "surveyed_smoke"])
+@pytest.mark.parametrize("preset", ["surveyed", "surveyed_real", "surveyed_smoke"])
 def test_every_model_can_be_made_and_every_cross_check_passes(tmp_path, preset, monkeypatch):
     given = params(tmp_path, preset)
     monkeypatch.chdir(tmp_path)
