@@ -173,10 +173,22 @@ def _names(section: str, keys: list[str]) -> str:
 
 
 def compose(overrides: list[str], params_file: Path = PARAMS_FILE, config_dir: Path = Path("conf")) -> None:
-    """Write params.yaml from conf/ with DVC's own composer, so that `dvc repro` and `dvc exp run` agree."""
-    from dvc.utils.hydra import compose_and_dump
+    """Write params.yaml from conf/ with DVC's own composer, so that `dvc repro` and `dvc exp run` agree.
 
-    compose_and_dump(params_file, str(config_dir.absolute()), None, "config", "", overrides)
+    Raises
+    ------
+    ValueError
+        An override that cannot be read, names no key or no file of conf/; params.yaml stays as it was.
+    """
+    from dvc.utils.hydra import compose_and_dump
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        compose_and_dump(params_file, str(config_dir.absolute()), None, "config", "", overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        what = " ".join(str(error).split("Config search path")[0].split())
+        raise ValueError(f"{' '.join(overrides)}: {what}; {params_file} stays as it was") from error
 
 
 def main() -> None:

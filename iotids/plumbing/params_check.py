@@ -88,15 +88,23 @@ def notice_differences(params_file: Path = PARAMS_FILE, config_dir: Path = Path(
 
 
 def nearest_preset(params: Mapping[str, Any], config_dir: Path) -> str | None:
-    """The preset, as an override, of which most values stand in the parameters; None where fewer than half of any do."""
+    """The preset, as an override, of which most values (of equals, all) stand in the parameters; None where fewer than half of any do."""
     here, found = dict(_leaves("", params)), []
     for path in sorted((config_dir / "preset").glob("*.yaml")):
-        said = dict(_leaves("", yaml.safe_load(path.read_text(encoding="utf-8")) or {}))
-        said.pop("defaults", None)
+        said = _said_by(path)
         kept = sum(here.get(key, _NOTHING) == value for key, value in said.items())
-        found.append((kept if 2 * kept > len(said) else 0, f"preset={path.stem}"))
-    most, preset = max(found, key=lambda one: one[0], default=(0, ""))
-    return preset if most else None
+        if 2 * kept > len(said):
+            found.append((kept, -len(said), f"preset={path.stem}"))
+    return max(found)[2] if found else None
+
+
+def _said_by(preset: Path) -> dict[str, Any]:
+    """The values that a preset and the presets it builds on (`defaults`) set, by key."""
+    own = yaml.safe_load(preset.read_text(encoding="utf-8")) or {}
+    said: dict[str, Any] = {}
+    for name in own.pop("defaults", []):
+        said |= _said_by(preset.with_name(f"{name}.yaml")) if isinstance(name, str) else {}
+    return said | dict(_leaves("", own))
 
 
 def composed(overrides: list[str], config_dir: Path) -> Mapping[str, Any]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from iotids.plumbing.params import Data, find_root, read_data, read_section
+from iotids.plumbing.params import Data, compose, find_root, read_data, read_section
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -113,3 +115,22 @@ def test_a_missing_root_says_how_to_get_the_sample(tmp_path, monkeypatch):
 def test_the_benign_class_must_be_one_of_the_classes(tmp_path):
     with pytest.raises(KeyError, match="NORMAL"):
         read_data(write(tmp_path, "data: {name: x, root: ., sources: {}, classes: [BENIGN], benign: NORMAL}"))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("preset=nope", "Could not find 'preset/nope' Available options in 'preset': detector"),
+        ("report.networks=null", "Could not override 'report.networks'"),
+        ("data.root", "missing EQUAL"),
+        ("network.models=[", "no viable alternative"),
+        ("network.models=${nope}", "'nope' not found"),
+    ],
+)
+def test_an_override_that_cannot_be_composed_is_one_line_and_the_file_stays(tmp_path, override, said):
+    file = tmp_path / "params.yaml"
+    file.write_text("was here")
+    with pytest.raises(ValueError, match=re.escape(said)) as raised:
+        compose([override], file, ROOT / "conf")
+    assert "\n" not in str(raised.value) and str(raised.value).startswith(override)
+    assert file.read_text() == "was here"

@@ -50,6 +50,14 @@ def test_a_preset_is_recognised_and_what_was_edited_beside_it_is_named(tmp_path,
     assert said.count("conf/ says") == 1 and "data.root is elsewhere, conf/ says data/paper-size" in said
 
 
+@pytest.mark.parametrize("preset", ["surveyed", "surveyed_real", "surveyed_smoke", "surveyed_models"])
+def test_a_preset_that_builds_on_another_is_not_taken_for_it(tmp_path, capsys, preset):
+    path = tmp_path / "params.yaml"
+    compose([f"preset={preset}"], path, ROOT / "conf")
+    params_check.notice_differences(path, ROOT / "conf")
+    assert capsys.readouterr().err.startswith(f"{path} is what conf/ composes with preset={preset}:")
+
+
 def test_added_and_removed_keys_are_named():
     assert params_check.differences({"a": {"b": 1, "new": 2}}, {"a": {"b": 1, "old": 3}}) == [
         "a.new is 2, conf/ says nothing",
