@@ -15,7 +15,7 @@ from iotids.flowmeter.names import readable_name, text_of_name
 from iotids.flowmeter.output.origin import meter_origin
 from iotids.flowmeter.output.rows import RowBuilder, check_columns, schema_of
 from iotids.flowmeter.pipeline.decoder import Decoded, Decoder
-from iotids.flowmeter.pipeline.sweeping import Sweeper
+from iotids.flowmeter.pipeline.sweeping import Certain, Sweeper
 from iotids.flowmeter.pipeline.table import OUTPUT_FLOWS, FlowTable, Over
 from iotids.flowmeter.pipeline.worker_threads import Background, under_batch_scheduling, usable_cores
 from iotids.flowmeter.profiles import CLEAN, Profile, profile_named, rules_of
@@ -139,18 +139,22 @@ class Meter:
             yield from self._with_context(self._rows(self._metered(self._decoded(1), progress)))
         self.raise_fault()
 
-    def _with_context(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Add the context of each flow, where it is wanted; it is known when the whole capture is metered."""
+    def _with_context(self, batches: Iterable[pa.RecordBatch | Certain]) -> Iterator[pa.RecordBatch]:
+        """Add the context of each flow, where it is wanted; it is known when no flow can come that ended before."""
         if "context" not in self.columns:
-            yield from batches
+            yield from (batch for batch in batches if not isinstance(batch, Certain))
             return
         from iotids.flowmeter.context.of_capture import add_context
 
         yield from add_context(batches)
 
-    def _rows(self, over: Iterable[list[Over]]) -> Iterator[pa.RecordBatch]:
+    def _rows(self, over: Iterable[list[Over] | Certain]) -> Iterator[pa.RecordBatch | Certain]:
         """Turn flows that are over into rows; yields each batch that becomes full, and the rest."""
         for lots in over:
+            if isinstance(lots, Certain):
+                yield from self.builder.rest()
+                yield lots
+                continue
             for lot in lots:
                 yield from self.builder.add(*lot)
             if self.prompt:
@@ -159,13 +163,19 @@ class Meter:
 
     def _metered(
         self, decoded: Iterable[Decoded], progress: Callable[[int], object] | None
-    ) -> Iterator[list[Over]]:
-        """Meter packets; yields flows that are over, at least once a block, then closes the ledger."""
+    ) -> Iterator[list[Over] | Certain]:
+        """Meter packets; yields flows that are over, at least once a block, and for their context up to when all are,
+        then closes the ledger.
+        """
         booked = np.empty(self.capture.frames_per_block, np.int64)
+        certain = self.sweeper.certain
         for part in decoded:
             for lot in self._meter_part(part, booked):
                 yield [lot]
             yield []
+            if "context" in self.columns and self.sweeper.certain is not certain:
+                certain = self.sweeper.certain
+                yield certain
             if progress is not None:
                 progress(part.n)
         for lot in self._end():

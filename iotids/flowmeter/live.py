@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from iotids.flowmeter.flows import Meter
+from iotids.flowmeter.pipeline.sweeping import Certain
 from iotids.flowmeter.reading import Block, Capture, CaptureFault
 from iotids.flowmeter.reading.standard_input import Arriving
 
@@ -61,6 +64,8 @@ class LiveMeter(Meter):
         How messages call the capture.
     max_bytes : int
         How much compressed input may expand to; 0: any amount.
+    in_order : bool
+        Hold flows back until none can come that ended before, so that their context is that of a finished capture.
     """
 
     capture: LiveCapture
@@ -73,6 +78,7 @@ class LiveMeter(Meter):
         arrival: Arrival | None = None,
         path: str = "-",
         max_bytes: int = 0,
+        in_order: bool = False,
         **options: Any,
     ) -> None:
         super().__init__("-", profile, threads=1, prompt=True, with_digest=False, keep_going=True, **options)
@@ -86,20 +92,27 @@ class LiveMeter(Meter):
             stopped=stopped,
         )
         self.capture.max_bytes = max_bytes
+        self.in_order = in_order
         self.capture.arrival = Arriving(stopped) if arrival is None else arrival
 
-    def _with_context(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Add the context of each flow as far as it is known when the flow goes out.
+    def _with_context(self, batches: Iterable[pa.RecordBatch | Certain]) -> Iterator[pa.RecordBatch]:
+        """Add the context of each flow as far as it is known when the flow goes out, unless all is to be in order.
 
         A flow that ended by silence goes out later than others that ended after it; it counts as ending with the
         latest of them. In a finished capture it would count in its place (`add_context`).
         """
-        if "context" not in self.columns:
-            yield from batches
+        if "context" not in self.columns or self.in_order:
+            yield from super()._with_context(map(_of_its_own, batches) if self.in_order else batches)
             return
         from iotids.flowmeter.context.of_capture import with_columns
         from iotids.flowmeter.context.stream import ContextStream
 
         stream = ContextStream()
         for batch in batches:
-            yield with_columns(batch, stream.update(batch))
+            if not isinstance(batch, Certain):
+                yield with_columns(batch, stream.update(batch))
+
+
+def _of_its_own(batch: pa.RecordBatch | Certain) -> pa.RecordBatch | Certain:
+    """A copy of a batch: a small one that waits would keep the memory of a full one."""
+    return batch if isinstance(batch, Certain) else batch.take(np.arange(batch.num_rows))

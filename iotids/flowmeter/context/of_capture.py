@@ -1,14 +1,17 @@
 """Context of a whole capture, row by row as the flow meter writes them.
 
-Flows are written in CICFlowMeter's order and end in another. So a capture's rows wait until all are there, first in
-memory, then in a temporary file; meanwhile little more than the end of each flow stays in memory, 24 bytes.
+Flows are written in CICFlowMeter's order and end in another. So rows wait until no flow can come that ended before them:
+an idle timeout, where the profile has one, else the whole capture. They wait first in memory, then in a temporary
+file; meanwhile little more than the end of each flow stays in memory, 24 bytes.
 """
 
 from __future__ import annotations
 
 import mmap
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import IO, Any
 
 import numpy as np
@@ -17,25 +20,38 @@ import pyarrow as pa
 from iotids.flowmeter.columns.context import CONTEXT, context_schema
 from iotids.flowmeter.context.memory import RING_FLOWS
 from iotids.flowmeter.context.stream import NARROW, PADDING, SLICE_ROWS, ContextStream, columns_in, entering
+from iotids.flowmeter.pipeline.sweeping import Certain
 
 MEMORY_BYTES = 256 << 20  # of waiting rows, and of context; what is more lies in temporary files
 ENTRY = np.dtype([("hosts", np.int64, (4,)), ("service", np.int64), ("bytes", np.int64), ("facts", np.int32)])
 
 
-def add_context(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Add the context columns to the batches of one capture, after the last of them; the same values as
-    `with_context` gives.
+def add_context(batches: Iterable[pa.RecordBatch | Certain]) -> Iterator[pa.RecordBatch]:
+    """Add the context columns to the batches of one capture, in their order: each as soon as no flow can come that ended
+    before one of its own, the rest after the last; the same values as `with_context` gives.
+
+    A flow that comes after all and ended before counts as ending with the latest one (`Certain` says when that is).
     """
     waiting, context = WaitingRows(), CaptureContext()
     for batch in batches:
-        context.add(batch)
-        waiting.add(batch)
-    context.finish()
-    first = 0
-    for batch in waiting.batches():
-        columns = context.columns(first, batch.num_rows)
+        if isinstance(batch, Certain):
+            yield from _known(waiting, context, batch.until_us)
+        else:
+            context.add(batch)
+            waiting.add(batch)
+    yield from _known(waiting, context, None)
+    context.close()
+
+
+def _known(waiting: WaitingRows, context: CaptureContext, until_us: int | None) -> Iterator[pa.RecordBatch]:
+    """The batches that wait and have nothing but flows that ended until a time (None: all), with their context."""
+    n = context.whole_batches(until_us)
+    if n:
+        context.advance(until_us)
+    for _ in range(n):
+        batch = waiting.take()
+        columns = context.take(batch.num_rows)
         yield with_columns(batch, pa.RecordBatch.from_arrays(columns, schema=context_schema()))
-        first += batch.num_rows
 
 
 def with_columns(batch: pa.RecordBatch, context: pa.RecordBatch) -> pa.RecordBatch:
@@ -45,47 +61,56 @@ def with_columns(batch: pa.RecordBatch, context: pa.RecordBatch) -> pa.RecordBat
 
 
 class WaitingRows:
-    """Batches of rows until they are wanted: the first ones in memory, the others in a temporary file."""
+    """Batches of rows, first in, first out: those that take too much memory wait in a temporary file."""
 
     def __init__(self) -> None:
-        self._batches: list[pa.RecordBatch] = []
-        self._bytes = 0
+        self._waiting: deque[pa.RecordBatch | tuple[int, int]] = (
+            deque()
+        )  # in memory, or place and size in the file
+        self._bytes = self._on_disk = 0
         self._file: IO[bytes] | None = None
-        self._writer: Any = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take a batch; all have the same columns."""
-        self._bytes += batch.nbytes
-        if self._bytes <= MEMORY_BYTES:
-            self._batches.append(batch)
+        self.schema = batch.schema
+        if self._bytes + batch.nbytes <= MEMORY_BYTES:
+            self._bytes += batch.nbytes
+            self._waiting.append(batch)
             return
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the rows
-            self._writer = pa.ipc.new_stream(pa.PythonFile(self._file, mode="w"), batch.schema)
-        self._writer.write_batch(batch)
+        place = self._file.seek(0, 2) if self._on_disk else self._file.truncate(self._file.seek(0))
+        self._waiting.append((place, self._file.write(batch.serialize())))
+        self._on_disk += 1
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The batches in their order; each is given once."""
-        while self._batches:
-            yield self._batches.pop(0)
-        if self._file is not None:
-            self._writer.close()
-            self._file.seek(0)
-            yield from pa.ipc.open_stream(pa.PythonFile(self._file, mode="r"))
-            self._file.close()
+    def take(self) -> pa.RecordBatch:
+        """The batch that waits longest."""
+        first = self._waiting.popleft()
+        if not isinstance(first, tuple):
+            self._bytes -= first.nbytes
+            return first
+        assert self._file is not None
+        self._on_disk -= 1
+        self._file.seek(first[0])
+        return pa.ipc.read_record_batch(self._file.read(first[1]), self.schema)
 
 
 class CaptureContext:
-    """Context of the flows of one capture, which come in any order."""
+    """Context of the flows of one capture, which come in any order: of a window of rows from the oldest not taken."""
 
     def __init__(self, ring_flows: int = RING_FLOWS) -> None:
         self._most_flows = ring_flows
-        self._ends: list[np.ndarray] = []
-        self._numbers: list[np.ndarray] = []
+        self._stream: ContextStream | None = None
+        self._batches: deque[tuple[int, int]] = deque()  # latest end and rows of each batch in the window
+        self._first = self._rows = 0  # number of the window's first row, and of rows so far
+        self._new: list[tuple[np.ndarray, np.ndarray]] = []
+        self._ends, self._numbers, self._places = (np.empty(0, np.int64) for _ in range(3))  # not yet entered
         self._entries: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the capture
+        self._origin = self._end = 0  # rows of the window that there is room for
+        self._narrow, self._wide = _cells(0)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Note what the context needs to know of some flows."""
+        """Note what the context needs to know of some flows, one or more."""
         ends, hosts, services, facts, n_bytes = entering(pa.Table.from_batches([batch]))
         entries = np.empty(len(ends), ENTRY)
         entries["hosts"], entries["service"], entries["facts"], entries["bytes"] = (
@@ -95,32 +120,78 @@ class CaptureContext:
             n_bytes,
         )
         self._entries.write(entries.view(np.uint8).data)
-        self._ends.append(ends)
-        self._numbers.append(batch.column("flow_number").to_numpy().copy())
+        self._new.append((ends, batch.column("flow_number").to_numpy().copy()))
+        self._batches.append((int(ends.max()), len(ends)))
+        self._rows += len(ends)
 
-    def finish(self) -> None:
-        """Let all flows enter, in the order of their ends; of those of one microsecond, in that of their numbers."""
-        ends = np.concatenate([np.empty(0, np.int64), *self._ends])
-        order = np.lexsort((np.concatenate([np.empty(0, np.int64), *self._numbers]), ends))
-        self._ends, self._numbers = [], []
-        self._narrow = room_for(NARROW, len(ends) + PADDING, np.int32)
-        self._wide = room_for(len(CONTEXT) - NARROW, len(ends) + PADDING, np.int64)
-        # a small capture takes no memory for a ring that it cannot fill
-        stream = ContextStream(min(self._most_flows, 1 << len(ends).bit_length()))
+    def whole_batches(self, until_us: int | None) -> int:
+        """How many batches, from the oldest, have nothing but flows that ended until a time (None: all)."""
+        return sum(1 for _ in takewhile(lambda b: until_us is None or b[0] <= until_us, self._batches))
+
+    def advance(self, until_us: int | None) -> None:
+        """Let the flows enter that ended until a time (None: all), in the order of their ends; of those of one
+        microsecond, in that of their numbers.
+        """
+        ends, numbers = zip(*self._new, strict=True) if self._new else ((), ())
+        n_before = self._rows - sum(map(len, ends))
+        self._ends, self._numbers = (
+            np.concatenate([self._ends, *ends]),
+            np.concatenate([self._numbers, *numbers]),
+        )
+        self._places = np.concatenate([self._places, np.arange(n_before, self._rows)])
+        self._new = []
+        self._make_room(self._rows - self._first)
+        enter = self._ends <= until_us if until_us is not None else np.ones(len(self._ends), bool)
+        order = np.flatnonzero(enter)
+        order = order[np.lexsort((self._numbers[order], self._ends[order]))]
+        self._follow(self._ends[order], self._places[order], is_last=until_us is None)
+        self._ends, self._numbers, self._places = (
+            part[~enter] for part in (self._ends, self._numbers, self._places)
+        )
+
+    def take(self, n: int) -> list[pa.Array]:
+        """The context columns of the oldest batch, of n rows."""
+        self._batches.popleft()
+        first = self._first - self._origin
+        self._first += n
+        return columns_in(self._narrow, self._wide, slice(first, first + n))
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._entries.close()
+
+    def _make_room(self, n: int) -> None:
+        """A window of n rows, beginning with the oldest that is not taken; what is known of them goes along."""
+        known = slice(self._first - self._origin, self._end - self._origin)
+        cells = _cells(n)
+        for new, old in zip(cells, (self._narrow, self._wide), strict=True):
+            new[:, : known.stop - known.start] = old[:, known]
+        (self._narrow, self._wide), self._origin, self._end = cells, self._first, self._first + n
+
+    def _follow(self, ends: np.ndarray, places: np.ndarray, *, is_last: bool) -> None:
+        """Let flows enter in the order in which they stand, each to its place."""
+        if self._stream is None:
+            # a small capture takes no memory for a ring that it cannot fill
+            enough = 1 << len(ends).bit_length() if is_last else self._most_flows
+            self._stream = ContextStream(min(self._most_flows, enough))
         self._entries.flush()
-        entries = np.memmap(self._entries, ENTRY, "r") if len(ends) else np.empty(0, ENTRY)
+        entries = np.memmap(self._entries, ENTRY, "r") if self._rows else np.empty(0, ENTRY)
         for first in range(0, len(ends), SLICE_ROWS):
-            rows = order[first : first + SLICE_ROWS]
+            rows = places[first : first + SLICE_ROWS]
             some = entries[rows]
             hosts, services, facts, n_bytes = (
                 np.ascontiguousarray(some[name]) for name in ("hosts", "service", "facts", "bytes")
             )
-            stream.follow((ends[rows], hosts, services, facts, n_bytes), rows, self._narrow, self._wide)
-        self._entries.close()
+            flows = (ends[first : first + SLICE_ROWS], hosts, services, facts, n_bytes)
+            self._stream.follow(flows, rows - self._origin, self._narrow, self._wide)
 
-    def columns(self, first: int, n: int) -> list[pa.Array]:
-        """The context columns of n rows, in the order in which they came."""
-        return columns_in(self._narrow, self._wide, slice(first, first + n))
+
+def _cells(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Room for the context of some rows: columns of 32 bits, and of 64."""
+    return (
+        room_for(NARROW, rows + PADDING, np.int32),
+        room_for(len(CONTEXT) - NARROW, rows + PADDING, np.int64),
+    )
 
 
 def room_for(columns: int, rows: int, kind: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from iotids.flowmeter.pipeline.table import FlowTable, Over
 from iotids.flowmeter.reading import blocks
@@ -12,8 +13,20 @@ FLOWS_IN_MEMORY = 50_000  # 38 MB; more, and those past their timeout are spille
 NO_TIME_YET = 1 << 62
 
 
+class Certain(NamedTuple):
+    """Every flow that ended at or before a time is over, if packets are at most the idle timeout out of order."""
+
+    until_us: int
+
+
 class Sweeper:
-    """Looks through the table every 65,536 packets, or, when prompt, every five seconds of packet time."""
+    """Looks through the table every 65,536 packets, or, when prompt, every five seconds of packet time.
+
+    Attributes
+    ----------
+    certain : Certain
+        As of the last sweep of a profile with an idle timeout, once its flows are taken.
+    """
 
     def __init__(self, table: FlowTable, *, prompt: bool = False) -> None:
         self.table = table
@@ -22,6 +35,7 @@ class Sweeper:
         self._swept_at = -NO_TIME_YET
         self._watermark = NO_TIME_YET
         self._packets = 0
+        self.certain = Certain(-NO_TIME_YET)
 
     def sweep(self, oldest_us: int, n: int) -> Iterable[Over]:
         """Note n further packets, the oldest of that time; give the flows that are over.
@@ -40,5 +54,6 @@ class Sweeper:
                 self.table.spill_expired(watermark)
         elif abs(watermark - self._swept_at) >= (SWEEP_US if self.prompt else idle_us // 4):
             self._swept_at = watermark
+            self.certain = Certain(watermark - idle_us - 1)
             return self.table.expire(watermark)
         return ()
