@@ -349,7 +349,7 @@ def test_files_with_and_without_labels_are_not_joined(tmp_path: Path) -> None:
             "IoT_2020_b_0.01_fs",
             25,
             4_168,
-            {"missing_features", "missing_identity", "no_times", "unit_assumed"},
+            {"missing_features", "missing_identity", "no_times", "times_unread", "unit_assumed"},
         ),
         (
             "cic_0.01km",

@@ -10,15 +10,17 @@ import os
 import subprocess
 import sys
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 
 from iotids.commands.import_table import import_tables, read_labels
 from iotids.truth.imports.cic_tables import How, Imported, import_table
+from iotids.truth.imports.table_times import Clock, read_times
 from iotids.truth.labelling.truth_files import table_labels
 from tests.truth.test_cic_tables import V4, names, row
 
@@ -187,6 +189,98 @@ def test_order_of_day_and_month_is_decided_for_the_file(
     found, said = starts(tmp_path, *times)
     assert [time // 1_000_000 * 1_000_000 for time in found] == [us(time) for time in wanted]
     assert said == noticed
+
+
+def micros(text: str) -> int:
+    """Microseconds since 1970 of an ISO time, UTC without a zone."""
+    moment = datetime.fromisoformat(text)
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+        microseconds=1
+    )
+
+
+# fmt: off
+SPELLINGS = {  # every one is 2017-07-25 14:55:58 UTC
+    "2017-07-25T14:55:58": [
+        "25/Jul/2017 14:55:58", "25/Jul/2017:14:55:58", "25/Jul/2017:14:55:58 +0000", "[25/Jul/2017:11:55:58 -0300]",
+        "25-Jul-2017 14:55:58", "25 July 2017 02:55:58 PM", "25.jul.2017 14:55:58", "25Jul2017:14:55:58",
+        "Jul 25, 2017 14:55:58", "Jul 25, 2017 14:55:58 UTC", "July 25, 2017, 2:55:58 p.m.", "JUL 25 2017 2:55:58PM",
+        "Jul 25, 2017 at 2:55:58 PM", "July 25th, 2017 14:55:58", "2017-Jul-25 14:55:58", "2017 Jul 25 14:55:58",
+        "Tue Jul 25 14:55:58 2017", "Tue Jul 25 14:55:58 UTC 2017", "Tue, 25 Jul 2017 16:55:58 +0200",
+        "20170725T145558Z", "20170725T145558", "20170725T165558+0200", "20170725T165558+02", "20170725T092558-0530",
+        "20170725 145558", "20170725145558", "20170725145558Z", "25/07/2017 14:55:58 +0000", "25/07/2017 02:55:58 PM UTC",
+        "2017/07/25 16:55:58+02:00", "2017-07-25T16:55:58+02", "2017-07-25t14:55:58z", "2017-07-25 14:55:58 GMT",
+        "1500994558", "1,500,994,558", "1.500.994.558", "1 500 994 558", "1'500'994'558", "1,500,994,558,000",
+        "1500994558000000000", "1.500994558e9", "1.500994558E+09", "1,500994558E+09", "1.500994558e12", "1.500994558e15",
+        "1.500994558000000000e+18", "15009945580e-1", "001500994558",
+    ],
+    "2017-07-25T14:55:58.123": [
+        "20170725T145558.123Z", "20170725T145558,123", "20170725145558123", "20170725145558.123", "20170725145558123000",
+        "2017-07-25T14:55:58,123Z", "Jul 25, 2017 14:55:58.123000000 UTC", "25/Jul/2017:14:55:58,123", "25/07/2017 14:55:58,123",
+        "1500994558.123", "1500994558,123", "1,500,994,558.123", "1.500.994.558,123", "1500994558123", "1.500994558123e12",
+        "1500994558123000", "1500994558123000123",
+    ],
+    "2017-07-25T14:55:58.123456": ["1500994558123.456", "1500994558123456", "20170725145558123456", "1.500994558123456e9"],
+    "2017-07-25T14:55:00": ["20170725T1455Z", "20170725T1455", "201707251455Z", "2017-07-25T14:55Z", "Jul 25, 2017 14:55"],
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("written", [(time, word) for time, words in SPELLINGS.items() for word in words])
+def test_every_certain_spelling_of_a_time_is_read(written: tuple[str, str]) -> None:
+    time, word = written
+    times_us, broken, notices = read_times(pa.chunked_array([[word]]), Clock(), "flows.csv")
+    assert (times_us.tolist(), broken.tolist(), notices) == ([micros(time)], [False], [])
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "Jul 25 14:55:58", "25-Jul-17 14:55:58", "17-Jul-25 14:55:58", "25/Jul/2017 14:55:58 CEST", "25/Juli/2017 14:55:58",
+        "Wed, 25 Jul 2017 14:55:58 +0000", "31/Feb/2017 14:55:58", "25/Jul/2017", "14:55:58", "25/07/2017 14:55:99",
+        "201707251455", "20171325T145558Z", "20170725T245558Z", "20170725T145558+9900", "18000725145558", "20170725",
+        "1,500", "1,500,994,55", "1,500.994.558", "1,500,994,558,12", "15009945580", "1.5e10", "1.5", "1e400", "-1500994558",
+        "42941.6222", "0", "99999999999999999999", "0x5977594e", "\u0661500994558", "",
+    ],
+)  # fmt: skip
+def test_what_is_not_certain_is_no_time_and_named(word: str) -> None:
+    times_us, broken, notices = read_times(
+        pa.chunked_array([["2017-07-25T14:55:58Z", word]]), Clock(), "flows.csv"
+    )
+    assert (times_us.tolist(), broken.tolist()) == ([micros("2017-07-25T14:55:58"), 0], [False, True])
+    (notice,) = notices
+    assert (notice.name, notice.count) == ("times_unread", 1)
+    assert repr(word) in notice.message
+
+
+def test_zones_and_counts_are_utc_and_other_spellings_local() -> None:
+    words = ["25/Jul/2017:11:55:58", "Jul 25, 2017 11:55:58", "20170725T115558", "20170725T145558Z"]
+    words += ["25/Jul/2017:14:55:58 +0000", "1.500994558e9", "1,500,994,558", "20170725T165558+0200"]
+    times_us, _, notices = read_times(pa.chunked_array([words]), Clock(utc_offset_h=-3), "flows.csv")
+    assert times_us.tolist() == [micros("2017-07-25T14:55:58")] * len(words)
+    assert notices == []
+
+
+def test_counts_that_a_spreadsheet_rounded_are_read_with_a_warning(tmp_path: Path) -> None:
+    found, said = starts(tmp_path, "1.5e9", "1.50099E+09")
+    assert found == [micros("2017-07-14T02:40:00"), micros("2017-07-25T13:40:00")]
+    assert said == {"times_rounded"}
+    assert starts(tmp_path, "1.5e9", "1.500994558e9")[1] == set()  # %g drops zeros at the end
+
+
+def test_a_clock_of_12_hours_is_asked_about_with_names_of_months_too(tmp_path: Path) -> None:
+    found, said = starts(tmp_path, "3 Jul 2017 8:55", "3 Jul 2017 12:01", "3 Jul 2017 1:05")
+    assert (found[2], said) == (micros("2017-07-03T01:05"), {"clock_assumed"})
+    how = How("x", table_labels(), pm_below=8)
+    assert starts(tmp_path, "3/Jul/2017 1:05", how=how) == ([micros("2017-07-03T13:05")], set())
+
+
+def test_a_table_without_any_time_says_what_came(tmp_path: Path) -> None:
+    imported = read(tmp_path, lines(row(Timestamp="42941.6222"), row(Timestamp="42941.6223")))
+    assert imported.flows["start_us"].to_pylist() == [0, 0]
+    messages = {notice.name: notice.message for notice in imported.notices}
+    assert "'42941.6222'" in messages["times_unread"]
+    assert "all are taken as 0" in messages["no_times"]
 
 
 def test_user_says_the_order_and_the_clock(tmp_path: Path) -> None:

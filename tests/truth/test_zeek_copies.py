@@ -93,8 +93,11 @@ def as_json(nested: bool = False, iso: bool = False) -> str:
     return "\n".join(lines)
 
 
-def with_iso_times(text: str) -> str:
-    times = ("2020-09-13T12:26:40.000000Z", "2020-09-13 12:27:10", "2020-09-13T14:27:40.5+02:00")
+ISO_TIMES = ("2020-09-13T12:26:40.000000Z", "2020-09-13 12:27:10", "2020-09-13T14:27:40.5+02:00")
+BASIC_TIMES = ("20200913T122640.000000Z", "20200913T122710", "20200913T142740,5+0200")
+
+
+def with_iso_times(text: str, times: tuple[str, ...] = ISO_TIMES) -> str:
     for row, time in zip(ROWS, times, strict=True):
         text = text.replace(row[0], time)
     return text
@@ -129,6 +132,7 @@ COPIES = {
     "nested JSON": as_json(nested=True),
     "JSON with ISO times": as_json(iso=True),
     "ISO times": with_iso_times(zeek()),
+    "ISO times without signs": with_iso_times(zeek(), BASIC_TIMES),
 }
 # fmt: on
 

@@ -10,15 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotids.truth.imports.time_spellings import Count, Written, read_count, take_apart
 from iotids.truth.labelling.instants import read_instant
 from iotids.truth.labelling.notices import Notice
 
-_SLASHED = re.compile(
-    r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4})[ T,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AP])?\.?(?:M\.?)?",
-    re.ASCII | re.IGNORECASE,
-)
-_EPOCH = re.compile(r"(\d{9,11}|\d{12,14}|\d{15,17}|\d{18,20})(?:\.(\d*))?", re.ASCII)
-_ZONED = re.compile(r".*\d(Z|UTC|[+-]\d{2}:?\d{2})", re.ASCII)
+_ZONED = re.compile(r".*\d\s*(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)", re.ASCII | re.IGNORECASE)
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,25 +29,16 @@ class Clock:
     pm_below: int = 0
 
 
-@dataclass(frozen=True)
-class _Written:
-    """A time with slashes, taken apart: the three numbers of the date, the time of day in µs, hour, AM or PM."""
-
-    date: tuple[int, int, int]
-    hour: int
-    rest_us: int
-    half: str
-
-
 def read_times(
     texts: pa.ChunkedArray, clock: Clock, where: str
 ) -> tuple[np.ndarray, np.ndarray, list[Notice]]:
     """Read times as microseconds since 1970.
 
     Known are `dd/MM/yyyy hh:mm:ss AM` and `MM/dd/yyyy …`, the same without AM and PM, without seconds or with
-    fractions, `yyyy-MM-dd HH:mm:ss[.ffffff]` with or without a zone, and seconds, milliseconds, microseconds or
-    nanoseconds since 1970. The tools write local time; `clock` says which. Times with a zone and counts since 1970
-    are UTC by themselves.
+    fractions, `yyyy-MM-dd HH:mm:ss[.ffffff]`, dates with the month's English name in any order, such as `25/Jul/2017:14:55:58`
+    and `Jul 25, 2017 14:55:58`, ISO 8601 without signs (`20170725T145558`), all with or without a zone, and seconds,
+    milliseconds, microseconds or nanoseconds since 1970, also with exponents and groups of thousands. The tools write
+    local time; `clock` says which. Times with a zone and counts since 1970 are UTC by themselves.
 
     Returns
     -------
@@ -67,35 +54,30 @@ def read_times(
     """
     words = pc.utf8_trim_whitespace(texts).combine_chunks().dictionary_encode()
     distinct = words.dictionary.to_pylist()
-    written = [_take_apart(word) for word in distinct]
-    some = [one for one in written if one]
-    month_first, notices = _order(some, clock, where)
-    notices += _half_days(some, clock, where)
+    read = [take_apart(word) or read_count(word) for word in distinct]
+    dated = [one for one in read if isinstance(one, Written)]
+    month_first, notices = _order(dated, clock, where)
+    notices += _half_days(dated, clock, where)
+    notices += _rounded(distinct, read, where)
     offset_us = round(clock.utc_offset_h * 3.6e9)
     times = [
-        _slashed_us(one, month_first, clock.pm_below, offset_us) if one else _other_us(word, offset_us)
-        for word, one in zip(distinct, written, strict=True)
+        _dated_us(one, month_first, clock.pm_below, offset_us)
+        if isinstance(one, Written)
+        else one.time_us
+        if one
+        else _basic_us(word, offset_us)
+        for word, one in zip(distinct, read, strict=True)
     ]
     codes = words.indices.to_numpy(zero_copy_only=False)
     broken = np.array([time is None for time in times], dtype=bool)
     values = np.array([0 if time is None else time for time in times], dtype=np.int64)
+    notices += _unread(distinct, broken, codes, where)
     return values[codes], broken[codes], notices
 
 
-def _take_apart(word: str) -> _Written | None:
-    """Take a time with a date of three numbers apart; None for other forms."""
-    found = _SLASHED.fullmatch(word)
-    if not found:
-        return None
-    first, second, third = (int(found[place]) for place in (1, 2, 3))
-    fraction = (found[7] or "0").ljust(6, "0")[:6]
-    rest_us = (int(found[5]) * 60 + int(found[6] or 0)) * 1_000_000 + int(fraction)
-    return _Written((first, second, third), int(found[4]), rest_us, (found[8] or "").upper())
-
-
-def _order(some: list[_Written], clock: Clock, where: str) -> tuple[bool, list[Notice]]:
+def _order(some: list[Written], clock: Clock, where: str) -> tuple[bool, list[Notice]]:
     """Decide whether the month comes first, from days above 12; assume that it does not, and say so."""
-    dates = [one.date for one in some if one.date[0] < 1000]
+    dates = [one.numbers for one in some if not one.is_ordered]
     day_first = next((date for date in dates if date[0] > 12), None)
     month_first = next((date for date in dates if date[1] > 12), None)
     if day_first and month_first:
@@ -120,9 +102,9 @@ def _order(some: list[_Written], clock: Clock, where: str) -> tuple[bool, list[N
     return False, [Notice("dates_assumed", "warning", len(dates), message)]
 
 
-def _half_days(some: list[_Written], clock: Clock, where: str) -> list[Notice]:
+def _half_days(some: list[Written], clock: Clock, where: str) -> list[Notice]:
     """Warn of a clock that may have twelve hours and lack AM and PM, unless the user says what it is."""
-    hours = {one.hour for one in some if not one.half and one.date[0] < 1000}
+    hours = {one.hour for one in some if one.may_be_12h}
     beyond = sorted(hour for hour in hours if hour == 0 or hour > 12)
     if clock.pm_below and beyond:
         raise ValueError(
@@ -142,10 +124,32 @@ def _date(date: tuple[int, int, int]) -> str:
     return "/".join(map(str, date))
 
 
-def _slashed_us(one: _Written, month_first: bool, pm_below: int, offset_us: int) -> int | None:
-    """Give a time with slashes in µs; None for an impossible one."""
-    first, second, third = one.date
-    if first >= 1000:
+def _rounded(distinct: list[str], read: list[Written | Count | None], where: str) -> list[Notice]:
+    """Warn of counts that were rounded to more than a second, as spreadsheets do: 1.50002E+09."""
+    exact = [(one.digit_us, word) for one, word in zip(read, distinct, strict=True) if isinstance(one, Count)]
+    if not exact or min(exact)[0] <= 1e6:
+        return []
+    finest_us, word = min(exact)
+    message = (
+        f"{where}: times are rounded to {finest_us / 1e6:,.0f} s, such as {word!r}; "
+        "they do not say which flow came first: write the column with all its digits"
+    )
+    return [Notice("times_rounded", "warning", len(exact), message)]
+
+
+def _unread(distinct: list[str], broken: np.ndarray, codes: np.ndarray, where: str) -> list[Notice]:
+    """Say what came where no time can be read."""
+    if not broken.any():
+        return []
+    first = distinct[int(np.argmax(broken))]
+    message = f"{where}: {first[:60]!r} is no time that can be read with certainty; write ISO 8601 (2017-07-25T14:55:58Z) or seconds since 1970"
+    return [Notice("times_unread", "warning", int(broken[codes].sum()), message)]
+
+
+def _dated_us(one: Written, month_first: bool, pm_below: int, offset_us: int) -> int | None:
+    """Give a time with a date in µs; None for an impossible one."""
+    first, second, third = one.numbers
+    if one.is_ordered:
         year, month, day = first, second, third
     else:
         month, day = (first, second) if month_first else (second, first)
@@ -155,24 +159,17 @@ def _slashed_us(one: _Written, month_first: bool, pm_below: int, offset_us: int)
         return None
     if one.half:
         hour = hour % 12 + 12 * (one.half == "P")
-    elif hour < pm_below:
+    elif one.zone_us is None and hour < pm_below:
         hour += 12
     try:
-        midnight = datetime(year, month, day, hour, tzinfo=UTC)
+        full_hour = datetime(year, month, day, hour, tzinfo=UTC)
     except ValueError:
         return None
-    if one.rest_us >= 3_600_000_000:
-        return None
-    return (midnight - _START) // timedelta(microseconds=1) + one.rest_us - offset_us
+    ahead_us = offset_us if one.zone_us is None else one.zone_us
+    return (full_hour - _START) // timedelta(microseconds=1) + one.rest_us - ahead_us
 
 
-def _other_us(word: str, offset_us: int) -> int | None:
-    """Give an ISO 8601 time or a count since 1970 in µs; None for anything else."""
-    if found := _EPOCH.fullmatch(word):
-        digits, fraction = found[1], (found[2] or "").ljust(6, "0")[:6]
-        scale = (len(digits) - 9) // 3  # seconds, milliseconds, microseconds, nanoseconds
-        if scale == 0:
-            return int(digits) * 1_000_000 + int(fraction)
-        return int(digits) * 1000 if scale == 1 else int(digits) // 1000 ** (scale - 2)
+def _basic_us(word: str, offset_us: int) -> int | None:
+    """Give an ISO 8601 time without signs in µs; None for anything else."""
     time_us = read_instant(word)
     return time_us if time_us is None or _ZONED.fullmatch(word) else time_us - offset_us
