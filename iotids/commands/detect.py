@@ -66,6 +66,8 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     settings, faults = package.meter_settings, []
     if arguments.calibrate or arguments.operating_point is not None:
         settings = settings | {"columns": (CONTEXT,)}  # habits are about what end points did before
+    if arguments.in_order:
+        settings = settings | {"in_order": True}
 
     def lose(sentence: str) -> None:
         faults.append(sentence)

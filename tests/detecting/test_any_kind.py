@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from iotids.commands import detect
 from iotids.detecting.judge_flows import judge_flows
 from iotids.detecting.judging.mlflow_serving import _load_pyfunc
+from iotids.detecting.judging.reasons import Budget
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import open_package
 from iotids.detecting.packing.assembly import PackSettings
@@ -133,12 +135,39 @@ def test_it_judges_captures_and_gives_reasons(packed, command, tmp_path):
     assert all(reason["weight"] > 0 for row in attacks for reason in row["reasons"])
 
 
+def test_every_incident_has_reasons_where_few_flows_may_be_explained_and_the_same(
+    packed, command, tmp_path, monkeypatch
+):
+    summaries = []
+    for name, budget in (("all", Budget), ("few", Frugal)):
+        monkeypatch.setattr("iotids.detecting.running.session.Budget", budget)
+        assert command("attack.pcap", "-o", f"{name}.parquet", "--model", packed.folder)[0] == 0
+        summaries.append(json.loads((tmp_path / f"{name}.parquet.summary.json").read_text()))
+    assert summaries[0]["attacks"]
+    for rich, poor in zip(*(summary["attacks"] for summary in summaries), strict=True):
+        assert poor["reasons"] == rich["reasons"] != []
+    if not Model(packed).has_gradient:
+        assert not any(
+            read_verdicts(tmp_path / "few.parquet")
+            .filter(pc.field("verdict") == "attack")
+            .column("reasons")
+            .to_pylist()
+        )
+
+
+class Frugal(Budget):
+    """Explains no flow."""
+
+    def spend(self, wanted):
+        return 0
+
+
 def test_packets_from_a_pipe_and_flows_in_a_table_get_the_same_verdicts(packed, command, tmp_path):
     assert command("attack.pcap", "-o", "file.parquet", "--model", packed.folder)[0] == 0
     with (tmp_path / "attack.pcap").open("rb") as packets:
         # fmt: off
         subprocess.run(
-            [sys.executable, "-m", "iotids", "detect", "-", "-o", "pipe.parquet", "--model", packed.folder],
+            [sys.executable, "-m", "iotids", "detect", "-", "--in-order", "-o", "pipe.parquet", "--model", packed.folder],
             stdin=packets, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
         )
         # fmt: on
@@ -149,8 +178,7 @@ def test_packets_from_a_pipe_and_flows_in_a_table_get_the_same_verdicts(packed, 
     ]
     assert by_flow[0] == by_flow[2]
     assert len(by_flow[0]) == 180 and by_flow[0].keys() == by_flow[1].keys()
-    if not packed.wants_context:  # live, flows that end by silence count after others: their context differs
-        assert by_flow[0] == by_flow[1]
+    assert by_flow[0] == by_flow[1]
 
 
 def test_a_site_is_calibrated_with_it(packed, command, tmp_path):

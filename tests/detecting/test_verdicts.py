@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.detecting.judging.reasons import contributions, distinct_rows, occlusions
+from iotids.detecting.judging.reasons import Budget, contributions, distinct_rows, occlusions
 from iotids.detecting.judging.verdicts import Judge, OperatingPoint, matrix_of, package_point
 from iotids.detecting.package.inference import Model
+from iotids.detecting.running.session import gathered
 from iotids.detecting.running.verdict_files import VerdictFile, json_lines
 from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import benign_records, flood_records, read_verdicts, scan_records
@@ -215,3 +216,22 @@ def test_json_lines_are_strict_json_also_with_infinite_features(judge, flows):
 def test_another_ending_is_refused(judge, tmp_path):
     with pytest.raises(ValueError, match=r"written as .parquet, .csv or .jsonl"):
         VerdictFile(str(tmp_path / "v.xlsx"), judge.schema)
+
+
+def test_a_run_explains_256_alarms_and_then_one_in_1024_flows():
+    budget = Budget()
+    assert [budget.spend(200), budget.spend(200), budget.spend(200)] == [200, 56, 0]
+    budget.earn(1_000)
+    assert budget.spend(5) == 0
+    budget.earn(3_096)
+    assert budget.spend(5) == 4
+    budget.earn(10**9)
+    assert budget.spend(10**6) == 256
+
+
+def test_the_first_flows_are_judged_at_once_and_later_ones_in_large_batches():
+    batch = pa.RecordBatch.from_pylist([{"x": 1}] * 10)
+    sizes = [table.num_rows for table in gathered(iter([batch] * 100), 300)]
+    assert sizes[:4] == [10, 40, 160, 300]
+    assert sum(sizes) == 1_000
+    assert [table.num_rows for table in gathered(iter([batch] * 3), 1)] == [10, 10, 10]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.incidents.alarms import MANY_SOURCES, QUIET_US, alarms_of, grouped
-from iotids.detecting.incidents.incident import Incident
+from iotids.detecting.incidents.incident import Incident, Why
 from iotids.detecting.incidents.ordinary import Ordinary
 
 MAX_OPEN = 4_000  # beyond, the half that stands out least is closed
@@ -25,6 +25,8 @@ SHOWN = (
 
 Key = tuple[str, str, str, str]  # verdict, label, actor, victim; one of the last two is empty
 Heard = Callable[[Incident], None]
+Explain = Callable[[list[int], list[str]], list[Why]]
+"""Takes rows of the table that is added and their classes; gives what finds the reasons of each, when asked."""
 
 
 class IncidentBook:
@@ -51,7 +53,7 @@ class IncidentBook:
         self._over: list[Incident] = []  # closed, and not yet reported
         self._began, self._ended, self._keep_members, self._count = began, ended, keep_members, 0
 
-    def add(self, table: pa.Table, verdict: np.ndarray) -> None:
+    def add(self, table: pa.Table, verdict: np.ndarray, explain: Explain | None = None) -> None:
         """Count a verdict table, whose flows are of one capture; `verdict` (n,) are indexes in VERDICTS."""
         if table.num_rows == 0:
             return
@@ -72,7 +74,7 @@ class IncidentBook:
             id(incident): incident
             for incident in map(self._take, grouped(alarms, keep_members=self._keep_members))
         }
-        self._fill_examples(table, touched.values())
+        self._fill_examples(table, touched.values(), explain)
         for incident in touched.values():
             self._say(incident)
         self._say_what_ended()
@@ -185,13 +187,22 @@ class IncidentBook:
                     del self._on_victim[place]
         return incident
 
-    def _fill_examples(self, table: pa.Table, incidents: Any) -> None:
-        """Read the columns of each incident's strongest flow, where it is new."""
+    def _fill_examples(self, table: pa.Table, incidents: Any, explain: Explain | None) -> None:
+        """Read the columns of each incident's strongest flow, where it is new; an attack without reasons gets them when
+        somebody asks.
+        """
         new = [incident for incident in incidents if "row" in incident.example]
-        if new:
-            rows = table.select(list(SHOWN)).take([incident.example["row"] for incident in new]).to_pylist()
-            for incident, row in zip(new, rows, strict=True):
-                incident.example = row
+        if not new:
+            return
+        places = [incident.example["row"] for incident in new]
+        rows = table.select([*SHOWN, "class"]).take(places).to_pylist()
+        for incident, row in zip(new, rows, strict=True):
+            incident.example, incident.why = row, None
+        bare = [i for i, row in enumerate(rows) if new[i].verdict == "attack" and not row["reasons"]]
+        if explain is not None and bare:
+            found = explain([places[i] for i in bare], [rows[i]["class"] for i in bare])
+            for i, why in zip(bare, found, strict=True):
+                new[i].why = why
 
     def _say(self, incident: Incident) -> None:
         """Report an attack once it stands out."""

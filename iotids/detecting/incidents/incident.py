@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import log10
 from typing import Any
@@ -19,6 +20,9 @@ COUNTS = (
 # fmt: on
 
 
+Why = Callable[[], list[dict[str, Any]]]
+
+
 @dataclass
 class Incident:
     """Alarms that belong together.
@@ -34,7 +38,8 @@ class Incident:
     first_us, last_us : first packet's time, last packet's time. first_packet, last_packet : their numbers,
         in first_capture and last_capture.
     victims, ports, sources : distinct hosts attacked, ports attacked, and hosts that attack.
-    strongest : score of the flow that stands out most; example : its columns.
+    strongest : score of the flow that stands out most; example : its columns; why : finds its reasons, where the
+        table has none.
     members : flow numbers by capture, lists of arrays; empty unless the book keeps them.
     """
 
@@ -65,6 +70,7 @@ class Incident:
     only_port: int = -1
     strongest: float = float("-inf")
     example: dict[str, Any] = field(default_factory=dict)
+    why: Why | None = None
     members: dict[str, list[Any]] = field(default_factory=dict)
     usual: int | None = None
     is_open: bool = True
@@ -88,6 +94,14 @@ class Incident:
     def score(self) -> float:
         """0 to 100: severity times confidence times evidence; incidents are ranked by it."""
         return 100.0 * self.severity / CRITICAL * self.confidence * self.evidence
+
+    @property
+    def reasons(self) -> list[dict[str, Any]]:
+        """What speaks for the verdict in the flow that stands out most."""
+        if self.why is not None:
+            self.example["reasons"], self.why = self.why(), None
+        reasons: list[dict[str, Any]] = self.example["reasons"]
+        return reasons
 
     @property
     def seconds(self) -> float:
@@ -116,4 +130,4 @@ class Incident:
         for capture, flows in other.members.items():
             self.members.setdefault(capture, []).extend(flows)
         if other.strongest > self.strongest:
-            self.strongest, self.example = other.strongest, other.example
+            self.strongest, self.example, self.why = other.strongest, other.example, other.why

@@ -57,7 +57,7 @@ def incident_to_plain(incident: Incident) -> dict[str, Any]:
         "attack_probability": example["attack_probability"],
         "novelty": example["novelty"],
         "because": example["unknown_because"],
-        "reasons": example["reasons"],
+        "reasons": i.reasons,
         "flow": {
             name: example[name]
             for name in ("src_ip", "src_port", "dst_ip", "dst_port", "protocol", "src_mac", "dst_mac")

@@ -20,9 +20,8 @@ from iotids.flowmeter.kernels.entries import kernel_named
 N_REASONS = 3
 LONGEST_US = 1e14  # three years
 STEPS = 4  # points on the way; of the three strongest features 94 % are those that 64 points give (measured on the sample)
-OCCLUDED_FLOWS = (
-    256  # of a block, the surest alarms: each takes twice as many runs of the model as it has features
-)
+FIRST_EXPLAINED = 256  # alarms of a run, where each takes twice as many runs of the model as it has features
+FLOWS_PER_REASON = 1024  # and one more for so many flows: explaining takes less time than judging
 RUNS_AT_ONCE = 4096  # rows that the model is given together
 three_strangest = kernel_named("distance_kernels", "three_strangest", "iotids.detecting.judging")
 
@@ -53,6 +52,27 @@ class Reasons:
     feature: np.ndarray
     weight: np.ndarray
     given: np.ndarray
+
+
+class Budget:
+    """How many alarms of one run are explained by occlusion: 256, and one more for every 1,024 flows, at most 256 at once.
+
+    Which ones these are depends on how flows are cut into blocks; what is said of one never does. Incidents are
+    explained besides (`Judge.reasons_of`).
+    """
+
+    def __init__(self) -> None:
+        self._left = float(FIRST_EXPLAINED)
+
+    def earn(self, flows: int) -> None:
+        """So many flows are judged."""
+        self._left = min(self._left + flows / FLOWS_PER_REASON, float(FIRST_EXPLAINED))
+
+    def spend(self, wanted: int) -> int:
+        """How many of the wanted explanations may be made now."""
+        granted = min(wanted, int(self._left))
+        self._left -= granted
+        return granted
 
 
 def no_reasons(n: int) -> Reasons:
@@ -118,10 +138,11 @@ def explain_attacks(
     usual: np.ndarray,
     model: Model,
     log_odds: np.ndarray,
+    budget: Budget,
 ) -> None:
     """Name the features with the largest contributions; equal flows are explained once.
 
-    Without a gradient only the surest alarms of a block are explained, at most 256 different ones.
+    Without a gradient only the surest different alarms are explained, as many as the budget allows.
 
     Parameters
     ----------
@@ -139,7 +160,7 @@ def explain_attacks(
     if model.has_gradient:
         weights = contributions(model, X[first], usual, direction[first])
     else:
-        surest = np.argsort(-log_odds[first], kind="stable")[:OCCLUDED_FLOWS]
+        surest = np.argsort(-log_odds[first], kind="stable")[: budget.spend(first.size)]
         weights[surest] = occlusions(model, X[first[surest]], usual, direction[first[surest]])
     order, weight = strongest(weights, N_REASONS)
     reasons.feature[rows], reasons.weight[rows] = order[inverse], weight[inverse]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from iotids.detecting.judging.abstention import PossibleClasses, possible_from_p
 from iotids.detecting.judging.novelty import Novelty, nearest, novelty_from_plain
 from iotids.detecting.judging.operating_point import decide, probabilities
 from iotids.detecting.judging.reasons import (
+    Budget,
     Model,
     Reasons,
     explain_attacks,
@@ -192,9 +194,13 @@ class Judge:
         because[rows[decided]] = why[decided]
         code[rows[why != STANDS]] = UNKNOWN
 
-    def judge(self, batch: pa.RecordBatch | pa.Table) -> tuple[pa.Table, Decisions, np.ndarray]:
+    def judge(
+        self, batch: pa.RecordBatch | pa.Table, budget: Budget | None = None
+    ) -> tuple[pa.Table, Decisions, np.ndarray]:
         """Verdict table of some flows (see `verdict_schema`), the decisions in it, and the features they were
         made from.
+
+        budget : of the run that the flows belong to; default: they are a run of their own.
         """
         X = matrix_of(batch, self.package.features)
         d = self.decide(X)
@@ -208,11 +214,11 @@ class Judge:
             because=d.because,
             classes=self.package.classes,
         )
-        reasons = reason_column(self.explain(X, d), X, self.usual, self.package.features)
+        reasons = reason_column(self.explain(X, d, budget or Budget()), X, self.usual, self.package.features)
         columns = {**flow_columns(batch), **decided, "reasons": reasons}
         return pa.table({name: columns[name] for name in self.schema.names}, schema=self.schema), d, X
 
-    def explain(self, X: np.ndarray, decisions: Decisions) -> Reasons:
+    def explain(self, X: np.ndarray, decisions: Decisions, budget: Budget) -> Reasons:
         """The features that spoke for each verdict on (n, d) features; none for a verdict that was withdrawn."""
         reasons = no_reasons(len(X))
         attack = np.flatnonzero((decisions.code == ATTACK) & decisions.finite)
@@ -227,11 +233,29 @@ class Judge:
                 usual=self.usual,
                 model=self.model,
                 log_odds=decisions.log_odds[attack],
+                budget=budget,
             )
         if strange.size:
             explain_strange(reasons, strange, decisions.scaled, decisions.prototype, self.point.novelty)
         explain_broken(reasons, np.flatnonzero(~decisions.finite), X)
         return without_artefacts(reasons, X, self.usual, self.is_time)
+
+    def reasons_of(self, features: np.ndarray, label: str) -> list[dict[str, Any]]:
+        """What speaks for an attack class in one flow of (d,) finite features, as in its verdict."""
+        X, reasons, one = features[None], no_reasons(1), np.zeros(1, np.int64)
+        explain_attacks(
+            reasons,
+            one,
+            X,
+            self._direction(np.array([self.package.classes.index(label)])),
+            usual=self.usual,
+            model=self.model,
+            log_odds=np.zeros(1),
+            budget=Budget(),
+        )
+        clean = without_artefacts(reasons, X, self.usual, self.is_time)
+        said: list[dict[str, Any]] = reason_column(clean, X, self.usual, self.package.features).to_pylist()[0]
+        return said
 
     def _direction(self, classes: np.ndarray) -> np.ndarray:
         """(m, k) float32: each flow's class against benign, in calibrated log-odds."""

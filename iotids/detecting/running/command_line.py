@@ -51,6 +51,11 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         help="read the captures that are written in a folder, until a signal comes",
     )
     parser.add_argument(
+        "--in-order",
+        action="store_true",
+        help="with live traffic: wait with a flow until none can come that ended before (the idle timeout), and judge it as in a finished capture",
+    )
+    parser.add_argument(
         "--max-bytes",
         type=int,
         default=MAX_BYTES,
@@ -83,6 +88,8 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         parser.error(f"--max-alarms-per-day {arguments.max_alarms_per_day:g}: wanted is a number from 0")
     if arguments.user is not None and arguments.interface is None:
         parser.error("--user goes with --interface")
+    if arguments.in_order and arguments.captures and "-" not in arguments.captures:
+        parser.error("--in-order goes with live traffic: flows of finished captures always are")
     if arguments.captures.count("-") and len(arguments.captures) > 1:
         parser.error("standard input goes alone")
     if arguments.slice is not None and (not arguments.captures or "-" in arguments.captures):

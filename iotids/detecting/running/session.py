@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotids.detecting.incidents.book import IncidentBook
+from iotids.detecting.incidents.incident import Why
 from iotids.detecting.judging.drift import DriftCounter
 from iotids.detecting.judging.fitness import FitnessCounter
+from iotids.detecting.judging.reasons import Budget
 from iotids.detecting.judging.verdict_words import ATTACK
-from iotids.detecting.judging.verdicts import Judge
+from iotids.detecting.judging.verdicts import Judge, matrix_of
 from iotids.detecting.judging.view import ViewCounter
 from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.not_judged import count_not_judged
 from iotids.detecting.summary.tally import Tally
 
 ROWS_AT_ONCE = 32_768  # flows that are counted and written together
+GROWTH = 4  # how many times as many each time, up to there
 ROWS_PER_BLOCK = 8_192  # of them judged together: enough to keep the network busy, 5 MB of features
 ETHERNET_ONLY = (
     "original",
@@ -74,6 +78,7 @@ class Session:
         self.ledgers: list[dict[str, Any]] = []
         self.view = ViewCounter()
         self.withheld = 0  # alarms of flows that are ordinary here
+        self.budget = Budget()
 
     def take(
         self,
@@ -104,7 +109,7 @@ class Session:
                 verdicts = _renumbered(verdicts, packets_before)
             if self.file is not None:
                 self.file.write(verdicts)
-            self.tally.add(verdicts)
+            self.tally.add(verdicts, partial(self._explainers, flows))
             self._show(self.tally)
         ledger = capture.ledger.as_dict()
         ledger["fault"] = ledger["fault"] or unjudged(ledger)
@@ -113,7 +118,8 @@ class Session:
 
     def _judge(self, flows: pa.Table, aside: Callable[..., None] | None) -> pa.Table:
         """Verdicts on a block of flows, which drift and a listening calibration see too."""
-        verdicts, decisions, X = self.judge.judge(flows)
+        self.budget.earn(flows.num_rows)
+        verdicts, decisions, X = self.judge.judge(flows, self.budget)
         self.view.add(flows)
         self.fitness.add(decisions.log_odds, decisions.familiarity)
         self.withheld += int(decisions.withheld.sum())
@@ -121,6 +127,14 @@ class Session:
         if aside is not None:
             aside(X, decisions, verdicts, flows)
         return verdicts
+
+    def _explainers(self, flows: pa.Table, rows: list[int], labels: list[str]) -> list[Why]:
+        """What finds the reasons of some alarms, and keeps no more than their features."""
+        X = matrix_of(flows.take(rows), self.judge.package.features)
+        return [
+            partial(self.judge.reasons_of, features.copy(), label)
+            for features, label in zip(X, labels, strict=True)
+        ]
 
 
 def _renumbered(verdicts: pa.Table, packets_before: int) -> pa.Table:
@@ -132,15 +146,17 @@ def _renumbered(verdicts: pa.Table, packets_before: int) -> pa.Table:
 
 
 def gathered(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
-    """Batches joined until they have at least so many rows; what is left comes last."""
+    """Batches joined until they have so many rows, of a capture's first ones fewer: the first verdict comes soon; what
+    is left comes last.
+    """
     waiting: list[pa.RecordBatch] = []
-    n = 0
+    n, enough = 0, 1
     for batch in batches:
         waiting.append(batch)
         n += batch.num_rows
-        if n >= rows:
+        if n >= enough:
             yield pa.Table.from_batches(waiting)
-            waiting, n = [], 0
+            waiting, n, enough = [], 0, min(rows, GROWTH * n)
     if n:
         yield pa.Table.from_batches(waiting)
 

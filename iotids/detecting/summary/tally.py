@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.incidents.book import IncidentBook
+from iotids.detecting.incidents.book import Explain, IncidentBook
 from iotids.detecting.judging.verdict_words import ABSTAINED, ATTACK, VERDICTS
 from iotids.detecting.summary.recordings import Recordings
 from iotids.detecting.summary.table_groups import largest_groups, numbered
@@ -34,8 +34,8 @@ class Tally:
         self.last_us: int | None = None
         self.recordings = Recordings()
 
-    def add(self, table: pa.Table) -> None:
-        """Count one verdict table; its flows are of one capture."""
+    def add(self, table: pa.Table, explain: Explain | None = None) -> None:
+        """Count one verdict table; its flows are of one capture. explain: finds the reasons of its incidents."""
         if table.num_rows == 0:
             return
         names, number = numbered(table.column("verdict"))
@@ -60,7 +60,7 @@ class Tally:
         self.recordings.of(low, high).add(capture, start_us, verdict, attacks)
         self.timeline.add(start_us, verdict)
         self._add_hosts(table, verdict)
-        self.incidents.add(table, verdict)
+        self.incidents.add(table, verdict, explain)
 
     @property
     def attacks(self) -> int:
