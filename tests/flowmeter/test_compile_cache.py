@@ -16,7 +16,7 @@ import pytest
 
 from iotids.flowmeter.kernels import entries, layout
 from iotids.flowmeter.kernels.machine_code import MachineCode
-from tests.packets import Record, write_pcap
+from tests.bench.capture import write_capture
 
 ROOM = Path(__file__).parents[2] / "iotids" / "flowmeter"
 # rehash_segments (segments.py) calls bucket_of (segments.py), which calls mix (hashing.py)
@@ -96,13 +96,16 @@ def test_files_of_older_kernels_are_removed(tmp_path: Path) -> None:
     assert after.name != before.name
 
 
-def test_a_capture_is_metered_without_the_compiler_once_there_is_machine_code(tmp_path: Path) -> None:
-    write_pcap(tmp_path / "a.pcap", [Record(i, b"") for i in range(3)])
+@pytest.mark.parametrize("columns", [(), ("sequence", "context")])
+def test_a_capture_is_metered_without_the_compiler_once_there_is_machine_code(
+    tmp_path: Path, columns: tuple[str, ...]
+) -> None:
+    write_capture(tmp_path / "a.pcap", flows=20)
     command = f"""
 import sys
 from iotids.flowmeter.flows import flows_from_capture
-flows_from_capture({str(tmp_path / "a.pcap")!r})
-print(*(name for name in ("numba", "pandas", "tqdm", "scipy") if name in sys.modules))
+assert flows_from_capture({str(tmp_path / "a.pcap")!r}, columns={columns}).num_rows
+print(*(name for name in ("numba", "pandas", "pyarrow.compute", "tqdm", "scipy") if name in sys.modules))
 """
     for _ in range(2):
         done = subprocess.run(

@@ -19,7 +19,15 @@ import pyarrow as pa
 
 from iotids.flowmeter.columns.context import CONTEXT, context_schema
 from iotids.flowmeter.context.memory import RING_FLOWS
-from iotids.flowmeter.context.stream import NARROW, PADDING, SLICE_ROWS, ContextStream, columns_in, entering
+from iotids.flowmeter.context.stream import (
+    NARROW,
+    PADDING,
+    SLICE_ROWS,
+    ContextStream,
+    columns_in,
+    entering,
+    numbers_in,
+)
 from iotids.flowmeter.pipeline.sweeping import Certain
 
 MEMORY_BYTES = 256 << 20  # of waiting rows, and of context; what is more lies in temporary files
@@ -120,7 +128,7 @@ class CaptureContext:
             n_bytes,
         )
         self._entries.write(entries.view(np.uint8).data)
-        self._new.append((ends, batch.column("flow_number").to_numpy().copy()))
+        self._new.append((ends, numbers_in(batch, "flow_number").copy()))
         self._batches.append((int(ends.max()), len(ends)))
         self._rows += len(ends)
 

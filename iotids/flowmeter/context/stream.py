@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from iotids.flowmeter.columns.context import CONTEXT, LAST_FLOWS, SHORT_PACKETS, WINDOWS_S, context_schema
 from iotids.flowmeter.context.layout import BLOCK, N_KINDS, N_LISTS, N_WINDOWS, WINDOW_WORDS
@@ -95,10 +94,16 @@ class ContextStream:
 
 
 def entering(table: pa.Table) -> tuple[np.ndarray, ...]:
-    """What the kernel wants to know of flows: end, hosts, service, facts, bytes."""
+    """What the kernel wants to know of flows: end, hosts, service, facts, bytes.
+
+    Raises
+    ------
+    ValueError
+        A cell has no value; the message names its column.
+    """
 
     def integers(name: str) -> np.ndarray:
-        return table.column(name).to_numpy().astype(np.int64, copy=False)
+        return numbers_in(table, name).astype(np.int64, copy=False)
 
     answered, packets = integers("bwd_packets"), integers("fwd_packets") + integers("bwd_packets")
     facts = (answered == 0) | (integers("rst_flags") > 0).astype(np.int64) << 1
@@ -113,10 +118,20 @@ def entering(table: pa.Table) -> tuple[np.ndarray, ...]:
     )
 
 
+def numbers_in(table: pa.Table | pa.RecordBatch, name: str) -> np.ndarray:
+    """A column of numbers, without nulls: (n,). Arrow's own way to NumPy imports pandas, a fifth of a second."""
+    column = table.column(name)
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if column.null_count:
+        raise ValueError(f"column {name} of the flows has {column.null_count} cells without a value")
+    return np.from_dlpack(column)
+
+
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
     """A string column in one piece, without dictionary."""
     if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, pa.string())
+        column = column.cast(pa.string())
     array = column.combine_chunks()
     return array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
 
