@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+import onnx
 import pytest
 
 from iotids.detecting.package.inference import Model
@@ -114,3 +116,26 @@ def test_a_file_that_is_no_model_is_refused_even_with_the_right_hash(package_cop
     resealed(package_copy)
     with pytest.raises(PackageError, match=r"model.onnx: not a model that onnxruntime"):
         Model(open_package(package_copy.folder))
+
+
+def test_a_graph_of_the_gradient_for_other_flows_is_refused_by_name_and_in_one_line(package_copy, capfd):
+    path = package_copy.folder / "gradient.onnx"
+    graph = onnx.load(path)
+    graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 1
+    onnx.save(graph, path)
+    resealed(package_copy)
+    model, flows = Model(open_package(package_copy.folder)), np.ones((3, len(package_copy.features)))
+    with pytest.raises(PackageError, match=r"gradient.onnx: not a model that onnxruntime"):
+        model.gradient(flows, np.ones((3, len(package_copy.classes)), np.float32))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_damaged_tensor_is_named_in_the_error_and_nowhere_else(package_copy, capfd):
+    path = package_copy.folder / "model.onnx"
+    graph = onnx.load(path)
+    graph.graph.initializer[0].raw_data += b"more"
+    onnx.save(graph, path)
+    resealed(package_copy)
+    with pytest.raises(PackageError, match=r"model.onnx: not a model that onnxruntime"):
+        Model(open_package(package_copy.folder))
+    assert capfd.readouterr() == ("", "")

@@ -1,11 +1,12 @@
 """Mutate detector packages and open them: no traceback, no hang, no growth; every refusal is a PackageError.
 
-python -m tests.fuzz.fuzz_package --count 100000 --graphs 300      (a seed and two counts)
+python -m tests.fuzz.fuzz_package --count 100000 --graphs 100000      (a seed and two counts)
 
-Manifests (package.json) and references (reference.json) are changed value by value and as text, half of them
-sealed again with right hashes, as somebody would who wants more than to damage them. What opens must judge a few
-flows and make a report page. Model files are changed byte by byte, in a process of their own, because a crash of
-onnxruntime would end this one; loading one takes milliseconds, so there are fewer of them.
+Manifests (package.json) and references (reference.json) are changed value by value and as text, most of them
+sealed again with right hashes, as somebody would who wants more than to damage them. Model files (model.onnx,
+gradient.onnx) are changed byte by byte and field by field. What opens must judge a few flows, and for some of them
+give reasons and make a report page. All of it happens in processes of their own: a crash of onnxruntime, or more
+than a while of processor time, is a finding, and the next process continues with the next input.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 
 from iotids.detecting.calibrating.calibration import Target
 from iotids.detecting.calibrating.evaluate import export_table, out_of_fold_table
@@ -31,7 +35,15 @@ from iotids.detecting.calibrating.site_file import origin_of
 from iotids.detecting.judging.fitness import FitnessCounter
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
-from iotids.detecting.package.package import FORMAT, MANIFEST, ONNX, REFERENCE, PackageError, open_package
+from iotids.detecting.package.package import (
+    FORMAT,
+    GRADIENT,
+    MANIFEST,
+    ONNX,
+    REFERENCE,
+    PackageError,
+    open_package,
+)
 from iotids.detecting.package.package import _digest_of as digest_of
 from iotids.detecting.package.package import _fingerprint as fingerprint
 from iotids.detecting.summary.page import report_page
@@ -40,7 +52,10 @@ from iotids.detecting.summary.tally import Tally
 from tests.detecting.lab import make_package
 from tests.fuzz.growth import Growth
 
-HANG_S, MEMORY_MB = 20, 1_500
+HANG_S, MEMORY_MB = 20, 1_500  # seconds of processor time; an input takes milliseconds
+PER_PROCESS = 25_000
+OPERATORS = ("Identity", "Add", "MatMul", "Gemm", "Relu", "Reshape", "Expand", "Tile", "Gather", "Slice", "Concat", "Cast", "Softmax",
+             "ConstantOfShape", "Range", "Pad", "Loop", "If", "TreeEnsembleRegressor", "TopK", "Nonsense", "")  # fmt: skip
 FULL_CHECK_EVERY = 50  # of the packages that open, judging and a page take a hundred times as long as opening
 ODD: list[Any] = [
     *(
@@ -187,13 +202,70 @@ class Mutator:
         (self.folder / MANIFEST).write_bytes(content if rng.random() < 0.9 else mutate_bytes(content, rng))
 
 
-def use(folder: Path, *, fully: bool) -> str:
-    """Open a package and use it; gives `opened`, or `refused`."""
+def messages(message: Message) -> Iterator[Message]:
+    """A message of protobuf and all that it holds."""
+    yield message
+    for field, value in message.ListFields():
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            for part in value if field.is_repeated else [value]:
+                yield from messages(part)
+
+
+def mutate_fields(content: bytes, rng: random.Random) -> bytes:
+    """A model with one to three fields changed, removed or doubled."""
+    model = onnx.load_model_from_string(content)
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        holders = [part for part in messages(model) if part.ListFields()]
+        holder = rng.choice(holders)
+        field, value = rng.choice(holder.ListFields())
+        if field.is_repeated:
+            _mutate_list(value, field, rng)
+        elif field.type == FieldDescriptor.TYPE_MESSAGE or rng.random() < 0.2:
+            holder.ClearField(field.name)
+        else:
+            setattr(holder, field.name, _odd_field(field, value, rng))
+    return bytes(model.SerializeToString())
+
+
+def _mutate_list(values: Any, field: FieldDescriptor, rng: random.Random) -> None:
+    """Change, remove or double one of the values of a repeated field."""
+    at, action = rng.randrange(len(values)), rng.randrange(3)
+    if action == 0:
+        del values[at]
+    elif field.type == FieldDescriptor.TYPE_MESSAGE:
+        values.add().CopyFrom(values[at])
+    elif action == 1:
+        values.append(values[at])
+    else:
+        values[at] = _odd_field(field, values[at], rng)
+
+
+def _odd_field(field: FieldDescriptor, value: Any, rng: random.Random) -> Any:
+    """Another value of the field's type."""
+    if field.name == "op_type":
+        return rng.choice(OPERATORS)
+    if isinstance(value, bytes):
+        return mutate_bytes(value, rng) if value else b"x" * rng.randrange(9)
+    if isinstance(value, str):
+        return rng.choice(("", "x", value[::-1], value * 2, "features", "logits", "a" * 10_000))
+    if isinstance(value, float):
+        return rng.choice((0.0, -value, 1e38, float("nan"), float("inf")))
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return rng.choice(list(field.enum_type.values_by_number))
+    largest = 2**31 if field.type == FieldDescriptor.TYPE_INT32 else 2**63
+    return rng.choice((0, 1, -1, value + 1, -value, 7, 1 << 20, largest - 1, -largest))
+
+
+def use(folder: Path, *, fully: bool) -> bool:
+    """Open a package and use it; whether it was opened, not refused."""
     try:
         package = open_package(folder)
         if fully:
-            judge = Judge(package, Model(package), package_point(package))
-            judge.decide(np.ones((3, len(package.features))))
+            model = Model(package)
+            flows = np.ones((3, len(package.features)))
+            Judge(package, model, package_point(package)).decide(flows)
+            if model.has_gradient:
+                model.gradient(flows, np.ones((3, len(package.classes)), np.float32))
             list(out_of_fold_table(package))
             list(export_table(package))
             Target(10.0, float(package.manifest["novelty"]["quantile"]), 0)
@@ -210,103 +282,112 @@ def use(folder: Path, *, fully: bool) -> str:
             )
     except PackageError as error:
         str(error).encode("utf-8", "backslashreplace")
-        return "refused"
-    return "opened"
+        return False
+    return True
 
 
-def _graph_worker(folder: Path, seed: int, numbers: range, queue: Any) -> None:
-    """Open mutated model files; runs in a process of its own."""
-    original, manifest = (folder / ONNX).read_bytes(), json.loads((folder / MANIFEST).read_text())
-    growth = Growth(MEMORY_MB)
-    for number in numbers:
-        rng = random.Random(f"{seed} graph {number}")
-        (folder / ONNX).write_bytes(mutate_bytes(original, rng))
-        manifest["files"][ONNX] = fingerprint(folder / ONNX)
-        manifest["manifest_sha256"] = digest_of(manifest)
-        (folder / MANIFEST).write_bytes(as_text(manifest))
-        queue.put((number, None))
-        try:
-            queue.put((number, use(folder, fully=True)))
-        except BaseException as error:  # noqa: BLE001  every other exception is a finding
-            queue.put((number, f"FINDING {type(error).__name__}: {error}"))
-        growth.look(number)
-    queue.put((-1, "end"))
+class Manifests:
+    """Packages with changed manifests and references."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._mutator, self._n_opened = folder, Mutator(folder), 0
+
+    def check(self, rng: random.Random) -> bool:
+        """Change, open, and use one in fifty of those that open."""
+        self._mutator.write(rng)
+        if not use(self._folder, fully=False):
+            return False
+        self._n_opened += 1
+        return use(self._folder, fully=True) if self._n_opened % FULL_CHECK_EVERY == 1 else True
 
 
-def fuzz_graphs(folder: Path, seed: int, count: int) -> Counter:
-    """Open `count` mutated model files; a crash is a finding, and the next process goes on behind it."""
-    counts: Counter = Counter()
-    start, context = 0, multiprocessing.get_context("spawn")
-    original, manifest = (folder / ONNX).read_bytes(), (folder / MANIFEST).read_bytes()
-    while start < count:
-        (folder / ONNX).write_bytes(original)
-        (folder / MANIFEST).write_bytes(manifest)
-        queue = context.Queue()
-        worker = context.Process(target=_graph_worker, args=(folder, seed, range(start, count), queue))
-        worker.start()
-        number, began = start, time.monotonic()
-        while True:
-            try:
-                number, result = queue.get(timeout=1)
-            except Exception:  # noqa: BLE001  queue.Empty
-                if worker.is_alive() and time.monotonic() - began < HANG_S + 30:
-                    continue
-                counts[f"FINDING graph {number} of seed {seed}: exit {worker.exitcode}"] += 1
-                worker.kill()
-                break
-            if result is not None:
-                began = time.monotonic()
-                counts[result if number >= 0 else "processes"] += 1
-            if number < 0:
-                break
-        worker.join()
-        start = count if number < 0 else number + 1
-    return counts
+class Graphs:
+    """Packages with changed model files, sealed again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, mutator = folder, Mutator(folder)
+        (folder / REFERENCE).write_bytes(
+            mutator.reference_bytes
+        )  # the short one: its checks are not the matter here
+        self._manifest = mutator.manifest
+        self._manifest["files"][REFERENCE] = fingerprint(folder / REFERENCE)
+        self._original = {name: (folder / name).read_bytes() for name in (ONNX, GRADIENT)}
+
+    def check(self, rng: random.Random) -> bool:
+        """Change one of the two, by bytes or by fields; open and use the package."""
+        changed = ONNX if rng.random() < 0.8 else GRADIENT
+        for name, content in self._original.items():
+            mutate = rng.choice((mutate_bytes, mutate_fields))
+            (self._folder / name).write_bytes(mutate(content, rng) if name == changed else content)
+            self._manifest["files"][name] = fingerprint(self._folder / name)
+        self._manifest["manifest_sha256"] = digest_of(self._manifest)
+        (self._folder / MANIFEST).write_bytes(as_text(self._manifest))
+        return use(self._folder, fully=True)
 
 
-def fuzz_manifests(folder: Path, seed: int, count: int) -> Counter:
-    """Open `count` packages with mutated manifests and references."""
-    mutator, counts = Mutator(folder), Counter()
+KINDS = {"manifests": Manifests, "graphs": Graphs}
+
+
+def work(kind: str, folder: Path, seed: int, stop: int, place: Any, n_opened: Any, findings: Path) -> None:
+    """Check inputs from `place` to `stop`; runs in a process of its own, which says where it is in `place`."""
+    inputs = KINDS[kind](folder)
     use(folder, fully=True)
     growth = Growth(MEMORY_MB)
-    for number in range(count):
-        rng = random.Random(f"{seed} {number}")
-        mutator.write(rng)
-        signal.alarm(HANG_S)
+    for done, number in enumerate(range(place.value, stop)):
+        place.value = number
+        signal.setitimer(signal.ITIMER_PROF, HANG_S)
         try:
-            result = use(folder, fully=False)
-            if result == "opened":
-                counts["opened"] += 1
-                result = use(folder, fully=True) if counts["opened"] % FULL_CHECK_EVERY == 1 else result
-            counts["refused"] += result == "refused"
+            n_opened.value += inputs.check(random.Random(f"{seed} {kind} {number}"))
         except Exception as error:  # noqa: BLE001  every other exception is a finding
-            counts[
-                f"FINDING manifest {number} of seed {seed}: {type(error).__name__}: {str(error)[:120]}"
-            ] += 1
-        finally:
-            signal.alarm(0)
-        if number % 1000 == 0:
-            growth.look(number)
-    return counts
+            with findings.open("a", encoding="utf-8") as file:
+                message = f"{type(error).__name__}: {str(error)[:200]!r}"
+                file.write(f"{kind} {number} of seed {seed}: {message}\n")
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if done % 1000 == 0:
+            growth.look(done)
+    place.value = stop
+
+
+def fuzz(kind: str, home: Path, seed: int, count: int) -> list[str]:
+    """Check `count` inputs of a kind, some thousands per process; gives the findings."""
+    context = multiprocessing.get_context("spawn")
+    place, n_opened = context.Value("q", 0, lock=False), context.Value("q", 0, lock=False)
+    findings, began = home / f"{kind}.txt", time.monotonic()
+    findings.touch()
+    while place.value < count:
+        folder = home / f"{kind}-{place.value}"
+        make_package(folder)
+        begun, stop = place.value, min(place.value + PER_PROCESS, count)
+        process = context.Process(target=work, args=(kind, folder, seed, stop, place, n_opened, findings))
+        process.start()
+        process.join()
+        if process.exitcode:
+            if place.value == begun:
+                raise RuntimeError(f"{kind}: not even the first input of a process was checked, see above")
+            with findings.open("a", encoding="utf-8") as file:
+                file.write(
+                    f"{kind} {place.value} of seed {seed}: the process ended with {process.exitcode}\n"
+                )
+            place.value += 1
+        print(
+            f"{kind}: {place.value:,}, {n_opened.value:,} opened, {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+    return findings.read_text(encoding="utf-8").splitlines()
 
 
 def main() -> int:
     """Fuzz; exit code 1 with findings."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=2_000)
-    parser.add_argument("--graphs", type=int, default=50)
+    parser.add_argument("--graphs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = make_package(Path(temporary) / "lab").folder
-        kept = {path.name: path.read_bytes() for path in folder.iterdir()}
-        started = time.monotonic()
-        counts = fuzz_manifests(folder, arguments.seed, arguments.count)
-        for name, content in kept.items():
-            (folder / name).write_bytes(content)
-        graphs = fuzz_graphs(folder, arguments.seed, arguments.graphs)
-    print(f"manifests: {dict(counts)}\ngraphs: {dict(graphs)}\n{time.monotonic() - started:.0f} s")
-    findings = [name for name in (*counts, *graphs) if name.startswith("FINDING")]
+    shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=shared) as temporary:
+        findings = fuzz("manifests", Path(temporary), arguments.seed, arguments.count)
+        findings += fuzz("graphs", Path(temporary), arguments.seed, arguments.graphs)
+    print("\n".join([*findings, f"{len(findings) or 'no'} finding{'s' * (len(findings) > 1)}"]))
     return 1 if findings else 0
 
 

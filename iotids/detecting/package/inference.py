@@ -35,7 +35,8 @@ class Model:
 
     def logits(self, X: np.ndarray) -> np.ndarray:
         """(n, k) float32 logits of (n, d) float64 features."""
-        return run_in_batches(self._logits, {"features": X}, "logits", (len(self.package.classes),))
+        with named_refusals(self.package.folder / ONNX):
+            return run_in_batches(self._logits, {"features": X}, "logits", (len(self.package.classes),))
 
     @property
     def has_gradient(self) -> bool:
@@ -43,9 +44,10 @@ class Model:
         return GRADIENT in self.package.manifest["files"]
 
     def gradient(self, X: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """(n, d) float32 gradient of sum(direction * logits) by (n, d) float64 features."""
+        """(n, d) float32 gradient of sum(direction * logits) by (n, d) float64 features; direction is (n, k) float32."""
         inputs = {"features": X, "direction": direction}
-        return run_in_batches(self._gradient, inputs, "gradient", (X.shape[1],), GRADIENT_ROWS)
+        with named_refusals(self.package.folder / GRADIENT):
+            return run_in_batches(self._gradient, inputs, "gradient", (X.shape[1],), GRADIENT_ROWS)
 
 
 def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -59,13 +61,15 @@ def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what is wrong with a graph stands in the PackageError, and only there
     if path.stat().st_size > LARGEST_GRAPH:
         raise PackageError(
             f"{path}: {path.stat().st_size:,} bytes; at most {LARGEST_GRAPH:,} are read; {REMEDY}"
         )
     with named_refusals(path):
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
 
 
 @contextmanager
