@@ -135,6 +135,11 @@ def rows_of_table(path: str | Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
+def some_of(names: Sequence[object], n: int = 8) -> str:
+    """The first n names, and how many more there are: a table may have hundreds of columns."""
+    return ", ".join(map(str, names[:n])) + (f" and {len(names) - n} more" if len(names) > n else "")
+
+
 def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
     """Read a Parquet file.
 
@@ -147,7 +152,7 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
 
     present = schema_of_table(path).names
     if missing := sorted(set(columns or ()) - set(present)):
-        raise ValueError(f"{path}: no column {', '.join(missing)}; it has {', '.join(present)}")
+        raise ValueError(f"{path}: no column {some_of(missing)}; it has {some_of(present)}")
     return pq.read_table(path, columns=columns)
 
 

@@ -36,3 +36,13 @@ def test_json_is_strict(tmp_path):
 def test_a_missing_table_names_the_command_that_makes_it(tmp_path):
     with pytest.raises(FileNotFoundError, match="dvc repro"):
         read_table(tmp_path / "flows.parquet")
+
+
+def test_missing_columns_are_named_in_one_short_line(tmp_path):
+    write_table(pa.table({f"has{i}": [1] for i in range(200)}), tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match="no column") as raised:
+        read_table(tmp_path / "t.parquet", [f"want{i:02}" for i in range(99)])
+    assert str(raised.value).endswith(
+        "no column want00, want01, want02, want03, want04, want05, want06, want07 and 91 more; "
+        "it has has0, has1, has2, has3, has4, has5, has6, has7 and 192 more"
+    )

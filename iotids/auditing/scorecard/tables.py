@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from iotids.auditing.scorecard.roles import IDENTITY as _IDENTITY
 from iotids.auditing.scorecard.roles import LABEL_LIKE, is_feature, normalised, roles_of
+from iotids.writing.tables import some_of
 
 MOST_CLASSES = 60
 BENIGN = ("benign", "normal", "background", "legitimate", "0", "none", "no")
@@ -78,11 +78,11 @@ def read_labelled(path: Path, *, label: str | None = None) -> Labelled:
             names.append(name if counts[name] == 1 else f"{name}.{counts[name] - 1}")
         table = table.rename_columns(names)
     if label and label not in table.column_names:
-        raise ValueError(f"{path}: no column {label!r} for --label; there are {_some(table.column_names)}")
+        raise ValueError(f"{path}: no column {label!r} for --label; there are {some_of(table.column_names)}")
     roles = roles_of(table.column_names, label=label)
     if "label" not in roles:
         raise ValueError(
-            f"{path}: no column of labels; there are {_some(table.column_names)}. Name it with --label COLUMN; an audit of "
+            f"{path}: no column of labels; there are {some_of(table.column_names)}. Name it with --label COLUMN; an audit of "
             "flows without labels does not exist, because every check asks what the label can be read from"
         )
     labels, classes = _labels(path, table.column(roles["label"]), roles["label"])
@@ -221,8 +221,3 @@ def matrix_of(features: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarra
         np.nan_to_num(values[rows], nan=-1.0, posinf=LARGEST, neginf=-LARGEST) for values in features.values()
     ]
     return np.stack([np.clip(c, -LARGEST, LARGEST).astype(np.float32) for c in columns], axis=1)
-
-
-def _some(names: list[Any]) -> str:
-    """The first names of many."""
-    return ", ".join(map(str, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
