@@ -9,6 +9,7 @@ iotids calibrate BENIGN_CAPTURE... -o own-network.json
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from iotids.detecting.package.find_package import BOX, find_package
 from iotids.detecting.running.command_line import parse_arguments
 from iotids.detecting.running.stop import Stop
 from iotids.plumbing.light_start import arrow_without_pandas
@@ -42,6 +42,8 @@ def configured() -> list[str]:
 
 def run(arguments: argparse.Namespace, stop: Stop) -> int:
     """Do what the command line asks for; gives the exit code."""
+    from iotids.detecting.package.find_package import BOX, find_package
+
     package = find_package(
         arguments.model,
         profile=arguments.profile,
@@ -118,6 +120,8 @@ def _show(bar: Any, tally: Tally) -> None:
 
 def main() -> int:
     """Run the command; a refusal is one line and exit code 2."""
+    # read when numpy is loaded: threads that wait for small products take a third of the processor time
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments, stop = parse_arguments(__doc__), Stop()
     try:
         return run(arguments, stop)

@@ -218,15 +218,15 @@ def test_another_ending_is_refused(judge, tmp_path):
         VerdictFile(str(tmp_path / "v.xlsx"), judge.schema)
 
 
-def test_a_run_explains_256_alarms_and_then_one_in_1024_flows():
+def test_a_run_explains_64_alarms_and_then_one_in_4096_flows():
     budget = Budget()
-    assert [budget.spend(200), budget.spend(200), budget.spend(200)] == [200, 56, 0]
-    budget.earn(1_000)
+    assert [budget.spend(50), budget.spend(50), budget.spend(50)] == [50, 14, 0]
+    budget.earn(4_000)
     assert budget.spend(5) == 0
-    budget.earn(3_096)
+    budget.earn(4 * 4_096 - 4_000)
     assert budget.spend(5) == 4
     budget.earn(10**9)
-    assert budget.spend(10**6) == 256
+    assert budget.spend(10**6) == 64
 
 
 def test_the_first_flows_are_judged_at_once_and_later_ones_in_large_batches():

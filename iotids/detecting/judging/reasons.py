@@ -20,8 +20,8 @@ from iotids.flowmeter.kernels.entries import kernel_named
 N_REASONS = 3
 LONGEST_US = 1e14  # three years
 STEPS = 4  # points on the way; of the three strongest features 94 % are those that 64 points give (measured on the sample)
-FIRST_EXPLAINED = 256  # alarms of a run, where each takes twice as many runs of the model as it has features
-FLOWS_PER_REASON = 1024  # and one more for so many flows: explaining takes less time than judging
+FIRST_EXPLAINED = 64  # alarms of a run, where each takes twice as many runs of the model as it has features
+FLOWS_PER_REASON = 4096  # and one more for so many flows: explaining takes less time than judging
 RUNS_AT_ONCE = 4096  # rows that the model is given together
 three_strangest = kernel_named("distance_kernels", "three_strangest", "iotids.detecting.judging")
 
@@ -55,7 +55,7 @@ class Reasons:
 
 
 class Budget:
-    """How many alarms of one run are explained by occlusion: 256, and one more for every 1,024 flows, at most 256 at once.
+    """How many alarms of one run are explained by occlusion: 64, and one more for every 4,096 flows, at most 64 at once.
 
     Which ones these are depends on how flows are cut into blocks; what is said of one never does. Incidents are
     explained besides (`Judge.reasons_of`).

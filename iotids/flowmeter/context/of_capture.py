@@ -114,7 +114,7 @@ class CaptureContext:
         self._new: list[tuple[np.ndarray, np.ndarray]] = []
         self._ends, self._numbers, self._places = (np.empty(0, np.int64) for _ in range(3))  # not yet entered
         self._entries: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the capture
-        self._origin = self._end = 0  # rows of the window that there is room for
+        self._origin = self._room = 0  # the row that the cells begin with, and for how many there is room
         self._narrow, self._wide = _cells(0)
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -148,7 +148,7 @@ class CaptureContext:
         )
         self._places = np.concatenate([self._places, np.arange(n_before, self._rows)])
         self._new = []
-        self._make_room(self._rows - self._first)
+        self._make_room(self._rows - self._first, is_last=until_us is None)
         enter = self._ends <= until_us if until_us is not None else np.ones(len(self._ends), bool)
         order = np.flatnonzero(enter)
         order = order[np.lexsort((self._numbers[order], self._ends[order]))]
@@ -168,13 +168,19 @@ class CaptureContext:
         """Give the file back."""
         self._entries.close()
 
-    def _make_room(self, n: int) -> None:
-        """A window of n rows, beginning with the oldest that is not taken; what is known of them goes along."""
-        known = slice(self._first - self._origin, self._end - self._origin)
-        cells = _cells(n)
+    def _make_room(self, n: int, *, is_last: bool) -> None:
+        """A window of at least n rows, beginning with the oldest that is not taken; it moves when it is full, and what is
+        known of its rows goes along.
+        """
+        if self._first + n <= self._origin + self._room:
+            return
+        kept = min(self._first - self._origin, self._room)
+        self._room = n if is_last else 2 * n
+        cells = _cells(self._room)
         for new, old in zip(cells, (self._narrow, self._wide), strict=True):
-            new[:, : known.stop - known.start] = old[:, known]
-        (self._narrow, self._wide), self._origin, self._end = cells, self._first, self._first + n
+            known = old[:, kept : old.shape[1] - PADDING]
+            new[:, : known.shape[1]] = known
+        (self._narrow, self._wide), self._origin = cells, self._first
 
     def _follow(self, ends: np.ndarray, places: np.ndarray, *, is_last: bool) -> None:
         """Let flows enter in the order in which they stand, each to its place."""
