@@ -6,20 +6,18 @@ Paper: Table III, rows HT and NB; the other models are the baselines that table 
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.contract import RunContext, configured
-from iotids.learning.data.flow_columns import TASKS
-from iotids.learning.runs.inputs import check_memory, read_inputs
+from iotids.learning.runs.arguments import read_arguments
+from iotids.learning.runs.inputs import check_memory, fits_side_by_side, read_inputs
 from iotids.learning.runs.run_folder import Configuration, write_run
 from iotids.learning.runs.unfinished import Unfinished
 from iotids.plumbing.errors import run_plainly
-from iotids.plumbing.machine import available_memory_bytes
+from iotids.plumbing.machine import available_memory_bytes, usable_cores
 from iotids.plumbing.parallel import code_digest, parallel_map
 from iotids.plumbing.params import read_data, read_section
 
@@ -45,19 +43,17 @@ class Params:
 
 def main() -> None:
     """Read, fit all folds (or continue), write the run folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", required=True, choices=TASKS)
-    parser.add_argument("--model", required=True)
-    for name in ("--dataset", "--splits", "--out"):
-        parser.add_argument(name, required=True, type=Path)
-    args, params, data = parser.parse_args(), read_section("baseline", Params), read_data()
+    args = read_arguments(__doc__.splitlines()[0])
+    params, data, free = read_section("baseline", Params), read_data(), available_memory_bytes()
     kind, settings = configured(args.model, params.settings, BASELINES)
-    inputs = read_inputs(args.dataset, args.splits, kind, args.task, params.splits, data.classes, data.benign)
-    check_memory(inputs, kind, settings, available_memory_bytes())
+    names = (params.splits, data.classes, data.benign)
+    inputs = read_inputs(args.dataset, args.splits, kind, args.task, *names, free_bytes=0)
+    check_memory(inputs, kind, settings, free)
     orders = params.order_seeds if kind.by_order else 1
     configuration = Configuration("baseline", args.task, args.model, kind, settings, params.seed, orders)
     store = Unfinished(args.out, inputs.fingerprint(configuration.params, kind.name, code_digest()))
-    context = RunContext(store, map_jobs=partial(parallel_map, description=args.model))
+    n_jobs = fits_side_by_side(inputs, kind, free, usable_cores())
+    context = RunContext(store, partial(parallel_map, description=args.model, n_jobs=n_jobs))
     run = kind.fit_folds(*inputs, settings, seed=params.seed, orders=orders, context=context)
     write_run(args.out, run, configuration, inputs.data)
     store.forget()

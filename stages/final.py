@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+from iotids.detecting.packing import packing
 from iotids.detecting.packing.assembly import PackSettings
-from iotids.detecting.packing.packing import DOUBTFUL, Dataset, Run, pack, sentences_about
+from iotids.detecting.packing.packing import Dataset, pack, read_run
+from iotids.learning.runs.inputs import check_memory_for_all
 from iotids.plumbing.errors import run_plainly
+from iotids.plumbing.machine import available_memory_bytes
 from iotids.plumbing.params import read_data, read_section
 from iotids.tracking.registry import register
 from iotids.writing.tables import read_table
@@ -48,15 +51,9 @@ class MeterSettings:
 def read_dataset(path: Path) -> Dataset:
     """The flows to fit on."""
     data = read_data()
-    return Dataset(
-        read_table(path), data.name, data.classes, data.benign, hashlib.sha256(path.read_bytes()).hexdigest()
-    )
-
-
-def read_run(folder: Path, card: Path) -> Run:
-    """What cross-validation left in a run folder, and what its scores say."""
-    read_json = lambda path: json.loads(path.read_text(encoding="utf-8"))  # noqa: E731
-    return Run(read_json(folder / "folds.json"), read_table(folder / "predictions.parquet"), read_json(card))
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Dataset(partial(read_table, path), data.name, data.classes, data.benign, digest)
 
 
 def main() -> int:
@@ -64,15 +61,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("--dataset", "--run", "--card", "--out"):
         parser.add_argument(name, required=True, type=Path)
-    arguments = parser.parse_args()
-    params, meter = read_section("final", Params), asdict(read_section("meter", MeterSettings))
+    args, params = parser.parse_args(), read_section("final", Params)
+    meter = asdict(read_section("meter", MeterSettings))
+    run = read_run(args.run, args.card)
+    check_memory_for_all(args.dataset, *packing.kind_and_settings(run.document), available_memory_bytes())
     meter = {key: value for key, value in meter.items() if key not in NOT_A_FLOW}
-    run = read_run(arguments.run, arguments.card)
-    manifest = pack(arguments.out, read_dataset(arguments.dataset), run, meter, params)
-    for sentence in sentences_about(arguments.out, manifest):
+    manifest = pack(args.out, read_dataset(args.dataset), run, meter, params)
+    for sentence in packing.sentences_about(args.out, manifest):
         print(sentence)
-    register(arguments.out, manifest, alias=params.alias)
-    return DOUBTFUL if manifest["doubts"] else 0
+    register(args.out, manifest, alias=params.alias)
+    return packing.DOUBTFUL if manifest["doubts"] else 0
 
 
 if __name__ == "__main__":

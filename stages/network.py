@@ -5,14 +5,12 @@ In: out/dataset/flows.parquet, out/splits/<split>.parquet. Out: a run folder (io
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from iotids.learning.contract import ModelKind, RunContext, configured
-from iotids.learning.data.flow_columns import TASKS
 from iotids.learning.networks.registry import NETWORKS
+from iotids.learning.runs.arguments import read_arguments
 from iotids.learning.runs.inputs import check_memory, read_inputs
 from iotids.learning.runs.run_folder import Configuration, write_run
 from iotids.learning.runs.unfinished import Unfinished
@@ -48,7 +46,8 @@ class Params:
         """Refuse an unknown kind, and values that no network can be trained with, by name."""
         if self.seeds < 1:
             raise ValueError(f"network.seeds is {self.seeds}; it is a number of fits, 1 or more")
-        list(map(self.network, dict.fromkeys([*self.models, *self.settings])))
+        for model in dict.fromkeys([*self.models, *self.settings]):
+            self.network(model)
 
     def network(self, model: str) -> tuple[ModelKind, Any]:
         """Kind and settings of a network: its own, and those of this section that the kind has."""
@@ -57,13 +56,9 @@ class Params:
 
 def main() -> None:
     """Read, check, train (or continue), write the run folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", required=True, choices=TASKS)
-    parser.add_argument("--model", required=True)
-    for name in ("--dataset", "--splits", "--out"):
-        parser.add_argument(name, required=True, type=Path)
-    args, params, data = parser.parse_args(), read_section("network", Params), read_data()
-    (kind, settings), free = params.network(args.model), available_memory_bytes()
+    args = read_arguments(__doc__.splitlines()[0])
+    params, data, free = read_section("network", Params), read_data(), available_memory_bytes()
+    kind, settings = params.network(args.model)
     names = (params.splits, data.classes, data.benign)
     inputs = read_inputs(args.dataset, args.splits, kind, args.task, *names, free)
     check_memory(inputs, kind, settings, free)

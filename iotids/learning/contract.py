@@ -19,6 +19,7 @@ import numpy as np
 from iotids.flowmeter.columns.groups import FLOW, features_of
 from iotids.learning.data.flow_columns import check_finite
 from iotids.learning.data.folds import Fold
+from iotids.learning.data.mapped_rows import rows_of
 from iotids.learning.runs.checkpoints import Store
 from iotids.learning.runs.settings import read_settings
 
@@ -40,6 +41,7 @@ class TrainingData:
     source : (n,) number of the data set that the flow comes from
     inputs : optional further inputs of a flow by name, each (n, ...): a sequence of packets, a context
     feature_names : of the columns of `features`; empty where the caller has none
+    spare : nobody reads `features` after a fit, which may work in their memory
     """
 
     features: np.ndarray
@@ -51,6 +53,7 @@ class TrainingData:
     source: np.ndarray
     inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
     feature_names: tuple[str, ...] = ()
+    spare: bool = False
 
     @property
     def n_classes(self) -> int:
@@ -58,13 +61,19 @@ class TrainingData:
         return len(self.classes)
 
     def take(self, rows: np.ndarray) -> TrainingData:
-        """The flows of some rows, in their order; arrays are copies."""
+        """The flows of some rows, in their order; arrays are copies, and `spare`."""
         inputs = {name: values[rows] for name, values in self.inputs.items()}
         parts = (self.start_us[rows], self.group[rows], self.source[rows])
         same = (self.classes, self.benign)
         names = self.feature_names
         return TrainingData(
-            self.features[rows], self.truth[rows], *same, *parts, inputs=inputs, feature_names=names
+            rows_of(self.features, rows),
+            self.truth[rows],
+            *same,
+            *parts,
+            inputs=inputs,
+            feature_names=names,
+            spare=True,
         )
 
 
@@ -138,7 +147,7 @@ class Fitted(ABC):
 
     def score_rows(self, data: TrainingData, rows: np.ndarray) -> np.ndarray:
         """(m, k) scores of some rows; kinds that look at a flow's neighbours or further inputs override it."""
-        return self.scores(data.features[rows])
+        return self.scores(rows_of(data.features, rows))
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -227,6 +236,8 @@ class ModelKind(ABC):
     any_features : takes the own features of a published table instead of those of a flow; False for kinds that
         look for certain columns
     dtype : of the features it is given
+    limit : these are below it in size; None: as the dtype allows (training_data.limit_of)
+    held_features : times that a fit holds its features at once, for estimates of memory; tests/bench/bench_memory.py
     by_order : fitted again with several orders of the training rows
     trains_from_file : takes features that are mapped from a file, so that they need not fit in memory
     exports_onnx : whether what it fits can be packed, judged, explained, calibrated and served
@@ -239,6 +250,8 @@ class ModelKind(ABC):
     inputs: tuple[str, ...] = ()
     any_features: bool = True
     dtype: type = np.float64
+    limit: float | None = None
+    held_features: float = 2.5
     by_order: bool = False
     trains_from_file: bool = False
     exports_onnx: bool = True
@@ -299,8 +312,13 @@ class ModelKind(ABC):
         splits: Mapping[str, Sequence[Fold]],
         settings: Any,
     ) -> int:
-        """Estimate of the memory that training takes; by default the features twice."""
-        return self.matrix_bytes(n_rows, n_features)
+        """Estimate of the memory that training takes; by default that of the features and of one fit."""
+        return self.matrix_bytes(n_rows, n_features) + self.fit_bytes(n_features, splits)
+
+    def fit_bytes(self, n_features: int, splits: Mapping[str, Sequence[Fold]]) -> int:
+        """Estimate of the memory that the largest fit takes, its copy of the training rows included."""
+        most_rows = max((fold.train_rows.size for folds in splits.values() for fold in folds), default=0)
+        return int(self.held_features * np.dtype(self.dtype).itemsize * most_rows * n_features)
 
     def matrix_bytes(self, n_rows: int, n_features: int) -> int:
         """The share of `bytes_needed` that the features take: twice, while they are handed over."""

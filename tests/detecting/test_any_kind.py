@@ -74,14 +74,14 @@ def dataset(tmp_path_factory):
             for name, value in facts.items():
                 flows = flows.append_column(name, pa.array([value] * flows.num_rows))
             parts.append(flows)
-    return Dataset(pa.concat_tables(parts), "lab", CLASSES, "BENIGN", "0" * 64)
+    return Dataset(pa.concat_tables(parts).select, "lab", CLASSES, "BENIGN", "0" * 64)
 
 
 @pytest.fixture(scope="module", params=PACKABLE)
 def packed(request, dataset, tmp_path_factory):
     """A package of one kind, cross-validated by recording."""
     kind = KINDS[request.param]
-    data = read_training_data(dataset.table.select, kind, "multiclass", CLASSES, "BENIGN")
+    data = read_training_data(dataset.read, kind, "multiclass", CLASSES, "BENIGN")
     rows = np.arange(data.truth.size)
     folds = [Fold(g, rows[data.group != g], rows[data.group == g]) for g in range(3)]
     settings = kind.settings({"min_samples_leaf": 5} if kind.name == "site_trees" else {})
@@ -196,7 +196,7 @@ def test_a_site_is_calibrated_with_it(packed, command, tmp_path):
 def test_it_is_served_with_the_verdicts_of_its_graph(packed, dataset):
     import pandas as pd
 
-    X = feature_matrix(dataset.table, packed.features)[::7]
+    X = feature_matrix(dataset.read(packed.features), packed.features)[::7]
     answer = _load_pyfunc(str(packed.folder)).predict(pd.DataFrame(X, columns=list(packed.features)))
     logits = Model(packed).logits(X) / packed.manifest["calibration"]["temperature"]
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
+from iotids.auditing.columns_of_file import open_columns
 from iotids.auditing.scorecard.roles import IDENTITY as _IDENTITY
 from iotids.auditing.scorecard.roles import LABEL_LIKE, is_feature, normalised, roles_of
 from iotids.writing.tables import some_of
@@ -68,34 +67,26 @@ def read_labelled(path: Path, *, label: str | None = None) -> Labelled:
         It is not there, no table, has no label column, no row, one class, or no number to learn from; the message
         says what to do.
     """
-    table = _open(path)
-    repeated = {name for name in table.column_names if table.column_names.count(name) > 1}
-    if repeated:
-        counts: dict[str, int] = {}
-        names = []
-        for name in table.column_names:
-            counts[name] = counts.get(name, 0) + 1
-            names.append(name if counts[name] == 1 else f"{name}.{counts[name] - 1}")
-        table = table.rename_columns(names)
-    if label and label not in table.column_names:
-        raise ValueError(f"{path}: no column {label!r} for --label; there are {some_of(table.column_names)}")
-    roles = roles_of(table.column_names, label=label)
+    names, column = open_columns(path)
+    if label and label not in names:
+        raise ValueError(f"{path}: no column {label!r} for --label; there are {some_of(names)}")
+    roles = roles_of(names, label=label)
     if "label" not in roles:
         raise ValueError(
-            f"{path}: no column of labels; there are {some_of(table.column_names)}. Name it with --label COLUMN; an audit of "
+            f"{path}: no column of labels; there are {some_of(names)}. Name it with --label COLUMN; an audit of "
             "flows without labels does not exist, because every check asks what the label can be read from"
         )
-    labels, classes = _labels(path, table.column(roles["label"]), roles["label"])
-    features = {name: _numbers(table.column(name)) for name in table.column_names if is_feature(name, roles)}
+    labels, classes = _labels(path, column(roles["label"]), roles["label"])
+    features = {name: _numbers(column(name)) for name in names if is_feature(name, roles)}
     features = {name: values for name, values in features.items() if not np.isnan(values).all()}
     if not features:
         raise ValueError(
             f"{path}: no column with numbers besides label and identity; there is nothing to learn from"
         )
-    identity, names_of = _identity(table, roles)
+    identity, names_of = _identity(names, column, roles)
     return Labelled(
         name=path.name,
-        columns=tuple(table.column_names),
+        columns=tuple(names),
         roles=roles,
         features=features,
         labels=labels,
@@ -103,38 +94,13 @@ def read_labelled(path: Path, *, label: str | None = None) -> Labelled:
         benign=next((name for wanted in BENIGN for name in classes if normalised(name) == wanted), None),
         identity=identity,
         names=names_of,
-        time_s=_seconds(table.column(roles["time"])) if "time" in roles else None,
+        time_s=_seconds(column(roles["time"])) if "time" in roles else None,
         other_labels=tuple(
             name
-            for name in table.column_names
+            for name in names
             if name not in roles.values() and not is_feature(name, roles) and normalised(name) in LABEL_LIKE
         ),
     )
-
-
-def _open(path: Path) -> pa.Table:
-    """Read the file."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file; an audit needs a table of labelled flows, CSV or Parquet"
-        )
-    try:
-        if path.suffix == ".parquet":
-            table = pq.read_table(path)
-        else:
-            options = pa_csv.ConvertOptions(
-                strings_can_be_null=True, null_values=["", "NaN", "nan", "-", "?"]
-            )
-            table = pa_csv.read_csv(path, convert_options=options)
-        table = table.rename_columns([name.strip() for name in table.column_names])
-    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
-        why = str(error).splitlines()[0][:200]
-        raise ValueError(
-            f"{path}: no table that can be read ({why}); wanted is CSV with a header, or Parquet"
-        ) from error
-    if table.num_rows < 2:
-        raise ValueError(f"{path}: {table.num_rows} rows; there is nothing to audit")
-    return table
 
 
 def _labels(path: Path, column: pa.ChunkedArray, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -183,15 +149,15 @@ def _numbers(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _identity(
-    table: pa.Table, roles: Mapping[str, str]
+    columns: Sequence[str], column: Callable[[str], pa.ChunkedArray], roles: Mapping[str, str]
 ) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
     """Every identifying column as numbers of its distinct values, and the values' names where they are few."""
     wanted = {role: roles[role] for role in ("src_ip", "dst_ip", "site", "group") if role in roles}
-    wanted |= {name: name for name in table.column_names if normalised(name) in _IDENTITY}
+    wanted |= {name: name for name in columns if normalised(name) in _IDENTITY}
     found, names = {}, {}
     for role, name in wanted.items():
-        column = pc.fill_null(pc.cast(table.column(name), pa.string()), "")
-        encoded = pa.chunked_array(column).combine_chunks().dictionary_encode()
+        texts = pc.fill_null(pc.cast(column(name), pa.string()), "")
+        encoded = pa.chunked_array(texts).combine_chunks().dictionary_encode()
         found[role] = encoded.indices.to_numpy().astype(np.int64)
         names[role] = tuple(encoded.dictionary.slice(0, 200).to_pylist())
     return found, names

@@ -20,6 +20,7 @@ LARGEST_STEP = (
     8.0  # a single feature counts at most this many spreads, so that one wild value does not hide the others
 )
 LLOYD_ROUNDS = 8
+SAMPLE = 20_000  # flows that prototypes are learned from
 clipped_distances = kernel_named("distance_kernels", "clipped_distances", "iotids.detecting.judging")
 
 
@@ -55,7 +56,7 @@ def learn_novelty(
     prototypes: int,
     seed: int,
     threshold: float = np.inf,
-    sample: int = 20_000,
+    sample: int = SAMPLE,
 ) -> Novelty:
     """Choose prototypes for some training flows.
 
@@ -70,7 +71,11 @@ def learn_novelty(
     threshold : float
         Kept as it is; see `held_out_distances` for how to choose it.
     """
-    chosen = X[balanced_rows(classes, sample, seed)]
+    return _learn(X[balanced_rows(classes, sample, seed)], prototypes, seed, threshold)
+
+
+def _learn(chosen: np.ndarray, prototypes: int, seed: int, threshold: float = np.inf) -> Novelty:
+    """Prototypes of the chosen flows."""
     logs = _logs(chosen)
     centre = np.median(logs, axis=0).astype(np.float32)
     spread = np.maximum(logs.std(axis=0), SMALLEST_SPREAD).astype(np.float32)
@@ -99,7 +104,8 @@ def held_out_distances(
         if rest.size == 0:
             continue
         held = np.sort(np.random.default_rng([seed, int(f)]).permutation(held)[:sample])
-        novelty = learn_novelty(X[rest], classes[rest], prototypes=prototypes, seed=seed)
+        # of the rest only these rows are copied: all of it would be most of the training flows again
+        novelty = _learn(X[rest[balanced_rows(classes[rest], SAMPLE, seed)]], prototypes, seed)
         rows.append(held)
         distances.append(novelty.distances(X[held]))
     return np.concatenate(rows), np.concatenate(distances)

@@ -7,10 +7,11 @@ Any kind of model that exports to ONNX can be packed; what is special to a kind 
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from iotids.detecting.packing.assembly import PackSettings, Training, describe, 
 from iotids.detecting.packing.exports import write_exports
 from iotids.detecting.packing.out_of_fold import OutOfFold, read_out_of_fold
 from iotids.learning.contract import SOURCE_ONLY, Fitted, ModelKind
-from iotids.learning.data.flow_columns import feature_matrix
-from iotids.learning.data.training_data import read_training_data
+from iotids.learning.data.training_data import feature_array, read_training_data
 from iotids.learning.registry import check_packable
 from iotids.learning.transfer.unseen_scores import score_unseen
+from iotids.writing.tables import read_table
 
 UNSEEN_SITE = "environment"  # the split that leaves sites out
 ZERO_ROWS = 20_000  # flows among which scores of 0 are looked for
@@ -38,9 +39,11 @@ RUN_KEYS = ("seed", "orders")  # in a run's params beside the settings of its ki
 class Dataset:
     """Flows to fit on, what the data set is called, its classes, which of them is benign, and the SHA-256 of
     the table's file.
+
+    read : gives a table of the named columns; all columns at once need never be held
     """
 
-    table: pa.Table
+    read: Callable[[list[str]], pa.Table]
     name: str
     classes: tuple[str, ...]
     benign: str
@@ -56,6 +59,12 @@ class Run:
     document: Mapping[str, Any]
     predictions: pa.Table
     card: Mapping[str, Any]
+
+
+def read_run(folder: Path, card: Path) -> Run:
+    """What cross-validation left in a run folder, and what its scores say."""
+    read_json = lambda path: json.loads(path.read_text(encoding="utf-8"))  # noqa: E731
+    return Run(read_json(folder / "folds.json"), read_table(folder / "predictions.parquet"), read_json(card))
 
 
 def pack(
@@ -79,15 +88,14 @@ def pack(
         Training diverged.
     """
     document = run.document
-    kind, task = kind_to_pack(document["kind"]), document["task"]
-    data = read_training_data(dataset.table.select, kind, task, dataset.classes, dataset.benign)
-    learning = {key: value for key, value in document["params"].items() if key not in RUN_KEYS}
-    fitted = kind.fit(data, kind.settings(learning), seed=document["params"]["seed"])
+    (kind, learning), task = kind_and_settings(document), document["task"]
+    data = read_training_data(dataset.read, kind, task, dataset.classes, dataset.benign)
+    fitted = kind.fit(replace(data, spare=True), learning, seed=document["params"]["seed"])
     classes, truth = data.classes, data.truth
     del data
-    training = Training(
-        feature_matrix(dataset.table, kind.feature_names), truth, _training_facts(dataset, truth, classes)
-    )
+    columns = ((name, dataset.read([name]).column(0).to_numpy()) for name in kind.feature_names)
+    X = feature_array(columns, shape=(truth.size, len(kind.feature_names)), dtype=np.float64)
+    training = Training(X, truth, _training_facts(dataset, truth, classes))
     identity = {
         "name": folder.name,
         "task": task,
@@ -131,7 +139,7 @@ def cells_of(
     """Means over (site, class) cells of the share judged right at the package's threshold, and over sites of the
     ROC area, all by models that have not seen the site; None where there is no such cell.
     """
-    rows = dataset.table.select(["source", "label"]).take(unseen.row)
+    rows = dataset.read(["source", "label"]).take(unseen.row)
     sites, labels = (np.array(rows.column(name).to_pylist()) for name in ("source", "label"))
     log_odds = attack_log_odds(unseen.logits, temperature, benign_index)
     found = score_unseen(sites, labels, log_odds, benign=dataset.benign, threshold=threshold)
@@ -142,6 +150,13 @@ def cells_of(
         "auc_within_site": found.auc_within,
     }
     return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
+
+
+def kind_and_settings(document: Mapping[str, Any]) -> tuple[ModelKind, Any]:
+    """What folds.json says was fitted, and with what; errors as `kind_to_pack`."""
+    kind = kind_to_pack(document["kind"])
+    learning = {key: value for key, value in document["params"].items() if key not in RUN_KEYS}
+    return kind, kind.settings(learning)
 
 
 def kind_to_pack(name: str) -> ModelKind:
@@ -183,9 +198,9 @@ def smallest_share(fitted: Fitted, X: np.ndarray) -> float:
 
 def _training_facts(dataset: Dataset, truth: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
     """What package.json says about the training data."""
-    sources = dataset.table.column("source").value_counts().to_pylist()
+    sources = dataset.read(["source"]).column(0).value_counts().to_pylist()
     return {
-        "flows": dataset.table.num_rows,
+        "flows": truth.size,
         "sha256": dataset.sha256,
         "flows_per_class": dict(
             zip(classes, np.bincount(truth, minlength=len(classes)).tolist(), strict=True)

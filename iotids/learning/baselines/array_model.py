@@ -72,6 +72,7 @@ class ArrayKind(ModelKind):
     sees: tuple[str, ...] = (FLOW,)
     by_order: bool = False
     exports_onnx: bool = False
+    trains_from_file = True
 
     def fit(self, data: TrainingData, settings: Any, *, seed: int) -> Fitted:
         """Make a model with the settings and fit it."""

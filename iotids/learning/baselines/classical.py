@@ -145,6 +145,7 @@ class ScikitKind(ModelKind):
     scaling : 'none', 'standard' or 'log'
         'log' takes sign(x) log(1 + |x|) before standardising: flow features span nine decades.
     fixed : arguments that are no settings
+    dtype, limit, held_features : see ModelKind
     """
 
     name: str
@@ -152,13 +153,17 @@ class ScikitKind(ModelKind):
     estimator: str
     scaling: str = "none"
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    dtype: type = np.float64
+    limit: float | None = None
+    held_features: float = 2.5
+    trains_from_file = True
 
     def fit(self, data: TrainingData, settings: Any, *, seed: int) -> Fitted:
         """Fit the scaling and the classifier."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.pipeline import make_pipeline
 
-        from iotids.learning.baselines.scaling import one_thread, scaling_steps
+        from iotids.learning.baselines.scaling import fit_scaling, one_thread
 
         check_training(data.features, data.truth, n_classes=data.n_classes)
         seen = np.unique(data.truth)
@@ -168,13 +173,12 @@ class ScikitKind(ModelKind):
         module, name = self.estimator.rsplit(".", 1)
         make = getattr(import_module(module), name)
         seeded = {"random_state": seed} if "random_state" in make().get_params() else {}
-        pipeline = make_pipeline(
-            *scaling_steps(self.scaling), make(**asdict(settings), **self.fixed, **seeded)
-        )
+        classifier = make(**asdict(settings), **self.fixed, **seeded)
         with one_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # reported by facts()
-            pipeline.fit(data.features, data.truth)
-        return ScikitModel(pipeline, self.scaling, seen, **sizes)
+            steps, scaled = fit_scaling(self.scaling, data.features, overwrite=data.spare)
+            classifier.fit(scaled, data.truth)
+        return ScikitModel(make_pipeline(*steps, classifier), self.scaling, seen, **sizes)
 
     def load(self, folder: Path) -> Fitted:
         """The ONNX form."""
@@ -200,14 +204,26 @@ def _facts_of(model: Any) -> dict[str, Any]:
     return facts
 
 
+# what scikit-learn casts to itself when it grows trees
+FLOAT32: Any = {"dtype": np.float32, "limit": float(np.finfo(np.float32).max)}
 # n_jobs: folds already run side by side. early_stopping: a fixed number of rounds needs no inner validation set.
 SCIKIT_KINDS = (
     ScikitKind("logistic_regression", LogisticSettings, "sklearn.linear_model.LogisticRegression", "log"),
-    ScikitKind("decision_tree", TreeSettings, "sklearn.tree.DecisionTreeClassifier"),
+    ScikitKind("decision_tree", TreeSettings, "sklearn.tree.DecisionTreeClassifier", **FLOAT32),
     ScikitKind(
-        "random_forest", ForestSettings, "sklearn.ensemble.RandomForestClassifier", fixed={"n_jobs": 1}
+        "random_forest",
+        ForestSettings,
+        "sklearn.ensemble.RandomForestClassifier",
+        fixed={"n_jobs": 1},
+        **FLOAT32,
     ),
-    ScikitKind("extra_trees", ForestSettings, "sklearn.ensemble.ExtraTreesClassifier", fixed={"n_jobs": 1}),
+    ScikitKind(
+        "extra_trees",
+        ForestSettings,
+        "sklearn.ensemble.ExtraTreesClassifier",
+        fixed={"n_jobs": 1},
+        **FLOAT32,
+    ),
     ScikitKind(
         "hist_gradient_boosting",
         BoostingSettings,

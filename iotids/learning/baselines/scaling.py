@@ -8,6 +8,11 @@ import numpy as np
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from iotids.learning.data.signed_log import signed_log
+
+COLUMNS_AT_ONCE = 4  # at least 2: of a single column NumPy adds up in another order
+BLOCK_ROWS = 65_536
+
 
 def one_thread() -> threadpool_limits:
     """Folds run side by side, so a model gets one thread: no fight for cores, and sums in the same order on
@@ -17,7 +22,7 @@ def one_thread() -> threadpool_limits:
 
 
 def scaling_steps(scaling: str) -> list[Any]:
-    """Transformers fitted with the model."""
+    """Transformers before the model, to be fitted."""
     if scaling == "none":
         return []
     if scaling == "standard":
@@ -27,8 +32,36 @@ def scaling_steps(scaling: str) -> list[Any]:
     raise ValueError(f"scaling {scaling!r}; known are none, standard and log")
 
 
-def signed_log(X: np.ndarray) -> np.ndarray:
-    """sign(x) log(1 + |x|): keeps order and sign, tames the tails. Takes the memory of its result and no more."""
-    logs = np.abs(np.asarray(X, np.float64))
-    np.log1p(logs, out=logs)
-    return np.copysign(logs, X, out=logs)
+def fit_scaling(scaling: str, X: np.ndarray, *, overwrite: bool = False) -> tuple[list[Any], np.ndarray]:
+    """Fitted transformers, and (n, d) float64 what they make of `X`.
+
+    The same bits as a pipeline's `fit_transform`, in the memory of the result and no more.
+
+    Parameters
+    ----------
+    overwrite : the result may take the place of `X`
+    """
+    steps = scaling_steps(scaling)
+    if not steps:
+        return steps, X
+    scaled = X if overwrite and X.dtype == np.float64 else np.array(X, np.float64)
+    if scaling == "log":
+        steps[0].fit(X[:1])
+        signed_log(scaled, out=scaled)
+    _fit_by_columns(steps[-1], scaled)
+    for begin in range(0, len(scaled), BLOCK_ROWS):
+        block = scaled[begin : begin + BLOCK_ROWS]
+        block -= steps[-1].mean_
+        block /= steps[-1].scale_
+    return steps, scaled
+
+
+def _fit_by_columns(scaler: StandardScaler, X: np.ndarray) -> None:
+    """As scaler.fit(X), a few columns at a time: it takes three times the memory of what it is given."""
+    n = X.shape[1]
+    columns = np.array_split(np.arange(n), max(1, n // COLUMNS_AT_ONCE))
+    parts = [StandardScaler().fit(X[:, mine[0] : mine[-1] + 1]) for mine in columns]
+    scaler.fit(X[:1])
+    for name in ("mean_", "var_", "scale_"):
+        setattr(scaler, name, np.concatenate([getattr(part, name) for part in parts]))
+    scaler.n_samples_seen_ = parts[0].n_samples_seen_

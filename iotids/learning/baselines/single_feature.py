@@ -103,6 +103,7 @@ class SingleFeatureKind(ModelKind):
 
     name = "best_single_feature"
     settings_type = SingleFeatureSettings
+    trains_from_file = True
 
     def fit(self, data: TrainingData, settings: SingleFeatureSettings, *, seed: int) -> Fitted:
         """Rank the features, fit a small tree on the best."""

@@ -43,6 +43,7 @@ class SiteTreesKind(ModelKind):
     name = "site_trees"
     settings_type: ClassVar[type] = SiteTreesSettings
     sees = (CONTEXT,)
+    trains_from_file = True
 
     def fit(self, data: TrainingData, settings: SiteTreesSettings, *, seed: int) -> Fitted:
         """Draw flows of every class of every site, weigh the cells alike, fit."""

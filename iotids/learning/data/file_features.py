@@ -11,37 +11,50 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from iotids.learning.data.training_data import check_values
+from iotids.learning.data.mapped_rows import release
+from iotids.learning.data.training_data import check_values, limit_of
 
 
 def features_in_file(
-    batches: Iterable[pa.Table], names: tuple[str, ...], n_rows: int, folder: Path
+    batches: Iterable[pa.Table],
+    names: tuple[str, ...],
+    n_rows: int,
+    folder: Path,
+    *,
+    dtype: type = np.float32,
+    limit: float | None = None,
 ) -> np.memmap:
-    """(n_rows, d) float32 matrix, mapped from a file in `folder` that has no name: it goes with the process.
+    """(n_rows, d) matrix, mapped from a file in `folder` that has no name: it goes with the process.
+
+    Other processes of the machine find it by the matrix' `filename` as long as this one lives.
 
     Parameters
     ----------
     batches : tables with the columns `names`, all rows in their order; one is held at a time
-    folder : on the disk that takes 4 n d bytes
+    folder : on the disk that takes the matrix
+    limit : values are below it; by default what the dtype allows
 
     Raises
     ------
     OSError
         The disk has no room; says how much is needed, where, and which parameter lowers it.
     ValueError
-        A value that no network can use, as `training_data.feature_array`.
+        A value that no model of this dtype can use, as `training_data.feature_array`.
     """
     shape = (n_rows, len(names))
-    with tempfile.TemporaryFile(dir=folder) as file:
-        _reserve(file.fileno(), 4 * n_rows * len(names), folder)
-        matrix = np.memmap(file, np.float32, "r+", shape=shape)
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the matrix)
+    _reserve(file.fileno(), np.dtype(dtype).itemsize * n_rows * len(names), folder)
+    matrix = np.memmap(file, dtype, "r+", shape=shape)
+    # where joblib sends a worker instead of the values
+    matrix.filename, matrix.file = f"/proc/{os.getpid()}/fd/{file.fileno()}", file  # type: ignore[attr-defined]
     first = 0
     for batch in batches:
         for j, name in enumerate(names):
             column = batch.column(name).to_numpy()
-            check_values(name, column, np.float32, first)
+            check_values(name, column, limit_of(dtype) if limit is None else limit, first)
             matrix[first : first + batch.num_rows, j] = column
         first += batch.num_rows
+        release(matrix)
     return matrix
 
 

@@ -59,7 +59,8 @@ def read_training_data(
         features = fill(feature_names, truth.size)
     else:
         columns = ((name, read([name]).column(0).to_numpy()) for name in feature_names)
-        features = feature_array(columns, shape=(truth.size, len(feature_names)), dtype=kind.dtype)
+        shape = (truth.size, len(feature_names))
+        features = feature_array(columns, shape=shape, dtype=kind.dtype, limit=kind.limit)
     pa.default_memory_pool().release_unused()  # else the columns' memory stays taken through the training
     return TrainingData(
         features,
@@ -96,32 +97,40 @@ def seen_features(kind: ModelKind, own: Sequence[str]) -> tuple[str, ...]:
 
 
 def feature_array(
-    columns: Iterable[tuple[str, np.ndarray]], *, shape: tuple[int, int], dtype: type
+    columns: Iterable[tuple[str, np.ndarray]],
+    *,
+    shape: tuple[int, int],
+    dtype: type,
+    limit: float | None = None,
 ) -> np.ndarray:
     """(n, d) array of `dtype` from (name, float64 column) pairs that come one at a time.
 
     Raises
     ------
     ValueError
-        A value is NaN or infinite, or at least 1e18 in size where the array is float32; names the feature,
+        A value is NaN, infinite, or at least `limit` in size (by default `limit_of` the dtype); names the feature,
         the row and what to do.
     """
     matrix: np.ndarray = np.empty(shape, dtype)
     for j, (name, column) in enumerate(columns):
-        check_values(name, column, dtype)
+        check_values(name, column, limit_of(dtype) if limit is None else limit)
         matrix[:, j] = column
     return matrix
 
 
-def check_values(name: str, column: np.ndarray, dtype: type, first_row: int = 0) -> None:
-    """Refuse values of a feature that no model of this dtype can use; rows are counted from `first_row`.
+def limit_of(dtype: type) -> float:
+    """What features are below, so that sums of their squares fit the dtype."""
+    return MAX_FLOAT32 if dtype is np.float32 else np.inf
+
+
+def check_values(name: str, column: np.ndarray, limit: float, first_row: int = 0) -> None:
+    """Refuse values of a feature that are not below `limit` in size; rows are counted from `first_row`.
 
     Raises
     ------
     ValueError
         As `feature_array`.
     """
-    limit = MAX_FLOAT32 if dtype is np.float32 else np.inf
     bad = ~(np.abs(column) < limit)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
+from iotids.learning.data.mapped_rows import BLOCK_ROWS, release
+
 
 class Store(Protocol):
     """Where unfinished work is kept (unfinished.py)."""
@@ -28,5 +30,7 @@ def fingerprint(arrays: Iterable[np.ndarray], *settings: object) -> str:
     digest = hashlib.blake2b(repr(settings).encode())
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data.cast("B"))
+        for begin in range(0, len(array), BLOCK_ROWS):
+            digest.update(np.ascontiguousarray(array[begin : begin + BLOCK_ROWS]).data.cast("B"))
+            release(array)
     return digest.hexdigest()

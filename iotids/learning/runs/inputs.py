@@ -18,6 +18,7 @@ from iotids.learning.data.training_data import read_training_data, seen_features
 from iotids.learning.runs.checkpoints import fingerprint
 from iotids.writing.tables import read_batches, read_table, rows_of_table, schema_of_table
 
+MANY_CLASSES = 16  # a figure for estimates; classes hardly count beside features
 BATCH_ROWS = 65_536  # of the dataset, held at once on its way into a file
 
 
@@ -53,7 +54,7 @@ def read_inputs(
     """The flows that a kind may see for a task, and those of the splits in `folder` that say something about it.
 
     Features that would take more than half of `free_bytes` are mapped from a file beside the dataset, where the kind
-    can train from one; None: they are held in memory.
+    can train from one; with 0 all of them are; None: they are held in memory.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def read_inputs(
     own = own_features(schema_of_table(dataset).names)
     size = kind.matrix_bytes(rows_of_table(dataset), len(seen_features(kind, own)))
     from_file = kind.trains_from_file and free_bytes is not None and 2 * size > free_bytes
-    fill = partial(_mapped, dataset) if from_file else None
+    fill = partial(_mapped, dataset, kind) if from_file else None
     data = read_training_data(partial(read_table, dataset), kind, task, classes, benign, own, fill=fill)
     names = splits_of_task(splits, task)
     if not names:
@@ -73,9 +74,17 @@ def read_inputs(
     return RunInputs(data, folds)
 
 
-def _mapped(dataset: Path, names: tuple[str, ...], n_rows: int) -> np.memmap:
+def _mapped(dataset: Path, kind: ModelKind, names: tuple[str, ...], n_rows: int) -> np.memmap:
     """The features of a dataset, mapped from a file beside it."""
-    return features_in_file(read_batches(dataset, names, n_rows=BATCH_ROWS), names, n_rows, dataset.parent)
+    batches = read_batches(dataset, names, n_rows=BATCH_ROWS)
+    return features_in_file(batches, names, n_rows, dataset.parent, dtype=kind.dtype, limit=kind.limit)
+
+
+def fits_side_by_side(inputs: RunInputs, kind: ModelKind, available_bytes: int, cores: int) -> int:
+    """How many fits the memory bears at once, 1 or more; -1 where it bears as many as there are cores."""
+    one = kind.fit_bytes(inputs.data.features.shape[1], inputs.splits)
+    n_fits = int(max(available_bytes // max(one, 1), 1))
+    return n_fits if n_fits < cores else -1
 
 
 def check_memory(inputs: RunInputs, kind: ModelKind, settings: Any, available_bytes: int) -> None:
@@ -90,8 +99,29 @@ def check_memory(inputs: RunInputs, kind: ModelKind, settings: Any, available_by
     needed = kind.bytes_needed(n_rows, n_features, inputs.data.n_classes, inputs.splits, settings)
     if isinstance(inputs.data.features, np.memmap):
         needed -= kind.matrix_bytes(n_rows, n_features)
+    refuse_too_little(f"training {kind.name}", needed, available_bytes)
+
+
+def check_memory_for_all(dataset: Path, kind: ModelKind, settings: Any, available_bytes: int) -> None:
+    """Refuse a fit on every flow of a dataset that does not fit in memory, or the look at all features after it.
+
+    Raises
+    ------
+    MemoryError
+        As `check_memory`.
+    """
+    n_rows, n_features = rows_of_table(dataset), len(kind.feature_names)
+    rows = np.broadcast_to(np.int64(0), n_rows)  # only their number counts
+    fit = kind.bytes_needed(n_rows, n_features, MANY_CLASSES, {"all": [Fold(0, rows, rows)]}, settings)
+    refuse_too_little(
+        f"a fit of {kind.name} on all flows", max(fit, 2 * 8 * n_rows * n_features), available_bytes
+    )
+
+
+def refuse_too_little(work: str, needed: int, available_bytes: int) -> None:
+    """Refuse work that needs more memory than there is: a MemoryError with both and what lowers it."""
     if needed > available_bytes:
         raise MemoryError(
-            f"training {kind.name} needs about {needed / 2**30:.1f} GiB and {available_bytes / 2**30:.1f} GiB are free. "
+            f"{work} needs about {needed / 2**30:.1f} GiB and {available_bytes / 2**30:.1f} GiB are free. "
             f"Lower batch_size or width where the kind has them, or split.folds, use fewer flows (integrate.keep), or close other programs"
         )

@@ -40,6 +40,7 @@ class VfdtKind(ModelKind):
     name = "vfdt"
     settings_type = VfdtSettings
     by_order = True
+    trains_from_file = True
     exports_onnx = False
 
     def fit(self, data: TrainingData, settings: VfdtSettings, *, seed: int) -> Fitted:

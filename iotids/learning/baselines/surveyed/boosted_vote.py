@@ -121,6 +121,7 @@ class BoostedVoteKind(ModelKind):
     """Moustafa, Turnbull, Choo: IEEE Internet of Things Journal 6(3), 2019."""
 
     name = "boosted_vote"
+    trains_from_file = True
     settings_type = BoostedVoteSettings
     origin = Origin(
         "[17] Moustafa et al. 2019, AdaBoost over decision tree, Naive Bayes and neural network",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.learning.baselines.scaling import signed_log
+from iotids.learning.data.signed_log import signed_log
 
 
 def correntropy_by_feature(

@@ -9,7 +9,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.feature_selection import f_classif, mutual_info_classif
 from sklearn.svm import LinearSVC
 
-from iotids.learning.baselines.scaling import signed_log
+from iotids.learning.data.signed_log import signed_log
 
 ALIKE = 0.7  # mean absolute correlation from which columns are one cluster
 

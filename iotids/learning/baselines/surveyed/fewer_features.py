@@ -78,6 +78,7 @@ class FewerFeaturesKind(ModelKind):
     """Nothing outside the training rows is looked at for the choice."""
 
     name = "fewer_features"
+    trains_from_file = True
     settings_type = FewerFeaturesSettings
     origin = Origin(
         "the paper's future work: feature selection",

@@ -53,6 +53,7 @@ class TunedBoostingKind(ModelKind):
 
     name = "tuned_boosting"
     settings_type = TunedBoostingSettings
+    trains_from_file = True
 
     def fit(self, data: TrainingData, settings: TunedBoostingSettings, *, seed: int) -> Fitted:
         """Search, then fit the best on every row."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iotids.learning.data.signed_log import signed_log
+
 BN_EPSILON = 1e-3  # Keras' default; keras_network.py uses it
 BLOCK_ROWS = 16_384
 INPUTS = ("raw", "log")
@@ -45,10 +47,11 @@ class DenseChain:
         return np.concatenate(parts)
 
 
-def signed_log(X: np.ndarray) -> np.ndarray:
-    """sign(x) log(1 + |x|), float64: microseconds and bytes over nine decades become numbers from 0 to about 20."""
-    X = np.asarray(X, np.float64)
-    return np.sign(X) * np.log1p(np.abs(X))
+def network_inputs(features: np.ndarray, inputs: str) -> np.ndarray:
+    """(n, d) float32 features as a network's batch normalisation sees them; `inputs` as in DenseChain."""
+    if inputs == "log":
+        return signed_log(features, out=np.empty(features.shape, np.float32))
+    return np.asarray(features, np.float32)
 
 
 def chain_from_weights(weights: Sequence[np.ndarray], inputs: str = "raw") -> DenseChain:

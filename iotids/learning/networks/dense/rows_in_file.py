@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from iotids.learning.networks.dense.chain import signed_log
+from iotids.learning.networks.dense.chain import network_inputs
 
 
 class Chunk(NamedTuple):
@@ -21,11 +21,11 @@ class Chunk(NamedTuple):
 class RowsInFile(NamedTuple):
     """A (n, d) float32 matrix that stays in its file.
 
-    logs : networks see the features' signed logarithm
+    inputs : how networks see the features, see DenseChain
     """
 
     matrix: np.memmap
-    logs: bool
+    inputs: str
 
     def chunk(self, classes: tf.Tensor | None, batches: np.ndarray) -> Chunk:
         """Read the rows of (..., m) int32 batches, -1 where a slot is empty; slots get the numbers 0, 1, 2, …
@@ -37,8 +37,7 @@ class RowsInFile(NamedTuple):
         in_file_order = np.argsort(numbers, kind="stable")  # neighbours in the file are read together
         features = np.empty((numbers.size, self.matrix.shape[1]), np.float32)
         features[in_file_order] = self.matrix[numbers[in_file_order]]
-        if self.logs:
-            features = signed_log(features).astype(np.float32)
+        features = network_inputs(features, self.inputs)
         local = np.arange(numbers.size, dtype=np.int32).reshape(batches.shape)
         mine = tf.zeros((0,), tf.int32) if classes is None else tf.gather(classes, numbers)
         return Chunk(tf.constant(features), mine, tf.constant(np.where(batches < 0, np.int32(-1), local)))

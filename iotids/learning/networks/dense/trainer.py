@@ -15,7 +15,7 @@ import tensorflow as tf
 from iotids.learning.contract import FoldResult, TrainingData
 from iotids.learning.data.folds import Fold
 from iotids.learning.networks.dense.averaging import LastEpochs
-from iotids.learning.networks.dense.chain import signed_log
+from iotids.learning.networks.dense.chain import network_inputs
 from iotids.learning.networks.dense.in_turn import Member, run_in_turn, stacks_of
 from iotids.learning.networks.dense.rows_in_file import RowsInFile
 from iotids.learning.networks.dense.stacked import StackedNetworks
@@ -224,10 +224,9 @@ class DenseTrainer:
 
 def _features_of(data: TrainingData, settings: DenseSettings) -> tf.Tensor | RowsInFile:
     """The features as the networks see them; those that are mapped from a file stay there."""
-    logs = settings.inputs == "log"
     if isinstance(data.features, np.memmap):
-        return RowsInFile(data.features, logs)
-    return tf.constant(signed_log(data.features).astype(np.float32) if logs else data.features)
+        return RowsInFile(data.features, settings.inputs)
+    return tf.constant(network_inputs(data.features, settings.inputs))
 
 
 def _joined(runs: Sequence[SplitRun]) -> SplitRun:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iotids.learning.data.signed_log import signed_log
+
 if TYPE_CHECKING:
     from iotids.learning.runs.onnx_graph import Part
 
@@ -30,7 +32,7 @@ class Scaling:
         if self.kind == "row_norm":
             return (x / np.maximum(np.sqrt((x * x).sum(axis=1, keepdims=True)), 1e-12)).astype(np.float32)
         if self.kind.startswith("log"):
-            x = np.sign(x) * np.log1p(np.abs(x))
+            x = signed_log(x)
         x = (x - self.shift) / self.spread
         return (np.clip(x, 0.0, 1.0) if self.kind.endswith("minmax") else x).astype(np.float32)
 
@@ -73,7 +75,7 @@ def fit_scaling(kind: str, features: np.ndarray) -> Scaling:
     """The scaling of training rows; constant columns are only shifted."""
     x = np.asarray(features, np.float64)
     if kind.startswith("log"):
-        x = np.sign(x) * np.log1p(np.abs(x))
+        x = signed_log(x)
     shift, spread = np.zeros(x.shape[1]), np.ones(x.shape[1])
     if kind in ("standard", "log"):
         shift, spread = x.mean(axis=0), x.std(axis=0)

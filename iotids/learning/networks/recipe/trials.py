@@ -11,7 +11,7 @@ import tensorflow as tf
 from iotids.learning.contract import TrainingData
 from iotids.learning.data.folds import Fold
 from iotids.learning.networks.dense.averaging import LastEpochs
-from iotids.learning.networks.dense.chain import signed_log
+from iotids.learning.networks.dense.chain import network_inputs
 from iotids.learning.networks.dense.kind import DenseSettings
 from iotids.learning.networks.dense.stacked import StackedNetworks
 from iotids.learning.networks.dense.stacked_step import NetworkShape
@@ -54,8 +54,7 @@ def shape_of(settings: Sequence[DenseSettings], data: TrainingData) -> NetworkSh
 def _try_stack(settings: Sequence[DenseSettings], split: InnerSplit, seed: int) -> Iterator[dict[str, Any]]:
     """Train, predict, judge."""
     data, first = split.data, settings[0]
-    features = signed_log(data.features) if first.inputs == "log" else data.features
-    matrix = tf.constant(features.astype(np.float32))
+    matrix = tf.constant(network_inputs(data.features, first.inputs))
     networks = StackedNetworks(shape_of(settings, data), len(settings))
     faults = _train(networks, matrix, split, first, seed)
     scores = networks.predict(matrix, [split.judged] * len(settings))
