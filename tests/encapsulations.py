@@ -464,6 +464,55 @@ TUNNELS: dict[str, Encapsulation] = {
     ),
 }
 
+
+def fragments(packet: bytes, size: int, ident: int) -> list[bytes]:
+    """An IP packet in fragments of at most `size` bytes of payload, a multiple of eight; one that fits stays whole."""
+    is_ip6 = packet[0] >> 4 == 6
+    start = 40 if is_ip6 else 20
+    header, body = packet[:start], packet[start:]
+    if len(body) <= size:
+        return [packet]
+    parts = []
+    for at in range(0, len(body), size):
+        part, more = body[at : at + size], at + size < len(body)
+        if is_ip6:
+            extension = struct.pack("!BBHI", header[6], 0, at | more, ident)
+            length = struct.pack("!H", len(extension) + len(part))
+            parts.append(header[:4] + length + b"\x2c" + header[7:] + extension + part)
+        else:
+            fields = struct.pack("!HHH", start + len(part), ident, more << 13 | at // 8)
+            parts.append(header[:2] + fields + header[8:] + part)
+    return parts
+
+
+def over_ip6(packet: bytes) -> bytes:
+    """What an IPv4 packet carries, over IPv6."""
+    return ipv6("2001:db8::a", "2001:db8::b", packet[9], packet[20:])
+
+
+def tunnelled_fragments(
+    name: str,
+    packet: bytes,
+    *,
+    number: int,
+    inner_size: int = 0,
+    outer_size: int = 0,
+    outer_ip6: bool = False,
+) -> list[bytes]:
+    """Outer IP packets of a tunnel that carries a packet: the packet in fragments, the tunnel's packets, or both.
+
+    number : int — of the packet in its conversation, which the identifications are made of.
+    inner_size, outer_size : int — bytes of payload in a fragment, 0 for whole packets.
+    """
+    outer = []
+    for place, inside in enumerate(fragments(packet, inner_size or 65_528, 500 + number)):
+        whole = TUNNELS[name].wrap(inside)[14:]
+        if outer_ip6 and whole[0] >> 4 == 4:
+            whole = over_ip6(whole)
+        outer += fragments(whole, outer_size or 65_528, 100 * number + place)
+    return outer
+
+
 # Teredo carries IPv6 alone
 ONLY_IPV6 = ("Teredo", "Teredo with indications")
 ENCAPSULATIONS: dict[str, Encapsulation] = {**LINK_LAYERS, **TAGS, **TUNNELS}

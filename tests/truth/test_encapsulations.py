@@ -12,7 +12,7 @@ from iotids.flowmeter.flows import flows_from_capture
 from iotids.flowmeter.packets import packet_batches
 from iotids.plumbing.params import Data
 from stages.label import Params
-from tests.encapsulations import ENCAPSULATIONS, ONLY_IPV6, OUTER, TUNNELS
+from tests.encapsulations import ENCAPSULATIONS, ONLY_IPV6, OUTER, TUNNELS, tunnelled_fragments
 from tests.packets import ACK, PSH, SYN, Record, ipv4, ipv6, tcp, udp, write_pcap
 from tests.truth.tables import label_table
 
@@ -30,12 +30,12 @@ def packet(version: int, forward: bool, transport: bytes, protocol: int) -> byte
     return (ipv4 if version == 4 else ipv6)(*ends, protocol, transport)
 
 
-def conversation(version: int) -> list[bytes]:
+def conversation(version: int, login: bytes = b"login") -> list[bytes]:
     """A telnet connection and, on other ports, a question and its answer."""
     steps = [
         (True, tcp(40000, 23, flags=SYN), 6),
         (False, tcp(23, 40000, flags=SYN | ACK), 6),
-        (True, tcp(40000, 23, flags=PSH | ACK, payload=b"login"), 6),
+        (True, tcp(40000, 23, flags=PSH | ACK, payload=login), 6),
         (True, udp(5000, 53, b"question"), 17),
         (False, udp(53, 5000, b"answer"), 17),
     ]
@@ -84,6 +84,35 @@ def test_every_rule_finds_the_flow_in_every_encapsulation(tmp_path: Path, name: 
     for kind, rule in rules_for(version).items():
         found = {row["dst_port"]: row["label"] for row in labelled(tmp_path, capture, rule).to_pylist()}
         assert found == {23: "DOS", 53: "BENIGN"}, kind
+
+
+@pytest.mark.parametrize("sizes", [(256, 0), (0, 256), (256, 128)], ids=["inner", "outer", "both"])
+@pytest.mark.parametrize("around", ["Ethernet", "QinQ", "MPLS", "SLL2"])
+@pytest.mark.parametrize(
+    "name", ["GRE", "GRE, Ethernet", "VXLAN", "GTP-U", "IP in IPv4", "ERSPAN II", "L2TPv3 over UDP"]
+)
+def test_every_rule_finds_the_flow_of_fragments_in_and_around_tunnels(
+    tmp_path: Path, name: str, around: str, sizes: tuple[int, int]
+) -> None:
+    for version in (4, 6):
+        outer = [
+            piece
+            for number, inside in enumerate(conversation(version, bytes(1200)), 1)
+            for piece in tunnelled_fragments(
+                name,
+                inside,
+                number=number,
+                inner_size=sizes[0],
+                outer_size=sizes[1],
+                outer_ip6=around == "QinQ",
+            )
+        ]
+        one = ENCAPSULATIONS[around]
+        records = [Record(1_600_000_000_000_000 + 1000 * i, one.wrap(piece)) for i, piece in enumerate(outer)]
+        capture = write_pcap(tmp_path / "a.pcap", records, link=one.link)
+        for kind, rule in rules_for(version).items():
+            found = {row["dst_port"]: row["label"] for row in labelled(tmp_path, capture, rule).to_pylist()}
+            assert found == {23: "DOS", 53: "BENIGN"}, kind
 
 
 @pytest.mark.parametrize("name", [name for name in TUNNELS if name not in ONLY_IPV6])

@@ -28,24 +28,24 @@ MAX_TUNNELS = 8  # further ones are metered by themselves
 
 
 @kernel
-def tunnel_payload(data, at, end, length, more, packet):
+def tunnel_payload(data, at, end, length, cut, packet):
     """Ethertype IPv4 or IPv6 and position of the packet inside a tunnel, (0, at) where there is none.
 
-    length : int — of the payload by the IP header.  more : bool — whether further fragments follow.
+    length : int — of the payload by the IP header.  cut : bool — whether further fragments continue it there.
     """
     protocol = np.int64(packet["protocol"])
     if protocol == TCP:
         return 0, at
     if protocol == UDP:
-        kind, inner = udp_tunnel_payload(data, at, end)
+        kind, inner = udp_tunnel_payload(data, at, end, at + length, cut)
     else:
-        kind, inner = ip_tunnel_payload(data, at, end, protocol)
+        kind, inner = ip_tunnel_payload(data, at, end, at + length, cut, protocol)
     if kind <= 0:
         return 0, at
     kind, inner = to_ip(data, inner, end, kind)
     if kind <= 0 or ip_type(data, inner, end) != kind or inner + 20 > end:
         return 0, at
-    if protocol == UDP and not more and not looks_like_ip(data, inner, end, at + length - inner):
+    if protocol == UDP and not cut and not looks_like_ip(data, inner, end, at + length - inner):
         return 0, at
     return kind, inner
 
@@ -53,6 +53,7 @@ def tunnel_payload(data, at, end, length, more, packet):
 @kernel
 def decode_layers(data, at, end, wire_end, kind, inner, packet, fragments, marks):
     """Decode from an IP header on, through tunnels; (METERED or the reason, see read_transport)."""
+    cut = False  # by this or an outer header, further fragments continue the payload
     for depth in range(MAX_TUNNELS + 1):
         if kind == 0x0800:
             status, at, length, named, offset, more, ident = read_ipv4(data, at, end, wire_end, packet)
@@ -67,7 +68,8 @@ def decode_layers(data, at, end, wire_end, kind, inner, packet, fragments, marks
                 data, at, end, length, offset, ident, known_by, packet, fragments, marks
             ), np.int64(0)
         if more:
-            claim_fragment(packet, ident, known_by, fragments, marks)
+            claim_fragment(packet, ident, known_by, length, fragments, marks)
+        cut = cut or more
         status, at, length, protocol = skip_authentication(data, at, end, length, named)
         if status != METERED:
             return status, np.int64(0)
@@ -75,9 +77,9 @@ def decode_layers(data, at, end, wire_end, kind, inner, packet, fragments, marks
         kind = np.int64(0)
         inner_at = at
         if inner and depth < MAX_TUNNELS:
-            kind, inner_at = tunnel_payload(data, at, end, length, more, packet)
+            kind, inner_at = tunnel_payload(data, at, end, length, cut, packet)
         if kind == 0:
-            return read_transport(data, at, end, length, more, packet)
+            return read_transport(data, at, end, length, cut, packet)
         wire_end = min(wire_end, at + length)
         at = inner_at
     return MALFORMED, np.int64(0)

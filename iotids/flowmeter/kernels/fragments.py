@@ -35,10 +35,10 @@ def fragment_mark(packet, ident, protocol):
 
 
 @kernel
-def claim_fragment(packet, ident, protocol, fragments, marks):
+def claim_fragment(packet, ident, protocol, size, fragments, marks):
     """Take the oldest place of the ring for a first fragment; what it carries is written when that is known.
 
-    protocol : int — as the IP header names it, 0 for version 6.
+    protocol : int — as the IP header names it, 0 for version 6.  size : int — of its payload by the IP header.
     marks : (1 + n,) int64 — how many first fragments there were, and a hash of each of the ring.
     """
     place = marks[0] % len(fragments)
@@ -53,6 +53,7 @@ def claim_fragment(packet, ident, protocol, fragments, marks):
     entry["status"] = LATER_FRAGMENT
     entry["begun"] = 0
     entry["owed"] = 0
+    entry["follows"] = size // 8
     marks[1 + place] = fragment_mark(packet, ident, protocol)
     marks[0] += 1
 
@@ -143,7 +144,7 @@ def take_endpoints(packet, entry):
 @kernel
 def complete_header(data, at, end, size, offset, packet, entry):
     """Read a TCP header whose first eight bytes came before; the fragment that continues it is the packet."""
-    if offset != 1 or size < 6:
+    if offset != entry["follows"] or size < 6:
         return LATER_FRAGMENT
     if at + 6 > end:
         return TRUNCATED

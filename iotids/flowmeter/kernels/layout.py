@@ -194,6 +194,7 @@ FRAGMENT = np.dtype(
             "i4",
         ),  # METERED, or SPLIT_HEADER while the header is not complete, or why nothing is known
         ("owed", "i4"),  # bytes of the header that the next fragments hold
+        ("follows", "i8"),  # offset of the fragment that continues it, in units of eight bytes
     ]
 )
 N_FRAGMENTS = 1024

@@ -9,6 +9,7 @@ from iotids.flowmeter.kernels.layout import ARP, ENCRYPTED, MALFORMED, NOT_IP, T
 from iotids.flowmeter.kernels.reading import be16, be24
 
 MAX_TAGS = 32  # more in a row are malformed
+LONGEST_IP = 65_575  # bytes of an IPv6 packet with its header
 
 # ethertypes
 IPV4, IPV6, ETHERNET, PPP, MPLS = 0x0800, 0x86DD, 0x6558, 0x880B, 0x8847
@@ -45,6 +46,14 @@ def looks_like_ip(data, at, end, left):
         total = be16(data, at + 2)
         return header >= 20 and (total == 0 or header <= total <= left)
     return kind == IPV6 and at + 40 <= end and be16(data, at + 4) + 40 <= left
+
+
+@kernel
+def is_rest_of_ip(data, at, end, left, cut):
+    """Whether bytes are an IP header whose packet takes up to `left` bytes, or more where a fragment cut it there."""
+    if cut:
+        return looks_like_ip(data, at, end, LONGEST_IP) and not looks_like_ip(data, at, end, left)
+    return looks_like_ip(data, at, end, left)
 
 
 @kernel

@@ -13,7 +13,7 @@ from iotids.flowmeter.kernels.tags import (
     MPLS,
     PPP,
     ip_type,
-    looks_like_ip,
+    is_rest_of_ip,
     ppp_type,
 )
 
@@ -30,8 +30,11 @@ IP_IN_IP, IP6_IN_IP, GRE, OLD_IP_IN_IP, ETHER_IP, L2TP3, MPLS_IN_IP, ETHERNET_IN
 
 
 @kernel
-def ip_tunnel_payload(data, at, end, protocol):
-    """Ethertype and position of what an IP protocol carries, (0, at) where it is no tunnel that we follow."""
+def ip_tunnel_payload(data, at, end, stop, cut, protocol):
+    """Ethertype and position of what an IP protocol carries, (0, at) where it is no tunnel that we follow.
+
+    stop : int — where it ends by the IP header.  cut : bool — whether further fragments continue it there.
+    """
     if protocol in (IP_IN_IP, OLD_IP_IN_IP):
         return IPV4, at
     if protocol == IP6_IN_IP:
@@ -45,21 +48,21 @@ def ip_tunnel_payload(data, at, end, protocol):
     if protocol == ETHERNET_IN_IP:
         return ETHERNET, at
     if protocol == L2TP3 and at + 4 <= end and be32(data, at) != 0:
-        return l2tp3_payload(data, at + 4, end)
+        return l2tp3_payload(data, at + 4, end, stop, cut)
     return 0, at
 
 
 @kernel
-def l2tp3_payload(data, at, end):
+def l2tp3_payload(data, at, end, stop, cut):
     """Ethertype and position of what an L2TPv3 session carries: an Ethernet frame or IP.
 
     The sizes of cookie and sublayer header are agreed elsewhere; the first that leads to IP is taken.
     """
     for size in (0, 4, 8, 12):
-        if looks_like_ip(data, at + size, end, end - at - size):
+        if is_rest_of_ip(data, at + size, end, stop - at - size, cut):
             return ip_type(data, at + size, end), at + size
         frame = at + size + 14
-        if frame <= end and looks_like_ip(data, frame, end, end - frame):
+        if frame <= end and is_rest_of_ip(data, frame, end, stop - frame, cut):
             if be16(data, frame - 2) == ip_type(data, frame, end):
                 return ETHERNET, at + size
         elif frame + 4 <= end and be16(data, frame - 2) == 0x8100 and be16(data, frame + 2) in (IPV4, IPV6):

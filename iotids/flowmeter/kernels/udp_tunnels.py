@@ -56,9 +56,10 @@ def is_tunnel_port(port):
 
 
 @kernel
-def udp_tunnel_payload(data, at, end):
+def udp_tunnel_payload(data, at, end, stop, cut):
     """Ethertype and position of what a UDP datagram of a tunnel carries, (0, at) where it is none.
 
+    stop : int — where it ends by the IP header.  cut : bool — whether further fragments continue it there.
     The destination's port counts first. That there is IP inside remains to be looked at: other programs use these
     ports too.
     """
@@ -67,14 +68,14 @@ def udp_tunnel_payload(data, at, end):
     for place in (at + 2, at):
         port = be16(data, place)
         if is_tunnel_port(port):
-            kind, inner = payload_by_port(data, at + 8, end, port)
+            kind, inner = payload_by_port(data, at + 8, end, stop, cut, port)
             if kind > 0:
                 return kind, inner
     return 0, at
 
 
 @kernel
-def payload_by_port(data, at, end, port):
+def payload_by_port(data, at, end, stop, cut, port):
     """Ethertype and position of what a datagram carries for a port; at least eight bytes are there."""
     if port in (VXLAN, OTV, ACI_VXLAN):
         return (ETHERNET, at + 8) if data[at] & 0x08 else (0, at)
@@ -87,7 +88,7 @@ def payload_by_port(data, at, end, port):
     if port == TEREDO:
         return teredo_payload(data, at, end)
     if port == L2TP:
-        return l2tp_payload(data, at, end)
+        return l2tp_payload(data, at, end, stop, cut)
     if port == MPLS_IN_UDP:
         return MPLS, at
     if port == GRE_IN_UDP:
@@ -149,14 +150,14 @@ def teredo_payload(data, at, end):
 
 
 @kernel
-def l2tp_payload(data, at, end):
+def l2tp_payload(data, at, end, stop, cut):
     """PPP in a data message of L2TP version 2, Ethernet or IP in one of version 3."""
     bits = be16(data, at)
     version = bits & 15
     if bits & 0x8000 or version not in (2, 3):
         return 0, at
     if version == 3:
-        return l2tp3_payload(data, at + 8, end) if be32(data, at + 4) != 0 else (0, at)
+        return l2tp3_payload(data, at + 8, end, stop, cut) if be32(data, at + 4) != 0 else (0, at)
     at += 8 if bits & 0x4000 else 6
     if bits & 0x0800:
         at += 4
