@@ -38,15 +38,22 @@ def check_data(params: Params) -> Iterator[str]:
             yield f"data.sources.{name}.kind is {entry.get('kind')!r}; known are {', '.join(FORMATS)}"
         else:
             read_options(name, entry, FORMATS[entry["kind"]].options)
-    sources = list(params["data"]["sources"])
-    cells = [f"{source}/{label}" for source in sources for label in params["data"]["classes"]]
-    keep = params["integrate"]["keep"]
-    yield from outside("integrate.keep", [name for name in keep if name not in cells], sources)
+    yield from check_keep(params)
     meter = {key: value for key, value in params["meter"].items() if key not in WRITING}
     try:
         rules_of(profile_named(meter.pop("profile")), **meter)
     except ValueError as error:
         yield f"section meter: {error}"
+
+
+def check_keep(params: Params) -> Iterator[str]:
+    """`integrate.keep` names sources, alone or with a class; sites that only a truth file names are checked by `integrate`."""
+    sources, classes = params["data"]["sources"], params["data"]["classes"]
+    kinds = [FORMATS[entry["kind"]] for entry in sources.values() if entry.get("kind") in FORMATS]
+    for name in params["integrate"]["keep"]:
+        source, _, label = name.partition("/")
+        if (label and label not in classes) or not (source in sources or any(k.names_sites for k in kinds)):
+            yield from outside("integrate.keep", [name], sources)
 
 
 def check_choices(params: Params) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from iotids.plumbing.cross_checks import check_keep
 from iotids.plumbing.params import compose, read_params
 from stages.check import faults
 
@@ -131,3 +132,9 @@ def test_a_value_that_conf_has_is_changed_there(tmp_path):
     (conf / "label" / "default.yaml").write_text(yaml.safe_dump({**section, "unlabelled": "drop"}))
     compose([], tmp_path / "params.yaml", conf)
     assert "edit conf/" in check(tmp_path).stderr
+
+
+def test_sites_that_a_table_of_labels_names_can_be_kept_but_not_unknown_classes(tmp_path):
+    compose(["data=real", "+integrate.keep={scan: 3, scan/DOSS: 3}"], tmp_path / "params.yaml", ROOT / "conf")
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    assert list(check_keep(params)) == ["integrate.keep has 'scan/DOSS'; known are real"]

@@ -60,7 +60,8 @@ class Truth:
 
 @dataclass(frozen=True)
 class Format:
-    """`options` is a dataclass; `open_truth(source, options)` reads the truth files.
+    """`options` is a dataclass; `open_truth(source, options)` reads the truth files. With `names_sites` their flows
+    are of the sites that these files name, instead of the source.
 
     Raises FileNotFoundError for a truth file that is not there and ValueError for one that cannot be
     understood.
@@ -68,6 +69,7 @@ class Format:
 
     options: type
     open_truth: Callable[[Source, Any], Truth]
+    names_sites: bool = False
 
 
 def read_options(source: str, entry: Mapping[str, Any], kind: type[T]) -> T:

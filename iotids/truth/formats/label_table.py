@@ -106,4 +106,4 @@ def rules_of_row(row: Mapping[str, str], special: Sequence[Rule], *, table: str,
         ) from error
 
 
-FORMAT = Format(Options, open_label_table)
+FORMAT = Format(Options, open_label_table, names_sites=True)
