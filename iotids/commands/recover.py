@@ -30,6 +30,13 @@ def table(found: list[Recovered]) -> str:
     return markdown_table(header, rows, kinds="ttn")
 
 
+def check_at_least(arguments: argparse.Namespace, **least: int) -> None:
+    """Raise a ValueError that names an argument below its least value."""
+    for name, lowest in least.items():
+        if (given := getattr(arguments, name)) < lowest:
+            raise ValueError(f"--{name} is {given}; wanted is {lowest} or more")
+
+
 def main() -> None:
     """Read a fold, recover, print."""
     parser = argparse.ArgumentParser(
@@ -47,6 +54,7 @@ def main() -> None:
     parser.add_argument("--classifier", default="random_forest", help="kind of model that judges flows")
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
+    check_at_least(arguments, rows=1, epochs=1, width=1, seed=0)
     kind, data = find_kind(arguments.classifier, KINDS), read_data()
     read = partial(read_table, arguments.dataset)
     flows = read_training_data(read, kind, "multiclass", data.classes, data.benign)

@@ -102,3 +102,10 @@ def split_of(n):
     test_fold = np.arange(n) % 2
     train_folds = np.where(test_fold == 0, 2, 1).astype(np.uint64)
     return pa.table({"row": np.arange(n), "test_fold": test_fold, "train_folds": train_folds})
+
+
+@pytest.mark.parametrize("option, given", [("rows", "0"), ("epochs", "-1"), ("width", "0"), ("seed", "-1")])
+def test_the_command_refuses_numbers_too_small_by_name_before_it_reads(option, given, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["recover", f"--{option}", given])
+    with pytest.raises(ValueError, match=f"--{option} is {given}; wanted is [01] or more"):
+        main()
