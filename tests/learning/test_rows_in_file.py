@@ -10,12 +10,14 @@ import pyarrow as pa
 import pytest
 
 from iotids.flowmeter.columns.groups import FLOW, features_of
+from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.data.file_features import features_in_file
 from iotids.learning.data.folds import Fold
 from iotids.learning.networks.dense.kind import DenseKind
 from iotids.learning.networks.dense.trainer import DenseTrainer
 from iotids.learning.networks.dense.training import MIXED_BLOCKS, shuffled
-from iotids.learning.runs.inputs import check_memory, read_inputs
+from iotids.learning.registry import KINDS
+from iotids.learning.runs.inputs import check_memory, check_memory_for_all, fits_side_by_side, read_inputs
 from iotids.learning.runs.unfinished import Unfinished
 from iotids.writing.tables import write_table
 from tests.learning.given import training_data
@@ -124,6 +126,36 @@ def test_little_memory_maps_the_features_and_asks_for_the_rest_only(tmp_path):
     for inputs, too_little in ((held, needed - 1), (mapped, needed - matrix - 1)):
         with pytest.raises(MemoryError, match="dense needs about"):
             check_memory(inputs, kind, settings, too_little)
+
+
+@pytest.mark.parametrize("name", ["gaussian_nb", "random_forest", "naive_bayes", "vfdt"])
+def test_a_baseline_without_the_memory_of_one_fit_is_refused_before_it_and_more_fits_run_side_by_side(
+    tmp_path, name
+):
+    dataset(tmp_path)
+    kind = BASELINES[name]
+    names = ("binary", ("stratified",), ("BENIGN", "DOS"), "BENIGN")
+    inputs = read_inputs(tmp_path / "flows.parquet", tmp_path, kind, *names, free_bytes=0)
+    assert isinstance(inputs.data.features, np.memmap) and inputs.data.features.dtype == kind.dtype
+    most_rows = max(fold.train_rows.size for fold in inputs.splits["stratified"])
+    one = kind.fit_bytes(70, inputs.splits)
+    assert one > np.dtype(kind.dtype).itemsize * 70 * most_rows
+    check_memory(inputs, kind, kind.settings({}), one)
+    with pytest.raises(
+        MemoryError, match=f"training {name} needs about .* GiB are free. Lower .*integrate.keep"
+    ):
+        check_memory(inputs, kind, kind.settings({}), one - 1)
+    assert [fits_side_by_side(inputs, kind, n * one, 4) for n in (0, 1, 3, 4, 9)] == [1, 1, 3, -1, -1]
+
+
+@pytest.mark.parametrize(("name", "settings"), [("dense", {"depth": 2, "width": 8}), ("random_forest", {})])
+def test_a_fit_on_all_flows_without_its_memory_is_refused_before_it(tmp_path, name, settings):
+    dataset(tmp_path)
+    kind = KINDS[name]
+    given = (tmp_path / "flows.parquet", kind, kind.settings(settings))
+    with pytest.raises(MemoryError, match=f"a fit of {name} on all flows needs about .*integrate.keep"):
+        check_memory_for_all(*given, 8 * 400 * 70)
+    check_memory_for_all(*given, 10**9)
 
 
 def test_blocks_stay_together_within_what_is_mixed_and_every_row_comes_once():

@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from joblib import Parallel, delayed
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
+from iotids.learning.baselines.gaussian import fit_gaussian
 from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.baselines.scaling import fit_scaling, scaling_steps
 from iotids.learning.data.file_features import features_in_file
@@ -54,6 +56,16 @@ def test_a_scaling_in_place_is_the_pipeline_s_to_the_last_bit(X, scaling, n_feat
     for mine, theirs in zip(steps, [step for _, step in pipeline.steps[:-1]], strict=True):
         for name, value in vars(theirs).items():
             assert np.array_equal(getattr(mine, name), value), name
+
+
+@pytest.mark.parametrize("n_features", [1, 3, 70])
+def test_gaussian_naive_bayes_by_columns_is_scikit_learn_s_to_the_last_bit(X, n_features):
+    X, y = np.ascontiguousarray(X[:, :n_features]), np.arange(ROWS) % 5
+    mine, theirs = GaussianNB(var_smoothing=1e-3), GaussianNB(var_smoothing=1e-3).fit(X, y)
+    fit_gaussian(mine, X, y)
+    assert vars(mine).keys() == vars(theirs).keys()
+    for name, value in vars(theirs).items():
+        assert np.array_equal(getattr(mine, name), value), name
 
 
 @pytest.mark.parametrize("scaling", ["standard", "log"])

@@ -58,10 +58,14 @@ def fit_scaling(scaling: str, X: np.ndarray, *, overwrite: bool = False) -> tupl
 
 def _fit_by_columns(scaler: StandardScaler, X: np.ndarray) -> None:
     """As scaler.fit(X), a few columns at a time: it takes three times the memory of what it is given."""
-    n = X.shape[1]
-    columns = np.array_split(np.arange(n), max(1, n // COLUMNS_AT_ONCE))
-    parts = [StandardScaler().fit(X[:, mine[0] : mine[-1] + 1]) for mine in columns]
+    parts = [StandardScaler().fit(X[:, mine]) for mine in column_blocks(X.shape[1])]
     scaler.fit(X[:1])
     for name in ("mean_", "var_", "scale_"):
         setattr(scaler, name, np.concatenate([getattr(part, name) for part in parts]))
     scaler.n_samples_seen_ = parts[0].n_samples_seen_
+
+
+def column_blocks(n_features: int) -> list[slice]:
+    """Columns in blocks of COLUMNS_AT_ONCE or a few more; fewer only where there are no more."""
+    parts = np.array_split(np.arange(n_features), max(1, n_features // COLUMNS_AT_ONCE))
+    return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
