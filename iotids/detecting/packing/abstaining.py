@@ -18,7 +18,10 @@ from iotids.detecting.judging.operating_point import attack_log_odds
 from iotids.detecting.judging.verdict_words import ATTACK, BENIGN, STANDS
 from iotids.detecting.packing.out_of_fold import OutOfFold
 
-GUARANTEE = "of every class at most the rest is judged wrong, on traffic exchangeable with the held-out flows; another network is not"
+GUARANTEE = (
+    "of every class at most the rest is judged wrong, on traffic exchangeable with the held-out flows; another network is not; "
+    "strictly so for the models of the folds, whose edges the packed model takes over (cross-conformal)"
+)
 
 
 def describe_abstention(
