@@ -2,11 +2,14 @@
 
 import csv
 import io
+import json
+import zipfile
 
 import numpy as np
 import pytest
 
 from iotids.learning.scores.pairs import pairs
+from iotids.reporting.figures.architecture import layers_of_keras
 from iotids.reporting.figures.confusion import confusion_csv
 from iotids.reporting.figures.curves import curves_csv, curves_of
 from iotids.reporting.figures.matrices import pairwise_figure, unseen_figure
@@ -112,3 +115,21 @@ def test_the_accuracy_axis_begins_where_the_curves_are():
     figure = curves_figure([curves], "curves")
     low, high = figure.axes[0].get_ylim()
     assert 0.2 < low < 0.3 + 0.05 and 0.8 < high < 1.0
+
+
+def test_a_network_on_logarithms_is_drawn_with_one_box_for_them():
+    layers = [("InputLayer", {"batch_shape": [None, 70]}), ("Absolute", {}), ("Sign", {}), ("Log1p", {}), ("Multiply", {}),
+              ("BatchNormalization", {}), ("Dense", {"units": 8, "activation": "relu"}), ("Dropout", {"rate": 0.0}),
+              ("Dense", {"units": 5, "activation": "softmax"})]  # fmt: skip
+    config = {"config": {"layers": [{"class_name": kind, "config": given} for kind, given in layers]}}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    drawn = layers_of_keras(file.getvalue())
+    assert [(layer.title, layer.learned) for layer in drawn] == [
+        ("70 features", 0),
+        ("signed logarithm", 0),
+        ("batch normalisation", 140),
+        ("8 neurons, relu", 71 * 8),
+        ("5 neurons, softmax", 45),
+    ]

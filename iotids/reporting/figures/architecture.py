@@ -14,6 +14,9 @@ from iotids.reporting.figures.plots import INK, TRAIN, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# layers without weights that together make the signed logarithm of the inputs; the last one closes it
+SIGNED_LOGARITHM = ("Absolute", "Sign", "Log1p", "Multiply")
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -43,6 +46,8 @@ def layers_of_keras(file: bytes) -> list[Layer]:
         if kind == "InputLayer":
             n = given["batch_shape"][-1]
             layers.append(Layer(f"{n} features", n))
+        elif kind in SIGNED_LOGARITHM:
+            layers += [Layer("signed logarithm", size)] if kind == SIGNED_LOGARITHM[-1] else []
         elif kind == "BatchNormalization":
             layers.append(Layer("batch normalisation", size, 2 * size, 4 * size))
         elif kind == "Dense":
