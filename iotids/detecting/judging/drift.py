@@ -40,11 +40,10 @@ def reference_bins(X: np.ndarray) -> list[dict[str, list[float]]]:
     """Per feature the inner bin edges (distinct quantiles) and the share of reference flows in each bin, for
     JSON.
     """
-    quantiles = np.quantile(X, np.linspace(0, 1, BINS + 1)[:-1], axis=0, method="lower")
-    bins = []
-    for j in range(X.shape[1]):
-        edges = np.unique(np.append(quantiles[:, j], X[:, j].max()))
-        counts = np.bincount(np.searchsorted(edges, X[:, j], side="left"), minlength=edges.size + 1)
+    shares, bins = np.linspace(0, 1, BINS + 1)[:-1], []
+    for column in X.T:  # all at once would be copied
+        edges = np.unique(np.append(np.quantile(column, shares, method="lower"), column.max()))
+        counts = np.bincount(np.searchsorted(edges, column, side="left"), minlength=edges.size + 1)
         bins.append({"edges": edges.tolist(), "shares": (counts / len(X)).tolist()})
     return bins
 

@@ -117,7 +117,7 @@ def describe(
     )
     benign = training.X[training.truth == benign_index]
     reference = {
-        "benign_median": np.median(benign, axis=0).tolist(),
+        "benign_median": [float(np.median(column)) for column in benign.T],
         "drift": reference_bins(benign),
         "novelty": novelty,
         "possible_classes": possible,
