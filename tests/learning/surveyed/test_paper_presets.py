@@ -5,11 +5,13 @@ every model of a preset is read for, fitted on and scored on the splits that the
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from iotids.flowmeter.flows import flows_from_capture
 from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.contract import RunContext, configured
 from iotids.learning.networks.registry import NETWORKS
@@ -20,10 +22,12 @@ from iotids.plumbing.params import compose
 from iotids.reporting.sections.surveyed.systems import surveyed_markdown
 from iotids.truth.integrating.dataset import integrate
 from iotids.truth.integrating.labelled_tables import table_in_memory
+from iotids.truth.labelling.flow_labels import CaptureLabels, Verdict, truth_columns
 from iotids.truth.published.import_release import import_release
 from iotids.writing.tables import write_table
 from stages.split import Params as SplitParams
 from stages.split import split_flows
+from tests.bench.capture import write_capture
 from tests.learning.given import Memory
 from tests.reporting.made_results import scored
 from tests.truth.published_rows import made_up_file
@@ -32,10 +36,13 @@ ROOT = Path(__file__).resolve().parents[3]
 WORKS = {
     "paper14": "[14] Lopez-Martin",
     "paper15": "[15] Thing",
+    "paper16": "[16] Diro",
     "paper17": "[17] Moustafa",
     "paper18": "[18] Al-Jarrah",
     "paper19": "[19] Vinayakumar",
+    "paper20": "[20] Ma",
 }
+RECORDS = {"paper16": 1_200}  # of each file: sixteen nodes share them, and each must have every class
 SHORT = ("epochs", "pretrain_epochs", "rounds")
 
 
@@ -54,7 +61,34 @@ def write_dataset(given, folder, n):
         import_release([path], entry["release"], source, folder / f"{source}.parquet", {})
         tables.append(table_in_memory(source, pq.read_table(folder / f"{source}.parquet")))
     integrate(tables, parts.append, given["data"]["classes"], **given["integrate"])
-    dataset = pa.concat_tables(parts)
+    write_dataset_and_splits(given, pa.concat_tables(parts), folder)
+
+
+def write_dataset_of_captures(given, folder):
+    """The same from made-up captures, metered with the columns that the preset wants; labels are drawn at random."""
+    tables, parts, classes = [], [], given["data"]["classes"]
+    verdicts = tuple(Verdict(name, "", "made up") for name in classes)
+    for seed, source in enumerate(given["data"]["sources"]):
+        captures = []
+        for name in ("a", "b"):
+            write_capture(folder / f"{name}.pcap", flows=60, seed=10 * seed + ord(name))
+            flows = flows_from_capture(
+                folder / f"{name}.pcap", given["meter"]["profile"], columns=given["meter"]["columns"]
+            )
+            codes = np.random.default_rng(seed).integers(0, len(classes), flows.num_rows).astype(np.int32)
+            truth = truth_columns(source, CaptureLabels(f"{name}.pcap", name, verdicts, codes))
+            captures.append(
+                pa.Table.from_arrays(
+                    [*flows.columns, *truth.columns], [*flows.column_names, *truth.column_names]
+                )
+            )
+        tables.append(table_in_memory(source, pa.concat_tables(captures)))
+    integrate(tables, parts.append, classes, **given["integrate"])
+    write_dataset_and_splits(given, pa.concat_tables(parts), folder)
+
+
+def write_dataset_and_splits(given, dataset, folder):
+    """Write the dataset, and its rows as the preset divides them."""
     write_table(dataset, folder / "flows.parquet")
     flows = flows_from_table(dataset, benign=given["data"]["benign"])
     splits = split_flows(flows, SplitParams(**given["split"]))
@@ -71,7 +105,10 @@ def short(kind, settings):
 @pytest.mark.parametrize("preset", WORKS)
 def test_every_model_of_a_paper_s_preset_stands_in_the_report_on_its_own_data(preset, tmp_path):
     given, runs = params_of(preset, tmp_path), {}
-    write_dataset(given, tmp_path, 240)
+    if given["meter"]["columns"]:
+        write_dataset_of_captures(given, tmp_path)
+    else:
+        write_dataset(given, tmp_path, RECORDS.get(preset, 240))
     data, splits = given["data"], given["split"]["kinds"]
     for stage, known in (("network", NETWORKS), ("baseline", BASELINES)):
         shared = given[stage] if stage == "network" else {}
