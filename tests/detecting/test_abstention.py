@@ -26,8 +26,9 @@ from iotids.detecting.judging.verdict_words import (
     UNKNOWN_BECAUSE,
 )
 from iotids.detecting.judging.verdicts import package_point
+from iotids.detecting.package.contents import is_text
 from iotids.detecting.package.package import PackageError, open_package, seal_package
-from iotids.detecting.packing.abstaining import describe_abstention
+from iotids.detecting.packing.abstaining import GUARANTEE, describe_abstention
 from iotids.detecting.packing.out_of_fold import OutOfFold
 from iotids.detecting.summary.page import report_page
 from tests.detecting.lab import DAY_US, START_US, benign_records, flood_records, make_package
@@ -213,3 +214,7 @@ def test_what_is_ordinary_on_one_s_own_network_is_not_abstained_from(careful, tm
     assert after["abstained"] < before["abstained"] / 2
     assert after["verdicts"]["benign"] > before["verdicts"]["benign"]
     assert after["verdicts"].get("attack", 0) >= before["verdicts"]["attack"] > 90
+
+
+def test_the_guarantee_is_a_text_that_a_package_may_hold():
+    assert is_text(GUARANTEE)

@@ -20,7 +20,7 @@ from iotids.detecting.packing.out_of_fold import OutOfFold
 
 GUARANTEE = (
     "of every class at most the rest is judged wrong, on traffic exchangeable with the held-out flows; another network is not; "
-    "strictly so for the models of the folds, whose edges the packed model takes over (cross-conformal)"
+    "strictly so for the folds' models, whose edges this one uses"
 )
 
 
