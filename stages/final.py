@@ -14,7 +14,6 @@ from pathlib import Path
 
 from iotids.detecting.packing import packing
 from iotids.detecting.packing.assembly import PackSettings
-from iotids.detecting.packing.packing import Dataset, pack, read_run
 from iotids.learning.runs.inputs import check_memory_for_all
 from iotids.plumbing.errors import run_plainly
 from iotids.plumbing.machine import available_memory_bytes
@@ -48,12 +47,12 @@ class MeterSettings:
     max_bytes: int
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: Path) -> packing.Dataset:
     """The flows to fit on."""
     data = read_data()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Dataset(partial(read_table, path), data.name, data.classes, data.benign, digest)
+    return packing.Dataset(partial(read_table, path), data.name, data.classes, data.benign, digest)
 
 
 def main() -> int:
@@ -63,10 +62,10 @@ def main() -> int:
         parser.add_argument(name, required=True, type=Path)
     args, params = parser.parse_args(), read_section("final", Params)
     meter = asdict(read_section("meter", MeterSettings))
-    run = read_run(args.run, args.card)
+    run = packing.read_run(args.run, args.card)
     check_memory_for_all(args.dataset, *packing.kind_and_settings(run.document), available_memory_bytes())
     meter = {key: value for key, value in meter.items() if key not in NOT_A_FLOW}
-    manifest = pack(args.out, read_dataset(args.dataset), run, meter, params)
+    manifest = packing.pack(args.out, read_dataset(args.dataset), run, meter, params)
     for sentence in packing.sentences_about(args.out, manifest):
         print(sentence)
     register(args.out, manifest, alias=params.alias)

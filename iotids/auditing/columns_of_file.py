@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -52,12 +53,14 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def different(names: Sequence[str]) -> list[str]:
-    """The names, a repeated one with its number."""
-    seen: dict[str, int] = {}
-    made = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        made.append(name if seen[name] == 1 else f"{name}.{seen[name] - 1}")
+    """The names, a repeated one with the first number that makes it a name of its own."""
+    taken, made = set(names), []
+    for i, name in enumerate(names):
+        own = name
+        if name in names[:i]:
+            own = next(f"{name}.{k}" for k in count(1) if f"{name}.{k}" not in taken)
+        taken.add(own)
+        made.append(own)
     return made
 
 

@@ -237,7 +237,8 @@ class ModelKind(ABC):
         look for certain columns
     dtype : of the features it is given
     limit : these are below it in size; None: as the dtype allows (training_data.limit_of)
-    held_features : times that a fit holds its features at once, for estimates of memory; tests/bench/bench_memory.py
+    held_features : times that a fit holds its features at once, for estimates of memory; an assumption, of which tests/bench/bench_peaks.py
+        has checked Gaussian naive Bayes
     by_order : fitted again with several orders of the training rows
     trains_from_file : takes features that are mapped from a file, so that they need not fit in memory
     exports_onnx : whether what it fits can be packed, judged, explained, calibrated and served

@@ -88,7 +88,9 @@ def notice_differences(params_file: Path = PARAMS_FILE, config_dir: Path = Path(
 
 
 def nearest_preset(params: Mapping[str, Any], config_dir: Path) -> str | None:
-    """The preset, as an override, of which most values (of equals, all) stand in the parameters; None where fewer than half of any do."""
+    """The preset, as an override, of which most values stand in the parameters, of two alike the one that sets fewer others;
+    None where half of none does.
+    """
     here, found = dict(_leaves("", params)), []
     for path in sorted((config_dir / "preset").glob("*.yaml")):
         said = _said_by(path)

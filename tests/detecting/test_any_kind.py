@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from iotids.detecting.judge_flows import judge_flows
 from iotids.detecting.judging.mlflow_serving import _load_pyfunc
 from iotids.detecting.judging.reasons import Budget
 from iotids.detecting.package.inference import Model
-from iotids.detecting.package.package import open_package
+from iotids.detecting.package.package import PackageError, open_package
 from iotids.detecting.packing.assembly import PackSettings
 from iotids.detecting.packing.check import check_configurations
 from iotids.detecting.packing.packing import Dataset, Run, pack
@@ -77,10 +78,8 @@ def dataset(tmp_path_factory):
     return Dataset(pa.concat_tables(parts).select, "lab", CLASSES, "BENIGN", "0" * 64)
 
 
-@pytest.fixture(scope="module", params=PACKABLE)
-def packed(request, dataset, tmp_path_factory):
-    """A package of one kind, cross-validated by recording."""
-    kind = KINDS[request.param]
+def cross_validated(kind, dataset):
+    """What cross-validation by recording leaves of one kind."""
     data = read_training_data(dataset.read, kind, "multiclass", CLASSES, "BENIGN")
     rows = np.arange(data.truth.size)
     folds = [Fold(g, rows[data.group != g], rows[data.group == g]) for g in range(3)]
@@ -89,9 +88,25 @@ def packed(request, dataset, tmp_path_factory):
     configuration = Configuration("baseline", "multiclass", kind.name, kind, settings, 1)
     document = run_document(run.results, configuration, CLASSES, "BENIGN")
     card = {"grouped": {"folds": 3, "figure": "mean over 3 folds", "accuracy": {"value": 0.9, "std": 0.1}}}
-    folder = tmp_path_factory.mktemp("final") / f"multiclass-{kind.name}"
-    pack(folder, dataset, Run(document, predictions_table(run.results, CLASSES), card), METER, SETTINGS)
+    return Run(document, predictions_table(run.results, CLASSES), card)
+
+
+@pytest.fixture(scope="module", params=PACKABLE)
+def packed(request, dataset, tmp_path_factory):
+    """A package of one kind."""
+    folder = tmp_path_factory.mktemp("final") / f"multiclass-{request.param}"
+    pack(folder, dataset, cross_validated(KINDS[request.param], dataset), METER, SETTINGS)
     return open_package(folder)
+
+
+def test_what_detect_would_refuse_is_not_packed_and_the_older_package_stays(dataset, tmp_path):
+    run, folder = cross_validated(KINDS["gaussian_nb"], dataset), tmp_path / "multiclass-gaussian_nb"
+    pack(folder, dataset, run, METER, SETTINGS)
+    before = (folder / "package.json").read_bytes()
+    with pytest.raises(PackageError, match="data is 'xxx"):
+        pack(folder, replace(dataset, name="x" * 300), run, METER, SETTINGS)
+    assert (folder / "package.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.judging.operating_point import SMALLEST_SHARE, attack_log_odds, probabilities
-from iotids.detecting.package.package import ONNX, seal_package
+from iotids.detecting.package.inference import Model
+from iotids.detecting.package.package import ONNX, open_package, seal_package
 from iotids.detecting.packing.assembly import PackSettings, Training, describe, write_graphs
 from iotids.detecting.packing.exports import write_exports
 from iotids.detecting.packing.out_of_fold import OutOfFold, read_out_of_fold
@@ -130,7 +131,9 @@ def pack(
         manifest["exports"] = write_exports(
             parts, kind.name, fitted, training, manifest, settings, smallest=smallest
         )
-        return seal_package(parts, manifest)
+        sealed = seal_package(parts, manifest)
+        Model(open_package(parts))  # what detect would refuse takes no package's place
+        return sealed
 
 
 def cells_of(

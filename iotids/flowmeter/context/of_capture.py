@@ -72,9 +72,8 @@ class WaitingRows:
     """Batches of rows, first in, first out: those that take too much memory wait in a temporary file."""
 
     def __init__(self) -> None:
-        self._waiting: deque[pa.RecordBatch | tuple[int, int]] = (
-            deque()
-        )  # in memory, or place and size in the file
+        # batches in memory, or their place and size in the file
+        self._waiting: deque[pa.RecordBatch | tuple[int, int]] = deque()
         self._bytes = self._on_disk = 0
         self._file: IO[bytes] | None = None
 

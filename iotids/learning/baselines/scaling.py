@@ -33,7 +33,7 @@ def scaling_steps(scaling: str) -> list[Any]:
 
 
 def fit_scaling(scaling: str, X: np.ndarray, *, overwrite: bool = False) -> tuple[list[Any], np.ndarray]:
-    """Fitted transformers, and (n, d) float64 what they make of `X`.
+    """Fitted transformers, and what they make of (n, d) `X`: float64, or `X` itself where nothing is scaled.
 
     The same bits as a pipeline's `fit_transform`, in the memory of the result and no more.
 

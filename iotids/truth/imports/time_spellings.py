@@ -48,16 +48,8 @@ _GROUPED = re.compile(
     r"\d{1,3}(?P<gap>[,.' \u00a0\u202f])\d{3}(?:(?P=gap)\d{3})+(?:(?!(?P=gap))[.,]\d+)?", re.ASCII
 )
 _COUNT = re.compile(r"(?P<digits>\d+(?:[.,]\d*)?)(?P<power>e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
-_SCALE_US = {
-    9: 6,
-    10: 6,
-    12: 3,
-    13: 3,
-    15: 0,
-    16: 0,
-    18: -3,
-    19: -3,
-}  # digits: power of ten of the unit in µs
+# digits before the point: power of ten of the unit in µs; seconds, milliseconds, microseconds, nanoseconds
+_SCALE_US = {9: 6, 10: 6, 12: 3, 13: 3, 15: 0, 16: 0, 18: -3, 19: -3}
 
 
 @dataclass(frozen=True)
