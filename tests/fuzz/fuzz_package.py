@@ -253,7 +253,8 @@ def _odd_field(field: FieldDescriptor, value: Any, rng: random.Random) -> Any:
     if field.type == FieldDescriptor.TYPE_ENUM:
         return rng.choice(list(field.enum_type.values_by_number))
     largest = 2**31 if field.type == FieldDescriptor.TYPE_INT32 else 2**63
-    return rng.choice((0, 1, -1, value + 1, -value, 7, 1 << 20, largest - 1, -largest))
+    odd = rng.choice((0, 1, -1, value + 1, -value, 7, 1 << 20, largest - 1, -largest))
+    return max(-largest, min(odd, largest - 1))
 
 
 def use(folder: Path, *, fully: bool) -> bool:

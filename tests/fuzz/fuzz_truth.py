@@ -41,7 +41,7 @@ from tests.truth.test_zeek_copies import CONNECTION, COPIES
 
 HANG_S = 10  # of processor time; an input takes milliseconds
 MEMORY_MB = 1_500  # above what is in use after warming up
-PER_PROCESS = 20_000
+PER_PROCESS = 50_000
 MAX_MESSAGE = 2_000
 CLASSES = table_labels()
 FLOWS = flows(*CONNECTION, flow("2001:db8::1", 40001, "2001:db8::2", 53, start_us=1600000061_000000))

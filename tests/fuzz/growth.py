@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-SETTLED_AFTER = 4_000  # inputs: until then caches fill, and buffers get as large as the largest input needs
-GROWTH_MB = 12  # from then on; 0.25 kB kept for each of 50,000 inputs are more
+SETTLED_AFTER = 10_000  # inputs: until then caches fill, and buffers get as large as the largest input needs
+GROWTH_MB = 25  # from then on, steps of 10 MB that allocators keep included; 0.6 kB kept for each of 40,000 inputs are more
 
 
 def resident_mb() -> float:
