@@ -10,16 +10,14 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from types import FrameType
 
+from iotids.plumbing.signals import HEARD, unwind_on_signals
 from iotids.plumbing.stderr_filter import without_banner
 from iotids.tracking.attempts import watched
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_DISK = ": the disk is full. Nothing half-written was left; make room (`du -sh .dvc/cache`, `dvc gc --workspace`) and run the same command again"
 MORE_MEMORY = "fewer flows (integrate.keep), a smaller network.width or batch_size need less"
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-HEARD: set[int] = set()  # signals that came
 
 
 def run_plainly(main: Callable[[], int | None], *, filter_stderr: bool = True) -> None:
@@ -75,29 +73,6 @@ def _call(main: Callable[[], int | None]) -> int:
         if HEARD:
             raise SystemExit(128 + min(HEARD)) from error
         raise
-
-
-def unwind_on_signals() -> None:
-    """Let SIGTERM, SIGHUP and Ctrl-C end the program as an exception does, so that blocks clean up after themselves; a
-    signal that the caller ignores (nohup) stays ignored.
-    """
-    if signal.getsignal(signal.SIGINT) in (signal.SIG_DFL, signal.default_int_handler):
-        signal.signal(signal.SIGINT, _interrupt)
-    for number in ENDING_SIGNALS:
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _end)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Remember Ctrl-C and raise KeyboardInterrupt."""
-    HEARD.add(number)
-    signal.default_int_handler(number, frame)
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    """Remember the signal and leave through every `finally`."""
-    HEARD.add(number)
-    raise SystemExit(128 + number)
 
 
 def _interrupted() -> int:
