@@ -16,7 +16,7 @@ CANNOT_CHANGE_RESULTS = (
     "tracking",
     *(
         f"plumbing/{name}.py"
-        for name in ("progress", "parallel", "machine", "errors", "stderr_filter", "light_start")
+        for name in ("progress", "parallel", "machine", "errors", "signals", "stderr_filter", "light_start")
     ),
 )
 
