@@ -151,3 +151,29 @@ def test_ctrl_c_while_a_stage_loads_ends_it_without_a_traceback(tmp_path):
             _, said = process.communicate(timeout=60)
         if wait_s >= 0.1:  # before, Python itself may still be starting
             assert "Traceback" not in said, (wait_s, said)
+
+
+IN_A_CALLBACK = """
+import ctypes, signal, time
+from iotids.plumbing.errors import run_plainly
+
+def main():
+    ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal({number}))()
+    time.sleep(60)
+
+run_plainly(main)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_a_callback_of_c_code_ends_the_program_too(number):
+    """numba has such callbacks while it compiles; Python drops what is raised in them."""
+    program = IN_A_CALLBACK.format(number=int(number))
+    # fmt: off
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30,
+        check=False,
+    )
+    # fmt: on
+    assert done.returncode == 128 + number
+    assert "Traceback" not in done.stderr
