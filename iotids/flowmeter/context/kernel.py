@@ -95,6 +95,7 @@ def fetch_sums(at, ring, counters, wide):
     counter, mask = counters[np.uint64(at)], len(ring) - 1
     parents = counter["parents"]
     prefetch(counters, np.int64(parents[3]), 0)
+    prefetch(ring, counter["newest"] & mask, 0)
     for kind in range(N_LISTS):
         place = np.int64(
             parents[2] if kind == SERVICE else counter["key_b"] if kind == PAIR else parents[kind]
@@ -107,7 +108,14 @@ def fetch_sums(at, ring, counters, wide):
 
 
 @kernel
-def fetch_leaving(ring, counters, wide, state):
+def fetch_newest_of_port(at, ring, counters):
+    """Fetch the newest flow of the initiator with the port of a flow that enters next."""
+    named = counters[np.uint64(counters[np.uint64(at)]["parents"][3])]
+    prefetch(ring, named["newest"] & (len(ring) - 1), 0)
+
+
+@kernel
+def fetch_leaving(ring, counters, buckets, wide, state):
     """Fetch what flows that leave windows or the ring soon will need."""
     mask = len(ring) - 1
     for window in range(LAST):
@@ -115,10 +123,36 @@ def fetch_leaving(ring, counters, wide, state):
         for kind in range(N_LISTS):
             prefetch(wide, np.int64(kinds[kind]) * WORDS, 64 * (window >> 1))
     if state[NEWEST] - state[OLDEST] == len(ring):
-        flow = ring[np.uint64((state[OLDEST] + 4) & mask)]
-        prefetch(counters, np.int64(flow["pair_port"]), 0)
+        prefetch(counters, np.int64(ring[np.uint64((state[OLDEST] + 12) & mask)]["pair_port"]), 0)
+        flow = ring[np.uint64((state[OLDEST] + 8) & mask)]
+        last = counters[np.uint64(flow["pair_port"])]
+        prefetch(counters, np.int64(last["parents"][3]), 0)
         for kind in range(N_LISTS):
             prefetch(counters, np.int64(flow["kinds"][kind]), 0)
+        fetch_buckets(ring[np.uint64((state[OLDEST] + 4) & mask)], counters, buckets)
+
+
+@kernel
+def fetch_buckets(flow, counters, buckets):
+    """Fetch the buckets of the counters that a flow takes along when it leaves the ring."""
+    last = counters[np.uint64(flow["pair_port"])]
+    if last["users"] == 1:
+        prefetch(buckets, np.int64(last["bucket"]), 0)
+        prefetch(buckets, np.int64(counters[np.uint64(last["parents"][3])]["bucket"]), 0)
+        for kind in range(N_LISTS):
+            prefetch(buckets, np.int64(counters[np.uint64(flow["kinds"][kind])]["bucket"]), 0)
+
+
+@kernel
+def fetch_cells(row, rows, numbers, n_bytes):
+    """Fetch a sixteenth of the cells that the next block of flows will be written to."""
+    i = row % BLOCK
+    later = np.int64(rows[np.uint64(min(row - i + 2 * BLOCK - 1, len(rows) - 1))])
+    for column in range(i, len(numbers), BLOCK):
+        prefetch(numbers[column], later, 0)
+    for column in range(i, len(n_bytes), BLOCK):
+        prefetch(n_bytes[column], later, 0)
+        prefetch(n_bytes[column], later, -64)
 
 
 @entry
@@ -166,7 +200,9 @@ def follow_flows(
         if row < 0:
             continue
         fetch_sums(wanted[min(row + EARLY // 2, n - 1), PAIR_PORT], ring, counters, wide)
-        fetch_leaving(ring, counters, wide, state)
+        fetch_cells(row, rows, numbers, n_bytes)
+        fetch_newest_of_port(wanted[min(row + 3, n - 1), PAIR_PORT], ring, counters)
+        fetch_leaving(ring, counters, buckets, wide, state)
         now_us = advance_clock(ends_us[row], late_us, ring, counters, buckets, free, wide, state)
         if state[NEWEST] - state[OLDEST] == len(ring):
             forget_oldest(ring, counters, buckets, free, wide, state)

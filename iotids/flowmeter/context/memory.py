@@ -13,7 +13,7 @@ RING_FLOWS = 1 << 16
 class Memory:
     """Ring, counters and sums for the last `ring_flows` flows of a network.
 
-    At worst, when no two flows have an address in common, 2^16 flows fill 82 MB; the operating system gives
+    At worst, when no two flows have an address in common, 2^16 flows fill 84 MB; the operating system gives
     pages as they are first used, so a quiet network takes a few.
 
     Raises
@@ -30,7 +30,9 @@ class Memory:
         self.ring, self.counters = (pages.array for pages in self._pages)
         self._sums = Growing(np.dtype(np.int64), WORDS * n)
         self.wide = self._sums.array
-        self.buckets = np.full(8 * ring_flows, -1, np.int32)
+        self._buckets = Growing(np.dtype(np.int32), 16 * ring_flows)
+        self.buckets = self._buckets.array
+        self.buckets[:] = -1
         self.free = np.arange(n, dtype=np.int32)[::-1].copy()  # the lowest first
         self.state = np.zeros(N_STATE, np.int64)
         self.state[FREE] = n

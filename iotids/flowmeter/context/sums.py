@@ -56,13 +56,23 @@ def bit(facts, number):
 
 
 @kernel
-def add(at, window, sign, flow, things, wide):
-    """Add a flow to a window of a counter, or take it out; `things` are the peers and ports that come or go with it."""
-    word, facts = words_of(at, window), flow["facts"]
-    wide[word + np.uint64(COUNTS)] += sign * both(1, bit(facts, SILENT))
-    wide[word + np.uint64(FAULTS)] += sign * both(bit(facts, RESET), bit(facts, SHORT))
-    wide[word + np.uint64(THINGS)] += sign * things
-    wide[word + np.uint64(BYTES)] += sign * flow["bytes"]
+def counts_of(facts):
+    """What a flow is to a window of a counter, but for peers, ports and bytes: the words of counts and of faults."""
+    return both(1, bit(facts, SILENT)), both(bit(facts, RESET), bit(facts, SHORT))
+
+
+@kernel
+def add(at, window, counts, faults, things, n_bytes, wide):
+    """Add to a window of a counter; what is taken out is negative."""
+    word = words_of(at, window)
+    counts += wide[word + np.uint64(COUNTS)]
+    faults += wide[word + np.uint64(FAULTS)]
+    things += wide[word + np.uint64(THINGS)]
+    n_bytes += wide[word + np.uint64(BYTES)]
+    wide[word + np.uint64(COUNTS)] = counts
+    wide[word + np.uint64(FAULTS)] = faults
+    wide[word + np.uint64(THINGS)] = things
+    wide[word + np.uint64(BYTES)] = n_bytes
 
 
 @kernel
@@ -93,11 +103,10 @@ def things_lost(flow, kind):
 @kernel
 def leave_seconds(flow, window, wide):
     """Let a flow leave a window over seconds."""
-    kinds = flow["kinds"]
-    add(kinds[INITIATOR], window, -1, flow, things_lost(flow, INITIATOR), wide)
-    add(kinds[RESPONDER], window, -1, flow, things_lost(flow, RESPONDER), wide)
-    add(kinds[PAIR], window, -1, flow, things_lost(flow, PAIR), wide)
-    add(kinds[SERVICE], window, -1, flow, things_lost(flow, SERVICE), wide)
+    kinds, n_bytes = flow["kinds"], flow["bytes"]
+    counts, faults = counts_of(flow["facts"])
+    for kind in range(N_LISTS):
+        add(kinds[kind], window, -counts, -faults, -things_lost(flow, kind), -n_bytes, wide)
 
 
 @kernel
@@ -106,7 +115,8 @@ def shorten_list(at, kind, ring, counters, wide):
     counter, mask = counters[np.uint64(at)], len(ring) - 1
     oldest = counter["oldest"]
     flow = ring[np.uint64(oldest & mask)]
-    add(at, LAST, -1, flow, things_lost(flow, kind), wide)
+    counts, faults = counts_of(flow["facts"])
+    add(at, LAST, -counts, -faults, -things_lost(flow, kind), -flow["bytes"], wide)
     counter["oldest"] = oldest + ((flow["later"][kind] - oldest) & mask)
 
 
@@ -170,17 +180,19 @@ def enter(place, last_flows, ring, counters, wide, state):
     follow_on(responder, RESPONDER, newest_in_ring(responder, state), place, ring, state)
     follow_on(pair, PAIR, a, place, ring, state)
     follow_on(service, SERVICE, b, place, ring, state)
+    counts, faults = counts_of(flow["facts"])
+    n_bytes = flow["bytes"]
     for window in range(LAST):
         edge = state[WINDOW_OLDEST + window]
-        add(kinds[INITIATOR], window, 1, flow, both(a < edge, c < edge), wide)
-        add(kinds[RESPONDER], window, 1, flow, both(a < edge, b < edge), wide)
-        add(kinds[PAIR], window, 1, flow, both(0, d < edge), wide)
-        add(kinds[SERVICE], window, 1, flow, both(d < edge, 0), wide)
+        add(kinds[INITIATOR], window, counts, faults, both(a < edge, c < edge), n_bytes, wide)
+        add(kinds[RESPONDER], window, counts, faults, both(a < edge, b < edge), n_bytes, wide)
+        add(kinds[PAIR], window, counts, faults, both(0, d < edge), n_bytes, wide)
+        add(kinds[SERVICE], window, counts, faults, both(d < edge, 0), n_bytes, wide)
     first, second = initiator["oldest"], responder["oldest"]
-    add(kinds[INITIATOR], LAST, 1, flow, both(a < first, c < first), wide)
-    add(kinds[RESPONDER], LAST, 1, flow, both(a < second, b < second), wide)
-    add(kinds[PAIR], LAST, 1, flow, both(0, d < pair["oldest"]), wide)
-    add(kinds[SERVICE], LAST, 1, flow, both(d < service["oldest"], 0), wide)
+    add(kinds[INITIATOR], LAST, counts, faults, both(a < first, c < first), n_bytes, wide)
+    add(kinds[RESPONDER], LAST, counts, faults, both(a < second, b < second), n_bytes, wide)
+    add(kinds[PAIR], LAST, counts, faults, both(0, d < pair["oldest"]), n_bytes, wide)
+    add(kinds[SERVICE], LAST, counts, faults, both(d < service["oldest"], 0), n_bytes, wide)
     for kind in range(N_LISTS):
         if wide[words_of(kinds[kind], LAST)] & LOW > last_flows:
             shorten_list(kinds[kind], kind, ring, counters, wide)
