@@ -136,6 +136,14 @@ def test_too_little_memory_says_how_much_is_needed_and_what_to_lower():
     check_memory(inputs, kind, kind.settings({"depth": 7, "width": 512}), 2**34)
 
 
+def test_less_memory_than_tensorflow_takes_is_refused():
+    """Of a training with ten rows."""
+    kind, data = DenseKind(), training_data(np.ones((10, 70)), np.zeros(10), n_classes=2)
+    inputs, settings = RunInputs(data, {"stratified": FOLDS[:1]}), kind.settings({"depth": 1, "width": 1})
+    with pytest.raises(MemoryError, match="dense needs about 0.5 GiB and 0.4 GiB are free"):
+        check_memory(inputs, kind, settings, 400_000_000)
+
+
 def test_the_papers_size_fits_three_gigabytes():
     n = 1_805_053
     splits = {"stratified": [Fold(f, np.arange(2), np.arange(1)) for f in range(5)]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from iotids.learning.data.folds import Fold, check_two_classes
 from iotids.learning.networks.dense.batches import bytes_needed
 from iotids.learning.networks.dense.chain import INPUTS
 from iotids.learning.networks.dense.fitted import DenseModel
+from iotids.learning.networks.dense.tensorflow_start import prepare_tensorflow
 
 if TYPE_CHECKING:
     from iotids.learning.networks.dense.trainer import DenseTrainer
@@ -153,8 +153,8 @@ class DenseKind(ModelKind):
 
 
 def _trainer_class() -> type[DenseTrainer]:
-    """The trainer; TensorFlow takes seconds to import and prints twenty lines that say nothing of the run."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """The trainer; TensorFlow takes seconds to import."""
+    prepare_tensorflow()
     from iotids.learning.networks.dense.trainer import DenseTrainer
 
     return DenseTrainer

@@ -5,7 +5,6 @@ one is trained on the whole fold. What each recipe reached is kept with the fold
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from iotids.learning.data.folds import Fold, check_two_classes
 from iotids.learning.networks.dense.batches import bytes_needed
 from iotids.learning.networks.dense.fitted import DenseModel
 from iotids.learning.networks.dense.kind import DenseKind, DenseSettings
+from iotids.learning.networks.dense.tensorflow_start import prepare_tensorflow
 from iotids.learning.networks.recipe.grid import FACTORS, Recipe, crossed
 from iotids.learning.networks.recipe.inner_split import inner_split
 from iotids.learning.networks.recipe.stacks import stacks
@@ -149,7 +149,7 @@ class RecipeKind(ModelKind):
         self, data: TrainingData, settings: RecipeSettings, seed: int
     ) -> tuple[dict[str, Recipe], list[str], dict[str, dict[str, Any]]]:
         """Recipes by name, classes with too few rows to be judged inside, and what each recipe reached."""
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow takes seconds to import
+        prepare_tensorflow()  # which takes seconds to import
         from iotids.learning.networks.recipe.trials import InnerSplit, try_recipes
 
         learnt, judged, few = inner_split(data.truth, settings.inner_share, seed)
