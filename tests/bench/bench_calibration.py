@@ -1,5 +1,5 @@
 """Incidents before and after a calibration on half of a site's benign recordings, the site left out of training:
-python -m tests.bench.bench_calibration out/dataset/flows.parquet out/baseline/multiclass-site_trees
+python -m tests.bench.bench_calibration out/dataset/flows.parquet out/baseline/multiclass-site_forests
 
 Reads a run of `preset=detector`. Habits are learnt from one half of the recordings without an attack (or, with --by
 time, from the first half of each), by the code of `iotids calibrate`; false incidents are those of the other half,

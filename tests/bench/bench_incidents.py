@@ -1,5 +1,5 @@
 """Incidents on sites left out of training: attacks found on the right host, time to the first incident, false
-incidents: python -m tests.bench.bench_incidents out/dataset/flows.parquet out/baseline/multiclass-site_trees
+incidents: python -m tests.bench.bench_incidents out/dataset/flows.parquet out/baseline/multiclass-site_forests
 
 Reads a run of `preset=detector`: every site is scored by the model of the split `environment` that has not seen it.
 """

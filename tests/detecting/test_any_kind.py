@@ -60,7 +60,9 @@ PACKABLE = [
     "logistic_regression",
     "gaussian_nb",
     "site_trees",  # sees the context of flows
+    "site_forests",  # sees both
 ]
+SMALL_LEAVES = {"site_trees": {"min_samples_leaf": 5}, "site_forests": {"context_leaf": 5, "both_leaf": 5}}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def cross_validated(kind, dataset):
     data = read_training_data(dataset.read, kind, "multiclass", CLASSES, "BENIGN")
     rows = np.arange(data.truth.size)
     folds = [Fold(g, rows[data.group != g], rows[data.group == g]) for g in range(3)]
-    settings = kind.settings({"min_samples_leaf": 5} if kind.name == "site_trees" else {})
+    settings = kind.settings(SMALL_LEAVES.get(kind.name, {}))
     run = kind.fit_folds(data, {"grouped": folds}, settings, seed=1, orders=1, context=RunContext(NoStore()))
     configuration = Configuration("baseline", "multiclass", kind.name, kind, settings, 1)
     document = run_document(run.results, configuration, CLASSES, "BENIGN")

@@ -21,7 +21,7 @@ from tests.test_sample import stored_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_BYTES = 5_000_000
-REBUILT = ROOT / "out" / "final" / "multiclass-site_trees"
+REBUILT = ROOT / "out" / "final" / "multiclass-site_forests"
 
 
 def test_the_box_is_small_and_of_the_profile_clean():

@@ -4,28 +4,22 @@ stop writes everything.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from iotids.detecting.running import interface
 from iotids.detecting.running.interface import capture_command, whom_to_become
-from tests.detecting.lab import scan_records
+from tests.detecting.lab import WITHOUT_ANOTHER_ACCOUNT, scan_records
 from tests.detecting.test_following_tcpdump import NAMESPACE
 from tests.packets import write_pcap
 
 ROOT = Path(__file__).resolve().parents[2]
 AS_SOMEBODY = ("--user", "nobody") if os.geteuid() == 0 else ()
-WITHOUT_ANOTHER_ACCOUNT = """
-import sys
-from iotids.detecting.running import interface
-interface.whom_to_become = lambda user: (-1, -1)  # another account may not read this interpreter
-from iotids.commands.detect import main
-sys.argv[0] = "iotids detect"
-sys.exit(main())
-"""
 N_PORTS = 300
 REPLAY = """
 import socket, struct, sys, time
@@ -47,6 +41,7 @@ until pgrep -P $watcher tcpdump > /dev/null; do kill -0 $watcher || exit 9; slee
 sleep 1
 {sys.executable} -c "$REPLAY" scan.pcap
 for i in $(seq 300); do grep -q "^incident " said && break; sleep 0.2; done
+for process in $watcher $(pgrep -P $watcher tcpdump); do grep ^Uid: /proc/$process/status >> who; done
 kill -INT $watcher
 wait $watcher
 """
@@ -142,22 +137,59 @@ def test_an_interface_that_is_not_there_is_refused_in_one_line(trained, tmp_path
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not NAMESPACE, reason="no tcpdump here, or no right to capture in a network namespace")
-def test_a_scan_on_an_interface_is_reported_while_it_lasts_and_a_stop_writes_everything(trained, tmp_path):
-    write_pcap(tmp_path / "scan.pcap", scan_records(flows=N_PORTS, seed=1))
-    words = ("--interface", "lo", "--model", str(trained.folder))
-    command = [sys.executable, "-c", WITHOUT_ANOTHER_ACCOUNT, *words]
+def watch_a_scan(folder, *command):
+    """Run a command that watches `lo` while a scan goes by, and stop it; verdicts and states of incidents are written."""
+    write_pcap(folder / "scan.pcap", scan_records(flows=N_PORTS, seed=1))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "REPLAY": REPLAY}
     script = [*NAMESPACE, "bash", "-c", WATCH_READY, "bash", *command, "-o", "v.jsonl", "--ecs", "e.json"]
     done = subprocess.run(
-        script, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        script, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.returncode == 0, done.stderr + (tmp_path / "said").read_text()
-    flows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
+    assert done.returncode == 0, done.stderr + (folder / "said").read_text()
+    flows = [json.loads(line) for line in (folder / "v.jsonl").read_text().splitlines()]
     assert sorted(flow["dst_port"] for flow in flows) == list(range(1, 1 + N_PORTS))
     assert sum(flow["packets"] for flow in flows) == 2 * N_PORTS
-    states = [json.loads(line)["event"]["action"] for line in (tmp_path / "e.json").read_text().splitlines()]
+    states = [json.loads(line)["event"]["action"] for line in (folder / "e.json").read_text().splitlines()]
     assert states[0] == "incident-began"
     assert states[-1] == "incident-ended"
-    assert (tmp_path / "v.jsonl.summary.json").is_file()
+    assert (folder / "v.jsonl.summary.json").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not NAMESPACE, reason="no tcpdump here, or no right to capture in a network namespace")
+def test_a_scan_on_an_interface_is_reported_while_it_lasts_and_a_stop_writes_everything(trained, tmp_path):
+    words = ("--interface", "lo", "--model", str(trained.folder))
+    watch_a_scan(tmp_path, sys.executable, "-c", WITHOUT_ANOTHER_ACCOUNT, *words)
+
+
+def nobody_can_run_iotids():
+    """Whether the account `nobody` may read this interpreter and the project."""
+    command = [sys.executable, "-c", "import iotids.commands.detect, onnxruntime"]
+    as_nobody = {"user": "nobody", "group": interface.pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    try:
+        done = subprocess.run(
+            command, env=environment, cwd="/", capture_output=True, check=False, **as_nobody
+        )
+    except PermissionError:
+        return False
+    return done.returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.geteuid() != 0 or NAMESPACE != ["unshare", "-n"], reason="only root has another account to become"
+)
+def test_called_by_root_a_scan_is_judged_as_nobody(trained):
+    if not nobody_can_run_iotids():
+        pytest.skip("the account nobody may not read this interpreter")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        shutil.copytree(trained.folder, folder / "package")
+        words = ("--interface", "lo", "--model", "package", "--user", "nobody")
+        watch_a_scan(folder, sys.executable, "-m", "iotids", "detect", *words)
+        number = str(interface.pwd.getpwnam("nobody").pw_uid)
+        of_iotids, of_tcpdump = ((line.split()[1:]) for line in (folder / "who").read_text().splitlines())
+        assert of_iotids == of_tcpdump == [number] * 4  # real, effective, saved, of the file system
+        assert (folder / "v.jsonl").owner() == "nobody"

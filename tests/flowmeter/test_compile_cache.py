@@ -33,12 +33,12 @@ print(buckets.argmax(), rehash_segments.loaded)
 """
 
 
-def run(folder: Path) -> tuple[int, int]:
-    """Bucket of a segment, and how many kernels came from the cache."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}
-    done = subprocess.run(
-        [sys.executable, "-c", RUN], cwd=folder, env=environment, capture_output=True, text=True, check=True
-    )
+def run(folder: Path, *, cache: str = "cache", before: str = "", **variables: str) -> tuple[int, int]:
+    """Bucket of a segment, and how many kernels came from the cache: a folder, or '' for the usual places."""
+    named = str(folder / cache) if cache else ""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": named, **variables}
+    command = [sys.executable, "-c", before + RUN]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     bucket, hits = done.stdout.split()
     return int(bucket), int(hits)
 
@@ -83,6 +83,23 @@ def test_a_file_that_is_damaged_or_cut_short_is_compiled_again(tmp_path: Path) -
         assert run(tmp_path) == (bucket, 0)
         assert file.read_bytes() != damaged
     assert run(tmp_path) == (bucket, 1)
+
+
+def test_where_no_cache_can_be_written_kernels_run_all_the_same(tmp_path: Path) -> None:
+    copied(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    bucket, _ = run(tmp_path)
+    assert run(tmp_path, cache="file") == (bucket, 0)
+
+
+def test_who_may_not_write_beside_the_kernels_uses_what_lies_there(tmp_path: Path) -> None:
+    copied(tmp_path)
+    bucket, hits = run(tmp_path, cache="")
+    assert hits == 0
+    may_not_write = "import os\nos.access = lambda *_: False\n"  # root may always
+    home = str(tmp_path / "home")
+    assert run(tmp_path, cache="", before=may_not_write, XDG_CACHE_HOME=home) == (bucket, 1)
+    assert not Path(home).exists()
 
 
 def test_files_of_older_kernels_are_removed(tmp_path: Path) -> None:

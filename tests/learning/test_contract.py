@@ -35,6 +35,7 @@ QUICK = {
     "tuned_boosting": {"trials": 2, "inner_folds": 2, "searched_rows": 300},
     "boosted_vote": {"rounds": 3, "n_features": 20, "epochs": 5, "ranked_rows": 200},
     "site_trees": {"n_estimators": 30, "min_samples_leaf": 10},
+    "site_forests": {"n_estimators": 15, "context_leaf": 10, "both_leaf": 10},
 }
 EXPORTS = [name for name, kind in KINDS.items() if kind.exports_onnx]
 
@@ -182,14 +183,15 @@ def test_the_onnx_model_scores_as_the_model_does(name, classes):
     model = fitted(name, flows(classes=classes))
     data = flows(n=3000, seed=1)
     one = scored(name, model, data)
-    two = OnnxModel(model.to_onnx()).scores(data.features.astype(np.float64))
+    two = OnnxModel(model.to_onnx()).scores(for_kind(KINDS[name], data).features.astype(np.float64))
     assert np.abs(one - two).max() < 1e-5 and same_verdicts(one, two)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 4096, 4097])
 @pytest.mark.parametrize("name", EXPORTS)
 def test_the_onnx_model_answers_any_number_of_rows(models, name, rows):
-    logits = OnnxModel(models(name).to_onnx()).logits(np.zeros((rows, 70)))
+    n_features = for_kind(KINDS[name], flows(n=1)).features.shape[1]
+    logits = OnnxModel(models(name).to_onnx()).logits(np.zeros((rows, n_features)))
     assert logits.shape == (rows, 4) and logits.dtype == np.float32 and np.isfinite(logits).all()
 
 

@@ -4,6 +4,7 @@ knows whom else to be.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -197,3 +198,5 @@ def give_up_root(whom: tuple[int, int]) -> None:
     os.setgroups([])
     os.setgid(group)
     os.setuid(user)
+    with contextlib.suppress(KeyError):  # a number without a name keeps the home that it was given
+        os.environ["HOME"] = pwd.getpwuid(user).pw_dir  # machine code is kept there, not in root's

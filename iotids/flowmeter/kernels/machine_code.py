@@ -7,6 +7,7 @@ which version of the kernels, compiler and processor it is for; the code is comp
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -68,11 +69,11 @@ class MachineCode:
         """Machine code for arguments of some kinds: from disk, or compiled and written there."""
         with LOADING:
             if kinds not in self._natives:
-                path = self._path(kinds)
-                content = _read_whole(path)
+                paths = self._paths(kinds)
+                content = next(filter(None, map(_read_whole, paths)), None)
                 if content is None:
                     content = self._compile(arguments)
-                    _write_whole(path, content)
+                    _write_whole(paths[0], content)
                     self.compiled += 1
                 else:
                     self.loaded += 1
@@ -94,14 +95,15 @@ class MachineCode:
         assert self._function is not None
         return self._function
 
-    def _path(self, kinds: tuple[Any, ...]) -> Path:
-        """Where the code for some kinds of arguments lies; files of other versions are removed when it is written."""
+    def _paths(self, kinds: tuple[Any, ...]) -> list[Path]:
+        """Where the code for some kinds of arguments may lie; it is written to the first, and files of other versions are removed there."""
         spec = find_spec(self.module) if self._function is None else None
         source = spec.origin if spec else self._function.__code__.co_filename  # type: ignore[union-attr]
         folder = Path(str(source)).resolve().parent
         signature = hashlib.sha256(repr(kinds_in_words(kinds)).encode()).hexdigest()
         stem = f"{self.module.rpartition('.')[2]}.{self.name}"
-        return _cache_folder(folder) / f"{stem}-{digest_of_kernels(folder)[:OLDER]}-{signature[:16]}.code"
+        name = f"{stem}-{digest_of_kernels(folder)[:OLDER]}-{signature[:16]}.code"
+        return [place / name for place in _cache_folders(folder)]
 
 
 def _flatten(values: Iterable[Any], kinds: list[Any], words: list[int | float]) -> None:
@@ -196,17 +198,18 @@ def digest_of_kernels(folder: Path) -> str:
 
 
 @functools.cache
-def _cache_folder(folder: Path) -> Path:
-    """Where machine code of a folder's kernels is kept: beside them, or, where one may not write there, in the user's
-    cache; NUMBA_CACHE_DIR names another place.
+def _cache_folders(folder: Path) -> tuple[Path, ...]:
+    """Where machine code of a folder's kernels is kept: beside them; where one may not write there, in the user's cache, and
+    what another account left beside them is used. NUMBA_CACHE_DIR names another place.
     """
     apart = f"{folder.name}-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"
     if named := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(named) / apart
+        return (Path(named) / apart,)
     beside = folder / "__pycache__"
     if os.access(beside if beside.is_dir() else folder, os.W_OK):
-        return beside
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iotids" / apart
+        return (beside,)
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iotids" / apart
+    return own, beside
 
 
 def _read_whole(path: Path) -> bytes | None:
@@ -233,4 +236,5 @@ def _write_whole(path: Path, content: bytes) -> None:
             if other.name.rsplit("-", 2)[1] != version:
                 other.unlink(missing_ok=True)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that one may not even look into
+            temporary.unlink(missing_ok=True)

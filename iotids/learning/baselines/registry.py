@@ -12,6 +12,7 @@ from iotids.learning.baselines.classical import SCIKIT_KINDS
 from iotids.learning.baselines.hoeffding.kinds import HoeffdingSettings, VfdtKind
 from iotids.learning.baselines.simple import DatasetOracle, Majority
 from iotids.learning.baselines.single_feature import SingleFeatureKind
+from iotids.learning.baselines.site_forests import SiteForestsKind
 from iotids.learning.baselines.site_trees import SiteTreesKind
 from iotids.learning.baselines.surveyed.boosted_vote import BoostedVoteKind
 from iotids.learning.baselines.surveyed.fewer_features import FewerFeaturesKind
@@ -52,6 +53,7 @@ OWN_KINDS = (
     ArrayKind("dataset_oracle", lambda: DatasetOracle, sees=SOURCE_ONLY),
     SingleFeatureKind(),
     SiteTreesKind(),
+    SiteForestsKind(),
     BoostedVoteKind(),
     FewerFeaturesKind(),
     TunedBoostingKind(),

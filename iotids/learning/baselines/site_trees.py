@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,35 +47,41 @@ class SiteTreesKind(ModelKind):
 
     def fit(self, data: TrainingData, settings: SiteTreesSettings, *, seed: int) -> Fitted:
         """Draw flows of every class of every site, weigh the cells alike, fit."""
-        from sklearn.ensemble import ExtraTreesClassifier
         from sklearn.pipeline import make_pipeline
 
-        from iotids.learning.baselines.scaling import one_thread, scaling_steps
+        from iotids.learning.baselines.scaling import fit_scaling, one_thread
 
         check_training(data.features, data.truth, n_classes=data.n_classes)
         seen = np.unique(data.truth)
         sizes = {"n_classes": data.n_classes, "n_features": data.features.shape[1]}
         if seen.size == 1:
             return ScikitModel(None, SCALING, seen, **sizes)
-        rows = draw_cells(data.source, data.truth, data.group, per_cell=settings.per_cell, seed=seed)
-        names = np.array(data.classes)[data.truth[rows]]
-        weights = site_class_weights(data.source[rows].astype(str), names, benign=data.benign)
-        trees = ExtraTreesClassifier(
-            settings.n_estimators,
-            min_samples_leaf=min(settings.min_samples_leaf, max(1, rows.size // 10)),
-            n_jobs=1,
-            random_state=seed,
-        )
-        pipeline = make_pipeline(*scaling_steps(SCALING), trees)
+        rows, weights = drawn_rows(data, per_cell=settings.per_cell, seed=seed)
         with one_thread():
-            pipeline.fit(
-                data.features[rows], data.truth[rows], **{"extratreesclassifier__sample_weight": weights}
-            )
-        return ScikitModel(pipeline, SCALING, seen, **sizes)
+            steps, scaled = fit_scaling(SCALING, data.features[rows])
+            size = {"n": settings.n_estimators, "leaf": settings.min_samples_leaf}
+            trees = grown_trees(scaled, data.truth[rows], **size, weights=weights, seed=seed)
+        return ScikitModel(make_pipeline(*steps, trees), SCALING, seen, **sizes)
 
     def load(self, folder: Path) -> Fitted:
         """The ONNX form."""
         return OnnxModel.load(folder)
+
+
+def drawn_rows(data: TrainingData, *, per_cell: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers and weights of the rows that are learnt from."""
+    rows = draw_cells(data.source, data.truth, data.group, per_cell=per_cell, seed=seed)
+    names = np.array(data.classes)[data.truth[rows]]
+    return rows, site_class_weights(data.source[rows].astype(str), names, benign=data.benign)
+
+
+def grown_trees(X: np.ndarray, y: np.ndarray, *, n: int, leaf: int, weights: np.ndarray, seed: int) -> Any:
+    """Extremely randomised trees with at least so many flows in a leaf, fewer where there are not ten times as many flows."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    most = min(leaf, max(1, len(y) // 10))
+    trees = ExtraTreesClassifier(n, min_samples_leaf=most, n_jobs=1, random_state=seed)
+    return trees.fit(X, y, sample_weight=weights)
 
 
 def draw_cells(

@@ -63,6 +63,15 @@ def _forest(forest: Any) -> list[Part]:
     return _trees([scikit_tree(tree.tree_, share=share) for tree in forest.estimators_])
 
 
+def _two_forests(forests: Any) -> list[Part]:
+    """Mean of both forests' mean class shares, as one ensemble."""
+    share = 0.5 / len(forests.of_last_.estimators_)
+    last = [scikit_tree(tree.tree_, share=share) for tree in forests.of_last_.estimators_]
+    moved = [tree._replace(feature=tree.feature + forests.first_column) for tree in last]
+    share = 0.5 / len(forests.of_all_.estimators_)
+    return _trees([*moved, *(scikit_tree(tree.tree_, share=share) for tree in forests.of_all_.estimators_)])
+
+
 def _tree(tree: Any) -> list[Part]:
     """The class shares of the leaf."""
     return _trees([scikit_tree(tree.tree_)])
@@ -179,6 +188,7 @@ def _runs(converted: Any) -> bool:
 WRITERS: dict[str, Callable[[Any], list[Part]]] = {
     "RandomForestClassifier": _forest,
     "ExtraTreesClassifier": _forest,
+    "TwoForests": _two_forests,
     "DecisionTreeClassifier": _tree,
     "HistGradientBoostingClassifier": _boosting,
     "LogisticRegression": _linear,
