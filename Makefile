@@ -26,6 +26,7 @@ all: data                       ## the paper's experiment: data, flows, models, 
 
 stages:                         ## those that have to run: flows and splits, then models side by side, then the rest
 	python -m iotids check
+	@python -m iotids.plumbing.torn_lock
 	dvc repro split
 	$(SIDE_BY_SIDE)
 	dvc repro
@@ -42,6 +43,7 @@ $(VENV)/ready: requirements.lock requirements-uv.lock
 	@touch $@
 
 data: setup
+	@python -m iotids.plumbing.torn_lock
 	@test -e data/sample || dvc pull --quiet --remote sample data.dvc
 	@test out/box -nt box.dvc || { dvc pull --quiet --remote sample box.dvc && touch out/box; } || { test -e out/box && echo "box.dvc cannot be pulled; the older out/box stays"; }
 
