@@ -9,7 +9,7 @@ import pytest
 TRAIN = """
 import hashlib, os, sys
 os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: int(sys.argv[1])]))
-from iotids.learning.networks.dense.tensorflow_start import prepare_tensorflow
+from iotids.learning.networks.tensorflow_start import prepare_tensorflow
 prepare_tensorflow()
 import numpy as np
 import tensorflow as tf

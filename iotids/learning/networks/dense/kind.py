@@ -21,7 +21,7 @@ from iotids.learning.data.folds import Fold, check_two_classes
 from iotids.learning.networks.dense.batches import bytes_needed
 from iotids.learning.networks.dense.chain import INPUTS
 from iotids.learning.networks.dense.fitted import DenseModel
-from iotids.learning.networks.dense.tensorflow_start import prepare_tensorflow
+from iotids.learning.networks.tensorflow_start import prepare_tensorflow
 
 if TYPE_CHECKING:
     from iotids.learning.networks.dense.trainer import DenseTrainer
