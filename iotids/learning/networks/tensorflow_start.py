@@ -1,4 +1,4 @@
-"""What TensorFlow is told by its environment before it is imported."""
+"""What TensorFlow finds in its environment when it is imported."""
 
 from __future__ import annotations
 

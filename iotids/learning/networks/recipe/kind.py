@@ -17,10 +17,10 @@ from iotids.learning.data.folds import Fold, check_two_classes
 from iotids.learning.networks.dense.batches import bytes_needed
 from iotids.learning.networks.dense.fitted import DenseModel
 from iotids.learning.networks.dense.kind import DenseKind, DenseSettings
-from iotids.learning.networks.tensorflow_start import prepare_tensorflow
 from iotids.learning.networks.recipe.grid import FACTORS, Recipe, crossed
 from iotids.learning.networks.recipe.inner_split import inner_split
 from iotids.learning.networks.recipe.stacks import stacks
+from iotids.learning.networks.tensorflow_start import prepare_tensorflow
 
 FILE = "recipe.json"
 
