@@ -1,4 +1,4 @@
 """Room: the detector in the box, a package that `iotids detect` uses where no other is named.
 
-`detector/` is out/final/multiclass-site_trees of `preset=detector` (docs/unseen-site.md): weights and statistics.
+`detector/` is out/final/multiclass-site_forests of `preset=detector` (docs/unseen-site.md): weights and statistics.
 """
