@@ -109,7 +109,8 @@ def main() -> None:
     if arguments.epochs:
         params["network"]["epochs"] = arguments.epochs
         for own in params["network"]["settings"].values():
-            own.pop("epochs", None)
+            if isinstance(own.get("epochs"), int):  # a recipe's are a text of several to try
+                own.pop("epochs")
             own.pop("average_epochs", None)
     with tempfile.TemporaryDirectory() as name:  # of a finished run, nothing but links
         folder = Path(name)
