@@ -56,7 +56,7 @@ class ConditionalVaeKind(ModelKind):
     settings_type = ConditionalVaeSettings
     origin = Origin(
         "[14] Lopez-Martin et al. 2017, ID-CVAE",
-        "80.10 % accuracy, five classes, NSL-KDD",
+        "80.10 % accuracy, five classes, NSL-KDD (from memory of the work; the paper quotes none)",
         faithful=(
             "the label enters the decoder only",
             "the class of least reconstruction error",

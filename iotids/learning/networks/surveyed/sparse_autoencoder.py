@@ -55,7 +55,7 @@ class SparseAutoencoderKind(LayerKind):
     settings_type = SparseAutoencoderSettings
     origin = Origin(
         "[15] Thing 2017, stacked sparse auto-encoder",
-        "98.67 % accuracy, four classes, AWID-CLS-R (two hidden layers, PReLU)",
+        "98.67 % accuracy, four classes, AWID-CLS-R, two hidden layers (quoted by the paper)",
         faithful=(
             "two or three hidden layers",
             "greedy layer-wise pre-training",

@@ -51,6 +51,7 @@ class HybridKind(PacketKind):
     model = HybridModel
     origin = Origin(
         "[20] Ma, Du, Cao 2019, hybrid neural network on several types of flow features",
+        "99.57 % accuracy on CIC-IDS2017, 99.58 % on ISCX-IDS-2012, two classes; 99.35 and 99.61 %, several (quoted by the paper)",
         faithful=(
             "a branch each for sequential, statistical and environmental features",
             "one classifier behind them",

@@ -68,6 +68,7 @@ class TapDelayKind(WindowKind):
     settings_type = TapDelaySettings
     origin = Origin(
         "[18] Al-Jarrah & Arafat 2014, tap-delay neural network",
+        "all port scans and host sweeps recognised, DARPA 1998 (quoted by the paper)",
         faithful=("a tap-delay line", "two layers of neurons behind it"),
         adapted=(
             "a window of flows of one initiator in one recording, on one side of a fold, instead of records of one stream",
