@@ -16,7 +16,7 @@ STALE = dvc status --json | python -c 'import json, sys; print(*json.load(sys.st
 SIDE_BY_SIDE = $(STALE) | { grep -E '^(audit$$|network@|baseline@)' || true; } | LOKY_MAX_CPU_COUNT=$(shell echo $$((($(CORES) + 11) / 12))) xargs -r -P $(JOBS) -n 3 dvc --wait-for-lock repro --single-item
 
 # DVC (3.67) stops at a stage from its run cache that depends on a file of a folder which dvc.lock names and the cache lacks: then every stage runs
-ANEW = $(shell cache="$$(dvc cache dir)"; grep -o '[0-9a-f]\{32\}\.dir' dvc.lock | while read -r name; do test -e "$$cache/files/md5/$${name:0:2}/$${name:2}" || { echo --force; break; }; done)
+ANEW = $(shell cache="$$($(abspath $(VENV))/bin/dvc cache dir)"; grep -o '[0-9a-f]\{32\}\.dir' dvc.lock | while read -r name; do test -e "$$cache/files/md5/$${name:0:2}/$${name:2}" || { echo --force; break; }; done)
 
 .PHONY: all stages setup data test test-slow test-long smoke sweep paper-size apply ui docs bench lint sample lock clean
 
