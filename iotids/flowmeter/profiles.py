@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from iotids.flowmeter.kernels.machine_code import bundle
+
 ORIGINAL, PAPER, CORRECTED, CLEAN = (
     0,
     1,
@@ -20,6 +22,7 @@ SECRET_WORDS = 12  # the same number as in kernels/hashing.py, a test compares t
 SHORTEST_S, LONGEST_S = 1e-6, 1e9  # kernels count microseconds; thirty years are for ever
 
 
+@bundle
 class Rules(NamedTuple):
     """Switches of the kernels, times in microseconds; and the secret of this run's hashes, see kernels/hashing.py."""
 

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from iotids.flowmeter.kernels.machine_code import bundle
 
+
+@bundle
 class Table(NamedTuple):
     """Live flows of a capture, and those that are over until somebody takes them."""
 
@@ -25,6 +28,7 @@ class Table(NamedTuple):
     over_sequences: np.ndarray  # (output, SEQUENCE_CELLS) int32, or (1, …)
 
 
+@bundle
 class Segments(NamedTuple):
     """TCP segments that connections have seen (corrected): a chained hash table over a pool."""
 
@@ -35,6 +39,7 @@ class Segments(NamedTuple):
     counters: np.ndarray  # those of the table
 
 
+@bundle
 class Disk(NamedTuple):
     """Flows that were spilled to temporary files."""
 
