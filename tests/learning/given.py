@@ -25,13 +25,21 @@ def training_data(X, y, *, n_classes, classes=None, dtype=np.float64, start_us=N
 def fitted(name, X, y, *, n_classes, seed=0, **settings):
     """A model of this kind, fitted on all rows."""
     kind = find_kind(name, KINDS)
-    data = training_data(X, y, n_classes=n_classes, dtype=kind.dtype)
+    data = training_data(as_wide(kind, X), y, n_classes=n_classes, dtype=kind.dtype)
     return kind.fit(data, kind.settings({**SMALL.get(name, {}), **settings}), seed=seed)
 
 
 def fitted_scores(name, X, y, X_test, *, n_classes, seed=0, **settings):
     """Scores of other rows by it."""
-    return fitted(name, X, y, n_classes=n_classes, seed=seed, **settings).scores(X_test)
+    wide = as_wide(find_kind(name, KINDS), X_test)
+    return fitted(name, X, y, n_classes=n_classes, seed=seed, **settings).scores(wide)
+
+
+def as_wide(kind, X):
+    """The columns again and again, as many as a kind that sees several groups of features takes; others as they are."""
+    if len(kind.sees) < 2 or kind.any_features:
+        return X
+    return X[:, np.arange(len(kind.feature_names)) % X.shape[1]]
 
 
 SMALL = {
