@@ -37,12 +37,13 @@ def project(tmp_path: Path) -> Path:
     (home / "data" / "sample").mkdir(parents=True)
     (home / "out" / "box").mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", home)
+    (home / "iotids").symlink_to(ROOT / "iotids")  # what `make` calls before DVC
     (home / "dvc.yaml").write_text(STAGES)
     (home / "conf" / "config.yaml").write_text("defaults: [preset: null, _self_]\n")
     for name in ("smoke", "full"):
         (home / "conf" / "preset" / f"{name}.yaml").write_text(f"# @package _global_\npreset: {name}\n")
     (home / "params.yaml").write_text("preset: full\n")
-    (home / ".gitignore").write_text("/out\n/data\n")
+    (home / ".gitignore").write_text("/out\n/data\n/iotids\n")
     for name in ("requirements.lock", "requirements-uv.lock"):
         (home / name).touch()
         os.utime(home / name, (0, 0))
