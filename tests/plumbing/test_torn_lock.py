@@ -14,7 +14,8 @@ def project(tmp_path):
     """A project of one stage that has run."""
     home = tmp_path / "project"
     home.mkdir()
-    (home / "dvc.yaml").write_text("stages:\n  a:\n    cmd: echo a > a\n    outs: [a]\n")
+    (home / "given").write_text("a\n")
+    (home / "dvc.yaml").write_text("stages:\n  a:\n    cmd: cp given a\n    deps: [given]\n    outs: [a]\n")
     for words in (("git", "init", "-q"), ("dvc", "init", "-q"), ("dvc", "repro", "-q")):
         run(home, *words)
     return home
@@ -37,6 +38,15 @@ def test_a_torn_file_of_locks_is_removed_and_dvc_runs_again(project, content):
     assert done.stdout.startswith("removed .dvc/tmp/rwlock")
     run(project, "dvc", "repro")
     assert (project / "a").read_text() == "a\n"
+
+
+def test_a_torn_dvc_lock_is_removed_and_finished_stages_come_from_the_run_cache(project):
+    lock = project / "dvc.lock"
+    lock.write_text(lock.read_text().partition("outs:")[0] + "ou")
+    assert run(project, "dvc", "repro", check=False).returncode == 255
+    run(project, "env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "iotids.plumbing.torn_lock")
+    assert not lock.exists()
+    assert "is cached - skipping run" in run(project, "dvc", "repro").stdout
 
 
 def test_a_whole_file_of_locks_stays(project):
