@@ -10,6 +10,13 @@ The library below the DAG of `stages/`, and the command `iotids`. Public names a
 
 from __future__ import annotations
 
+import signal
+import sys
+
+# Ctrl-C while the modules of `python -m iotids` load ends it without a traceback; from `run_plainly` on it is caught
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

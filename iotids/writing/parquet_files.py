@@ -28,5 +28,11 @@ class ParquetFileWriter(pq.ParquetWriter):
         finally:
             self.is_open = False
 
+    def add_key_value_metadata(self, metadata: dict[str, str]) -> None:
+        """Add notes to the footer; OSError where the file was closed, and the footer failed, already."""
+        if not self.is_open:
+            raise OSError("the Parquet file is closed; its footer can take no more notes")
+        super().add_key_value_metadata(metadata)
+
     def __del__(self) -> None:
         """What was not closed is not finished: its file is thrown away, too."""

@@ -177,3 +177,32 @@ def test_a_signal_in_a_callback_of_c_code_ends_the_program_too(number):
     # fmt: on
     assert done.returncode == 128 + number
     assert "Traceback" not in done.stderr
+
+
+INTERRUPTS_AN_IMPORT = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+class Interrupting(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in ("iotids.commands", "iotids.commands.meter"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+@pytest.mark.parametrize("module", ["iotids", "stages.meter"])
+def test_ctrl_c_while_a_command_loads_ends_it_without_a_word(tmp_path, module):
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTS_AN_IMPORT)
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        ),  # a job in the background
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stdout + done.stderr == ""
