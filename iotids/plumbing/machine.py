@@ -8,8 +8,10 @@ from pathlib import Path
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: no more than LOKY_MAX_CPU_COUNT, its share where `make` runs stages side by side (joblib obeys it, too)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = os.environ.get("LOKY_MAX_CPU_COUNT", "")
+    return min(cores, max(int(share), 1)) if share.isdigit() else cores
 
 
 def available_memory_bytes(

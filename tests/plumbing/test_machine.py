@@ -2,7 +2,7 @@
 
 import pytest
 
-from iotids.plumbing.machine import available_memory_bytes
+from iotids.plumbing.machine import available_memory_bytes, usable_cores
 
 GIB = 2**30
 
@@ -24,6 +24,15 @@ def free(tmp_path):
         return available_memory_bytes(tmp_path / "meminfo", tmp_path / "groups", tmp_path / "own")
 
     return ask
+
+
+def test_a_stage_takes_no_more_cores_than_its_share(monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert usable_cores() == 1
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "9999")
+    share = usable_cores()
+    monkeypatch.delenv("LOKY_MAX_CPU_COUNT")
+    assert share == usable_cores()
 
 
 def test_without_a_limit_it_is_what_the_system_has(free, tmp_path):

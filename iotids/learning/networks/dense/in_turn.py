@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from threading import Event
 from typing import NamedTuple, TypeVar
@@ -34,8 +35,12 @@ def stacks_of(members: Sequence[Member], size: int) -> list[list[Member]]:
     return [by_size[begin : begin + size] for begin in range(0, len(by_size), size)]
 
 
-def run_in_turn(trainings: Sequence[Generator[None, None, T]], n_threads: int) -> list[T]:
+def run_in_turn(
+    trainings: Sequence[Generator[None, None, T]], places: Sequence[Callable[[], AbstractContextManager]]
+) -> list[T]:
     """Advance all trainings to their ends and give what they return; each is advanced by one thread at a time.
+
+    There is a thread for each of `places`, the contexts in which they compute.
 
     Every step should take long against the hand-over of a thread, and leave Python's lock in between. The
     first exception stops the others after their current step and is raised.
@@ -44,8 +49,8 @@ def run_in_turn(trainings: Sequence[Generator[None, None, T]], n_threads: int) -
     for number in range(len(trainings)):
         waiting.put(number)
     stop, results = Event(), dict[int, T]()
-    with ThreadPoolExecutor(max(1, min(n_threads, len(trainings)))) as threads:
-        workers = [threads.submit(_work, trainings, waiting, results, stop) for _ in range(n_threads)]
+    with ThreadPoolExecutor(len(places)) as threads:
+        workers = [threads.submit(_work, place, trainings, waiting, results, stop) for place in places]
         try:
             for worker in workers:
                 worker.result()
@@ -55,23 +60,25 @@ def run_in_turn(trainings: Sequence[Generator[None, None, T]], n_threads: int) -
 
 
 def _work(
+    place: Callable[[], AbstractContextManager],
     trainings: Sequence[Generator[None, None, T]],
     waiting: SimpleQueue[int],
     results: dict[int, T],
     stop: Event,
 ) -> None:
     """Advance whatever waits longest by one step, until nothing waits: the rest is in the hands of other threads."""
-    while not stop.is_set():
-        try:
-            number = waiting.get_nowait()
-        except Empty:
-            return
-        try:
-            next(trainings[number])
-        except StopIteration as end:
-            results[number] = end.value
-            continue
-        except BaseException:
-            stop.set()
-            raise
-        waiting.put(number)
+    with place():
+        while not stop.is_set():
+            try:
+                number = waiting.get_nowait()
+            except Empty:
+                return
+            try:
+                next(trainings[number])
+            except StopIteration as end:
+                results[number] = end.value
+                continue
+            except BaseException:
+                stop.set()
+                raise
+            waiting.put(number)

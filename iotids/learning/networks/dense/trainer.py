@@ -21,6 +21,7 @@ from iotids.learning.networks.dense.rows_in_file import RowsInFile
 from iotids.learning.networks.dense.stacked import StackedNetworks
 from iotids.learning.networks.dense.stacked_step import NetworkShape
 from iotids.learning.networks.dense.training import EpochFigures, TrainingPlan, best_epoch, train_epochs
+from iotids.learning.networks.tensorflow_start import places
 from iotids.learning.runs.checkpoints import Store
 from iotids.learning.runs.cross_validation import untrained_classes
 
@@ -100,7 +101,9 @@ class DenseTrainer:
             for number, stack in enumerate(stacks)
         ]
         found: dict[tuple[str, int], SplitRun] = {}
-        for stack, done in zip(stacks, run_in_turn(trainings, n_threads), strict=True):
+        for stack, done in zip(
+            stacks, run_in_turn(trainings, places(min(n_threads, len(stacks)))), strict=True
+        ):
             found |= self._read(stack, done, order)
         return {split: _joined([found[split, f.number] for f in folds]) for split, folds in splits.items()}
 
