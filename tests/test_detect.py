@@ -307,7 +307,7 @@ def test_an_unsupported_link_type_is_an_error_that_names_it(command, tmp_path):
     )
     code, said = command("zigbee.pcap", "-o", "v.jsonl")
     assert code == 1
-    assert "link type 195" in said
+    assert "frames of link type 195 are not decoded" in said
     assert "none of 5 packets could be judged" in said
 
 
@@ -319,7 +319,7 @@ def test_a_profile_that_reads_ethernet_only_refuses_other_links(
     write_pcap(tmp_path / "ppp.pcap", records, link=9)
     code, said = command("ppp.pcap", "-o", "v.jsonl", model=package.folder)
     assert code == 1
-    assert "link type PPP, but the model's profile corrected reads Ethernet only" in said
+    assert "its frames are PPP, but the model's profile corrected reads Ethernet only" in said
 
 
 def test_a_file_that_is_no_capture_is_an_error(command, tmp_path):

@@ -169,9 +169,9 @@ def unjudged(ledger: dict[str, Any]) -> str:
     strange = [link for link in links if link != "Ethernet" and link != "raw IP"]
     if strange and ledger["profile"] in ETHERNET_ONLY:
         why = f"the model's profile {ledger['profile']} reads Ethernet only"
-        return f"link type {', '.join(strange)}, but {why}; use a model of the profile clean"
+        return f"its frames are {', '.join(strange)}, but {why}; use a model of the profile clean"
     if ledger["set_aside"].get("unsupported_link", 0) == packets:
-        return f"link type {', '.join(links)} is not decoded: none of {packets:,} packets could be judged"
+        return f"frames of {', '.join(links)} are not decoded: none of {packets:,} packets could be judged"
     if ledger["flows"] == 0:
         advice = (
             "" if ledger["profile"] not in WITHOUT_SINGLE_PACKETS else "; use a model of the profile clean"
