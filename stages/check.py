@@ -14,7 +14,7 @@ from pathlib import Path
 
 from iotids.plumbing.cross_checks import CHECKS, Params, found_by
 from iotids.plumbing.errors import run_plainly
-from iotids.plumbing.params import PARAMS_FILE, read_params, read_section
+from iotids.plumbing.params import PARAMS_FILE, Data, find_root, read_data, read_params, read_section
 from iotids.plumbing.params_check import advice
 from iotids.writing.tables import write_json
 
@@ -44,6 +44,21 @@ def faults(params: Params) -> list[str]:
     return found or [fault for check in CHECKS for fault in found_by(check, params)]
 
 
+def check_folders(data: Data) -> None:
+    """Every source's captures or tables are in a folder that is there; DVC would name it without its parameter.
+
+    Raises
+    ------
+    FileNotFoundError
+        With the parameter, the places looked at and what to do.
+    """
+    for name, entry in data.sources.items():
+        if "root" in entry:
+            data.root_of(name)
+        else:
+            find_root(str(data.root))
+
+
 def main() -> None:
     """Check, write the list of sections; every fault is a line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -52,6 +67,7 @@ def main() -> None:
     params = read_params(PARAMS_FILE)
     if found := faults(params):
         raise ValueError("\n".join(f"{fault}: {advice(fault, params)}" for fault in found))
+    check_folders(read_data())
     write_json({"checked": SECTIONS}, arguments.out)
 
 

@@ -30,6 +30,7 @@ OWN_TESTS = {  # blocks that this file does not run, and the file that does
         "needs a live network",
         "takes a quarter of an hour",
         "flow tables",
+        "published tables",
         "cluster",
         "several machines",
         "bench",

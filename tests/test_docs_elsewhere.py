@@ -12,12 +12,14 @@ import shutil
 import subprocess
 import time
 
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 
 from tests.doc_commands import blocks, commands
 from tests.plumbing.loopback_server import free_port, tracking_server
 from tests.project_copy import ROOT, environment, run
+from tests.truth.published_rows import made_up_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 FEW_MODELS = "-S 'network.models=[dl4]' -S network.epochs=1 -S 'baseline.models=[majority,naive_bayes]' -S 'final.exports=[litert]'"
@@ -150,6 +152,17 @@ def test_a_table_from_elsewhere_joins_the_dataset_and_its_audit(workspace):
         shell(workspace, text)
     assert "IoTID20" in (workspace / "out" / "mixed" / "table2.md").read_text()
     assert "IoTID20" in (workspace / "out" / "mixed-audit" / "audit.md").read_text()
+
+
+def test_a_published_table_is_learnt_and_imported(workspace, tmp_path):
+    for seed, name in enumerate(("KDDTrain+.txt", "KDDTest+.txt")):
+        made_up_file(tmp_path, "nsl_kdd", name, 240, seed=seed)
+    few = f"{FEW_MODELS} -S 'final.exports=[]'".replace("[dl4]", "[dl4,idcvae]")
+    for text in documented("published tables"):
+        text = text.replace("data.root=/where/the/files/are", f"data.root={tmp_path} {few}")
+        said = shell(workspace, text.replace("/where/the/files/are", str(tmp_path)))
+    assert "Running stage 'network@multiclass-idcvae'" in said
+    assert pq.read_metadata(workspace / "nsl.parquet").num_rows == 240
 
 
 def test_the_report_is_computed_on_the_documented_cluster(workspace):

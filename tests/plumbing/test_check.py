@@ -10,16 +10,22 @@ import pytest
 import yaml
 
 from iotids.plumbing.cross_checks import check_keep
-from iotids.plumbing.params import compose, read_params
-from stages.check import faults
+from iotids.plumbing.params import compose, read_data, read_params
+from stages.check import check_folders, faults
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def check(folder, **environment):
-    """Run the stage in a folder with conf/ and params.yaml."""
+    """Run the stage in a folder with conf/ and params.yaml, where `data.root` is a folder."""
     if not (folder / "conf").exists():
         (folder / "conf").symlink_to(ROOT / "conf")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    if "root" in params.get("data", {}):
+        params["data"]["root"] = str(folder)
+        for entry in params["data"]["sources"].values():
+            entry |= {"root": str(folder)} if "root" in entry else {}
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return subprocess.run(
         [sys.executable, "-m", "stages.check", "--out", "out/check.json"],
         cwd=folder,
@@ -41,6 +47,15 @@ def test_our_own_parameters_pass_and_the_output_is_always_the_same(tmp_path, ove
     sections = json.loads((tmp_path / "out" / "check.json").read_text())["checked"]
     assert sections[0] == "meter"
     assert "data" not in (tmp_path / "out" / "check.json").read_text()
+
+
+@pytest.mark.parametrize("key", ["data.root", "data.sources.real.root"])
+def test_a_folder_that_is_not_there_is_named_with_its_parameter_before_any_work(tmp_path, monkeypatch, key):
+    monkeypatch.chdir(tmp_path)
+    roots = [f"{one}={tmp_path}" for one in ("data.root", "data.sources.real.root") if one != key]
+    compose(["preset=detector", *roots, f"{key}=/no/such/place"], tmp_path / "params.yaml", ROOT / "conf")
+    with pytest.raises(FileNotFoundError, match=f"{key} /no/such/place: no such folder"):
+        check_folders(read_data())
 
 
 def test_the_preset_of_every_paper_passes(tmp_path, monkeypatch):
