@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from iotids.detecting.package.operators import check_operators
 from iotids.learning.contract import SOURCE_ONLY, TrainingData, find_kind
 from iotids.learning.registry import KINDS, check_packable
 from iotids.learning.runs.onnx_model import OnnxModel
@@ -193,6 +194,14 @@ def test_the_onnx_model_answers_any_number_of_rows(models, name, rows):
     n_features = for_kind(KINDS[name], flows(n=1)).features.shape[1]
     logits = OnnxModel(models(name).to_onnx()).logits(np.zeros((rows, n_features)))
     assert logits.shape == (rows, 4) and logits.dtype == np.float32 and np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_the_graphs_hold_only_operators_that_a_package_may_hold(models, name, tmp_path):
+    for content in (models(name).to_onnx(), models(name).gradient_onnx()):
+        if content is not None:
+            (tmp_path / "graph.onnx").write_bytes(content)
+            check_operators(tmp_path / "graph.onnx")
 
 
 @pytest.mark.parametrize("name", EXPORTS)

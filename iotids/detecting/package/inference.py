@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
+from iotids.detecting.package.operators import check_operators
 from iotids.detecting.package.package import GRADIENT, ONNX, REMEDY, Package, PackageError
 
 LARGEST_GRAPH = 1 << 30  # bytes
+LARGEST_MEMORY = 2 << 30  # bytes of tensors that all open graphs hold at once; ours need some ten million
 GRADIENT_ROWS = 1024  # all layers are kept for the way back
 BATCH_ROWS = 4096  # measured best of 1,024 to 65,536: the layer's activations stay in the second-level cache
 
@@ -51,25 +53,41 @@ class Model:
 
 
 def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Open an ONNX file on the CPU.
+    """Open an ONNX file on the CPU, in bounded memory: a graph of a few bytes may ask for any amount.
 
     Raises
     ------
     PackageError
-        The file is no model that onnxruntime reads.
+        The file is no model that onnxruntime reads, or holds what no exporter writes.
     """
+    share_bounded_memory()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 4  # what is wrong with a graph stands in the PackageError, and only there
     if path.stat().st_size > LARGEST_GRAPH:
         raise PackageError(
             f"{path}: {path.stat().st_size:,} bytes; at most {LARGEST_GRAPH:,} are read; {REMEDY}"
         )
+    check_operators(path)
     with named_refusals(path):
         return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"], enable_fallback=False
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=False,
+            disabled_optimizers=["ConstantFolding"],  # its results lie outside the bounded memory
         )
+
+
+@cache
+def share_bounded_memory() -> None:
+    """Give all graphs of this process one allocator with an upper limit; onnxruntime's own have none."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(LARGEST_MEMORY, -1, -1, -1))
 
 
 @contextmanager
