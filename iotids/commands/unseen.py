@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from iotids.detecting.judging.operating_point import log_scores, probabilities
+from iotids.detecting.judging.zero_point import NEEDED, moved_in_table
 from iotids.learning.transfer.unseen_scores import UnseenScores, macro_f_elsewhere, score_unseen
 from iotids.plumbing.params import read_data
 from iotids.writing.tables import read_table
@@ -21,8 +23,12 @@ SPLIT = "environment"
 HEAD = "| run | benign right | attacks found | balanced | AUC within site | macro F of classes that other sites have |\n|---|---:|---:|---:|---:|---:|"
 
 
-def judged_rows(run: Path, truth: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+def judged_rows(
+    run: Path, truth: pa.Table, benign: str = "", zero_point: float | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
     """Sites, labels and scores (n, k) of the flows of the split, and the names of the score columns.
+
+    zero_point : share of a host's mean log-odds that its flows are measured from, as in a package
 
     Raises
     ------
@@ -43,19 +49,29 @@ def judged_rows(run: Path, truth: pa.Table) -> tuple[np.ndarray, np.ndarray, np.
     classes = [name.removeprefix("score_") for name in chosen.column_names if name.startswith("score_")]
     scores = np.column_stack([chosen.column(f"score_{name}").to_numpy() for name in classes])
     sites, labels = (np.array(truth.column(name).to_pylist())[rows] for name in ("source", "label"))
+    if zero_point is not None:
+        logits = log_scores(scores)
+        moved = moved_in_table(logits, truth.take(rows), share=zero_point, benign_index=classes.index(benign))
+        scores = probabilities(moved, 1.0)
     return sites, labels, scores, classes
 
 
-def score_run(run: Path, truth: pa.Table, benign: str, sites_wanted: list[str]) -> tuple[UnseenScores, float]:
-    """Figures of a run, over the sites that are wanted (all where none are named); the F of two classes is NaN."""
-    sites, labels, scores, classes = judged_rows(run, truth)
+def score_run(
+    run: Path, truth: pa.Table, benign: str, sites_wanted: list[str], zero_point: float | None = None
+) -> tuple[UnseenScores, float]:
+    """Figures of a run, over the sites that are wanted (all where none are named); the F of two classes is NaN.
+
+    A flow is named as by detect: an attack from a score of 0.5 on, by its likeliest attack class.
+    """
+    sites, labels, scores, classes = judged_rows(run, truth, benign, zero_point)
     if unknown := sorted(set(sites_wanted) - set(sites.tolist())):
         raise ValueError(f"no site {', '.join(unknown)}; there are {', '.join(sorted(set(sites.tolist())))}")
     here = np.isin(sites, sites_wanted) if sites_wanted else np.ones(len(sites), bool)
     attack = 1.0 - scores[:, classes.index(benign)]
     macro = float("nan")
     if set(labels.tolist()) <= set(classes):
-        predicted = np.array(classes)[scores.argmax(axis=1)]
+        others = np.where(np.array(classes) == benign, -1.0, scores)
+        predicted = np.where(attack >= 0.5, np.array(classes)[others.argmax(axis=1)], benign)
         macro = macro_f_elsewhere(sites[here], labels[here], predicted[here])
     return score_unseen(sites[here], labels[here], attack[here], benign=benign), macro
 
@@ -80,8 +96,13 @@ def main() -> None:
     )
     parser.add_argument("runs", nargs="+", type=Path, help="run folders, such as out/network/binary-dl4")
     parser.add_argument("--dataset", type=Path, default=Path("out/dataset/flows.parquet"))
+    parser.add_argument("--zero-point", type=float, help="as final.zero_point_share (default: none)")
     parser.add_argument("--sites", nargs="+", default=[], help="only these count (default: all)")
     arguments = parser.parse_args()
-    truth, benign = read_table(arguments.dataset, ["source", "label"]), read_data().benign
-    found = {run.name: score_run(run, truth, benign, arguments.sites) for run in arguments.runs}
+    moving = [] if arguments.zero_point is None else ["capture", "flow_number", *NEEDED]
+    truth, benign = read_table(arguments.dataset, ["source", "label", *moving]), read_data().benign
+    found = {
+        run.name: score_run(run, truth, benign, arguments.sites, arguments.zero_point)
+        for run in arguments.runs
+    }
     print("\n".join(table(found)))

@@ -21,7 +21,7 @@ from iotids.detecting.incidents.book import SMALLEST_SCORE
 from iotids.detecting.incidents.evaluation import Recorded, score_sites
 from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits, acts_of, numbers
 from iotids.writing.markdown import markdown_table
-from tests.bench.bench_incidents import BENIGN, judged_recordings, shares_of_unseen_sites
+from tests.bench.bench_incidents import BENIGN, judged_recordings, moved_shares, shares_of_unseen_sites
 
 # fmt: off
 COLUMNS = (
@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--sites", nargs="+", required=True)
     parser.add_argument("--by", choices=["recording", "time"], default="recording")
     parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--zero-point", type=float, help="as final.zero_point_share (default: none)")
     arguments = parser.parse_args()
     table = pq.read_table(arguments.table)
     shares, classes = shares_of_unseen_sites(arguments.run, table.num_rows)
@@ -138,9 +139,9 @@ def main() -> None:
     cells = []
     for site in arguments.sites:
         here = np.isfinite(shares).all(axis=1) & (sites == site)
-        cells += list(
-            rows_of(site, table.filter(here), shares[here], classes, arguments.by, arguments.threshold)
-        )
+        flows = table.filter(here)
+        own = moved_shares(shares[here], flows, classes, arguments.zero_point)
+        cells += list(rows_of(site, flows, own, classes, arguments.by, arguments.threshold))
     print(markdown_table(list(COLUMNS), cells))
 
 

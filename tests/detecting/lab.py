@@ -198,6 +198,7 @@ def make_package(folder: Path, *, meter=METER, features=MODEL_FEATURE_NAMES, cov
         false_alarm_share=0.01,
         novelty_quantile=0.995,
         coverage=coverage,
+        zero_point_share=None,
         prototypes=48,
         exports=(),
         agreement=0.999,

@@ -47,6 +47,7 @@ SETTINGS = PackSettings(
     false_alarm_share=0.01,
     novelty_quantile=0.995,
     coverage=None,
+    zero_point_share=None,
     prototypes=32,
     exports=("litert",),
     agreement=0.999,

@@ -36,7 +36,7 @@ QUICK = {
     "tuned_boosting": {"trials": 2, "inner_folds": 2, "searched_rows": 300},
     "boosted_vote": {"rounds": 3, "n_features": 20, "epochs": 5, "ranked_rows": 200},
     "site_trees": {"n_estimators": 30, "min_samples_leaf": 10},
-    "site_forests": {"n_estimators": 15, "context_leaf": 10, "both_leaf": 10},
+    "site_forests": {"n_estimators": 16, "context_leaf": 10, "both_leaf": 10},
 }
 EXPORTS = [name for name, kind in KINDS.items() if kind.exports_onnx]
 

@@ -1,5 +1,7 @@
 """Trees for other sites: what they see, how cells are drawn, and that a site's habits do not decide."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from iotids.flowmeter.columns.schema import MODEL_FEATURE_NAMES
 from iotids.learning.baselines.site_trees import draw_cells
 from iotids.learning.contract import TrainingData, find_kind
 from iotids.learning.registry import KINDS
+from iotids.learning.runs.onnx_model import OnnxModel
 
 
 def test_groups_of_features_are_joined_in_the_order_given():
@@ -68,3 +71,31 @@ def test_what_holds_on_every_site_is_found_on_one_that_training_has_not_seen():
     unseen = sites(n=2000, seed=2, which=[7])
     right = model.scores(unseen.features).argmax(axis=1) == unseen.truth
     assert right.mean() > 0.95
+
+
+def both_groups(data):
+    """The same flows, with the 70 columns of the flow before those of the context."""
+    flow = np.random.default_rng(0).normal(size=(len(data.truth), 70))
+    return replace(data, features=np.hstack([flow, data.features]))
+
+
+def test_trees_come_from_several_draws_and_say_so_in_onnx_too():
+    kind = find_kind("site_forests", KINDS)
+    settings = kind.settings(
+        {"n_estimators": 12, "draws": 3, "per_cell": 50, "context_leaf": 5, "both_leaf": 5}
+    )
+    data = both_groups(sites(n=2000, seed=1, which=[0, 1, 2]))
+    model = kind.fit(data, settings, seed=0)
+    assert len(model.pipeline[-1].estimators_) == 24
+    same = OnnxModel(model.to_onnx()).scores(data.features[:200])
+    assert np.allclose(same, model.scores(data.features[:200]), atol=1e-6)
+    with pytest.raises(ValueError, match="12 trees are not equally many from each of 5 draws"):
+        kind.settings({"n_estimators": 12, "draws": 5})
+
+
+def test_two_forests_without_the_columns_of_the_flow_are_refused():
+    kind = find_kind("site_forests", KINDS)
+    with pytest.raises(
+        ValueError, match=r"104 columns; site_forests wants the 70 of the flow .*integrate.features"
+    ):
+        kind.fit(sites(n=200, seed=1, which=[0, 1]), kind.settings({}), seed=0)

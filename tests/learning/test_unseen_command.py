@@ -55,3 +55,27 @@ def test_a_run_without_the_split_or_of_another_dataset_is_refused(run):
     pq.write_table(pq.read_table(path).slice(5), path)
     with pytest.raises(ValueError, match="no predictions of the split environment"):
         judged_rows(run, TRUTH)
+
+
+def test_a_flow_is_named_as_detect_does_and_measured_from_the_zero_point(tmp_path):
+    """Of five classes benign may be the likeliest beside an attack that is likelier than not: it is that attack."""
+    scores = np.array([[0.4, 0.35, 0.25], [0.6, 0.3, 0.1], [0.3, 0.1, 0.6], [0.7, 0.2, 0.1]])
+    names = ("BENIGN", "DOS", "SCANNING")
+    columns = {f"score_{name}": scores[:, c] for c, name in enumerate(names)}
+    rows = {"split": pa.array(["environment"] * 4).dictionary_encode(), "row": np.arange(4)}
+    pq.write_table(pa.table(rows | columns), tmp_path / "predictions.parquet")
+    truth = pa.table(
+        {
+            "source": ["A", "A", "B", "B"],
+            "label": ["DOS", "BENIGN", "DOS", "BENIGN"],
+            "capture": ["a", "a", "b", "b"],
+            "flow_number": [0, 1, 0, 1],
+            "src_ip": ["10.0.0.1"] * 4,
+            "dst_ip": ["10.0.0.2"] * 4,
+            "start_us": [0, 1, 0, 1],
+            "flow_duration_us": [0] * 4,
+        }
+    )
+    assert score_run(tmp_path, truth, "BENIGN", [])[1] == pytest.approx((2 / 3 + 1) / 2)
+    plain, moved = (judged_rows(tmp_path, truth, "BENIGN", share)[2][:, 0] for share in (None, 0.5))
+    assert np.all(moved >= plain - 1e-9) and moved[0] > plain[0]

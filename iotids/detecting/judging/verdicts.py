@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ from iotids.detecting.judging.verdict_words import (
     UNKNOWN,
     UNLIKE,
 )
+from iotids.detecting.judging.zero_point import ZeroPoint, moved_in_table
 from iotids.detecting.ordinary.familiar_flows import OwnFlows
 from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits
 from iotids.detecting.package.package import Package
@@ -138,11 +139,19 @@ class Judge:
         self._unnamed_if_others = self.unnamed if others else []
         self.schema = verdict_schema(package.classes)
 
-    def decide(self, X: np.ndarray) -> Decisions:
-        """Decisions for (n, d) features; flows with NaN or infinity among them are unknown."""
+    def new_zero_point(self) -> ZeroPoint | None:
+        """What the flows of one capture move while they stream by, where the package wants it."""
+        share = self.package.zero_point_share
+        return None if share is None else ZeroPoint(share, self.package.benign_index)
+
+    def decide(self, X: np.ndarray, moved: Callable[[np.ndarray], np.ndarray] = lambda x: x) -> Decisions:
+        """Decisions for (n, d) features; flows with NaN or infinity among them are unknown.
+
+        moved : of logits, by the flows' zero point; without, every flow is judged alone.
+        """
         finite = np.isfinite(X).all(axis=1)
         seen = X if finite.all() else np.where(finite[:, None], X, self.usual)
-        logits, benign = self.model.logits(seen), self.package.benign_index
+        logits, benign = moved(self.model.logits(seen)), self.package.benign_index
         shares = probabilities(logits, self.temperature)
         likeliest, log_odds = decide(
             logits,
@@ -165,6 +174,15 @@ class Judge:
         return Decisions(
             code, likeliest, shares, log_odds, familiarity, finite, scaled, prototype, withheld, because
         )
+
+    def _moved(
+        self, logits: np.ndarray, flows: pa.RecordBatch | pa.Table, zero: ZeroPoint | None
+    ) -> np.ndarray:
+        """Logits of flows of one capture by its zero point, or of whole captures by their own."""
+        if zero is not None:
+            return zero.moved(logits, flows)
+        share, benign = self.package.zero_point_share, self.package.benign_index
+        return moved_in_table(logits, flows, share=share, benign_index=benign)
 
     def _weigh_habits(self, decisions: Decisions, flows: pa.RecordBatch | pa.Table) -> None:
         """Take back the alarms on flows that are a habit of their device, and raise those on others a little
@@ -195,15 +213,19 @@ class Judge:
         code[rows[why != STANDS]] = UNKNOWN
 
     def judge(
-        self, batch: pa.RecordBatch | pa.Table, budget: Budget | None = None
+        self,
+        batch: pa.RecordBatch | pa.Table,
+        budget: Budget | None = None,
+        zero: ZeroPoint | None = None,
     ) -> tuple[pa.Table, Decisions, np.ndarray]:
         """Verdict table of some flows (see `verdict_schema`), the decisions in it, and the features they were
         made from.
 
         budget : of the run that the flows belong to; default: they are a run of their own.
+        zero : of the capture whose next flows these are; default: they are whole captures, in any order.
         """
         X = matrix_of(batch, self.package.features)
-        d = self.decide(X)
+        d = self.decide(X, lambda logits: self._moved(logits, batch, zero))
         self._weigh_habits(d, batch)
         decided = verdict_columns(
             d.code,

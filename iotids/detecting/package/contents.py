@@ -169,6 +169,7 @@ def _check_figures(manifest: Mapping[str, Any]) -> None:
         "a list of thresholds",
     )
     wanted("novelty.quantile", manifest["novelty"].get("quantile"), is_known_share, "a share")
+    wanted("zero_point_share", manifest.get("zero_point_share"), is_share, "null, or a share")
     wanted("abstention", manifest.get("abstention"), _is_abstention, "null, or coverage and what it gave")
     training = manifest["training"]
     wanted("training", training, _is_training, "flows, and flows_per_class")
@@ -177,7 +178,8 @@ def _check_figures(manifest: Mapping[str, Any]) -> None:
 
 
 _is_cost = with_keys(recall=is_share, false_alarm_share=is_share, recall_per_class=names_to(is_share))
-_is_cells = with_keys(benign_right=is_share, attacks_found=is_share, auc_within_site=is_share)
+_has_cells = with_keys(benign_right=is_share, attacks_found=is_share, auc_within_site=is_share)
+_is_cells: Check = lambda value: _has_cells(value) and is_share(value.get("macro_f"))  # noqa: E731
 _is_outcome = with_keys(covered=is_known_share, abstained=is_known_share, wrong=is_known_share)
 _has_abstention = with_keys(
     coverage=is_known_share,

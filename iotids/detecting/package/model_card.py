@@ -125,6 +125,7 @@ def _cells_in_words(cells: Mapping[str, Any] | None) -> str:
     return (
         f"; every class of every site counting alike: {percent(right)} of benign flows judged right, "
         f"{percent(found)} of attacks found, ROC area within a site {figure(area)}"
+        + ("" if cells.get("macro_f") is None else f", macro F {figure(cells['macro_f'])}")
     )
 
 

@@ -96,6 +96,12 @@ class Package:
         return bool(set(self.features) & set(CONTEXT_NAMES))
 
     @property
+    def zero_point_share(self) -> float | None:
+        """Of a host's mean log-odds that its flows are measured from (judging.zero_point)."""
+        share = self.manifest.get("zero_point_share")
+        return None if share is None else float(share)
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """What its own held-out flows say against using it; empty for a sound package."""
         return tuple(self.manifest["doubts"])

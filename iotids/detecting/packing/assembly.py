@@ -62,6 +62,7 @@ class PackSettings:
     false_alarm_share: float
     novelty_quantile: float
     coverage: float | None
+    zero_point_share: float | None
     prototypes: int
     exports: tuple[str, ...]
     agreement: float
@@ -132,6 +133,7 @@ def describe(
         "calibration": calibration,
         "operating_point": point,
         "novelty": novelty_facts,
+        **({} if settings.zero_point_share is None else {"zero_point_share": settings.zero_point_share}),
         "abstention": abstention,
         "training": dict(training.facts) | {"recordings": list(settings.recordings)},
         "versions": _versions(),

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.operating_point import SMALLEST_SHARE, attack_log_odds, probabilities
+from iotids.detecting.judging.operating_point import SMALLEST_SHARE, decide, probabilities
+from iotids.detecting.judging.zero_point import NEEDED, ORDERED_BY, moved_in_table
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import ONNX, open_package, seal_package
 from iotids.detecting.packing.assembly import PackSettings, Training, describe, write_graphs
@@ -27,7 +28,7 @@ from iotids.detecting.packing.out_of_fold import OutOfFold, read_out_of_fold
 from iotids.learning.contract import SOURCE_ONLY, Fitted, ModelKind
 from iotids.learning.data.training_data import feature_array, read_training_data
 from iotids.learning.registry import check_packable
-from iotids.learning.transfer.unseen_scores import score_unseen
+from iotids.learning.transfer.unseen_scores import macro_f_elsewhere, score_unseen
 from iotids.writing.tables import read_table
 
 UNSEEN_SITE = "environment"  # the split that leaves sites out
@@ -110,10 +111,14 @@ def pack(
         "cross_validation": dict(run.card),
     }
     smallest = smallest_share(fitted, training.X[:: max(1, len(training.X) // ZERO_ROWS)])
-    held_out = read_out_of_fold(run.predictions, settings.split, classes, smallest)
-    unseen = None
-    if UNSEEN_SITE in document["splits"]:
-        unseen = read_out_of_fold(run.predictions, UNSEEN_SITE, classes, smallest)
+    scores_of = lambda split: moved_scores(  # noqa: E731
+        read_out_of_fold(run.predictions, split, classes, smallest),
+        dataset,
+        share=settings.zero_point_share,
+        benign_index=list(classes).index(dataset.benign),
+    )
+    held_out = scores_of(settings.split)
+    unseen = scores_of(UNSEEN_SITE) if UNSEEN_SITE in document["splits"] else None
     manifest, reference = describe(training, held_out, identity, settings, unseen=unseen)
     if unseen is not None:
         point = manifest["operating_point"]
@@ -136,21 +141,36 @@ def pack(
         return sealed
 
 
+def moved_scores(
+    predictions: OutOfFold, dataset: Dataset, *, share: float | None, benign_index: int
+) -> OutOfFold:
+    """Predictions with the log-odds that detect would give their flows, by the zero point of each capture."""
+    if share is None:
+        return predictions
+    flows = dataset.read([*ORDERED_BY, *NEEDED]).take(predictions.row)
+    moved = moved_in_table(predictions.logits, flows, share=share, benign_index=benign_index)
+    return replace(predictions, logits=moved)
+
+
 def cells_of(
     dataset: Dataset, unseen: OutOfFold, temperature: float, *, benign_index: int, threshold: float
 ) -> dict[str, float | None]:
-    """Means over (site, class) cells of the share judged right at the package's threshold, and over sites of the
-    ROC area, all by models that have not seen the site; None where there is no such cell.
+    """Means over (site, class) cells of the share judged right at the package's threshold, over sites of the
+    ROC area, and over classes of at least two sites of the F, all by models that have not seen the site; None where there
+    is no such cell.
     """
     rows = dataset.read(["source", "label"]).take(unseen.row)
     sites, labels = (np.array(rows.column(name).to_pylist()) for name in ("source", "label"))
-    log_odds = attack_log_odds(unseen.logits, temperature, benign_index)
+    named, log_odds = decide(
+        unseen.logits, temperature=temperature, benign_index=benign_index, threshold=threshold
+    )
     found = score_unseen(sites, labels, log_odds, benign=dataset.benign, threshold=threshold)
     figures = {
         "benign_right": found.benign,
         "attacks_found": found.attacks,
         "balanced": found.balanced,
         "auc_within_site": found.auc_within,
+        "macro_f": macro_f_elsewhere(sites, labels, np.array(dataset.classes)[named]),
     }
     return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
 

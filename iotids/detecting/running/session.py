@@ -17,6 +17,7 @@ from iotids.detecting.judging.reasons import Budget
 from iotids.detecting.judging.verdict_words import ATTACK
 from iotids.detecting.judging.verdicts import Judge, matrix_of
 from iotids.detecting.judging.view import ViewCounter
+from iotids.detecting.judging.zero_point import ZeroPoint
 from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.not_judged import count_not_judged
 from iotids.detecting.summary.tally import Tally
@@ -100,11 +101,12 @@ class Session:
         aside : callable, optional
             Also gets (features, decisions, verdicts, flows) of every batch; calibration listens here.
         """
+        zero = self.judge.new_zero_point()
         for flows in gathered(capture.batches(), at_once):
             blocks = (
                 flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK)
             )
-            verdicts = pa.concat_tables([self._judge(block, aside) for block in blocks])
+            verdicts = pa.concat_tables([self._judge(block, zero, aside) for block in blocks])
             if packets_before:
                 verdicts = _renumbered(verdicts, packets_before)
             if self.file is not None:
@@ -116,10 +118,10 @@ class Session:
         self.ledgers.append(ledger)
         return ledger
 
-    def _judge(self, flows: pa.Table, aside: Callable[..., None] | None) -> pa.Table:
+    def _judge(self, flows: pa.Table, zero: ZeroPoint | None, aside: Callable[..., None] | None) -> pa.Table:
         """Verdicts on a block of flows, which drift and a listening calibration see too."""
         self.budget.earn(flows.num_rows)
-        verdicts, decisions, X = self.judge.judge(flows, self.budget)
+        verdicts, decisions, X = self.judge.judge(flows, self.budget, zero)
         self.view.add(flows)
         self.fitness.add(decisions.log_odds, decisions.familiarity)
         self.withheld += int(decisions.withheld.sum())

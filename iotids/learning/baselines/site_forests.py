@@ -10,27 +10,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from iotids.flowmeter.columns.groups import CONTEXT, FLOW, features_of
-from iotids.learning.baselines.classical import ScikitModel, check_positive
-from iotids.learning.baselines.site_trees import SCALING, drawn_rows
-from iotids.learning.contract import Fitted, ModelKind, TrainingData, check_training
+from iotids.learning.baselines.classical import check_positive
+from iotids.learning.baselines.site_trees import fit_on_draws
+from iotids.learning.contract import Fitted, ModelKind, TrainingData
 from iotids.learning.runs.onnx_model import OnnxModel
 
 
 @dataclass(frozen=True)
 class SiteForestsSettings:
-    """Trees of each forest, flows in a leaf of each, and flows that a class of a site is learnt from at most."""
+    """Trees of each forest, from how many draws of flows they are, flows in a leaf of each, and flows of a draw that a class
+    of a site is learnt from at most.
+    """
 
     n_estimators: int = 100
+    draws: int = 4
     context_leaf: int = 60
     both_leaf: int = 20
     per_cell: int = 250
 
     def __post_init__(self) -> None:
-        """Refuse sizes below 1."""
-        check_positive(self, "n_estimators", "context_leaf", "both_leaf", "per_cell")
+        """Refuse sizes below 1, and draws that do not give equally many trees."""
+        check_positive(self, "n_estimators", "draws", "context_leaf", "both_leaf", "per_cell")
+        if self.n_estimators % self.draws:
+            raise ValueError(
+                f"{self.n_estimators} trees are not equally many from each of {self.draws} draws"
+            )
 
 
 class SiteForestsKind(ModelKind):
@@ -43,24 +48,25 @@ class SiteForestsKind(ModelKind):
     trains_from_file = True
 
     def fit(self, data: TrainingData, settings: SiteForestsSettings, *, seed: int) -> Fitted:
-        """Draw flows of every class of every site, weigh the cells alike, fit both."""
-        from sklearn.pipeline import make_pipeline
+        """Draw flows of every class of every site, weigh the cells alike, fit both.
 
-        from iotids.learning.baselines.scaling import fit_scaling, one_thread
+        Raises
+        ------
+        ValueError
+            Other columns than those of the flow and then those of its context.
+        """
         from iotids.learning.baselines.two_forests import TwoForests
 
-        check_training(data.features, data.truth, n_classes=data.n_classes)
-        seen = np.unique(data.truth)
-        sizes = {"n_classes": data.n_classes, "n_features": data.features.shape[1]}
-        if seen.size == 1:
-            return ScikitModel(None, SCALING, seen, **sizes)
-        rows, weights = drawn_rows(data, per_cell=settings.per_cell, seed=seed)
-        with one_thread():
-            steps, scaled = fit_scaling(SCALING, data.features[rows])
-            leaves = (settings.context_leaf, settings.both_leaf)
-            forests = TwoForests(settings.n_estimators, leaves, len(features_of((FLOW,))), seed)
-            forests.fit(scaled, data.truth[rows], weights)
-        return ScikitModel(make_pipeline(*steps, forests), SCALING, seen, **sizes)
+        of_flow, columns = len(features_of((FLOW,))), data.features.shape[1]
+        if columns != len(features_of(self.sees)):
+            raise ValueError(
+                f"{columns} columns; site_forests wants the {of_flow} of the flow ({FLOW}) and then the "
+                f"{len(features_of((CONTEXT,)))} of its context ({CONTEXT}): integrate.features must be [{FLOW}, {CONTEXT}]"
+            )
+        leaves = (settings.context_leaf, settings.both_leaf)
+        forests = TwoForests(settings.n_estimators, leaves, of_flow, seed)
+        seeds = range(seed, seed + settings.draws)
+        return fit_on_draws(data, forests.fit, per_cell=settings.per_cell, seeds=seeds)
 
     def load(self, folder: Path) -> Fitted:
         """The ONNX form."""

@@ -8,6 +8,7 @@ docs/unseen-site.md for what each choice is worth.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +20,7 @@ from iotids.learning.baselines.classical import ScikitModel, check_positive
 from iotids.learning.contract import Fitted, ModelKind, TrainingData, check_training
 from iotids.learning.runs.onnx_model import OnnxModel
 
+Drawn = tuple[np.ndarray, np.ndarray, np.ndarray]  # scaled features, class numbers and weights of drawn flows
 SCALING = (
     "log"  # thresholds are drawn evenly between smallest and largest value: counts must not span decades
 )
@@ -47,25 +49,48 @@ class SiteTreesKind(ModelKind):
 
     def fit(self, data: TrainingData, settings: SiteTreesSettings, *, seed: int) -> Fitted:
         """Draw flows of every class of every site, weigh the cells alike, fit."""
-        from sklearn.pipeline import make_pipeline
+        size = {"n": settings.n_estimators, "leaf": settings.min_samples_leaf}
 
-        from iotids.learning.baselines.scaling import fit_scaling, one_thread
+        def grown(draws: Sequence[Drawn]) -> Any:
+            ((X, y, weights),) = draws
+            return grown_trees(X, y, **size, weights=weights, seed=seed)
 
-        check_training(data.features, data.truth, n_classes=data.n_classes)
-        seen = np.unique(data.truth)
-        sizes = {"n_classes": data.n_classes, "n_features": data.features.shape[1]}
-        if seen.size == 1:
-            return ScikitModel(None, SCALING, seen, **sizes)
-        rows, weights = drawn_rows(data, per_cell=settings.per_cell, seed=seed)
-        with one_thread():
-            steps, scaled = fit_scaling(SCALING, data.features[rows])
-            size = {"n": settings.n_estimators, "leaf": settings.min_samples_leaf}
-            trees = grown_trees(scaled, data.truth[rows], **size, weights=weights, seed=seed)
-        return ScikitModel(make_pipeline(*steps, trees), SCALING, seen, **sizes)
+        return fit_on_draws(data, grown, per_cell=settings.per_cell, seeds=[seed])
 
     def load(self, folder: Path) -> Fitted:
         """The ONNX form."""
         return OnnxModel.load(folder)
+
+
+def fit_on_draws(
+    data: TrainingData,
+    grown: Callable[[Sequence[Drawn]], Any],
+    *,
+    per_cell: int,
+    seeds: Sequence[int],
+) -> ScikitModel:
+    """The classifier that `grown` makes of draws of flows, one with each seed, behind its scaling."""
+    from sklearn.pipeline import make_pipeline
+
+    from iotids.learning.baselines.scaling import fit_scaling, one_thread
+
+    check_training(data.features, data.truth, n_classes=data.n_classes)
+    seen = np.unique(data.truth)
+    sizes = {"n_classes": data.n_classes, "n_features": data.features.shape[1]}
+    if seen.size == 1:
+        return ScikitModel(None, SCALING, seen, **sizes)
+    drawn = [drawn_rows(data, per_cell=per_cell, seed=seed) for seed in seeds]
+    every = np.unique(np.concatenate([rows for rows, _ in drawn]))
+    with one_thread():
+        steps, scaled = fit_scaling(SCALING, data.features[every])
+        places = [np.searchsorted(every, rows) for rows, _ in drawn]
+        model = grown(
+            [
+                (scaled[place], data.truth[rows], weights)
+                for place, (rows, weights) in zip(places, drawn, strict=True)
+            ]
+        )
+    return ScikitModel(make_pipeline(*steps, model), SCALING, seen, **sizes)
 
 
 def drawn_rows(data: TrainingData, *, per_cell: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -65,11 +65,10 @@ def _forest(forest: Any) -> list[Part]:
 
 def _two_forests(forests: Any) -> list[Part]:
     """Mean of both forests' mean class shares, as one ensemble."""
-    share = 0.5 / len(forests.of_last_.estimators_)
-    last = [scikit_tree(tree.tree_, share=share) for tree in forests.of_last_.estimators_]
-    moved = [tree._replace(feature=tree.feature + forests.first_column) for tree in last]
-    share = 0.5 / len(forests.of_all_.estimators_)
-    return _trees([*moved, *(scikit_tree(tree.tree_, share=share) for tree in forests.of_all_.estimators_)])
+    trees = [scikit_tree(tree.tree_, share=1 / len(forests.estimators_)) for tree in forests.estimators_]
+    half = len(trees) // 2
+    last = [tree._replace(feature=tree.feature + forests.first_column) for tree in trees[:half]]
+    return _trees([*last, *trees[half:]])
 
 
 def _tree(tree: Any) -> list[Part]:

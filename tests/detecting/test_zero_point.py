@@ -1,0 +1,127 @@
+"""The zero point of a host's flows moves with the log-odds that they had, and only up."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from iotids.detecting.judging.zero_point import DOUBT, FADING_US, LARGEST, ZeroPoint, moved_in_table
+
+SHARE = 0.5
+
+
+def flows_of(n=300, seed=0, hosts=6):
+    """Flows of some hosts in order of their end, and logits of two classes."""
+    rng = np.random.default_rng(seed)
+    ends = np.sort(rng.integers(0, 400_000_000, n))
+    table = pa.table(
+        {
+            "src_ip": [f"10.0.0.{i}" for i in rng.integers(hosts, size=n)],
+            "dst_ip": [f"10.0.0.{i}" for i in rng.integers(hosts, size=n)],
+            "start_us": ends - 1_000,
+            "flow_duration_us": np.full(n, 1_000),
+            "flow_number": np.arange(n),
+        }
+    )
+    return table, rng.normal(0.3, 2.0, (n, 2)).astype(np.float32)
+
+
+def by_hand(log_odds, table):
+    """What is taken off the log-odds of each flow."""
+    seen, taken = {}, []
+    for i, row in enumerate(table.to_pylist()):
+        end, means = row["start_us"] + row["flow_duration_us"], []
+        for host in (row["src_ip"], row["dst_ip"]):
+            flows, total, at = seen.get(host, (0.0, 0.0, end))
+            kept = np.exp(-max(end - at, 0) / FADING_US)
+            seen[host] = (
+                flows * kept + 1,
+                total * kept + np.clip(log_odds[i], -LARGEST, LARGEST),
+                max(end, at),
+            )
+            means.append(seen[host][1] / (seen[host][0] + DOUBT))
+        taken.append(SHARE * max(0.0, *means))
+    return np.array(taken)
+
+
+def log_odds_of(logits):
+    return logits[:, 1].astype(float) - logits[:, 0]
+
+
+def test_it_moves_as_by_hand():
+    table, logits = flows_of()
+    moved = ZeroPoint(SHARE, 0).moved(logits, table)
+    taken = log_odds_of(logits) - log_odds_of(moved)
+    assert taken.max() > 0.01
+    assert np.allclose(taken, by_hand(log_odds_of(logits), table), atol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_values_do_not_depend_on_batches(rows):
+    table, logits = flows_of()
+    zero = ZeroPoint(SHARE, 0)
+    parts = [zero.moved(logits[a : a + rows], table.slice(a, rows)) for a in range(0, len(logits), rows)]
+    assert np.array_equal(np.concatenate(parts), ZeroPoint(SHARE, 0).moved(logits, table))
+
+
+def test_a_table_in_any_order_of_several_captures_gives_the_same():
+    (first, one), (second, two) = flows_of(seed=1), flows_of(seed=2)
+    wanted = np.concatenate([ZeroPoint(SHARE, 0).moved(o, t) for t, o in ((first, one), (second, two))])
+    order = np.random.default_rng(3).permutation(600)
+    both = pa.concat_tables([first, second]).append_column("capture", pa.array(["a"] * 300 + ["b"] * 300))
+    table, logits = both.take(order), np.concatenate([one, two])[order]
+    assert np.array_equal(moved_in_table(logits, table, share=SHARE, benign_index=0), wanted[order])
+    assert moved_in_table(logits, table, share=None, benign_index=0) is logits
+
+
+def flood(log_odds, victim="10.0.0.1", n=5_000):
+    """A flood of one victim that ends a flow each millisecond."""
+    table = pa.table(
+        {
+            "src_ip": [f"172.16.{i % 50}.1" for i in range(n)],
+            "dst_ip": [victim] * n,
+            "start_us": np.arange(n) * 1_000,
+            "flow_duration_us": np.zeros(n, np.int64),
+            "flow_number": np.arange(n),
+        }
+    )
+    return table, np.column_stack([np.zeros(n), np.full(n, log_odds)])
+
+
+def one_flow(source, target, at_us):
+    return pa.table(
+        {
+            "src_ip": [source],
+            "dst_ip": [target],
+            "start_us": [at_us],
+            "flow_duration_us": [0],
+            "flow_number": [9_999],
+        }
+    )
+
+
+@pytest.mark.parametrize("log_odds", [0.2, 1.0, 6.0])
+def test_a_flood_does_not_hide_itself(log_odds):
+    table, logits = flood(log_odds)
+    assert (log_odds_of(ZeroPoint(SHARE, 0).moved(logits, table)) > 0).all()
+
+
+def test_beside_a_flood_it_moves_for_the_victim_alone_and_for_a_while():
+    zero, weak = ZeroPoint(SHARE, 0), np.array([[0.0, 0.4]])
+    zero.moved(*reversed(flood(3.0)))
+    left = lambda *flow: log_odds_of(zero.moved(weak, one_flow(*flow)))[0]  # noqa: E731
+    assert left("10.0.0.7", "10.0.0.1", 5_000_000) < 0
+    assert left("10.0.0.7", "10.0.0.8", 5_000_000) == pytest.approx(0.4, abs=0.01)
+    assert left("10.0.0.9", "10.0.0.1", 900_000_000) > 0.35
+
+
+def test_ordinary_traffic_moves_nothing():
+    table, logits = flood(-3.0)
+    assert np.array_equal(ZeroPoint(SHARE, 0).moved(logits, table), logits)
+
+
+def test_a_clock_that_is_set_back_begins_anew():
+    zero = ZeroPoint(SHARE, 0)
+    table, logits = flood(3.0)
+    zero.moved(logits, table.set_column(2, "start_us", pa.array(np.arange(5_000) * 1_000 + 2_000_000_000)))
+    weak = zero.moved(np.array([[0.0, 0.4]]), one_flow("10.0.0.7", "10.0.0.1", 0))
+    assert log_odds_of(weak)[0] > 0.39
