@@ -1,10 +1,17 @@
 """The zero point of a host's flows moves with the log-odds that they had, and only up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.judging.zero_point import DOUBT, FADING_US, LARGEST, ZeroPoint, moved_in_table
+from iotids.detecting.package.inference import Model
+from iotids.flowmeter.flows import flows_from_capture
+from tests.detecting.lab import flood_records
+from tests.packets import write_pcap
 
 SHARE = 0.5
 
@@ -125,3 +132,24 @@ def test_a_clock_that_is_set_back_begins_anew():
     zero.moved(logits, table.set_column(2, "start_us", pa.array(np.arange(5_000) * 1_000 + 2_000_000_000)))
     weak = zero.moved(np.array([[0.0, 0.4]]), one_flow("10.0.0.7", "10.0.0.1", 0))
     assert log_odds_of(weak)[0] > 0.39
+
+
+@pytest.mark.parametrize("rows", [1, 64])
+def test_flows_judged_as_they_stream_by_are_those_of_the_finished_capture(trained, tmp_path, rows):
+    package = replace(trained, manifest=trained.manifest | {"zero_point_share": 0.5})
+    path = write_pcap(tmp_path / "flood.pcap", flood_records(flows=200, seed=999))
+    flows = flows_from_capture(path, **package.meter_settings)
+    flows = flows.take(
+        np.argsort(flows.column("start_us").to_numpy() + flows.column("flow_duration_us").to_numpy())
+    )
+    judge = Judge(package, Model(package), package_point(package))
+    whole, _, _ = judge.judge(flows)
+    zero = judge.new_zero_point()
+    parts = [judge.judge(flows.slice(a, rows), zero=zero)[0] for a in range(0, flows.num_rows, rows)]
+    assert pa.concat_tables(parts).column("attack_log_odds").equals(whole.column("attack_log_odds"))
+    alone, _, _ = Judge(trained, Model(trained), package_point(trained)).judge(flows)
+    fallen = [a.column("attack_log_odds").to_numpy() for a in (alone, whole)]
+    assert (fallen[0] - fallen[1]).max() > 0.3
+    assert whole.column("verdict").to_pylist().count("attack") == alone.column("verdict").to_pylist().count(
+        "attack"
+    )
