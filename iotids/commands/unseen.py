@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.judging.operating_point import log_scores, probabilities
-from iotids.detecting.judging.zero_point import NEEDED, moved_in_table
+from iotids.detecting.measuring.zero_point import NEEDED, moved_in_table
 from iotids.learning.transfer.unseen_scores import UnseenScores, macro_f_elsewhere, score_unseen
 from iotids.plumbing.params import read_data
 from iotids.writing.tables import read_table
@@ -99,8 +99,8 @@ def main() -> None:
     parser.add_argument("--zero-point", type=float, help="as final.zero_point_share (default: none)")
     parser.add_argument("--sites", nargs="+", default=[], help="only these count (default: all)")
     arguments = parser.parse_args()
-    moving = [] if arguments.zero_point is None else ["capture", "flow_number", *NEEDED]
-    truth, benign = read_table(arguments.dataset, ["source", "label", *moving]), read_data().benign
+    more = [] if arguments.zero_point is None else ["capture", "flow_number", *NEEDED]
+    truth, benign = read_table(arguments.dataset, ["source", "label", *more]), read_data().benign
     found = {
         run.name: score_run(run, truth, benign, arguments.sites, arguments.zero_point)
         for run in arguments.runs

@@ -23,7 +23,7 @@ from iotids.detecting.incidents.evaluation import (
 from iotids.detecting.judging.operating_point import log_scores, probabilities
 from iotids.detecting.judging.verdict_table import flow_columns, verdict_columns, verdict_schema
 from iotids.detecting.judging.verdict_words import ATTACK
-from iotids.detecting.judging.zero_point import moved_in_table
+from iotids.detecting.measuring.zero_point import moved_in_table
 from iotids.writing.markdown import markdown_table
 
 BENIGN = "BENIGN"

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from iotids.detecting.judging.verdicts import Judge, package_point
-from iotids.detecting.judging.zero_point import DOUBT, FADING_US, LARGEST, ZeroPoint, moved_in_table
+from iotids.detecting.measuring.zero_point import DOUBT, FADING_US, LARGEST, ZeroPoint, moved_in_table
 from iotids.detecting.package.inference import Model
 from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import flood_records

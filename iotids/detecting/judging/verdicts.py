@@ -37,7 +37,7 @@ from iotids.detecting.judging.verdict_words import (
     UNKNOWN,
     UNLIKE,
 )
-from iotids.detecting.judging.zero_point import ZeroPoint, moved_in_table
+from iotids.detecting.measuring.zero_point import ZeroPoint, moved_in_table
 from iotids.detecting.ordinary.familiar_flows import OwnFlows
 from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits
 from iotids.detecting.package.package import Package

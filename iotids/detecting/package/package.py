@@ -97,7 +97,7 @@ class Package:
 
     @property
     def zero_point_share(self) -> float | None:
-        """Of a host's mean log-odds that its flows are measured from (judging.zero_point)."""
+        """Of a host's mean log-odds that its flows are measured from (measuring.zero_point)."""
         share = self.manifest.get("zero_point_share")
         return None if share is None else float(share)
 

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.judging.operating_point import SMALLEST_SHARE, decide, probabilities
-from iotids.detecting.judging.zero_point import NEEDED, ORDERED_BY, moved_in_table
+from iotids.detecting.measuring.zero_point import NEEDED, ORDERED_BY, moved_in_table
 from iotids.detecting.package.inference import Model
 from iotids.detecting.package.package import ONNX, open_package, seal_package
 from iotids.detecting.packing.assembly import PackSettings, Training, describe, write_graphs

@@ -17,7 +17,7 @@ from iotids.detecting.judging.reasons import Budget
 from iotids.detecting.judging.verdict_words import ATTACK
 from iotids.detecting.judging.verdicts import Judge, matrix_of
 from iotids.detecting.judging.view import ViewCounter
-from iotids.detecting.judging.zero_point import ZeroPoint
+from iotids.detecting.measuring.zero_point import ZeroPoint
 from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.not_judged import count_not_judged
 from iotids.detecting.summary.tally import Tally

@@ -138,6 +138,8 @@ def fit_and_test(task: Task, job: Job) -> tuple[Fitted, FoldResult]:
     begin = perf_counter()
     model = task.kind.fit(training, task.settings, seed=job.seed)
     fit_s = perf_counter() - begin
+    untrained = untrained_classes(training.truth, data.classes)
+    del training  # its rows are most of the memory that the fit takes; the test rows come in their place
     model.score_rows(data, fold.test_rows[:1])  # may compile: no part of the time a flow takes
     begin = perf_counter()
     scores = model.score_rows(data, fold.test_rows).astype(np.float32)
@@ -151,7 +153,7 @@ def fit_and_test(task: Task, job: Job) -> tuple[Fitted, FoldResult]:
         "us_per_flow": predict_s / len(fold.test_rows) * 1e6,
         "model_bytes": model.model_bytes,
         "facts": model.facts(),
-        "untrained_classes": untrained_classes(training.truth, data.classes),
+        "untrained_classes": untrained,
     }
     return model, _result(task, job, scores, record)
 

@@ -23,7 +23,7 @@ BACK_US = 600_000_000  # the clock was set back, as for the context
 PLACES = 1 << 16  # two hosts of one place share a zero point
 NEEDED = ("src_ip", "dst_ip", "start_us", "flow_duration_us")
 ORDERED_BY = ("source", "capture", "flow_number")
-means_at_ends = kernel_named("zero_point_kernels", "means_at_ends", "iotids.detecting.judging")
+means_at_ends = kernel_named("zero_point_kernels", "means_at_ends", "iotids.detecting.measuring")
 
 
 @dataclass
