@@ -22,6 +22,9 @@ DISTANCE = {
     "fewer_features": 0.04,
 }
 USUAL_DISTANCE = 0.025
+SHUFFLES = {
+    "site_forests": 8
+}  # large leaves on a few hundred flows: a shuffle moves the area by 0.11 (standard deviation of 16, mean 0.499)
 
 
 @pytest.mark.parametrize("name", LEARNS)
@@ -36,11 +39,16 @@ def test_a_known_problem_is_solved_within_the_documented_distance_of_bayes(name)
 def test_shuffled_labels_score_like_chance(name):
     X, y, _ = gaussian_problem(n=3000, seed=3)
     X_test, y_test, _ = gaussian_problem(n=3000, seed=4)
-    shuffled = np.random.default_rng(0).permutation(y)
-    got = score_predictions(
-        y_test, fitted_scores(name, X, shuffled, X_test, n_classes=2), ("BENIGN", "ATTACK")
-    )
-    assert 0.38 < got["balanced_accuracy"] < 0.62 and 0.38 < got["roc_auc"] < 0.62
+    got = [
+        score_predictions(
+            y_test,
+            fitted_scores(name, X, np.random.default_rng(shuffle).permutation(y), X_test, n_classes=2),
+            ("BENIGN", "ATTACK"),
+        )
+        for shuffle in range(SHUFFLES.get(name, 1))
+    ]
+    for metric in ("balanced_accuracy", "roc_auc"):
+        assert 0.38 < np.mean([scores[metric] for scores in got]) < 0.62
 
 
 @pytest.mark.parametrize("name", BY_FEATURES)
