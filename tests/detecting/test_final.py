@@ -61,6 +61,7 @@ FINAL = {
     "false_alarm_share": 0.01,
     "novelty_quantile": 0.99,
     "coverage": 0.9,
+    "zero_point_share": None,
     "prototypes": 32,
     "exports": [
         "onnx_int8_weights",
