@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.operating_point import log_scores, probabilities
-from iotids.detecting.measuring.zero_point import NEEDED, moved_in_table
+from iotids.detecting.measuring.zero_point import NEEDED, ORDERED_BY, moved_shares
 from iotids.learning.transfer.unseen_scores import UnseenScores, macro_f_elsewhere, score_unseen
 from iotids.plumbing.params import read_data
 from iotids.writing.tables import read_table
@@ -24,7 +23,7 @@ HEAD = "| run | benign right | attacks found | balanced | AUC within site | macr
 
 
 def judged_rows(
-    run: Path, truth: pa.Table, benign: str = "", zero_point: float | None = None
+    run: Path, truth: pa.Table, benign: str, zero_point: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
     """Sites, labels and scores (n, k) of the flows of the split, and the names of the score columns.
 
@@ -49,10 +48,7 @@ def judged_rows(
     classes = [name.removeprefix("score_") for name in chosen.column_names if name.startswith("score_")]
     scores = np.column_stack([chosen.column(f"score_{name}").to_numpy() for name in classes])
     sites, labels = (np.array(truth.column(name).to_pylist())[rows] for name in ("source", "label"))
-    if zero_point is not None:
-        logits = log_scores(scores)
-        moved = moved_in_table(logits, truth.take(rows), share=zero_point, benign_index=classes.index(benign))
-        scores = probabilities(moved, 1.0)
+    scores = moved_shares(scores, truth.take(rows), classes, benign=benign, share=zero_point)
     return sites, labels, scores, classes
 
 
@@ -99,8 +95,9 @@ def main() -> None:
     parser.add_argument("--zero-point", type=float, help="as final.zero_point_share (default: none)")
     parser.add_argument("--sites", nargs="+", default=[], help="only these count (default: all)")
     arguments = parser.parse_args()
-    more = [] if arguments.zero_point is None else ["capture", "flow_number", *NEEDED]
-    truth, benign = read_table(arguments.dataset, ["source", "label", *more]), read_data().benign
+    more = () if arguments.zero_point is None else (*ORDERED_BY, *NEEDED)
+    truth = read_table(arguments.dataset, list(dict.fromkeys(["source", "label", *more])))
+    benign = read_data().benign
     found = {
         run.name: score_run(run, truth, benign, arguments.sites, arguments.zero_point)
         for run in arguments.runs

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 from iotids.detecting.calibrating.learn_habits import Done, Ends, done_once, fit_habits
 from iotids.detecting.incidents.book import SMALLEST_SCORE
 from iotids.detecting.incidents.evaluation import Recorded, score_sites
+from iotids.detecting.measuring.zero_point import moved_shares
 from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits, acts_of, numbers
 from iotids.writing.markdown import markdown_table
-from tests.bench.bench_incidents import BENIGN, judged_recordings, moved_shares, shares_of_unseen_sites
+from tests.bench.bench_incidents import BENIGN, judged_recordings, shares_of_unseen_sites
 
 # fmt: off
 COLUMNS = (
@@ -140,7 +141,7 @@ def main() -> None:
     for site in arguments.sites:
         here = np.isfinite(shares).all(axis=1) & (sites == site)
         flows = table.filter(here)
-        own = moved_shares(shares[here], flows, classes, arguments.zero_point)
+        own = moved_shares(shares[here], flows, classes, benign=BENIGN, share=arguments.zero_point)
         cells += list(rows_of(site, flows, own, classes, arguments.by, arguments.threshold))
     print(markdown_table(list(COLUMNS), cells))
 

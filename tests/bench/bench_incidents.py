@@ -20,10 +20,9 @@ from iotids.detecting.incidents.evaluation import (
     score_for_false_rate,
     site_rows,
 )
-from iotids.detecting.judging.operating_point import log_scores, probabilities
 from iotids.detecting.judging.verdict_table import flow_columns, verdict_columns, verdict_schema
 from iotids.detecting.judging.verdict_words import ATTACK
-from iotids.detecting.measuring.zero_point import moved_in_table
+from iotids.detecting.measuring.zero_point import moved_shares
 from iotids.writing.markdown import markdown_table
 
 BENIGN = "BENIGN"
@@ -40,12 +39,6 @@ def shares_of_unseen_sites(run: Path, rows: int) -> tuple[np.ndarray, list[str]]
         [table.column(f"score_{name}").to_numpy() for name in classes]
     )
     return shares, classes
-
-
-def moved_shares(shares: np.ndarray, table: pa.Table, classes: list[str], share: float | None) -> np.ndarray:
-    """Class probabilities by the zero point of each capture."""
-    logits = moved_in_table(log_scores(shares), table, share=share, benign_index=classes.index(BENIGN))
-    return probabilities(logits, 1.0)
 
 
 def judged_recordings(
@@ -88,7 +81,7 @@ def main() -> None:
     sites = np.array(table.column("source").to_pylist())
     kept = np.isfinite(shares).all(axis=1) & (np.isin(sites, arguments.sites) | (not arguments.sites))
     table = table.filter(kept)
-    shares = moved_shares(shares[kept], table, classes, arguments.zero_point)
+    shares = moved_shares(shares[kept], table, classes, benign=BENIGN, share=arguments.zero_point)
     for threshold in (0.5, 0.56, 0.7):
         recordings = judged_recordings(table, shares, classes, threshold)
         for score in (10.0, score_for_false_rate(recordings, 1.0)):

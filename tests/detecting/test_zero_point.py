@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from iotids.detecting.judging.verdicts import Judge, package_point
-from iotids.detecting.measuring.zero_point import DOUBT, FADING_US, LARGEST, ZeroPoint, moved_in_table
+from iotids.detecting.measuring.zero_point import DOUBT, FADING_US, LARGEST, PLACES, ZeroPoint, moved_in_table
 from iotids.detecting.package.inference import Model
 from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import flood_records
@@ -78,6 +78,26 @@ def test_a_table_in_any_order_of_several_captures_gives_the_same():
     table, logits = both.take(order), np.concatenate([one, two])[order]
     assert np.array_equal(moved_in_table(logits, table, share=SHARE, benign_index=0), wanted[order])
     assert moved_in_table(logits, table, share=None, benign_index=0) is logits
+
+
+def test_no_flows_are_no_verdicts(trained, tmp_path):
+    table, logits = flows_of()
+    assert moved_in_table(logits[:0], table.slice(0, 0), share=SHARE, benign_index=0).shape == (0, 2)
+    package = replace(trained, manifest=trained.manifest | {"zero_point_share": 0.5})
+    path = write_pcap(tmp_path / "flood.pcap", flood_records(flows=2, seed=1))
+    flows = flows_from_capture(path, **package.meter_settings)
+    assert Judge(package, Model(package), package_point(package)).judge(flows.slice(0, 0))[0].num_rows == 0
+
+
+def test_a_flood_with_forged_senders_hides_nothing_elsewhere():
+    """100,000 flows/s for longer than the fading: every place takes its share, and moves by about 0.05."""
+    zero, n = ZeroPoint(SHARE, 0), 100_000 * 60
+    addresses = np.random.default_rng(5).integers(0, PLACES, n)
+    zero._flows[:] = np.bincount(addresses, minlength=PLACES)
+    zero._sums[:] = LARGEST * zero._flows
+    weak = np.array([[0.0, 0.4]])
+    moved = [log_odds_of(zero.moved(weak, one_flow(f"10.0.{i}.7", f"10.0.{i}.8", 0)))[0] for i in range(50)]
+    assert np.mean(moved) > 0.33 and min(moved) > 0.25
 
 
 def flood(log_odds, victim="10.0.0.1", n=5_000):

@@ -50,11 +50,11 @@ def test_only_wanted_sites_count_and_unknown_ones_are_named(run):
 
 def test_a_run_without_the_split_or_of_another_dataset_is_refused(run):
     with pytest.raises(ValueError, match="it is of another dataset"):
-        judged_rows(run, TRUTH.slice(0, 3))
+        judged_rows(run, TRUTH.slice(0, 3), "BENIGN")
     path = run / "predictions.parquet"
     pq.write_table(pq.read_table(path).slice(5), path)
     with pytest.raises(ValueError, match="no predictions of the split environment"):
-        judged_rows(run, TRUTH)
+        judged_rows(run, TRUTH, "BENIGN")
 
 
 def test_a_flow_is_named_as_detect_does_and_measured_from_the_zero_point(tmp_path):

@@ -2,25 +2,30 @@
 
 A flood fills the windows of its victim's context, so ordinary flows of the victim look a little like the attack. Their log-odds are measured
 from a share of the mean that the host's flows had in the last minute: what stands out less than that is benign. The zero point never
-falls, so no flow alarms for it, and it moves for the hosts of the attack alone: nobody can hide elsewhere behind a flood.
+falls, so no flow alarms for it, and it moves for the hosts of the attack; for others no more than their share of a flood with forged
+senders (`PLACES`; docs/unseen-site.md has figures).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 
-from iotids.detecting.judging.operating_point import attack_log_odds
+from iotids.detecting.judging.operating_point import attack_log_odds, log_scores, probabilities
 from iotids.flowmeter.kernels.entries import kernel_named
 
 FADING_US = 60e6  # as the longest window of the context
 DOUBT = 100.0  # flows of log-odds 0 that a host is given: a few flows move nothing
 LARGEST = 2.0  # log-odds count as at most so much: the zero point moves by at most this times the share
 BACK_US = 600_000_000  # the clock was set back, as for the context
-PLACES = 1 << 16  # two hosts of one place share a zero point
+PLACES = (
+    1 << 20
+)  # two hosts of one place share a zero point; a flood with forged senders fills all of them evenly
 NEEDED = ("src_ip", "dst_ip", "start_us", "flow_duration_us")
 ORDERED_BY = ("source", "capture", "flow_number")
 means_at_ends = kernel_named("zero_point_kernels", "means_at_ends", "iotids.detecting.measuring")
@@ -66,11 +71,21 @@ def moved_in_table(
     ends = flows.column("start_us").to_numpy() + flows.column("flow_duration_us").to_numpy()
     order = np.lexsort((flows.column("flow_number").to_numpy(), ends, captures))
     flows, moved = flows.select(NEEDED).take(pa.array(order)), logits.astype(np.float64)
-    starts = np.flatnonzero(np.diff(captures[order], prepend=-1))
-    for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
+    bounds = np.flatnonzero(np.diff(captures[order], prepend=-1, append=-1))
+    for start, stop in pairwise(bounds):
         rows = order[start:stop]
         moved[rows] = ZeroPoint(share, benign_index).moved(logits[rows], flows.slice(start, stop - start))
     return moved
+
+
+def moved_shares(
+    shares: np.ndarray, flows: pa.Table, classes: Sequence[str], *, benign: str, share: float | None
+) -> np.ndarray:
+    """(n, k) class probabilities of flows as `moved_in_table` moves their log-odds; without a share as they are."""
+    if share is None:
+        return shares
+    moved = moved_in_table(log_scores(shares), flows, share=share, benign_index=classes.index(benign))
+    return probabilities(moved, 1.0)
 
 
 def _places(addresses: pa.Array | pa.ChunkedArray) -> np.ndarray:

@@ -20,9 +20,10 @@ def prepare_tensorflow() -> None:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(POOL_THREADS))
     os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")  # each device has threads of its own
     gc.disable()  # nothing of half a million new objects is garbage; looking takes half a second
-    import tensorflow as tf
-
-    gc.enable()
+    try:
+        import tensorflow as tf
+    finally:
+        gc.enable()
     gc.freeze()
     with suppress(RuntimeError):  # TensorFlow computes already: its devices stand
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
