@@ -13,7 +13,8 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 JOBS ?= $(CORES)
 # stages that have to run and need the splits and nothing of each other: three to a `dvc repro`, JOBS of these side by side, each with its share of the cores
 STALE = dvc status --json | python -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")'
-SIDE_BY_SIDE = $(STALE) | { grep -E '^(audit$$|network@|baseline@)' || true; } | LOKY_MAX_CPU_COUNT=$(shell echo $$((($(CORES) + 11) / 12))) xargs -r -P $(JOBS) -n 3 dvc --wait-for-lock repro --single-item
+AT_ONCE := $(shell echo $$(($(JOBS) < 12 ? $(JOBS) : 12)))
+SIDE_BY_SIDE = $(STALE) | { grep -E '^(audit$$|network@|baseline@)' || true; } | LOKY_MAX_CPU_COUNT=$(shell echo $$((($(CORES) + $(AT_ONCE) - 1) / $(AT_ONCE)))) xargs -r -P $(JOBS) -n 3 dvc --wait-for-lock repro --single-item
 
 # DVC (3.67) stops at a stage from its run cache that depends on a file of a folder which dvc.lock names and the cache lacks: then every stage runs
 ANEW = $(shell cache="$$($(abspath $(VENV))/bin/dvc cache dir)"; grep -o '[0-9a-f]\{32\}\.dir' dvc.lock | while read -r name; do test -e "$$cache/files/md5/$${name:0:2}/$${name:2}" || { echo --force; break; }; done)
