@@ -11,10 +11,13 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 JOBS ?= $(CORES)
-# stages that have to run and need the splits and nothing of each other: three to a `dvc repro`, JOBS of these side by side, each with its share of the cores
+# stages that have to run and need nothing of each other run side by side, JOBS `dvc repro` at once, each with its share of the cores:
+# after the splits baselines by threes, then the longer ones; after the scores report and detectors
 STALE = dvc status --json | python -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")'
+MODELS = awk '/^baseline@/ {printf "%s%s", (n++ % 3 ? " " : n > 1 ? "\n" : ""), $$0} /^(audit$$|network@)/ {others = others $$0 "\n"} END {printf "\n%s", others}'
+ENDS = awk '/^(report$$|final@)/'
 AT_ONCE := $(shell echo $$(($(JOBS) < 12 ? $(JOBS) : 12)))
-SIDE_BY_SIDE = $(STALE) | { grep -E '^(audit$$|network@|baseline@)' || true; } | LOKY_MAX_CPU_COUNT=$(shell echo $$((($(CORES) + $(AT_ONCE) - 1) / $(AT_ONCE)))) xargs -r -P $(JOBS) -n 3 dvc --wait-for-lock repro --single-item
+SIDE_BY_SIDE = LOKY_MAX_CPU_COUNT=$(shell echo $$((($(CORES) + $(AT_ONCE) - 1) / $(AT_ONCE)))) xargs -r -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item
 
 # DVC (3.67) stops at a stage from its run cache that depends on a file of a folder which dvc.lock names and the cache lacks: then every stage runs
 ANEW = $(shell cache="$$($(abspath $(VENV))/bin/dvc cache dir)"; grep -o '[0-9a-f]\{32\}\.dir' dvc.lock | while read -r name; do test -e "$$cache/files/md5/$${name:0:2}/$${name:2}" || { echo --force; break; }; done)
@@ -25,11 +28,13 @@ all: data                       ## the paper's experiment: data, flows, models, 
 	@dvc status --quiet || $(MAKE) --no-print-directory stages
 	@echo; echo "Table III, figures and audit: out/report/report.md   Runs: make ui"
 
-stages:                         ## those that have to run: flows and splits, then models side by side, then the rest
+stages:                         ## those that have to run: flows and splits, models side by side, scores, then report and detectors side by side
 	python -m iotids check
 	@python -m iotids.plumbing.torn_lock
 	dvc repro split
-	$(SIDE_BY_SIDE)
+	$(STALE) | $(MODELS) | $(SIDE_BY_SIDE)
+	dvc repro score
+	$(STALE) | $(ENDS) | $(SIDE_BY_SIDE)
 	dvc repro
 
 setup: $(VENV)/ready

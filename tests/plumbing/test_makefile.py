@@ -1,4 +1,4 @@
-"""Stages side by side share the cores: each gets its part, one alone all of them."""
+"""Stages side by side: which ones, in what groups, and what share of the cores each gets."""
 
 import re
 import subprocess
@@ -7,6 +7,23 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
+STAGES = "audit\nnetwork@a\nbaseline@1\nbaseline@2\nnetwork@b\nbaseline@3\nbaseline@4\nscore\nreport\nfinal@c\nfinal@d\n"
+
+
+def make(*arguments: str) -> str:
+    """What make prints when told to do nothing."""
+    done = subprocess.run(["make", "-n", *arguments], cwd=PROJECT, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def groups(variable: str, names: str) -> list[str]:
+    """The lines into which a filter of the Makefile puts the names of stages; each is one `dvc repro`."""
+    found = re.search(rf"^{variable} = (.*)$", make("-p", "stages"), re.MULTILINE)
+    assert found is not None
+    command = found[1].replace("$$", "$") + " | xargs -r -L 1 echo"
+    return subprocess.run(
+        command, shell=True, input=names, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -14,12 +31,26 @@ PROJECT = Path(__file__).parents[2]
     [(1, 1, 1), (2, 2, 1), (2, 1, 2), (16, 4, 4), (32, 1, 32), (32, 32, 3), (64, 5, 13)],
 )
 def test_every_stage_gets_its_share_of_the_cores(cores: int, jobs: int, share: int) -> None:
-    """Twelve groups of stages at most run at once, so more jobs than that do not make a share smaller."""
-    said = subprocess.run(
-        ["make", "-n", "stages", f"CORES={cores}", f"JOBS={jobs}"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert re.findall(r"LOKY_MAX_CPU_COUNT=(\d+) xargs -r -P (\d+)", said) == [(str(share), str(jobs))]
+    """Some twelve run at once at most, so more jobs than that do not make a share smaller."""
+    said = make("stages", f"CORES={cores}", f"JOBS={jobs}")
+    assert re.findall(r"LOKY_MAX_CPU_COUNT=(\d+) xargs -r -P (\d+)", said) == [(str(share), str(jobs))] * 2
+
+
+def test_models_run_in_groups_the_long_ones_last_and_alone() -> None:
+    """What is long begins when the short ones are done, one by one, so that no core waits for another's group."""
+    assert groups("MODELS", STAGES) == [
+        "baseline@1 baseline@2 baseline@3",
+        "baseline@4",
+        "audit",
+        "network@a",
+        "network@b",
+    ]
+    assert groups("MODELS", "baseline@1\n") == ["baseline@1"]
+    assert groups("MODELS", "network@a\n") == ["network@a"]
+    assert groups("MODELS", "\n") == []
+
+
+def test_report_and_detectors_follow_the_scores_side_by_side() -> None:
+    """Nothing of these needs another."""
+    assert groups("ENDS", STAGES) == ["report", "final@c", "final@d"]
+    assert groups("ENDS", "\n") == []
