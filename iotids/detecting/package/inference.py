@@ -1,9 +1,9 @@
-"""Run a package's graphs with onnxruntime: logits for every flow, gradients for the flows that get reasons."""
+"""Run a package's graphs: logits for every flow, gradients for the flows that get reasons; by onnxruntime, forests by own machine code."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ import onnxruntime
 
 from iotids.detecting.package.operators import check_operators
 from iotids.detecting.package.package import GRADIENT, ONNX, REMEDY, Package, PackageError
+from iotids.detecting.trees.forest import forest_of
 
 LARGEST_GRAPH = 1 << 30  # bytes
 LARGEST_MEMORY = 2 << 30  # bytes of tensors that all open graphs hold at once; ours need some ten million
@@ -29,6 +30,13 @@ class Model:
         self._threads = threads
         self._logits = open_graph(package.folder / ONNX, threads=threads)
         check_graph(self._logits, package)
+        with named_refusals(package.folder / ONNX):
+            self._forest = forest_of(
+                (package.folder / ONNX).read_bytes(),
+                len(package.features),
+                whole=self._by_onnxruntime,
+                opened=_part_of_graph,
+            )
 
     @cached_property
     def _gradient(self) -> onnxruntime.InferenceSession:
@@ -38,7 +46,13 @@ class Model:
     def logits(self, X: np.ndarray) -> np.ndarray:
         """(n, k) float32 logits of (n, d) float64 features."""
         with named_refusals(self.package.folder / ONNX):
-            return run_in_batches(self._logits, {"features": X}, "logits", (len(self.package.classes),))
+            if self._forest is not None:
+                return self._forest.logits(X)
+            return self._by_onnxruntime(X)
+
+    def _by_onnxruntime(self, X: np.ndarray) -> np.ndarray:
+        """The same logits, of any kind of model."""
+        return run_in_batches(self._logits, {"features": X}, "logits", (len(self.package.classes),))
 
     @property
     def has_gradient(self) -> bool:
@@ -60,25 +74,37 @@ def open_graph(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
     PackageError
         The file is no model that onnxruntime reads, or holds what no exporter writes.
     """
-    share_bounded_memory()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    options.log_severity_level = 4  # what is wrong with a graph stands in the PackageError, and only there
     if path.stat().st_size > LARGEST_GRAPH:
         raise PackageError(
             f"{path}: {path.stat().st_size:,} bytes; at most {LARGEST_GRAPH:,} are read; {REMEDY}"
         )
     check_operators(path)
     with named_refusals(path):
-        return onnxruntime.InferenceSession(
-            str(path),
-            options,
-            providers=["CPUExecutionProvider"],
-            enable_fallback=False,
-            disabled_optimizers=["ConstantFolding"],  # its results lie outside the bounded memory
-        )
+        return _session(str(path), threads)
+
+
+def _session(model: str | bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Open a model that was checked, by its path or its content."""
+    share_bounded_memory()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.log_severity_level = 4  # what is wrong with a graph stands in the PackageError, and only there
+    return onnxruntime.InferenceSession(
+        model,
+        options,
+        providers=["CPUExecutionProvider"],
+        enable_fallback=False,
+        disabled_optimizers=["ConstantFolding"],  # its results lie outside the bounded memory
+    )
+
+
+def _part_of_graph(content: bytes, output: str) -> Callable[[np.ndarray], np.ndarray]:
+    """What runs a part of a checked graph: its one input to an output."""
+    session = _session(content, threads=1)
+    name = session.get_inputs()[0].name
+    return lambda values: session.run([output], {name: values})[0]
 
 
 @cache

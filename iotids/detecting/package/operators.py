@@ -7,10 +7,9 @@ file can hold millions, take onnxruntime a hundred times as much memory.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
+from iotids.detecting.package.messages import fields_of
 from iotids.detecting.package.package import REMEDY, PackageError
 
 # by domain: of the kinds in iotids/learning, and of the scikit-learn classifiers that skl2onnx converts without a loop
@@ -43,12 +42,6 @@ REFUSED: dict[str, dict[int, str]] = {
     "type": dict.fromkeys((4, 5, 7, 8, 9), "sequences, maps, optional or sparse values"),
 }
 NODE_OPERATOR, NODE_DOMAIN = 4, 7
-# numbers one after another, and the names of a tree's nodes: forests have millions; a bounded run keeps the memory of `re` bounded
-NUMBERS = re.compile(
-    rb"(?:[\x08\x10\x18\x20\x28\x30\x38\x40\x48\x50\x58\x60\x68\x70\x78][\x80-\xff]{0,9}[\x00-\x7f]"
-    rb"|[\x0d\x15\x1d\x25\x2d\x35\x3d\x45\x4d\x55\x5d\x65\x6d\x75\x7d].{4}|\x4a(?:\x0aBRANCH_LEQ|\x04LEAF)){1,1000}",
-    re.DOTALL,
-)
 
 
 def check_operators(path: Path) -> None:
@@ -75,7 +68,7 @@ def _foreign(content: memoryview) -> str | None:
     while waiting:
         message, content = waiting.pop()
         texts = {}  # of a field that comes twice the last one counts, as in protobuf
-        for number, inner in _fields(content):
+        for number, inner, *_ in fields_of(content):
             n_parts += 1
             if n_parts > MOST_PARTS:
                 return (
@@ -102,33 +95,3 @@ def _foreign_operator(node: dict[int, memoryview]) -> str | None:
         return None
     allowed = "; ".join(f"of {name or 'ai.onnx'} {', '.join(known)}" for name, known in OPERATORS.items())
     return f"the operator {operator!r} of the domain {domain or 'ai.onnx'!r}; allowed are {allowed}"
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Number and content of every field with a length; IndexError where the message ends within a field."""
-    at = 0
-    while at < len(message):
-        if numbers := NUMBERS.match(message, at):
-            at = numbers.end()
-            continue
-        key, at = _varint(message, at)
-        size = {0: 0, 1: 8, 5: 4}.get(key & 7, len(message))  # groups: nothing writes them
-        if key & 7 in (0, 2):
-            number, at = _varint(message, at)
-            size = number if key & 7 == 2 else 0
-        if at + size > len(message) or key >> 32:
-            raise IndexError(at)
-        if key & 7 == 2:
-            yield key >> 3, message[at : at + size]
-        at += size
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The number that begins at a byte, and the place after it."""
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128 or shift > 63:
-            return value, at
