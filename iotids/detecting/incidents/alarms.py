@@ -140,27 +140,30 @@ def _incidents(a: Alarms, groups: list[np.ndarray], keep_members: bool) -> Itera
     first = np.cumsum([0, *(group.size for group in groups[:-1])])
     figures: dict[str, list[Any]] = {k: v.tolist() for k, v in _figures(a, rows, first).items()}
     best = _strongest(a.score[rows], first)
-    port, has_port = _ports(a)
-    port_hashes = hash_numbers(port)
+    port, has_port = (values[rows] for values in _ports(a))
+    only_port = _only(np.where(has_port, port, -1), first).tolist()
+    only_victim = _only(a.victim[rows], first).tolist()
+    group_of = np.repeat(np.arange(len(groups)), [group.size for group in groups])
+    distinct = lambda hashes, there: Distinct.of_groups(hashes[there], group_of[there], len(groups))  # noqa: E731
+    every = np.ones(rows.size, bool)
+    ports_seen = distinct(hash_numbers(port), has_port)
+    victims_seen, sources_seen = (distinct(a.hashes[who[rows]], every) for who in (a.victim, a.source))
     for i, (group, at) in enumerate(zip(groups, best.tolist(), strict=True)):
         one, strongest = group[0], rows[at]
-        victims, sources = a.victim[group], a.source[group]
-        with_port = group[has_port[group]]
-        ports = port[with_port]
         yield Incident(
             0,
             VERDICTS[a.verdict[one]],
             a.labels[a.label[one]],
             a.names[a.actor[one]] if a.actor[one] >= 0 else "",
-            victim=a.names[victims[0]] if (victims == victims[0]).all() else "",
+            victim=a.names[only_victim[i]] if only_victim[i] >= 0 else "",
             flows=group.size,
             **{name: values[i] for name, values in figures.items()},
             first_capture=a.capture,
             last_capture=a.capture,
-            ports=Distinct(port_hashes[with_port]),
-            victims=Distinct(a.hashes[victims]),
-            sources=Distinct(a.hashes[sources]),
-            only_port=int(ports[0]) if ports.size and (ports == ports[0]).all() else -1,
+            ports=ports_seen[i],
+            victims=victims_seen[i],
+            sources=sources_seen[i],
+            only_port=only_port[i],
             strongest=float(a.score[strongest]),
             example={"row": int(a.row[strongest])},
             members={a.capture: [a.number["flow_number"][group]]} if keep_members else {},
@@ -199,6 +202,13 @@ def _ports(a: Alarms) -> tuple[np.ndarray, np.ndarray]:
     return np.where(a.answer, a.number["src_port"], a.number["dst_port"]), (protocol == TCP) | (
         protocol == UDP
     )
+
+
+def _only(values: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The one value of each group that is not negative; -1 where there are none or several."""
+    high = np.maximum.reduceat(values, first)
+    low = np.minimum.reduceat(np.where(values < 0, np.iinfo(values.dtype).max, values), first)
+    return np.where(low == high, high, -1)
 
 
 def _strongest(score: np.ndarray, first: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from iotids.detecting.incidents.alarms import MANY_SOURCES, QUIET_US, alarms_of, grouped
 from iotids.detecting.incidents.incident import Incident, Why
 from iotids.detecting.incidents.ordinary import Ordinary
+from iotids.detecting.summary.table_groups import few_rows
 
 MAX_OPEN = 4_000  # beyond, the half that stands out least is closed
 MAX_CLOSED = 2_000  # of the closed ones, those that stand out most are kept
@@ -108,10 +109,12 @@ class IncidentBook:
             incident = None
         if incident is None:
             self._count += 1
-            incident = self.open[key] = Incident(self._count, part.verdict, part.label, part.actor)
+            incident = self.open[key] = part
+            incident.number = self._count
             if part.actor:
                 self._by_actor.setdefault(part.actor, set()).add(key)
-        incident.add(part)
+        else:
+            incident.add(part)
         return self._merge_sources(key, incident) if incident.actor and incident.victim else incident
 
     def _key_of(self, part: Incident) -> Key:
@@ -195,7 +198,7 @@ class IncidentBook:
         if not new:
             return
         places = [incident.example["row"] for incident in new]
-        rows = table.select([*SHOWN, "class"]).take(places).to_pylist()
+        rows = few_rows(table.select([*SHOWN, "class"]), places).to_pylist()
         for incident, row in zip(new, rows, strict=True):
             incident.example, incident.why = row, None
         bare = [i for i, row in enumerate(rows) if new[i].verdict == "attack" and not row["reasons"]]

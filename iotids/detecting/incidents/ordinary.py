@@ -39,15 +39,16 @@ class Ordinary:
         )
         target = hash_texts(peers.to_pylist())[peer] ^ hash_numbers(service)
         minute = part.column("start").cast(pa.int64()).to_numpy() // MINUTE_US
-        order = np.lexsort((minute, host))
-        changed = (np.diff(host[order], prepend=-1) != 0) | (np.diff(minute[order], prepend=-1) != 0)
-        first = np.flatnonzero(changed)
-        last = np.append(first[1:], order.size)
-        for g in largest_groups(last - first, count=HOSTS_PER_BATCH).tolist():
-            mine = order[first[g] : last[g]]
-            self._count(
-                hosts[host[mine[0]]].as_py(), int(minute[mine[0]]), np.unique(target[mine])[:MOST].tolist()
-            )
+        order = np.lexsort((target, minute, host))
+        host, minute, target = host[order], minute[order], target[order]
+        begins = (np.diff(host, prepend=-1) != 0) | (np.diff(minute, prepend=-1) != 0)
+        is_new = begins.copy()
+        is_new[1:] |= target[1:] != target[:-1]
+        first, distinct = np.flatnonzero(begins), target[is_new]
+        begin = np.append(np.cumsum(is_new)[first] - 1, distinct.size)  # of each host's minute, in distinct
+        for g in largest_groups(np.diff(np.append(first, order.size)), count=HOSTS_PER_BATCH).tolist():
+            mine = distinct[begin[g] : min(begin[g + 1], begin[g] + MOST)]
+            self._count(hosts[host[first[g]]].as_py(), int(minute[first[g]]), mine.tolist())
         if len(self._now) > MAX_HOSTS:
             for name in sorted(self._now, key=lambda name: self._now[name][0])[: MAX_HOSTS // 2]:
                 self._finish(name)

@@ -20,6 +20,7 @@ LARGEST_STEP = (
     8.0  # a single feature counts at most this many spreads, so that one wild value does not hide the others
 )
 LLOYD_ROUNDS = 8
+ROWS_AT_ONCE = 1024  # what is computed on the way to a distance stays in the second-level cache
 SAMPLE = 20_000  # flows that prototypes are learned from
 clipped_distances = kernel_named("distance_kernels", "clipped_distances", "iotids.detecting.judging")
 
@@ -123,9 +124,11 @@ def balanced_rows(classes: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 def scaled_logs(X: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """(n, d) float32 signed log(1 + |x|), centred and divided by its spread."""
-    scaled = _logs(X)
-    scaled -= centre
-    scaled /= spread
+    scaled = np.empty(X.shape, np.float32)
+    for start in range(0, len(X), ROWS_AT_ONCE):
+        part = scaled[start : start + ROWS_AT_ONCE]
+        np.subtract(_logs(X[start : start + ROWS_AT_ONCE]), centre, out=part)
+        part /= spread
     return scaled
 
 
@@ -136,7 +139,9 @@ def _logs(X: np.ndarray) -> np.ndarray:
     return np.copysign(size, single, out=size)
 
 
-def nearest(scaled: np.ndarray, prototypes: np.ndarray, rows: int = 1024) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    scaled: np.ndarray, prototypes: np.ndarray, rows: int = ROWS_AT_ONCE
+) -> tuple[np.ndarray, np.ndarray]:
     """Root mean square distance to the nearest prototype, (n,) float32, and its number, (n,) int64."""
     distance, number = np.empty(len(scaled), np.float32), np.empty(len(scaled), np.int64)
     half_norm = 0.5 * np.einsum("ij,ij->i", prototypes, prototypes)

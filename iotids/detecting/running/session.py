@@ -20,6 +20,7 @@ from iotids.detecting.judging.view import ViewCounter
 from iotids.detecting.measuring.zero_point import ZeroPoint
 from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.not_judged import count_not_judged
+from iotids.detecting.summary.table_groups import few_rows
 from iotids.detecting.summary.tally import Tally
 
 ROWS_AT_ONCE = 32_768  # flows that are counted and written together
@@ -132,10 +133,10 @@ class Session:
 
     def _explainers(self, flows: pa.Table, rows: list[int], labels: list[str]) -> list[Why]:
         """What finds the reasons of some alarms, and keeps no more than their features."""
-        X = matrix_of(flows.take(rows), self.judge.package.features)
+        features = self.judge.package.features
+        X = matrix_of(few_rows(flows.select(features), rows), features)
         return [
-            partial(self.judge.reasons_of, features.copy(), label)
-            for features, label in zip(X, labels, strict=True)
+            partial(self.judge.reasons_of, own.copy(), label) for own, label in zip(X, labels, strict=True)
         ]
 
 

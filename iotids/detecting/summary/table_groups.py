@@ -1,6 +1,8 @@
-"""Rows of a verdict table by group: which text each row has, and which groups of a batch are worth a look."""
+"""Rows of a table by group: which text each row has, which groups of a batch are worth a look, and a few rows of many."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,20 @@ def numbered(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
         else column.combine_chunks().dictionary_encode()
     )
     return encoded.dictionary, encoded.indices.to_numpy().astype(np.int64)
+
+
+def few_rows(table: pa.Table, rows: Sequence[int]) -> pa.Table:
+    """Some rows of a table of several batches, in this order; `take` would copy every column as a whole before."""
+    order = np.argsort(rows, kind="stable")
+    wanted, parts, start = np.asarray(rows)[order], [], 0
+    for batch in table.to_batches():
+        stop = start + batch.num_rows
+        low, high = np.searchsorted(wanted, (start, stop))
+        if low < high:
+            parts.append(batch.take(pa.array(wanted[low:high] - start)))
+        start = stop
+    found = pa.Table.from_batches(parts, table.schema).combine_chunks()
+    return found.take(pa.array(np.argsort(order, kind="stable")))
 
 
 def largest_groups(*by: np.ndarray, count: int) -> np.ndarray:
