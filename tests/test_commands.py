@@ -187,6 +187,33 @@ def test_labelling_reports_what_the_rules_say_in_vain(tmp_path, captures):
     assert summary["captures"] == 2 and summary["packets_of_classes_without_flows"] == {"SCAN": 2}
 
 
+def test_a_log_of_zeek_labels_captures(tmp_path):
+    """Two connections between the same endpoints, 30 s apart: one malicious, the other's label is a third word."""
+    there = [
+        Record(
+            second * 1_000_000, ethernet(ipv4("192.0.2.1", "192.0.2.2", 6, tcp(4000, 80, flags=SYN, seq=seq)))
+        )
+        for second, seq in ((0, 1), (30, 5000))
+    ]
+    write_pcap(tmp_path / "a.pcap", there)
+    line = "192.0.2.1\t4000\t192.0.2.2\t80\ttcp\t1.0"
+    (tmp_path / "conn.log.labeled").write_text(
+        "#fields\tts\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\tlabel\tdetailed-label\n"
+        f"0.0\t{line}\tMalicious\tC&C\n30.0\t{line}\tBackground\t-\n"
+    )
+    for classes, wanted, n_apart in (
+        ("MIRAI,BENIGN", ["MIRAI", "BENIGN"], 0),
+        ("MIRAI", ["MIRAI"], 1),
+    ):
+        words = ["a.pcap", "--zeek", "conn.log.labeled", "--classes", classes]
+        done = iotids("label", *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert pq.read_table(tmp_path / "labelled.parquet").column("label").to_pylist() == wanted
+        assert f"{n_apart} kept apart" in done.stderr
+    done = iotids("label", "a.pcap", "--rules", "conn.log.labeled", cwd=tmp_path)
+    assert done.returncode == 1 and "give it with --zeek" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

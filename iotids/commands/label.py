@@ -1,7 +1,7 @@
 """Captures and a file of rules → labelled flow table: iotids label CAPTURE... --rules rules.yaml -o labelled.parquet
 
-Rules say which packets are an attack (docs/your-own-data.md). Next to the table: .apart.parquet with the flows that
-no rule and no default decides, .json with counts and notices.
+Rules say which packets are an attack (docs/your-own-data.md); --zeek conn.log.labeled takes Zeek's word instead. Next
+to the table: .apart.parquet with the flows that nothing decides, .json with counts and notices.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from iotids.commands.meter import add_meter_options, existing_captures, options_of
 from iotids.plumbing.light_start import load_numba_without_scipy
+from iotids.truth.given import Given, truth_of_log, truth_of_rules
 from iotids.writing.tables import read_table, write_json, write_table
 
 if TYPE_CHECKING:
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
     from iotids.flowmeter.captures import NamedCapture, Options
 
 
-def label_by_rules(
+def label_flows(
     captures: Sequence[NamedCapture],
     flows: pa.Table,
-    rules: Path,
+    given: Given,
     packets: Callable[[Path | str], Iterable[pa.RecordBatch]],
     *,
     source: str,
     unlabelled: str,
 ) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
-    """Label flows by rules: labelled flows, flows kept apart, and the summary.
+    """Label flows: labelled flows, flows kept apart, and the summary.
 
     Parameters
     ----------
@@ -44,36 +45,29 @@ def label_by_rules(
     Raises
     ------
     ValueError
-        The rules cannot be understood, meet nothing, or leave flows undecided; or the table is empty, or has a
-        capture that is not named.
+        The truth meets nothing, or leaves flows undecided; or the table is empty, or has a capture that is not
+        named.
     """
-    from iotids.truth.formats.registry import open_truth
-    from iotids.truth.formats.rules import read_rules
     from iotids.truth.labelling.flow_rows import flows_in_memory
     from iotids.truth.labelling.labelling import label_captures
     from iotids.truth.labelling.named_captures import check_captures
-    from iotids.truth.labelling.truth_files import read_text
 
-    if not rules.is_file():
-        raise FileNotFoundError(f"{rules}: no such file; rules are a .yaml or .csv (docs/your-own-data.md)")
-    found, default = read_rules(read_text(rules), rules.name)
-    classes = sorted({rule.label for rule in found} | ({default} if default else set()))
-    entry = {"kind": "rules", "rules": rules.name}
-    truth = open_truth(source, entry, rules.absolute().parent, default or "BENIGN")
     paths = {capture.name: Path(capture.path) for capture in captures}
     if missing := sorted(set(flows.column("capture").to_pylist()) - set(paths)):
         raise ValueError(
             f"the flow table has flows of {', '.join(missing[:3])}; name these captures, too "
             f"(named are {', '.join(paths)})"
         )
-    notices = check_captures(source, truth.names, paths, "warn", where="among the captures of this command")
+    notices = check_captures(
+        source, given.truth.names, paths, "warn", where="among the captures of this command"
+    )
     labels, summary = label_captures(
         source,
         flows_in_memory(flows),
-        truth,
+        given.truth,
         paths,
         packets,
-        classes=classes,
+        classes=given.classes,
         unlabelled=unlabelled,
         notices=notices,
     )
@@ -110,7 +104,15 @@ def main() -> None:
     """Read the command line, meter where no flow table is given, label."""
     parser = argparse.ArgumentParser(prog="iotids label", description=__doc__.splitlines()[0])
     parser.add_argument("captures", nargs="+", help="pcap or pcapng, also compressed")
-    parser.add_argument("--rules", type=Path, required=True, help="rules, .yaml or .csv")
+    truth = parser.add_mutually_exclusive_group(required=True)
+    truth.add_argument("--rules", type=Path, help="rules, .yaml or .csv")
+    truth.add_argument("--zeek", type=Path, metavar="LOG", help="instead: Zeek's conn.log.labeled")
+    parser.add_argument(
+        "--classes",
+        default="MALICIOUS,BENIGN",
+        metavar="MALICIOUS,OTHERS",
+        help="with --zeek: classes of malicious and of other connections; one alone keeps others apart (default: %(default)s)",
+    )
     parser.add_argument("--flows", type=Path, help="flow table of these captures (default: meter them)")
     parser.add_argument("--source", default="mine", help="name of the site, for the column `source`")
     parser.add_argument(
@@ -127,11 +129,18 @@ def main() -> None:
     from iotids.truth.labelling.notices import show_notices
 
     captures, options = existing_captures(arguments.captures), options_of(arguments)
+    if arguments.zeek:
+        malicious, _, background = arguments.classes.partition(",")
+        given = truth_of_log(
+            arguments.zeek, arguments.source, malicious=malicious.strip(), background=background.strip()
+        )
+    else:
+        given = truth_of_rules(arguments.rules, arguments.source)
     flows = table_metered_so(arguments.flows, options) if arguments.flows else flows_of(captures, options)
-    labelled, apart, summary = label_by_rules(
+    labelled, apart, summary = label_flows(
         captures,
         flows,
-        arguments.rules,
+        given,
         partial(packet_batches, **vars(options)),
         source=arguments.source,
         unlabelled=arguments.unlabelled,

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.entries import packets_of
 from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.names import readable_name, text_of_name
 from iotids.flowmeter.output.origin import meter_origin
@@ -222,7 +221,6 @@ class Meter:
         """Note flows that are over in the ledger."""
         for keys, flows, sequences in lots:
             self.ledger.flows += len(flows)
-            self.ledger.packets_in_written_flows += packets_of(flows)
             for name in ("first_packet", "last_packet") if self.capture.n_extra else ():
                 flows[name] = self.capture.frame_numbers(flows[name])
             if self.rows_wanted:
@@ -251,15 +249,16 @@ class Meter:
         for link, n in sorted(capture.links.items()):
             name = LINK_NAMES.get(link, f"link type {link}")
             ledger.links[name] = ledger.links.get(name, 0) + n
-        ledger.out_of_order = self.decoder.out_of_order
+        ledger.out_of_order = int(self.decoder.remembered.order[layout.OUT_OF_ORDER])
         ledger.aggregated = capture.n_extra
         ledger.time_carried, ledger.time_inherited = capture.time_carried, capture.time_inherited
         ledger.flows_created = int(counters[layout.CREATED])
+        ledger.packets_in_written_flows = int(counters[layout.EMITTED_PACKETS])
         ledger.flows_not_written = int(counters[layout.UNWRITTEN])
         ledger.packets_in_flows_not_written = int(counters[layout.UNWRITTEN])  # they have one packet each
         if self._fault is not None:
             ledger.complete, ledger.fault = False, str(self._fault)
-        ledger.close(self.table.counts + self.decoder.counts)
+        ledger.close(self.table.counts + self.decoder.remembered.counts)
 
 
 def _threads_for(path: Path | str) -> int:

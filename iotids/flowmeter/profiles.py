@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iotids.flowmeter.kernels.machine_code import bundle
+from iotids.flowmeter.kernels.words import bundle
 
 ORIGINAL, PAPER, CORRECTED, CLEAN = (
     0,

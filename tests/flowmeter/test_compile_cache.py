@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iotids.flowmeter.kernels import entries, layout
+from iotids.flowmeter.kernels import compiling, entries, layout
 from iotids.flowmeter.kernels.machine_code import MachineCode
+from iotids.flowmeter.pipeline.table import FlowTable
+from iotids.flowmeter.profiles import profile_named, rules_of
 from tests.bench.capture import write_capture
 
 ROOM = Path(__file__).parents[2] / "iotids" / "flowmeter"
@@ -148,3 +150,36 @@ def test_arrays_with_gaps_and_words_of_any_width_count_as_what_they_are() -> Non
     silent, numbers = np.empty(10, np.int64), np.empty(10, np.int64)
     n = entries.silent_places(due, bodies, np.int32(15), True, silent, numbers)
     assert silent[:n].tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_kernels_take_numbers_only() -> None:
+    due, bodies = np.zeros(1, np.int64), np.zeros(1, layout.FLOW)
+    silent, numbers = np.empty(1, np.int64), np.empty(1, np.int64)
+    for wrong in ("3", None, [1]):
+        with pytest.raises(TypeError):
+            entries.silent_places(due, bodies, wrong, 0, silent, numbers)
+
+
+@compiling.entry
+def weigh(a, weight, values, n, other, total):
+    """A kernel with fractions among whole numbers and arrays."""
+    total[0] = a + weight * values[n] - other
+
+
+def test_fractions_arrive_at_their_places() -> None:
+    total = np.zeros(1)
+    weigh(7, 0.5, np.array([3.0, 9.0]), 1, np.float64(0.25), total)
+    assert total[0] == 7 + 0.5 * 9 - 0.25
+
+
+def test_kernels_see_a_table_s_memory_where_it_lies_now() -> None:
+    table = FlowTable(rules_of(profile_named("clean")), flows=2)
+    assert table.view is table.view
+    slots, places = len(table.view.slots), len(table.view.keys)
+    table.grow_slots()
+    table.grow_places()
+    assert (len(table.view.slots), len(table.view.keys)) == (2 * slots, 2 * places)
+    assert len(table.view.due) == len(table.view.free) == 2 * places
+    table.counters[layout.FINISHED] = 1
+    table.flush()
+    assert table.view.over is table.over

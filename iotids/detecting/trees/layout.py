@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iotids.detecting.trees.ensemble import DEEPEST, Ensemble
-from iotids.flowmeter.kernels.machine_code import bundle
+from iotids.flowmeter.kernels.words import bundle
 
 WIDTH = 8  # weights that are added at once
 

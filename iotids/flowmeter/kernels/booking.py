@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from iotids.flowmeter.kernels.accumulating import start_flow
-from iotids.flowmeter.kernels.compiling import kernel
+from iotids.flowmeter.kernels.compiling import inlined, kernel
 from iotids.flowmeter.kernels.finding import free_slot
 from iotids.flowmeter.kernels.layout import (
     CLEAN,
     CORRECTED,
     CREATED,
+    EMITTED_PACKETS,
     FINISHED,
     FREE_PLACES,
     LIVE,
@@ -36,12 +37,14 @@ def release_flow(slot, place, table):
     table.counters[LIVE] -= 1
 
 
-@kernel
+@inlined
 def emit_flow(flow, key, sequence, logic, table):
     """Copy a flow that is over to the output; the original tools drop those of one packet."""
-    if logic < CORRECTED and flow["fwd_packets"] + flow["bwd_packets"] < 2:
+    n_packets = flow["fwd_packets"] + flow["bwd_packets"]
+    if logic < CORRECTED and n_packets < 2:
         table.counters[UNWRITTEN] += 1
         return
+    table.counters[EMITTED_PACKETS] += n_packets
     at = table.counters[FINISHED]
     table.over[at] = flow
     table.over_keys[at] = key
@@ -72,7 +75,7 @@ def enter_key(key, packet, swapped):
     key["tag"] = packet["hash"] & 0x7FFFFFFF
 
 
-@kernel
+@inlined
 def begin_flow(place, packet, forward, from_initiator, is_reversed, rules, number, table):
     """Begin a new flow in a place, also in that of one that has been emitted; the table's order sees a new entry."""
     table.bodies[place] = table.blank[0]

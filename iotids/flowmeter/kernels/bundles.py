@@ -1,4 +1,6 @@
-"""The arrays that kernels work on together, in three named bundles: live flows, TCP segments seen, flows on disk."""
+"""The arrays that kernels work on together, in named bundles: what decoding remembers, live flows, TCP segments seen,
+flows on disk, columns.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iotids.flowmeter.kernels.machine_code import bundle
+from iotids.flowmeter.kernels.words import bundle
+
+
+@bundle
+class Remembered(NamedTuple):
+    """What decoding knows from the blocks before."""
+
+    fragments: np.ndarray  # (n,) FRAGMENT: the ring of first fragments, all 0 at first
+    marks: np.ndarray  # (1 + n,) int64: see fragments.py
+    counts: np.ndarray  # (N_STATUS,) int64: packets by where they went
+    order: np.ndarray  # (N_ORDER,) int64: OUT_OF_ORDER and LATEST
 
 
 @bundle
@@ -46,3 +58,15 @@ class Disk(NamedTuple):
     files: np.ndarray  # (N_FILES,) int64: descriptors, -1 where there is none
     key: np.ndarray  # (1,) KEY: room for one that is looked at
     pairs: np.ndarray  # (some, 2) int64: room for TCP segments that are read
+
+
+@bundle
+class Columns(NamedTuple):
+    """Columns that rows are written to; positions.py says which lies where."""
+
+    cells: np.ndarray  # (N_FEATURES, rows) int64
+    floats: np.ndarray  # the same memory as float64
+    numbers: np.ndarray  # (N_NUMBERS, rows) int64
+    ports: np.ndarray  # (N_PORTS, rows) int32
+    texts: np.ndarray  # (N_TEXTS, rows * TEXT_PER_ROW) uint8
+    offsets: np.ndarray  # (N_TEXTS, rows + 1) int32

@@ -268,19 +268,14 @@ def prefetch_cells(cells, row):
 
 
 @entry
-def fill_rows(keys, flows, n, logic, first, cells, floats, numbers, ports, texts, offsets):
-    """Turn flows that are over into columns, from row `first` on; positions.py says which column lies where.
-
-    cells, floats : (N_FEATURES, rows) int64 and float64 views of one memory — written.
-    numbers : (N_NUMBERS, rows) int64, ports : (N_PORTS, rows) int32 — written.
-    texts : (N_TEXTS, rows * TEXT_PER_ROW) uint8, offsets : (N_TEXTS, rows + 1) int32 — written.
-    """
+def fill_rows(keys, flows, n, logic, first, columns):
+    """Turn flows that are over into columns, from row `first` on."""
     for i in range(n):
         row = first + i
-        prefetch_cells(cells, row)
+        prefetch_cells(columns.cells, row)
         if i + 2 < n:
             prefetch(keys, i + 2, 0)
             for line in range(FLOW_LINES):
                 prefetch(flows, i + 2, line * 64)
-        fill_features(cells, floats, row, keys[i], flows[i], logic)
-        fill_identity(keys[i], flows[i], row, numbers, ports, texts, offsets)
+        fill_features(columns.cells, columns.floats, row, keys[i], flows[i], logic)
+        fill_identity(keys[i], flows[i], row, columns.numbers, columns.ports, columns.texts, columns.offsets)

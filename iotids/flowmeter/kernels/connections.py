@@ -50,7 +50,7 @@ def opens_connection(flow, key, packet, forward):
     answers = (
         packet["flags"] & ACK != 0
         and of_other & HAS_ISN != 0
-        and packet["ack"] == (other["isn"] + 1) & SEQ_MASK
+        and packet["ack"] == (np.int64(other["isn"]) + 1) & SEQ_MASK
     )
     if of_own & HAS_ISN:
         if packet["seq"] == own["isn"]:

@@ -17,7 +17,16 @@ from iotids.flowmeter.kernels.headers import (
     read_transport,
     skip_authentication,
 )
-from iotids.flowmeter.kernels.layout import ABSURD_TIME, CORRECTED, MALFORMED, METERED, TCP, UDP
+from iotids.flowmeter.kernels.layout import (
+    ABSURD_TIME,
+    CORRECTED,
+    LATEST,
+    MALFORMED,
+    METERED,
+    OUT_OF_ORDER,
+    TCP,
+    UDP,
+)
 from iotids.flowmeter.kernels.links import link_payload
 from iotids.flowmeter.kernels.reading import be16, be32, be48
 from iotids.flowmeter.kernels.tags import ip_type, looks_like_ip, to_ip
@@ -145,15 +154,21 @@ def decode_plain(data, frame, size, wire_size, inner, packet):
 
 
 @entry
-def decode_frames(data, frames, n_frames, rules, packets, fragments, marks, counts):
-    """Decode frames to packets and count each by where it went.
+def decode_frames(data, frames, n_frames, rules, packets, remembered):
+    """Decode frames to packets and count each by where it went, and those out of order.
 
     data : (n,) uint8 — block of the capture that the frames point into.
-    packets : (>= n_frames,) PACKET — written.  counts : (N_STATUS,) int64 — added to.
-    fragments : (n,) FRAGMENT, marks : (1 + n,) int64 — the ring of first fragments, all 0 at first.
+    packets : (>= n_frames,) PACKET — written.
     """
+    fragments = remembered.fragments
+    marks = remembered.marks
+    latest_us = remembered.order[LATEST]
     for i in range(n_frames):
         frame = frames[i]
+        if frame["fault"] == 0:
+            if frame["time_us"] < latest_us:
+                remembered.order[OUT_OF_ORDER] += 1
+            latest_us = max(latest_us, frame["time_us"])
         packet = packets[i]
         clear_packet(packet)
         packet["time_us"] = frame["time_us"]
@@ -178,6 +193,7 @@ def decode_frames(data, frames, n_frames, rules, packets, fragments, marks, coun
                 packet["src_mac"] = be48(data, offset + 6)
             status = decode_as_cicflowmeter(data, offset, size, rules.logic == CORRECTED, packet)
         packet["status"] = status
-        counts[status] += 1
+        remembered.counts[status] += 1
         if status == METERED:
             packet["hash"] = symmetric_hash(packet, rules.secret)
+    remembered.order[LATEST] = latest_us

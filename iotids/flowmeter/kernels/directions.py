@@ -107,7 +107,7 @@ def book_direction_flags(flow, packet, forward, rules, first):
     """Per-direction counters: PSH, URG, RST, FIN, packets with data, smallest header, windows."""
     flags = packet["flags"]
     as_fork = rules.logic >= CORRECTED
-    data = 1 if packet["payload"] > 0 else 0
+    has_data = packet["payload"] > 0
     header = packet["header"]
     direction = flow["fwd"] if forward else flow["bwd"]
     if as_fork:
@@ -115,12 +115,13 @@ def book_direction_flags(flow, packet, forward, rules, first):
         direction["urg"] += (flags >> 5) & 1
         direction["rst"] += (flags >> 2) & 1
         direction["fin"] += flags & 1
-        direction["data"] += data
+        if has_data:
+            direction["data"] += 1
     elif forward and first:
         direction["psh"] += (flags >> 3) & 1
         direction["urg"] += (flags >> 5) & 1
-    elif forward:
-        direction["data"] += data
+    elif forward and has_data:
+        direction["data"] += 1
     if forward:
         if first or (rules.logic == CLEAN and flow["fwd_packets"] == 1):
             direction["header_min"] = header

@@ -61,12 +61,3 @@ def release_flows(table, places):
         if i + 8 < len(places):
             prefetch(slots, np.int64(keys[places[i + 8]]["tag"]) & (len(slots) - 1), 0)
         release_flow(slot_of_place(slots, keys, places[i]), places[i], table)
-
-
-@entry
-def packets_of(flows):
-    """How many packets some flows have."""
-    n = 0
-    for i in range(len(flows)):
-        n += flows[i]["fwd_packets"] + flows[i]["bwd_packets"]
-    return n

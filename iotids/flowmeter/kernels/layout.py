@@ -72,7 +72,7 @@ DIRECTION = np.dtype(
         ("max", "i4"),
         ("header", "i8"),
         ("header_min", "i4"),
-        ("data", "i4"),
+        ("isn", "u4"),  # clean: initial sequence number
         ("next_seq", "u4"),  # clean: behind the highest sequence number sent
         ("ack", "u4"),  # clean: the latest acknowledgement number sent
         ("iat_sum", "f8"),
@@ -92,8 +92,8 @@ DIRECTION = np.dtype(
         ("bulk_packets", "i8"),
         ("bulk_bytes", "i8"),
         ("bulk_us", "i8"),
-        ("isn", "i8"),  # clean: initial sequence number
-        ("unused", "i8"),
+        ("data", "i4"),
+        ("unused", "i4", (3,)),
     ]
 )
 BULK = np.dtype(
@@ -240,6 +240,11 @@ TIME_OWN = 2
 N_TALLIES = 2
 LATEST_US = 7_258_118_400_000_000  # year 2200: a later time stamp is damage, not a capture
 
+# what a capture's packets tell of its order
+OUT_OF_ORDER = 0  # how many are earlier than one before them; faulty times do not count
+LATEST = 1  # the latest time so far
+N_ORDER = 2
+
 # columns of the table of a section's interfaces
 INTERFACE_LINK = 0
 INTERFACE_SNAP = 1
@@ -276,7 +281,8 @@ FREE_SEGMENTS = 6
 WANTED_SEGMENTS = 7
 UNWRITTEN = 8
 REASON = 9
-N_COUNTERS = 10
+EMITTED_PACKETS = 10  # of flows that are in the output
+N_COUNTERS = 11
 
 # temporary files of spilled flows
 RECORDS = 0

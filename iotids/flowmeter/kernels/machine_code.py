@@ -13,19 +13,19 @@ import functools
 import hashlib
 import json
 import os
+import struct
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
+from iotids.flowmeter.kernels import trampolines
+from iotids.flowmeter.kernels.words import flatten, fractions, kinds_as_text
 
-T = TypeVar("T")
 ROOM = Path(__file__).resolve().parent
 COLUMNS = ROOM.parent / "columns"
-CONTIGUOUS_ALIGNED = 0x101  # bits of ndarray.flags.num
 DIGEST_BYTES = 32
 OLDER = 8  # digits of a file name that stand for the version
 OK, OK_NONE = (
@@ -33,10 +33,7 @@ OK, OK_NONE = (
     -2,
 )  # what compiled functions return; anything else would be an exception, and kernels raise none
 LOADING = threading.RLock()
-ADDRESS, DATA_OFFSET = (
-    ctypes.c_size_t,
-    object.__basicsize__,
-)  # of an array's data, which follows the head of the object
+HEAD = struct.Struct("QQQ")  # words before those of the arguments: the function, its result, its exception
 
 
 def is_compiling() -> bool:
@@ -47,7 +44,7 @@ def is_compiling() -> bool:
 class MachineCode:
     """A kernel that Python calls, by its name; its module, which loads the compiler, is only imported to compile it.
 
-    Arguments are arrays, whole numbers, floats, and named tuples of these; results whole numbers or tuples of them.
+    Arguments are arrays, numbers, and named tuples of these; results whole numbers or tuples of them.
 
     Attributes
     ----------
@@ -63,11 +60,12 @@ class MachineCode:
     def __call__(self, *arguments: Any) -> Any:
         """Run the kernel; other threads run meanwhile."""
         kinds: list[Any] = []
-        words: list[int | float] = []
-        _flatten(arguments, kinds, words)
-        native = self._natives.get(tuple(kinds))
+        words: list[bytes] = []
+        flatten(arguments, kinds, words)
+        key = tuple(kinds)
+        native = self._natives.get(key)
         if native is None:
-            native = self._load(tuple(kinds), arguments)
+            native = self._load(key, arguments)
         return native(words)
 
     def _load(self, kinds: tuple[Any, ...], arguments: tuple[Any, ...]) -> Callable[..., Any]:
@@ -77,20 +75,21 @@ class MachineCode:
                 paths = self._paths(kinds)
                 content = next(filter(None, map(_read_whole, paths)), None)
                 if content is None:
-                    content = self._compile(arguments)
+                    content = self._compile(kinds, arguments)
                     _write_whole(paths[0], content)
                     self.compiled += 1
                 else:
                     self.loaded += 1
-                self._natives[kinds] = _link(content, kinds)
+                self._natives[kinds] = _link(content)
         return self._natives[kinds]
 
-    def _compile(self, arguments: tuple[Any, ...]) -> bytes:
-        """Machine code as it stands in its file."""
+    def _compile(self, kinds: tuple[Any, ...], arguments: tuple[Any, ...]) -> bytes:
+        """Machine code as it stands in its file: that of the kernel, behind it the trampoline to it."""
         from iotids.flowmeter.kernels.compiling import compile_for
 
         symbol, results, code = compile_for(self._python(), arguments)
-        return json.dumps([symbol, results]).encode() + b"\n" + code
+        head = json.dumps([symbol, results, len(code)]).encode()
+        return head + b"\n" + code + trampolines.trampoline([False, False, *fractions(kinds)])
 
     def _python(self) -> Callable[..., Any]:
         """The kernel as it is written."""
@@ -105,85 +104,25 @@ class MachineCode:
         spec = find_spec(self.module) if self._function is None else None
         source = spec.origin if spec else self._function.__code__.co_filename  # type: ignore[union-attr]
         folder = Path(str(source)).resolve().parent
-        signature = hashlib.sha256(repr(kinds_in_words(kinds)).encode()).hexdigest()
+        signature = hashlib.sha256(repr(kinds_as_text(kinds)).encode()).hexdigest()
         stem = f"{self.module.rpartition('.')[2]}.{self.name}"
         name = f"{stem}-{digest_of_kernels(folder)[:OLDER]}-{signature[:16]}.code"
         return [place / name for place in _cache_folders(folder)]
 
 
-def _flatten(values: Iterable[Any], kinds: list[Any], words: list[int | float]) -> None:
-    """Append the kinds of some arguments, and their words as compiled functions take them."""
-    for value in values:
-        if isinstance(value, np.ndarray):
-            kinds.append((value.dtype, value.ndim, value.flags.num & CONTIGUOUS_ALIGNED))
-            at = ADDRESS.from_address(
-                id(value) + DATA_OFFSET
-            ).value  # as .ctypes.data, in a fifth of the time
-            words += (0, 0, value.size, value.itemsize, at, *value.shape, *value.strides)
-        elif isinstance(value, tuple):
-            kinds.append((type(value), len(value)))
-            inner_kinds, inner_words = _flat(value)
-            kinds += inner_kinds
-            words += inner_words
-        elif isinstance(value, (float, np.floating)):
-            kinds.append(float)
-            words.append(float(value))
-        else:
-            kinds.append(int)
-            words.append(int(value))
-
-
-def _flat(value: tuple[Any, ...]) -> tuple[list[Any], list[int | float]]:
-    """Kinds and words of what a tuple holds; one of a class made by `bundle` keeps them."""
-    kept = getattr(value, "__dict__", {})
-    if not kept:
-        kinds: list[Any] = []
-        words: list[int | float] = []
-        _flatten(value, kinds, words)
-        kept["flat"] = kinds, words
-    flat: tuple[list[Any], list[int | float]] = kept["flat"]
-    return flat
-
-
-def bundle(fields: type[T]) -> type[T]:
-    """A class of named tuples whose kinds and words are found once per tuple: the same arrays are given to kernels for every
-    some thousand packets. A tuple's arrays must not be resized in place.
-    """
-    own = {name: getattr(fields, name) for name in ("__doc__", "__module__", "__qualname__")}
-    return type(fields.__name__, (fields,), own)
-
-
-def kinds_in_words(kinds: tuple[Any, ...]) -> list[Any]:
-    """Kinds of arguments as text that is the same in every process."""
-    return [
-        kind.__name__
-        if isinstance(kind, type)
-        else (str(kind[0].descr), *kind[1:])
-        if isinstance(kind[0], np.dtype)
-        else (kind[0].__qualname__, kind[0]._fields)
-        for kind in kinds
-    ]
-
-
-def _link(content: bytes, kinds: tuple[Any, ...]) -> Callable[[list[int | float]], Any]:
+def _link(content: bytes) -> Callable[[list[bytes]], Any]:
     """A function of the words of arguments, from the content of a file."""
     head, _, code = content.partition(b"\n")
-    symbol, results = json.loads(head)
-    address = _linker()(symbol, code)
-    # words of all arguments: result and exception first, as the compiler lays them out
-    types: list[Any] = [ctypes.c_void_p, ctypes.c_void_p]
-    for kind in kinds:
-        if isinstance(kind, tuple) and isinstance(kind[0], np.dtype):
-            types += [ctypes.c_int64] * (5 + 2 * kind[1])
-        elif not isinstance(kind, tuple):
-            types.append(ctypes.c_double if kind is float else ctypes.c_int64)
-    native = ctypes.CFUNCTYPE(ctypes.c_int32, *types)(address)
+    symbol, results, size = json.loads(head)
+    address = _linker()(symbol, code[:size])
+    native = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(_linker()(trampolines.NAME, code[size:]))
     room = ctypes.c_int64 * max(1, results or 1)
     nowhere = ctypes.c_void_p()
+    nowhere_at = ctypes.addressof(nowhere)
 
-    def call(words: list[int | float]) -> Any:
+    def call(words: list[bytes], kept: ctypes.c_void_p = nowhere) -> Any:
         result = room()
-        status = native(ctypes.addressof(result), ctypes.addressof(nowhere), *words)
+        status = native(b"".join((HEAD.pack(address, ctypes.addressof(result), nowhere_at), *words)))
         if status not in (OK, OK_NONE):
             raise RuntimeError(f"kernel {symbol} ended with status {status}; a defect of the meter")
         return None if results is None else result[0] if results == 0 else tuple(result)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from iotids.flowmeter.kernels.cache_lines import prefetch
-from iotids.flowmeter.kernels.compiling import kernel
+from iotids.flowmeter.kernels.compiling import inlined, kernel
 from iotids.flowmeter.kernels.layout import (
     ACTIVE_AT,
     BWD_AT,
@@ -57,7 +57,7 @@ def prefetch_flows(packets, i, n_packets, table, activity_us):
                 prefetch(table.bodies, place, ACTIVE_AT + 64)
 
 
-@kernel
+@inlined
 def prefetch_segments(packets, i, n_packets, segments):
     """As prefetch_flows, for the bucket of a TCP segment, then the newest segment in it, and where a new one
     will be written.

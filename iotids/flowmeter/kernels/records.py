@@ -86,19 +86,6 @@ def survey_frames(frames, n_frames, latest_us, stop_at_fault, tallies):
     return n_frames, oldest_us, link
 
 
-@entry
-def count_out_of_order(frames, n_frames, latest_us):
-    """How many frames are earlier than one before them, and the latest time so far; faulty times do not count."""
-    n = 0
-    for i in range(n_frames):
-        if frames[i]["fault"] == 0:
-            time_us = frames[i]["time_us"]
-            if time_us < latest_us:
-                n += 1
-            latest_us = max(latest_us, time_us)
-    return n, latest_us
-
-
 @kernel
 def binary_ticks_to_us(ticks, shift):
     """Ticks of 2^-shift s in microseconds, rounded towards the past; NEVER where that does not fit."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iotids.flowmeter.kernels.compiling import entry, kernel
+from iotids.flowmeter.kernels.compiling import entry, inlined, kernel
 from iotids.flowmeter.kernels.hashing import segment_hash
 from iotids.flowmeter.kernels.layout import FREE_SEGMENTS
 
@@ -39,7 +39,7 @@ def bucket_of_entry(entry, segments):
     return bucket_of(entry["seq_ack"], entry["size_side"], entry["tag"], segments)
 
 
-@kernel
+@inlined
 def remember_segment(connection, tag, seq_ack, size_side, flow, segments):
     """Write a segment to a free place and link it to its bucket and its flow."""
     segments.counters[FREE_SEGMENTS] -= 1
@@ -56,7 +56,7 @@ def remember_segment(connection, tag, seq_ack, size_side, flow, segments):
     flow["segments"] = at
 
 
-@kernel
+@inlined
 def seen_before(packet, connection, flow, segments):
     """Whether the connection has seen this segment (sender, seq, ack, payload, window); else it is
     remembered.

@@ -16,6 +16,7 @@ from iotids.flowmeter.columns.schema import (
     Column,
     arrow_schema,
 )
+from iotids.flowmeter.kernels.bundles import Columns
 from iotids.flowmeter.kernels.entries import fill_rows, fill_sequences
 from iotids.flowmeter.kernels.layout import SEQUENCE_PACKETS, TEXT_PER_ROW
 from iotids.flowmeter.kernels.positions import (
@@ -104,7 +105,7 @@ class RowBuilder:
         self.room = self.rows
         self.used = 0
         listed = (self.rows if self.with_sequences else 0, SEQUENCE_PACKETS)
-        self.cells, self.numbers, self.ports, self.texts, self.offsets, *self.lists = self.memory.arrays(
+        cells, numbers, ports, texts, offsets, *self.lists = self.memory.arrays(
             ((N_FEATURES, self.rows + PADDING), np.int64),
             ((N_NUMBERS, self.rows + PADDING), np.int64),
             ((N_PORTS, self.rows + 2 * PADDING), np.int32),
@@ -114,7 +115,8 @@ class RowBuilder:
             (listed, np.int32),
             (listed, np.int16),
         )
-        self.offsets[:, 0] = 0
+        offsets[:, 0] = 0
+        self.written = Columns(cells, cells.view(np.float64), numbers, ports, texts, offsets)
 
     def add(self, keys: np.ndarray, flows: np.ndarray, sequences: np.ndarray) -> list[pa.RecordBatch]:
         """Add the rows of some flows; returns the batches that became full."""
@@ -130,12 +132,7 @@ class RowBuilder:
                 n,
                 self.profile.logic,
                 self.used,
-                self.cells,
-                self.cells.view(np.float64),
-                self.numbers,
-                self.ports,
-                self.texts,
-                self.offsets,
+                self.written,
             )
             if self.with_sequences:
                 fill_sequences(sequences[done : done + n], n, self.used, *self.lists)
@@ -158,19 +155,19 @@ class RowBuilder:
 
     def _column(self, column: Column, n: int) -> pa.Array:
         """The first n values of a column."""
-        name = column.name
+        name, written = column.name, self.written
         if name == "capture":
             return _repeated(self.capture, n)
         if hasattr(TEXT, name):
             at = getattr(TEXT, name)
-            return _strings(self.texts[at], self.offsets[at, : n + 1])
+            return _strings(written.texts[at], written.offsets[at, : n + 1])
         if hasattr(PORT, name):
-            return wrapped(self.ports[getattr(PORT, name), :n])
+            return wrapped(written.ports[getattr(PORT, name), :n])
         if hasattr(NUMBER, name):
-            return wrapped(self.numbers[getattr(NUMBER, name), :n])
+            return wrapped(written.numbers[getattr(NUMBER, name), :n])
         if column in SEQUENCE:
             return _listed(self.lists[SEQUENCE.index(column)][:n], self.schema.field(name).type)
-        cells = self.cells.view(np.float64) if column.dtype == "float64" else self.cells
+        cells = written.floats if column.dtype == "float64" else written.cells
         return wrapped(cells[getattr(FEATURE, name), :n])
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.entries import count_out_of_order, decode_frames
+from iotids.flowmeter.kernels.bundles import Remembered
+from iotids.flowmeter.kernels.entries import decode_frames
 from iotids.flowmeter.profiles import Rules
 from iotids.flowmeter.reading import Block
 
@@ -28,18 +29,15 @@ class Decoder:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.counts = np.zeros(layout.N_STATUS, np.int64)
-        self.fragments = np.zeros(layout.N_FRAGMENTS, layout.FRAGMENT)
-        self.marks = np.zeros(1 + layout.N_FRAGMENTS, np.int64)
-        self.out_of_order = 0
-        self.latest_us = -layout.NEVER
+        self.remembered = Remembered(
+            fragments=np.zeros(layout.N_FRAGMENTS, layout.FRAGMENT),
+            marks=np.zeros(1 + layout.N_FRAGMENTS, np.int64),
+            counts=np.zeros(layout.N_STATUS, np.int64),
+            order=np.array([0, -layout.NEVER]),
+        )
 
     def decode(self, block: Block, packets: np.ndarray) -> int:
         """Write the packets of a block; returns how many."""
         n = len(block.frames)
-        late, self.latest_us = count_out_of_order(block.frames, n, self.latest_us)
-        self.out_of_order += late
-        decode_frames(
-            block.data, block.frames, n, self.rules, packets, self.fragments, self.marks, self.counts
-        )
+        decode_frames(block.data, block.frames, n, self.rules, packets, self.remembered)
         return n

@@ -39,6 +39,7 @@ class FlowTable:
         self.rules = rules
         self.with_sequences = sequences
         self.output_flows = output_flows
+        self._view: Table | None = None
         self._over: list[Over] = []
         self.disk = SpillFiles()
         self.counters = np.zeros(layout.N_COUNTERS, np.int64)
@@ -62,20 +63,22 @@ class FlowTable:
 
     @property
     def view(self) -> Table:
-        """The table as kernels see it; not to be kept, memory moves when it grows."""
-        return Table(
-            self.slots,
-            self.keys,
-            self.bodies,
-            self.due,
-            self.blank,
-            self.free,
-            self.over,
-            self.over_keys,
-            self.counters,
-            self.sequences["cells"],
-            self.over_sequences["cells"],
-        )
+        """The table as kernels see it; not to be kept by others, memory moves when it grows."""
+        if self._view is None:
+            self._view = Table(
+                self.slots,
+                self.keys,
+                self.bodies,
+                self.due,
+                self.blank,
+                self.free,
+                self.over,
+                self.over_keys,
+                self.counters,
+                self.sequences["cells"],
+                self.over_sequences["cells"],
+            )
+        return self._view
 
     def meter(self, packets: np.ndarray, n_packets: int, number: int, booked: np.ndarray) -> None:
         """Book packets; `number` is the first one's in the capture, `booked` receives each one's flow number.
@@ -114,6 +117,7 @@ class FlowTable:
     def grow_places(self) -> None:
         """Double the room for flows in memory."""
         old = len(self.keys)
+        self._view = None
         del self.keys, self.bodies, self.sequences  # nothing may point into memory that is about to move
         self.keys = self.key_memory.grow(2 * old)
         self.bodies = self.body_memory.grow(2 * old)
@@ -124,6 +128,7 @@ class FlowTable:
     def grow_slots(self) -> None:
         """Double the hash table."""
         old = len(self.slots)
+        self._view = None
         del self.slots
         self.slots = self.slot_memory.grow(2 * old)
         spread_slots(self.slots, old)
@@ -139,6 +144,7 @@ class FlowTable:
     def _new_output(self) -> None:
         """Memory for the next flows that are over: the last belongs to whoever receives it."""
         n = self.output_flows
+        self._view = None
         self.over, self.over_keys, self.over_sequences = self.output_memory.arrays(
             ((n,), layout.FLOW), ((n,), layout.KEY), ((n if self.with_sequences else 1,), layout.SEQUENCE)
         )
@@ -201,6 +207,7 @@ class FlowTable:
 
     def release(self) -> None:
         """Give the memory back at once; the counters stay."""
+        self._view = None
         del self.keys, self.bodies, self.key_memory, self.body_memory, self.over, self.over_keys
         del self.segments, self.disk, self.sequences, self.sequence_memory, self.over_sequences
 
@@ -212,6 +219,7 @@ class FlowTable:
             )
         places = mapped(int(self.counters[layout.LIVE]), np.int32)
         live_places(self.slots, places)
+        self._view = None
         self.slots = np.zeros(1, np.int64)  # the memory is needed for the rest
         del self.slot_memory
         capacity = 16

@@ -98,13 +98,18 @@ def _layout(path: Path, head: bytes) -> _Layout:
         raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     line = _without_quotes(head.partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r"))
     best = max((_by_header(line, sign) for sign in "\t,;|"), key=lambda layout: len(layout.places()))
-    if not (missing := _missing(best)):
+    missing = _missing(best)
+    if not missing and not line.startswith("#fields"):
         return best
     found = _FIELDS.search(head) or _find_fields(path)
     if found:
         separator = re.search(rb"^#separator[ \t]+(\S+)", head, re.MULTILINE)
-        sign = _separator(separator.group(1).decode("utf-8", "replace")) if separator else "\t"
         text = found.group().decode("utf-8", "replace").rstrip("\r").removeprefix("#fields")
+        sign = (
+            _separator(separator.group(1).decode("utf-8", "replace"))
+            if separator
+            else max("\t,;|", key=text.count)
+        )
         best = _Layout(sign, tuple(_cut(text, sign)[1:]), skip=False)
         missing = _missing(best)
     if missing:
