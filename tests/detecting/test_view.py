@@ -86,3 +86,13 @@ def test_a_silent_night_is_no_jump(tmp_path):
     assert (
         said(tmp_path, first + later(benign_records(flows=50, seed=2, span_us=HOUR_US), 14 * HOUR_US)) == ""
     )
+
+
+def test_one_direction_of_connections_that_are_older_is_no_sample(tmp_path):
+    """Connections that never close are cut by the idle timeout: hardly a flow has a SYN."""
+    records = [r for r in benign_records(flows=300, seed=1) if not (r.data[23] == 6 and r.data[47] & 2)]
+    assert said(tmp_path, records) == ""
+    assert "packets are missing (sampled" in said(tmp_path, records[::4])
+    for to_server in (True, False):
+        words = said(tmp_path, [r for r in records if is_from_client(r) == to_server])
+        assert "one direction is missing" in words

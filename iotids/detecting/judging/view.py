@@ -11,6 +11,7 @@ import pyarrow as pa
 
 TCP = 6
 FEWEST = 20  # flows that a share is taken of
+LONG = 5  # packets; of flows in both directions hardly any sample of so many holds one only
 MISSING = 0.2  # of the TCP flows with data that nobody answers, above which packets are missing
 NO_MAC = "00:00:00:00:00:00"
 WITHOUT_MAC = 0.5  # of the flows
@@ -23,6 +24,7 @@ class ViewCounter:
 
     def __init__(self) -> None:
         self._flows = self._no_mac = self._with_data = self._unanswered = self._begun = 0
+        self._long = self._long_unanswered = 0
         self._steps: dict[str, int] = {}
         self._leaps: dict[str, int] = {}
         self._capture, self._number, self._latest_us, self._start_us = "", -1, 0, 0
@@ -39,6 +41,9 @@ class ViewCounter:
         self._with_data += int(data.sum())
         self._unanswered += int(alone.sum())
         self._begun += int((alone & (column("syn_flags") > 0)).sum())
+        long = column("fwd_packets") + column("bwd_packets") >= LONG
+        self._long += int((data & long).sum())
+        self._long_unanswered += int((alone & long).sum())
         start = column("start_us").astype(np.int64)
         end = start + np.maximum(column("flow_duration_us").astype(np.int64), 0)
         self._follow_clock(flows.column("capture")[0].as_py() or "", column("flow_number"), start, end)
@@ -69,13 +74,19 @@ class ViewCounter:
         """The latest begin of a flow of this capture so far."""
         return int(start_us[0]) if self._number < 0 else self._start_us
 
+    @property
+    def _is_one_way(self) -> bool:
+        """Whether what is missing is one direction, so that long flows miss it too; by their SYN where long flows are few."""
+        if self._long >= FEWEST:
+            return self._long_unanswered > MISSING * self._long
+        return self._begun >= self._unanswered / 2
+
     def sentences(self) -> list[str]:
         """What limits the verdicts, and how; empty for captures that show everything."""
         said = []
         missing = self._unanswered / max(self._with_data, 1)
         if self._with_data >= FEWEST and missing > MISSING:
-            sampled = self._begun < self._unanswered / 2
-            said.append(_SAMPLED.format(missing) if sampled else _ONE_WAY.format(missing))
+            said.append((_ONE_WAY if self._is_one_way else _SAMPLED).format(missing))
         if self._flows >= FEWEST and self._no_mac > WITHOUT_MAC * self._flows:
             said.append(_WITHOUT_MAC)
         said += [_BACK.format(capture, us / 6e7) for capture, us in self._steps.items()]
@@ -88,7 +99,7 @@ _ONE_WAY = (
     "other side; ordinary traffic looks unanswered, as a scan or a flood is, so alarms mean little: capture both directions"
 )
 _SAMPLED = (
-    "packets are missing (sampled, or lost while capturing): {:.0%} of the TCP flows with data are neither begun nor answered; counts "
+    "packets are missing (sampled, or lost while capturing): {:.0%} of the TCP flows with data have no packet of the other side; counts "
     "and shares are those of what is left, short attacks go unseen and ordinary flows look unanswered: capture every packet"
 )
 _WITHOUT_MAC = (
