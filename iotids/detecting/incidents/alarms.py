@@ -87,7 +87,7 @@ def alarms_of(
         number["protocol"], number["src_port"], number["dst_port"], number["syn_flags"]
     )
     answer = reversed_rows(src, dst, votes)
-    hashes = hash_texts(names)
+    hashes = hash_texts(hosts)
     answer |= _answers_known(src, dst, names, hashes, victims_of, is_actor)
     actor, victim = np.where(answer, dst, src), np.where(answer, src, dst)
     label = _label_of_the_attack(actor, victim, label, answer, len(words))

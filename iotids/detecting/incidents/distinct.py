@@ -6,11 +6,10 @@ them is at the share x of the range, about 2,048 / x different things were seen;
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
-from hashlib import blake2b
-
 import numpy as np
+import pyarrow as pa
+
+from iotids.detecting.summary.texts import fnv_of
 
 KEPT = 2_048
 RANGE = float(2**64)
@@ -79,15 +78,9 @@ class Distinct:
         return int((KEPT - 1) / ((float(self._hashes[-1]) + 1.0) / RANGE))
 
 
-def hash_texts(texts: Iterable[str]) -> np.ndarray:
+def hash_texts(texts: pa.Array) -> np.ndarray:
     """(n,) uint64 hashes of texts, the same in every process."""
-    return np.frombuffer(b"".join(map(_hash_text, texts)), np.uint64)
-
-
-@lru_cache(maxsize=1 << 16)
-def _hash_text(text: str) -> bytes:
-    """Eight bytes; hosts of one batch are those of the next."""
-    return blake2b(text.encode(), digest_size=8).digest()
+    return hash_numbers(fnv_of(texts))
 
 
 def hash_numbers(numbers: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ class Ordinary:
         service = (
             part.column("dst_port").to_numpy().astype(np.int64) * 256 + part.column("protocol").to_numpy()
         )
-        target = hash_texts(peers.to_pylist())[peer] ^ hash_numbers(service)
+        target = hash_texts(peers)[peer] ^ hash_numbers(service)
         minute = part.column("start").cast(pa.int64()).to_numpy() // MINUTE_US
         order = np.lexsort((target, minute, host))
         host, minute, target = host[order], minute[order], target[order]

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
-from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.judging.operating_point import attack_log_odds, log_scores, probabilities
+from iotids.detecting.summary.texts import crc32_of
 from iotids.flowmeter.kernels.entries import kernel_named
 
 FADING_US = 60e6  # as the longest window of the context
@@ -92,17 +91,11 @@ def moved_shares(
 def _places(addresses: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """(n,) int64 place of each address."""
     codes, words = _codes(addresses)
-    return np.array(list(map(_place, words)), np.int64)[codes]
+    return (crc32_of(words) % PLACES)[codes]
 
 
-@lru_cache(maxsize=1 << 16)
-def _place(address: str) -> int:
-    """The place of one; hosts of one batch are those of the next."""
-    return crc32(address.encode()) % PLACES
-
-
-def _codes(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+def _codes(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
     """(n,) numbers of texts, and the texts."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     known = whole if isinstance(whole, pa.DictionaryArray) else whole.dictionary_encode()
-    return known.indices.to_numpy(zero_copy_only=False), known.dictionary.to_pylist()
+    return known.indices.to_numpy(zero_copy_only=False), known.dictionary
