@@ -11,8 +11,9 @@ import pytest
 
 from iotids.flowmeter.columns.groups import FLOW, features_of
 from iotids.learning.baselines.registry import BASELINES
-from iotids.learning.data.file_features import features_in_file
+from iotids.learning.data.file_features import empty_in_file, features_in_file
 from iotids.learning.data.folds import Fold
+from iotids.learning.data.training_data import feature_array
 from iotids.learning.networks.dense.kind import DenseKind
 from iotids.learning.networks.dense.trainer import DenseTrainer
 from iotids.learning.networks.dense.training import MIXED_BLOCKS, shuffled
@@ -66,6 +67,14 @@ def test_networks_of_rows_in_a_file_are_those_of_rows_in_memory_to_the_last_bit(
 def test_the_file_has_no_name_and_leaves_nothing(tmp_path):
     matrix = features_in_file(batches(problem()[0]), NAMES, ROWS, tmp_path)
     assert matrix.shape == (ROWS, 3) and list(tmp_path.iterdir()) == []
+
+
+def test_columns_fill_a_matrix_in_a_file_as_one_in_memory(tmp_path):
+    X = problem()[0].astype(np.float64)
+    columns = lambda: zip(NAMES, X.T, strict=True)  # noqa: E731
+    matrix = empty_in_file(X.shape, tmp_path, np.float64)
+    assert feature_array(columns(), shape=X.shape, dtype=np.float64, into=matrix) is matrix
+    np.testing.assert_array_equal(matrix, feature_array(columns(), shape=X.shape, dtype=np.float64))
 
 
 def test_a_value_no_network_can_use_is_named_by_its_row_of_the_dataset(tmp_path):

@@ -26,6 +26,7 @@ from iotids.detecting.packing.assembly import PackSettings, Training, describe, 
 from iotids.detecting.packing.exports import write_exports
 from iotids.detecting.packing.out_of_fold import OutOfFold, read_out_of_fold
 from iotids.learning.contract import SOURCE_ONLY, Fitted, ModelKind
+from iotids.learning.data.file_features import empty_in_file
 from iotids.learning.data.training_data import feature_array, read_training_data
 from iotids.learning.registry import check_packable
 from iotids.learning.transfer.unseen_scores import macro_f_elsewhere, score_unseen
@@ -96,7 +97,9 @@ def pack(
     classes, truth = data.classes, data.truth
     del data
     columns = ((name, dataset.read([name]).column(0).to_numpy()) for name in kind.feature_names)
-    X = feature_array(columns, shape=(truth.size, len(kind.feature_names)), dtype=np.float64)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    X = empty_in_file((truth.size, len(kind.feature_names)), folder.parent, np.float64)
+    feature_array(columns, shape=X.shape, dtype=np.float64, into=X)
     training = Training(X, truth, _training_facts(dataset, truth, classes))
     identity = {
         "name": folder.name,

@@ -26,8 +26,6 @@ def features_in_file(
 ) -> np.memmap:
     """(n_rows, d) matrix, mapped from a file in `folder` that has no name: it goes with the process.
 
-    Other processes of the machine find it by the matrix' `filename` as long as this one lives.
-
     Parameters
     ----------
     batches : tables with the columns `names`, all rows in their order; one is held at a time
@@ -37,16 +35,11 @@ def features_in_file(
     Raises
     ------
     OSError
-        The disk has no room; says how much is needed, where, and which parameter lowers it.
+        As `empty_in_file`.
     ValueError
         A value that no model of this dtype can use, as `training_data.feature_array`.
     """
-    shape = (n_rows, len(names))
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the matrix)
-    _reserve(file.fileno(), np.dtype(dtype).itemsize * n_rows * len(names), folder)
-    matrix = np.memmap(file, dtype, "r+", shape=shape)
-    # where joblib sends a worker instead of the values
-    matrix.filename, matrix.file = f"/proc/{os.getpid()}/fd/{file.fileno()}", file  # type: ignore[attr-defined]
+    matrix = empty_in_file((n_rows, len(names)), folder, dtype)
     first = 0
     for batch in batches:
         for j, name in enumerate(names):
@@ -55,6 +48,24 @@ def features_in_file(
             matrix[first : first + batch.num_rows, j] = column
         first += batch.num_rows
         release(matrix)
+    return matrix
+
+
+def empty_in_file(shape: tuple[int, int], folder: Path, dtype: type) -> np.memmap:
+    """A matrix to be filled, mapped from a file in `folder` that has no name: it goes with the process.
+
+    Other processes of the machine find it by the matrix' `filename` as long as this one lives.
+
+    Raises
+    ------
+    OSError
+        The disk has no room; says how much is needed, where, and which parameter lowers it.
+    """
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the matrix)
+    _reserve(file.fileno(), np.dtype(dtype).itemsize * shape[0] * shape[1], folder)
+    matrix = np.memmap(file, dtype, "r+", shape=shape)
+    # where joblib sends a worker instead of the values
+    matrix.filename, matrix.file = f"/proc/{os.getpid()}/fd/{file.fileno()}", file  # type: ignore[attr-defined]
     return matrix
 
 

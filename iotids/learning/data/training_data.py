@@ -102,8 +102,10 @@ def feature_array(
     shape: tuple[int, int],
     dtype: type,
     limit: float | None = None,
+    into: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(n, d) array of `dtype` from (name, float64 column) pairs that come one at a time.
+    """(n, d) array of `dtype` from (name, float64 column) pairs that come one at a time; `into` one that is given, of
+    this shape and type.
 
     Raises
     ------
@@ -111,7 +113,7 @@ def feature_array(
         A value is NaN, infinite, or at least `limit` in size (by default `limit_of` the dtype); names the feature,
         the row and what to do.
     """
-    matrix: np.ndarray = np.empty(shape, dtype)
+    matrix: np.ndarray = np.empty(shape, dtype) if into is None else into
     for j, (name, column) in enumerate(columns):
         check_values(name, column, limit_of(dtype) if limit is None else limit)
         matrix[:, j] = column
