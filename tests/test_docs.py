@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import click
 import pytest
@@ -64,7 +65,9 @@ def fresh(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def with_captures(finished):
-    """The finished project with captures in it, under the names that the pages use."""
+    """The finished project with captures in it, under the names that the pages use, and the environment where `make` puts it."""
+    if not (finished / ".venv").exists():
+        (finished / ".venv").symlink_to(Path(sys.executable).parents[1])
     for name, capture in CAPTURES.items():
         packed = (finished / "data" / "sample" / f"{capture}.pcap.zst").read_bytes()
         (finished / name).write_bytes(zstandard.ZstdDecompressor().stream_reader(packed).read())
