@@ -36,8 +36,7 @@ def truth_of_rules(rules: Path, source: str) -> Given:
     from iotids.truth.formats.rules import read_rules
     from iotids.truth.labelling.truth_files import read_text
 
-    if not rules.is_file():
-        raise FileNotFoundError(f"{rules}: no such file; rules are a .yaml or .csv (docs/your-own-data.md)")
+    _check_is_file(rules, "rules are a .yaml or .csv (docs/your-own-data.md)")
     text = read_text(rules)
     if text.startswith(("#separator", "#fields")):
         raise ValueError(f"{rules}: a log of Zeek, no rules; give it with --zeek")
@@ -66,8 +65,7 @@ def truth_of_log(log: Path, source: str, *, malicious: str, background: str) -> 
     from iotids.truth.formats.zeek_join import label_by_connections
     from iotids.truth.formats.zeek_log import read_connections
 
-    if not log.is_file():
-        raise FileNotFoundError(f"{log}: no such file; give a conn.log.labeled (docs/datasets.md, D4)")
+    _check_is_file(log, "give a conn.log.labeled (docs/datasets.md, D4)")
     connections = read_connections(log)
 
     def label(capture: str, flows: pa.Table, packets: Packets) -> tuple[str, CaptureLabels]:
@@ -83,3 +81,9 @@ def truth_of_log(log: Path, source: str, *, malicious: str, background: str) -> 
         return source, labels
 
     return Given(Truth(label), sorted({malicious, background} - {""}))
+
+
+def _check_is_file(path: Path, wanted: str) -> None:
+    """Refuse a path at which no file is, and say what is wanted there."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; {wanted}")

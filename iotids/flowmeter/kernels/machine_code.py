@@ -120,6 +120,7 @@ def _link(content: bytes) -> Callable[[list[bytes]], Any]:
     nowhere = ctypes.c_void_p()
     nowhere_at = ctypes.addressof(nowhere)
 
+    # `kept` holds the memory of `nowhere` for as long as `call` lives; callers leave it as it is
     def call(words: list[bytes], kept: ctypes.c_void_p = nowhere) -> Any:
         result = room()
         status = native(b"".join((HEAD.pack(address, ctypes.addressof(result), nowhere_at), *words)))
