@@ -59,7 +59,7 @@ def main() -> None:
     counts = cleaning.left
     write_json(describe_cleaning(cleaning), args.out / "cleaning.json")
     write_text(table2_csv(counts, data.classes), args.out / "table2.csv")
-    write_text(table2_markdown(counts, data.classes), args.out / "table2.md")
+    write_text(table2_markdown(counts, data.classes, data.name), args.out / "table2.md")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def write_pictures(out: Path, content: Content, network: Path) -> None:
             write_text(text, out / name)
     for name, figure in drawn.items():
         with replacing(out / name) as temporary:
-            plots.save_png(figure, temporary)
+            plots.save_png(figure, temporary, data_name=content.data_name)
 
 
 def main() -> None:

@@ -54,6 +54,12 @@ def test_every_data_set_names_its_sources_and_classes(tmp_path, data):
     assert all({"kind", "folder", "watch"} <= set(source) for source in section.sources.values())
 
 
+@pytest.mark.parametrize("data", ["sample", "paper_size"])
+def test_data_that_the_test_bed_writes_is_called_simulated(tmp_path, data):
+    composed(tmp_path, f"data={data}")
+    assert "simulated" in read_section("data", Data, tmp_path / "params.yaml").name
+
+
 def test_no_value_is_left_open(tmp_path):
     assert "???" not in (ROOT / "params.yaml").read_text()
 

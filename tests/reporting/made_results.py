@@ -96,7 +96,7 @@ def made_result(model, **made):
     return scored(*made_run(model, **made))
 
 
-def made_content(results, *, data_name="generated", wanted=None):
+def made_content(results, *, data_name="simulated", wanted=None):
     """What a page is made of."""
     drawable = [key for key, run in results.items() if run.stage == "network"]
     models = figure_models(drawable, wanted or {task: "dl7" for task, _ in results})

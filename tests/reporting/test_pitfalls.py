@@ -30,6 +30,15 @@ def test_all_ten_have_evidence_in_the_order_of_the_paper():
     assert pitfalls_markdown(content()).count("\n| P") == 10
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("simulated_sample", True), ("simulated_paper_size", True), ("own_network", False)]
+)
+def test_simulated_traffic_is_named_and_nothing_is_claimed_of_other_data(name, wanted):
+    page = content()
+    said = evidence(made_content(page.runs, data_name=name), "sampling bias")
+    assert ("Simulated traffic" in said) is wanted and "laborator" not in said
+
+
 def test_epochs_chosen_by_test_rows_are_snooping_and_biased():
     assert status(content(), "data snooping") == status(content(), "biased parameter selection") == AVOIDED
     stopped = content(patience=3)

@@ -208,7 +208,7 @@ def test_the_page_answers_the_questions_and_names_the_data(results):
         "Does it survive another split?",
     ):
         assert asked in page
-    assert "data set `generated`" in page
+    assert "data set `simulated`" in page
     assert "better than HT" in page and "worse than gradient boosting" in page
     assert "macro F falls by" in page
     assert "nan" not in page

@@ -274,17 +274,17 @@ def test_cells_of_the_papers_table_add_up_to_what_it_does_not_print() -> None:
 def test_table_shows_the_papers_figures_beside_ours() -> None:
     classes = ("BENIGN", "DOS", "MIRAI", "MITM", "SCANNING")
     counts = {"D1": {"BENIGN": 61, "DOS": 65}, "D2": {"SCANNING": 15_895}}
-    text = table2_markdown(counts, classes)
+    text = table2_markdown(counts, classes, "made")
     assert "| D1 | 126 (26,246) | 61 (496) | 65 (3,273) | – (18,623) | – (378) | – (3,476) |" in text
     assert "| D2 | 15,895 (794,767) | – | – | – | – | 15,895 (794,767) |" in text
     assert "D2,SCANNING,15895,794767\n" in table2_csv(counts, classes)
 
 
 def test_table_of_other_sources_does_not_mention_the_paper() -> None:
-    text = table2_markdown({"home": {"BENIGN": 5, "DOS": 6}}, CLASSES)
+    text = table2_markdown({"home": {"BENIGN": 5, "DOS": 6}}, CLASSES, "made")
     assert (
         text
-        == "| Dataset | Flows | BENIGN | DOS |\n|---|---:|---:|---:|\n| home | 11 | 5 | 6 |\n| **Sum** | 11 | 5 | 6 |\n"
+        == "| Dataset | Flows | BENIGN | DOS |\n|---|---:|---:|---:|\n| home | 11 | 5 | 6 |\n| **Sum** | 11 | 5 | 6 |\n\nData set `made`.\n"
     )
 
 

@@ -80,7 +80,7 @@ def architecture_figure(layers: Sequence[Layer], title: str) -> Figure:
     axes.axis("off")
     figure.suptitle(
         f"{title}: {total:,} parameters, {learned:,} of them learned",
-        fontsize=12,
+        fontsize=11,
         fontweight="bold",
         x=0.01,
         ha="left",

@@ -40,7 +40,7 @@ def table2_csv(counts: Counts, classes: Sequence[str]) -> str:
     return csv_table(["source", "class", "flows", "paper_flows"], rows)
 
 
-def table2_markdown(counts: Counts, classes: Sequence[str]) -> str:
+def table2_markdown(counts: Counts, classes: Sequence[str], name: str) -> str:
     """Write the table with `ours (paper)` in each cell, and the sums.
 
     Parameters
@@ -49,6 +49,8 @@ def table2_markdown(counts: Counts, classes: Sequence[str]) -> str:
         Flows by source and class.
     classes : sequence of str
         The columns, in order.
+    name : str
+        What the data set is called.
     """
     with_paper = any(source in PAPER for source in counts)
     lines = []
@@ -63,6 +65,7 @@ def table2_markdown(counts: Counts, classes: Sequence[str]) -> str:
         )
     )
     text = markdown_table(["Dataset", "Flows", *classes], lines)
+    text += f"\nData set `{name}`.\n"
     if with_paper:
         text += (
             "\nOurs, the paper's in parentheses. The paper prints 1,805,053 flows and 437,817 benign ones as totals; its own cells "
