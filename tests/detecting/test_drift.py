@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iotids.detecting.judging.drift import DriftCounter, psi, reference_bins
+from iotids.detecting.judging.drift import FEWEST, DriftCounter, psi, reference_bins
 
 
 def counted(X, Y):
@@ -46,3 +46,11 @@ def test_psi_of_two_bins_by_hand():
 
 def test_nothing_seen_is_no_drift_table():
     assert DriftCounter(["f0"], reference_bins(np.zeros((10, 1)))).result() == []
+
+
+def test_so_few_flows_that_chance_moves_features_are_said_to_be_too_few():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20_000, 3))
+    few, enough = (counted(X, rng.standard_normal((n, 3))).values() for n in (FEWEST // 2, FEWEST))
+    assert max(d.psi for d in few) > 0.1 and {d.reading for d in few} == {"too few flows"}
+    assert {d.reading for d in enough} <= {"alike", "slightly moved"}

@@ -17,6 +17,9 @@ BINS = 20
 SMALLEST_SHARE = 1e-4  # keeps the logarithm of an empty bin finite, as is usual for PSI
 ROWS_PER_BATCH = 256  # of a block of flows every k-th is looked at: after ten blocks a share is known to 1 %
 NOTABLE, STRONG = 0.1, 0.25  # customary readings of PSI: below 0.1 alike, above 0.25 moved
+FEWEST = round(
+    BINS / NOTABLE
+)  # flows; of fewer, chance alone makes PSI notable: it is near bins / flows where nothing moved
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class FeatureDrift:
     @property
     def reading(self) -> str:
         """In words."""
+        if self.flows < FEWEST:
+            return "too few flows"
         return "moved" if self.psi >= STRONG else "slightly moved" if self.psi >= NOTABLE else "alike"
 
 

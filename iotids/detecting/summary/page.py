@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from iotids.detecting.judging.drift import FEWEST
 from iotids.detecting.judging.fitness import DOUBTFUL, UNFIT
 from iotids.detecting.package.model_card import abstention_html, model_card_html
 from iotids.detecting.summary.incident_table import incident_table, incidents_by_recording
@@ -137,7 +138,7 @@ def _not_judged(summary: Mapping[str, Any]) -> str:
     ]
     if summary["abstained"]:
         parts.append(
-            f"<p>{summary['abstained']:,} flows were abstained from: {abstention_html(summary['model'])}.</p>"
+            f"<p>Flows abstained from: {summary['abstained']:,}: {abstention_html(summary['model'])}.</p>"
         )
     if summary["unknown"]:
         parts.append(incident_table(summary["unknown"][:10], ""))
@@ -170,9 +171,11 @@ def _drift(drift: Sequence[Mapping[str, Any]]) -> str:
     """The features that moved most; the rest folded away."""
     if not drift:
         return "<p class='soft'>No flows.</p>"
+    if (n := drift[0]["flows"]) < FEWEST:
+        return f"<p class='soft'>Flows that are not called attacks: {n:,}. To say that a feature moved takes {FEWEST}.</p>"
     rows = [[d["feature"], f"{d['psi']:.2f}", f"{d['ks']:.2f}", d["reading"]] for d in drift]
     columns, moved = ["feature", "PSI", "KS", "reading"], sum(d["reading"] == "moved" for d in drift)
-    note = f"<p>{moved} of {len(drift)} features moved (PSI of at least 0.25), measured on {drift[0]['flows']:,} flows that are not called attacks.</p>"
+    note = f"<p>{moved} of {len(drift)} features moved (PSI of at least 0.25), measured on {n:,} flows that are not called attacks.</p>"
     rest = f"<details><summary>the other {len(rows) - 12} features</summary>{table(columns, rows[12:], 'tnnt')}</details>"
     return note + table(columns, rows[:12], "tnnt") + (rest if len(rows) > 12 else "")
 
