@@ -12,9 +12,9 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 JOBS ?= $(CORES)
 # stages that have to run and need nothing of each other run side by side, JOBS `dvc repro` at once, each with its share of the cores:
-# after the splits baselines by threes, then the longer ones; after the scores report and detectors
+# after the splits the long ones first, one by one, then the other baselines by threes, so that no core waits long for the last; after the scores report and detectors
 STALE = dvc status --json | python -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")'
-MODELS = awk '/^baseline@/ {printf "%s%s", (n++ % 3 ? " " : n > 1 ? "\n" : ""), $$0} /^(audit$$|network@)/ {others = others $$0 "\n"} END {printf "\n%s", others}'
+MODELS = awk '/^(audit$$|network@|baseline@.*(hoeffding|forest|boosting))/ {print; next} /^baseline@/ {short = short (n++ % 3 ? " " : n > 1 ? "\n" : "") $$0} END {print short}'
 ENDS = awk '/^(report$$|final@)/'
 AT_ONCE := $(shell echo $$(($(JOBS) < 12 ? $(JOBS) : 12)))
 SIDE_BY_SIDE = LOKY_MAX_CPU_COUNT=$(shell echo $$((($(CORES) + $(AT_ONCE) - 1) / $(AT_ONCE)))) xargs -r -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item

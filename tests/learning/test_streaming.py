@@ -6,6 +6,8 @@ from river.tree import HoeffdingTreeClassifier
 from river.tree.split_criterion import InfoGainSplitCriterion
 from river.tree.splitter import GaussianSplitter
 
+from iotids.learning.baselines.hoeffding.frozen_tree import bayes_logs
+from iotids.learning.baselines.hoeffding.leaf_kernels import judge_and_take_in, no_statistics
 from iotids.learning.baselines.hoeffding.river_tree import HoeffdingTree, WekaLeaf, WekaLikeTree
 from tests.learning.generated_flows import flow_like_features, gaussian_problem
 
@@ -28,6 +30,21 @@ def test_split_suggestions_are_those_of_rivers_gaussian_splitter():
             assert ours[j].merit == pytest.approx(river.merit, abs=1e-9) and ours[
                 j
             ].split_info == pytest.approx(river.split_info)
+
+
+def test_compiled_code_judges_and_learns_as_the_arithmetic_of_whole_arrays_does():
+    y = np.random.default_rng(0).integers(0, 3, 400)
+    X = flow_like_features(y, seed=1)
+    leaf = no_statistics(3, X.shape[1])
+    for row, (x, c) in enumerate(zip(X, y.tolist(), strict=True)):
+        judged = bayes_logs(x, leaf.seen, leaf.bayes_mean, leaf.bayes_std).argmax()
+        assert judge_and_take_in(leaf, x, c) == (judged == c)
+        mine = X[: row + 1][y[: row + 1] == c]
+        assert leaf.seen[c] == len(mine) and np.array_equal(leaf.lowest[c], mine.min(axis=0))
+        np.testing.assert_allclose(leaf.mean[c], mine.mean(axis=0), rtol=1e-9)
+        np.testing.assert_allclose(
+            leaf.bayes_std[c], np.maximum(mine.round(2).std(axis=0), 0.01 / 6), rtol=1e-4
+        )
 
 
 def test_the_first_splits_are_rivers_own():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-STAGES = "audit\nnetwork@a\nbaseline@1\nbaseline@2\nnetwork@b\nbaseline@3\nbaseline@4\nscore\nreport\nfinal@c\nfinal@d\n"
+STAGES = "audit\nnetwork@a\nbaseline@1\nbaseline@2\nnetwork@b\nbaseline@x-random_forest\nbaseline@3\nbaseline@4\nscore\nreport\nfinal@c\nfinal@d\n"
 
 
 def make(*arguments: str) -> str:
@@ -36,14 +36,15 @@ def test_every_stage_gets_its_share_of_the_cores(cores: int, jobs: int, share: i
     assert re.findall(r"LOKY_MAX_CPU_COUNT=(\d+) xargs -r -P (\d+)", said) == [(str(share), str(jobs))] * 2
 
 
-def test_models_run_in_groups_the_long_ones_last_and_alone() -> None:
-    """What is long begins when the short ones are done, one by one, so that no core waits for another's group."""
+def test_models_run_the_long_ones_first_and_alone_then_the_others_in_groups() -> None:
+    """What runs last is short, so that no core waits long for another's stage."""
     assert groups("MODELS", STAGES) == [
-        "baseline@1 baseline@2 baseline@3",
-        "baseline@4",
         "audit",
         "network@a",
         "network@b",
+        "baseline@x-random_forest",
+        "baseline@1 baseline@2 baseline@3",
+        "baseline@4",
     ]
     assert groups("MODELS", "baseline@1\n") == ["baseline@1"]
     assert groups("MODELS", "network@a\n") == ["network@a"]

@@ -3,8 +3,8 @@ test.
 
 River's own naive-Bayes leaf leaves out terms it has no spread for, so on unscaled µs and byte features a
 class seen once beats every other. The leaf here keeps River's growth and split rule and takes Weka's leaf
-model: floors for spread and likelihood. Its statistics are arrays over (class, feature), which also makes it
-about ten times as fast as River's observers.
+model: floors for spread and likelihood. Its statistics are arrays over (class, feature), which compiled code
+judges a row by and takes it into (leaf_kernels.py).
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ from river.tree.utils import BranchFactory
 from scipy.special import ndtr, xlogy
 
 from iotids.learning.baselines.array_model import ArrayModel
-from iotids.learning.baselines.hoeffding.frozen_tree import FrozenTree, bayes_logs, score_rows
+from iotids.learning.baselines.hoeffding.frozen_tree import FrozenTree, score_rows
 from iotids.learning.baselines.hoeffding.kinds import HoeffdingSettings
-from iotids.learning.baselines.weka_bayes import DEFAULT_PRECISION
+from iotids.learning.baselines.hoeffding.leaf_kernels import judge_and_take_in, no_statistics
 from iotids.learning.contract import check_training
 
 N_CUT_POINTS = 10
 UNLIMITED_MIB = 1e9
-SMALLEST_STD = DEFAULT_PRECISION / 6.0
 
 
 class HoeffdingTree(ArrayModel):
@@ -109,7 +108,8 @@ def freeze(tree: WekaLikeTree) -> FrozenTree:
             frozen.feature[i], frozen.threshold[i] = node.feature, node.threshold
         else:
             frozen.by_bayes[i], frozen.shares[i] = node.answers_by_bayes(), node.shares()
-            frozen.seen[i], frozen.mean[i], frozen.std[i] = node.seen, node.bayes_mean, node.bayes_std
+            known = node.statistics
+            frozen.seen[i], frozen.mean[i], frozen.std[i] = known.seen, known.bayes_mean, known.bayes_std
     return frozen
 
 
@@ -145,42 +145,16 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
 
     def __init__(self, stats: dict, depth: int, n_classes: int, n_features: int) -> None:
         super().__init__(dict(stats), depth, None)
-        shape = (n_classes, n_features)
-        self.seen = np.zeros(n_classes)
-        # naive Bayes: running sums of rounded values and the normals they give
-        self.total, self.squares = np.zeros(shape), np.zeros(shape)
-        self.bayes_mean, self.bayes_std = np.zeros(shape), np.full(shape, SMALLEST_STD)
-        # split search: mean and squared deviations of raw values
-        self.mean, self.deviations = np.zeros(shape), np.zeros(shape)
-        self.lowest, self.highest = np.full(shape, math.inf), np.full(shape, -math.inf)
+        self.statistics = no_statistics(n_classes, n_features)
 
     def learn_one(self, x: np.ndarray, y: int, *, w: float = 1.0, tree: Any = None) -> None:
         """Score both predictors on the row, then take it in."""
         if self.is_active():
             if not self.stats or max(self.stats, key=self.stats.get) == y:
                 self._mc_correct_weight += w
-            if self.bayes_logs(x).argmax() == y:
+            if judge_and_take_in(self.statistics, x, y):
                 self._nb_correct_weight += w
         self.update_stats(y, w)
-        if self.is_active():
-            self._take_in(x, y)
-
-    def _take_in(self, x: np.ndarray, y: int) -> None:
-        """Update the statistics of class y."""
-        rounded = np.rint(x / DEFAULT_PRECISION) * DEFAULT_PRECISION
-        self.seen[y] += 1.0
-        n, total, squares, mean = self.seen[y], self.total[y], self.squares[y], self.mean[y]
-        total += rounded
-        squares += rounded * rounded
-        self.bayes_mean[y] = total / n
-        spread = np.sqrt(np.abs(squares - self.bayes_mean[y] * total) / n)
-        # one floor does for both of Weka's: an unknown spread (below 1e-10) becomes precision / 6 as well
-        np.maximum(spread, SMALLEST_STD, out=self.bayes_std[y])
-        step = x - mean
-        mean += step / n
-        self.deviations[y] += step * (x - mean)
-        np.minimum(self.lowest[y], x, out=self.lowest[y])
-        np.maximum(self.highest[y], x, out=self.highest[y])
 
     def answers_by_bayes(self) -> bool:
         """Whether naive Bayes was right at least as often in this leaf as the majority."""
@@ -188,22 +162,19 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
 
     def shares(self) -> np.ndarray:
         """(k,) class shares."""
-        counts = np.array([self.stats.get(c, 0.0) for c in range(self.seen.size)])
+        counts = np.array([self.stats.get(c, 0.0) for c in range(self.statistics.seen.size)])
         return counts / max(counts.sum(), 1e-300)  # a leaf that no row has reached
-
-    def bayes_logs(self, x: np.ndarray) -> np.ndarray:
-        """(k,) unnormalised log posterior of one row."""
-        return bayes_logs(x, self.seen, self.bayes_mean, self.bayes_std)
 
     def best_split_suggestions(self, criterion: Any, tree: Any) -> list[BranchFactory]:
         """No split, and the best cut of every feature: River's GaussianSplitter for all features and cuts at
         once.
         """
-        classes = np.flatnonzero(self.seen)
-        low, high = self.lowest[classes].min(axis=0), self.highest[classes].max(axis=0)
+        known = self.statistics
+        classes = np.flatnonzero(known.seen)
+        low, high = known.lowest[classes].min(axis=0), known.highest[classes].max(axis=0)
         cuts = low + (high - low) / (N_CUT_POINTS + 1.0) * np.arange(1, N_CUT_POINTS + 1)[:, None]
         left = self._expected_left(cuts, classes)
-        right = self.seen[classes] - left
+        right = known.seen[classes] - left
         merit = self._info_gain(left, right, criterion.min_branch_fraction)
         merit[~((low < cuts) & (cuts < high))] = -math.inf
         best = merit.argmax(axis=0)
@@ -221,14 +192,15 @@ class WekaLeaf(LeafNaiveBayesAdaptive):
         """(cuts, d, classes) rows expected at or below every cut under each class's normal; exact outside its
         range.
         """
-        n = self.seen[classes]
-        std = np.sqrt(self.deviations[classes] / np.maximum(n - 1.0, 1.0)[:, None])
+        known = self.statistics
+        n = known.seen[classes]
+        std = np.sqrt(known.deviations[classes] / np.maximum(n - 1.0, 1.0)[:, None])
         with np.errstate(divide="ignore", invalid="ignore"):
-            below = ndtr((cuts[:, None, :] - self.mean[classes]) / std)
+            below = ndtr((cuts[:, None, :] - known.mean[classes]) / std)
         below = np.where(
-            cuts[:, None, :] < self.lowest[classes],
+            cuts[:, None, :] < known.lowest[classes],
             0.0,
-            np.where(cuts[:, None, :] >= self.highest[classes], 1.0, below),
+            np.where(cuts[:, None, :] >= known.highest[classes], 1.0, below),
         )
         return np.moveaxis(below * n[:, None], 1, 2)
 

@@ -11,7 +11,12 @@ from iotids.learning.networks.dense.chain import network_inputs
 
 
 class Chunk(NamedTuple):
-    """What a compiled loop is given: features and classes of some rows, and batches of numbers of these rows."""
+    """Rows of some batches, in the order of their slots; what a compiled loop is given.
+
+    features : (..., d) float32; of an empty slot the matrix' first row, which weighs nothing
+    classes : (...) int32
+    batches : (...) int32 numbers of the rows, -1 where a slot is empty
+    """
 
     features: tf.Tensor
     classes: tf.Tensor
@@ -27,24 +32,26 @@ class RowsInFile(NamedTuple):
     matrix: np.memmap
     inputs: str
 
-    def chunk(self, classes: tf.Tensor | None, batches: np.ndarray) -> Chunk:
-        """Read the rows of (..., m) int32 batches, -1 where a slot is empty; slots get the numbers 0, 1, 2, …
-
-        An empty slot holds the matrix' first row, which weighs nothing. So results have the same bits as with the
-        whole matrix in memory.
-        """
-        numbers = np.maximum(batches.ravel(), 0)
-        in_file_order = np.argsort(numbers, kind="stable")  # neighbours in the file are read together
-        features = np.empty((numbers.size, self.matrix.shape[1]), np.float32)
-        features[in_file_order] = self.matrix[numbers[in_file_order]]
-        features = network_inputs(features, self.inputs)
-        local = np.arange(numbers.size, dtype=np.int32).reshape(batches.shape)
-        mine = tf.zeros((0,), tf.int32) if classes is None else tf.gather(classes, numbers)
-        return Chunk(tf.constant(features), mine, tf.constant(np.where(batches < 0, np.int32(-1), local)))
+    def rows(self, numbers: np.ndarray) -> tf.Tensor:
+        """(..., d) features of (...) row numbers; neighbours in the file are read together."""
+        flat = numbers.ravel()
+        in_file_order = np.argsort(flat, kind="stable")
+        features = np.empty((flat.size, self.matrix.shape[1]), np.float32)
+        features[in_file_order] = self.matrix[flat[in_file_order]]
+        return tf.constant(network_inputs(features, self.inputs).reshape(*numbers.shape, -1))
 
 
-def chunk_of(features: tf.Tensor | RowsInFile, classes: tf.Tensor | None, batches: np.ndarray) -> Chunk:
-    """What the loops are given of features in memory, which is all of them, or in a file."""
-    if isinstance(features, RowsInFile):
-        return features.chunk(classes, batches)
-    return Chunk(features, classes, tf.constant(batches))
+def features_of_rows(features: tf.Tensor | RowsInFile, batches: np.ndarray) -> tf.Tensor:
+    """(..., d) features of (...) int32 row numbers, in memory or in a file; of the first row for -1.
+
+    Rows are taken before a loop, not in its steps: what XLA compiles for a processor copies them value by value, at ten
+    times the time.
+    """
+    numbers = np.maximum(batches, 0)
+    return features.rows(numbers) if isinstance(features, RowsInFile) else tf.gather(features, numbers)
+
+
+def chunk_of(features: tf.Tensor | RowsInFile, classes: tf.Tensor, batches: np.ndarray) -> Chunk:
+    """What a loop is given of (S, K, m) int32 batches, -1 where a slot is empty."""
+    mine = tf.gather(classes, np.maximum(batches, 0))
+    return Chunk(features_of_rows(features, batches), mine, tf.constant(batches))

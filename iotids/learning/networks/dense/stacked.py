@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from iotids.learning.networks.dense.batches import EVALUATION_ROWS, batches_in_order
 from iotids.learning.networks.dense.dropout_masks import fold_keys
-from iotids.learning.networks.dense.rows_in_file import Chunk, RowsInFile, chunk_of
+from iotids.learning.networks.dense.rows_in_file import Chunk, RowsInFile, chunk_of, features_of_rows
 from iotids.learning.networks.dense.stacked_step import (
     NetworkShape,
     State,
@@ -27,9 +27,8 @@ from iotids.learning.networks.dense.stacked_step import (
     training_loop,
 )
 
-CHUNK_STEPS = (
-    64  # batches per call of a compiled loop; one shape for all epochs and splits means one compilation
-)
+# batches per call of a compiled loop; one shape for all epochs and splits means one compilation
+TRAINING_STEPS, EVALUATION_STEPS = 32, 8
 
 Features: TypeAlias = "tf.Tensor | RowsInFile"
 
@@ -90,7 +89,7 @@ class StackedNetworks:
             each update): Keras' figures. NaN for a fold without rows.
         """
         loss, hits = np.zeros(self.n_folds), np.zeros(self.n_folds)
-        for chunk, n_steps in _chunks(features, classes, batches):
+        for chunk, n_steps in _chunks(features, classes, batches, TRAINING_STEPS):
             self._state, chunk_loss, chunk_hits = self._loops.train(self._state, *chunk, n_steps)
             loss, hits = loss + chunk_loss.numpy(), hits + chunk_hits.numpy()
         return _per_row(loss, hits, batches)
@@ -102,7 +101,7 @@ class StackedNetworks:
         `train_epoch`.
         """
         loss, hits = np.zeros(self.n_folds), np.zeros(self.n_folds)
-        for chunk, n_steps in _chunks(features, classes, batches):
+        for chunk, n_steps in _chunks(features, classes, batches, EVALUATION_STEPS):
             chunk_loss, chunk_hits = self._loops.evaluate(self._state, *chunk, n_steps)
             loss, hits = loss + chunk_loss.numpy(), hits + chunk_hits.numpy()
         return _per_row(loss, hits, batches)
@@ -110,9 +109,11 @@ class StackedNetworks:
     def predict(self, features: Features, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Class probabilities, one (m_k, n_classes) float32 array per fold for the row numbers in rows[k]."""
         batches = batches_in_order(rows, EVALUATION_ROWS)
-        chunks = (chunk_of(features, None, batch) for batch in batches)
         parts = np.stack(
-            [self._loops.predict(self._state, chunk.features, chunk.batches).numpy() for chunk in chunks],
+            [
+                self._loops.predict(self._state, features_of_rows(features, batch)).numpy()
+                for batch in batches
+            ],
             axis=1,
         )
         return [parts[k].reshape(-1, self.shape.n_classes)[: len(mine)] for k, mine in enumerate(rows)]
@@ -178,18 +179,16 @@ def _glorot_uniform(size: Sequence[int], seed: list[int]) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-limit, limit, tuple(size)).astype(np.float32)
 
 
-def _chunks(features: Features, classes: tf.Tensor, batches: np.ndarray) -> Iterator[tuple[Chunk, tf.Tensor]]:
-    """Cut batches into (CHUNK_STEPS batches with their features and classes, how many of them count); the last is
+def _chunks(
+    features: Features, classes: tf.Tensor, batches: np.ndarray, n_steps: int
+) -> Iterator[tuple[Chunk, tf.Tensor]]:
+    """Cut batches into (n_steps batches with their features and classes, how many of them count); the last is
     filled with empty batches.
     """
-    for start in range(0, len(batches), CHUNK_STEPS):
-        chunk = batches[start : start + CHUNK_STEPS]
-        n_steps = len(chunk)
-        if n_steps < CHUNK_STEPS:
-            chunk = np.concatenate(
-                [chunk, np.full((CHUNK_STEPS - n_steps, *chunk.shape[1:]), -1, chunk.dtype)]
-            )
-        yield chunk_of(features, classes, chunk), tf.constant(n_steps)
+    for start in range(0, len(batches), n_steps):
+        chunk = batches[start : start + n_steps]
+        empty = np.full((n_steps - len(chunk), *chunk.shape[1:]), -1, chunk.dtype)
+        yield chunk_of(features, classes, np.concatenate([chunk, empty])), tf.constant(len(chunk))
 
 
 def _per_row(loss: np.ndarray, hits: np.ndarray, batches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -82,7 +82,7 @@ def training_loop(shape: NetworkShape, state: State, features, classes, batches,
     """The state after the first n_steps batches, and (K,) float64 sums of loss and of hits over their rows."""
 
     def step(s, state, loss, hits):  # type: ignore[no-untyped-def]
-        state, step_loss, step_hits = _update(shape, state, features, classes, batches[s])
+        state, step_loss, step_hits = _update(shape, state, features[s], classes[s], batches[s])
         return s + 1, state, loss + tf.cast(step_loss, tf.float64), hits + tf.cast(step_hits, tf.float64)
 
     nothing = tf.zeros(state.iterations.shape, tf.float64)
@@ -95,23 +95,22 @@ def evaluation_loop(shape: NetworkShape, state: State, features, classes, batche
     """(K,) float64 sums of loss and of hits over the first n_steps batches; nothing is learned."""
 
     def step(s, loss, hits):  # type: ignore[no-untyped-def]
-        _, truth, present = _gather(features, classes, batches[s])
-        logits = _inference_logits(shape, state, features, batches[s])
-        step_loss, step_hits = _loss_and_hits(logits, truth, present)
+        logits = _inference_logits(shape, state, features[s])
+        step_loss, step_hits = _loss_and_hits(logits, classes[s], _present(batches[s]))
         return s + 1, loss + tf.cast(step_loss, tf.float64), hits + tf.cast(step_hits, tf.float64)
 
     nothing = tf.zeros(state.iterations.shape, tf.float64)
     return tf.while_loop(lambda s, *_: s < n_steps, step, (0, nothing, nothing), parallel_iterations=1)[1:]
 
 
-def class_probabilities(shape: NetworkShape, state: State, features, rows):  # type: ignore[no-untyped-def]
-    """(K, m, classes) softmax for (K, m) row numbers; -1 gives what row 0 would."""
-    return tf.nn.softmax(_inference_logits(shape, state, features, rows))
+def class_probabilities(shape: NetworkShape, state: State, features):  # type: ignore[no-untyped-def]
+    """(K, m, classes) softmax for (K, m, d) features."""
+    return tf.nn.softmax(_inference_logits(shape, state, features))
 
 
-def _update(shape: NetworkShape, state: State, features, classes, batch):  # type: ignore[no-untyped-def]
+def _update(shape: NetworkShape, state: State, inputs, truth, batch):  # type: ignore[no-untyped-def]
     """One update of every fold that has rows in this batch; its summed losses and hits."""
-    inputs, truth, present = _gather(features, classes, batch)
+    present = _present(batch)
     n_present = tf.reduce_sum(present, axis=1)
     active = n_present > 0
     normalised, mean, variance = _normalise(inputs, present, n_present)
@@ -135,10 +134,9 @@ def _update(shape: NetworkShape, state: State, features, classes, batch):  # typ
     )
 
 
-def _gather(features, classes, batch):  # type: ignore[no-untyped-def]
-    """Rows, their classes, and 1.0 where the slot holds a row; an empty slot shows row 0 and weighs 0."""
-    rows = tf.maximum(batch, 0)
-    return tf.gather(features, rows), tf.gather(classes, rows), tf.cast(batch >= 0, tf.float32)
+def _present(batch):  # type: ignore[no-untyped-def]
+    """1.0 where the slot holds a row; an empty slot shows row 0 and weighs 0."""
+    return tf.cast(batch >= 0, tf.float32)
 
 
 def _normalise(inputs, present, n_present):  # type: ignore[no-untyped-def]
@@ -177,10 +175,9 @@ def _logits(shape: NetworkShape, trained, normalised, dropout_keys=None):  # typ
     return signal
 
 
-def _inference_logits(shape: NetworkShape, state: State, features, rows):  # type: ignore[no-untyped-def]
+def _inference_logits(shape: NetworkShape, state: State, inputs):  # type: ignore[no-untyped-def]
     """Logits by the moving statistics, (K, rows, classes)."""
     mean, variance = state.statistics
-    inputs = tf.gather(features, tf.maximum(rows, 0))
     return _logits(
         shape, state.trained, (inputs - mean[:, None]) * tf.math.rsqrt(variance + BN_EPSILON)[:, None]
     )
