@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from iotids.detecting.judging.drift import FEWEST, DriftCounter, psi, reference_bins
+from iotids.detecting.judging.drift import FEWEST, DriftCounter, count_in_bins, psi, reference_bins
 
 
 def counted(X, Y):
     counter = DriftCounter([f"f{j}" for j in range(X.shape[1])], reference_bins(X))
     for part in np.array_split(Y, 10):
-        counter.add(part)
+        counter.add(part, np.arange(len(part)))
     return {d.feature: d for d in counter.result()}
 
 
@@ -42,6 +42,17 @@ def test_psi_of_two_bins_by_hand():
     assert psi(np.array([0.6, 0.4]), np.array([0.5, 0.5])) == pytest.approx(
         0.1 * np.log(1.2) + -0.1 * np.log(0.8)
     )
+
+
+def test_bins_are_those_of_a_search_by_numpy():
+    rng = np.random.default_rng(0)
+    edges = [np.unique(rng.integers(0, 9, n)).astype(float) for n in (1, 5, 30)]
+    X = rng.integers(-1, 10, (200, 3)) + rng.choice([0.0, 0.5, np.inf, np.nan], (200, 3))
+    rows, first = rng.permutation(200)[:150], np.cumsum([0, *(part.size + 1 for part in edges)])
+    counts = np.zeros(first[-1], np.int64)
+    count_in_bins(X, rows, np.concatenate([[*part, np.inf] for part in edges]), first, counts)
+    by_hand = [np.bincount(np.searchsorted(e, X[rows, j]), minlength=e.size + 1) for j, e in enumerate(edges)]
+    assert np.array_equal(counts, np.concatenate(by_hand))
 
 
 def test_nothing_seen_is_no_drift_table():

@@ -12,7 +12,7 @@ from iotids.detecting.incidents.catalogue import meaning_of
 from iotids.detecting.incidents.distinct import KEPT, Distinct, hash_numbers
 from iotids.detecting.incidents.in_words import headline, reason, span_text
 from iotids.detecting.incidents.plain import incident_to_plain
-from iotids.detecting.judging.reasons import Reasons, without_artefacts
+from iotids.detecting.judging.reasons import Reasons, drop_artefacts
 from iotids.detecting.judging.verdict_table import flow_columns, verdict_schema
 from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import START_US, benign_records, flood_records, frame, scan_records
@@ -290,11 +290,11 @@ def test_classes_have_a_severity_and_an_attack_technique():
 def test_a_reason_never_quotes_a_point_in_time_as_an_idle_time():
     epoch = 1_474_593_331_928_366.0
     reasons = Reasons(np.array([[0, 1, 2]]), np.array([[3.0, 2.0, 1.0]], np.float32), np.ones((1, 3), bool))
-    kept = without_artefacts(
+    drop_artefacts(
         reasons, np.array([[0.0, 5.0, 7.0]]), np.array([epoch, 1.0, epoch]), np.array([True, True, False])
     )
-    assert kept.given.tolist() == [[True, True, False]]
-    assert kept.feature[0, :2].tolist() == [1, 2]
+    assert reasons.given.tolist() == [[True, True, False]]
+    assert reasons.feature[0, :2].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(

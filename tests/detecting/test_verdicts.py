@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.detecting.judging.reasons import Budget, contributions, distinct_rows, occlusions
+from iotids.detecting.judging.reasons import Budget, contributions, distinct_rows, fold_rows, occlusions
 from iotids.detecting.judging.verdicts import Judge, OperatingPoint, matrix_of, package_point
 from iotids.detecting.package.inference import Model
 from iotids.detecting.running.session import gathered
@@ -155,10 +155,20 @@ def test_occlusion_of_a_weighted_sum_gives_the_weights(monkeypatch):
 
 def test_equal_flows_are_explained_once_and_different_ones_apart():
     X = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 3.0], [1.0, 2.0]])
-    first, inverse = distinct_rows(X, np.array([0, 0, 0, 1]))
+    first, inverse = distinct_rows(X, np.arange(4), np.array([0, 0, 0, 1]))
     assert len(first) == 3
     assert inverse[0] == inverse[1]
     assert len({inverse[0], inverse[2], inverse[3]}) == 3
+
+
+def test_rows_are_hashed_as_by_hand():
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2**64, (40, 5), dtype=np.uint64)
+    odd, folded = (rng.integers(0, 2**64, n, dtype=np.uint64) for n in (5, 30))
+    rows = rng.integers(0, 40, 30)
+    by_hand = (bits[rows] ^ (bits[rows] >> np.uint64(29))) @ odd + folded
+    fold_rows(bits, rows, odd, folded)
+    assert np.array_equal(folded, by_hand)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])

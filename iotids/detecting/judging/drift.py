@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from iotids.flowmeter.kernels.entries import kernel_named
+
+count_in_bins = kernel_named("row_kernels", "count_in_bins", "iotids.detecting.judging")
 BINS = 20
 SMALLEST_SHARE = 1e-4  # keeps the logarithm of an empty bin finite, as is usual for PSI
 ROWS_PER_BATCH = 256  # of a block of flows every k-th is looked at: after ten blocks a share is known to 1 %
@@ -58,26 +61,27 @@ class DriftCounter:
 
     def __init__(self, features: Sequence[str], bins: Sequence[dict[str, list[float]]]) -> None:
         self._features = tuple(features)
-        self._edges = [np.array(b["edges"]) for b in bins]
         self._shares = [np.array(b["shares"]) for b in bins]
-        self._counts = [np.zeros(shares.size, np.int64) for shares in self._shares]
+        self._first = np.cumsum([0, *(shares.size for shares in self._shares)])
+        self._edges = np.concatenate([[*b["edges"], np.inf] for b in bins])
+        self._counts = np.zeros(self._edges.size, np.int64)
+        self._flows = 0
 
-    def add(self, X: np.ndarray) -> None:
-        """Count some flows, 256 to 511 of them, evenly spaced."""
-        X = X[:: max(1, len(X) // ROWS_PER_BATCH)]
-        for j, edges in enumerate(self._edges):
-            self._counts[j] += np.bincount(
-                np.searchsorted(edges, X[:, j], side="left"), minlength=edges.size + 1
-            )
+    def add(self, X: np.ndarray, rows: np.ndarray) -> None:
+        """Count some rows (m,) of features (n, d), 256 to 511 of them, evenly spaced."""
+        rows = rows[:: max(1, rows.size // ROWS_PER_BATCH)]
+        self._flows += rows.size
+        count_in_bins(X, rows, self._edges, self._first, self._counts)
 
     def result(self) -> list[FeatureDrift]:
         """Drift of every feature, largest PSI first; empty without flows."""
-        n = int(self._counts[0].sum()) if self._counts else 0
+        n = self._flows
         if n == 0:
             return []
+        counts = np.split(self._counts, self._first[1:-1])
         drift = [
             FeatureDrift(name, psi(c / n, s), float(np.abs(np.cumsum(c / n - s)).max()), n)
-            for name, c, s in zip(self._features, self._counts, self._shares, strict=True)
+            for name, c, s in zip(self._features, counts, self._shares, strict=True)
         ]
         return sorted(drift, key=lambda d: -d.psi)
 

@@ -22,7 +22,7 @@ LARGEST_STEP = (
 LLOYD_ROUNDS = 8
 ROWS_AT_ONCE = 1024  # what is computed on the way to a distance stays in the second-level cache
 SAMPLE = 20_000  # flows that prototypes are learned from
-clipped_distances = kernel_named("distance_kernels", "clipped_distances", "iotids.detecting.judging")
+clipped_distances = kernel_named("row_kernels", "clipped_distances", "iotids.detecting.judging")
 
 
 @dataclass(frozen=True)

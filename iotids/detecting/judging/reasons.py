@@ -23,7 +23,8 @@ STEPS = 4  # points on the way; of the three strongest features 94 % are those t
 FIRST_EXPLAINED = 64  # alarms of a run, where each takes twice as many runs of the model as it has features
 FLOWS_PER_REASON = 4096  # and one more for so many flows: explaining takes less time than judging
 RUNS_AT_ONCE = 4096  # rows that the model is given together
-three_strangest = kernel_named("distance_kernels", "three_strangest", "iotids.detecting.judging")
+fold_rows = kernel_named("row_kernels", "fold_rows", "iotids.detecting.judging")
+three_strangest = kernel_named("row_kernels", "three_strangest", "iotids.detecting.judging")
 
 
 class Model(Protocol):
@@ -111,22 +112,21 @@ def explain_broken(reasons: Reasons, rows: np.ndarray, X: np.ndarray) -> None:
         )
 
 
-def without_artefacts(reasons: Reasons, X: np.ndarray, usual: np.ndarray, is_time: np.ndarray) -> Reasons:
+def drop_artefacts(reasons: Reasons, X: np.ndarray, usual: np.ndarray, is_time: np.ndarray) -> None:
     """Leave out reasons that quote a time no flow can last: CICFlowMeter's idle times hold points in time.
 
     Parameters
     ----------
     X : (n, d) features. usual : (d,) benign medians. is_time : (d,) bool, features in microseconds.
     """
-    rows = np.arange(len(X))[:, None]
-    largest = np.maximum(np.abs(X[rows, reasons.feature]), np.abs(usual[reasons.feature]))
-    artefact = is_time[reasons.feature] & np.isfinite(largest) & (largest > LONGEST_US)
-    order = np.argsort(~reasons.given | artefact, axis=1, kind="stable")  # what stays comes first
-    feature, weight, given = (
-        np.take_along_axis(part, order, axis=1)
-        for part in (reasons.feature, reasons.weight, reasons.given & ~artefact)
-    )
-    return Reasons(feature, weight, given)
+    rows = np.flatnonzero(reasons.given.any(axis=1))
+    feature = reasons.feature[rows]
+    largest = np.maximum(np.abs(X[rows[:, None], feature]), np.abs(usual[feature]))
+    artefact = is_time[feature] & np.isfinite(largest) & (largest > LONGEST_US)
+    reasons.given[rows] &= ~artefact
+    order = np.argsort(~reasons.given[rows], axis=1, kind="stable")  # what stays comes first
+    for part in (reasons.feature, reasons.weight, reasons.given):
+        part[rows] = np.take_along_axis(part[rows], order, axis=1)
 
 
 def explain_attacks(
@@ -148,22 +148,22 @@ def explain_attacks(
     ----------
     rows : (m,) int64
         Flows that are called attacks.
-    X : (m, d) float64
-        Their features; `usual` (d,) are the benign medians.
+    X : (n, d) float64
+        Features of all flows; `usual` (d,) are the benign medians.
     direction : (m, k) float32
         Which combination of logits speaks for each.
     log_odds : (m,)
         How sure each alarm is.
     """
-    first, inverse = distinct_rows(X, direction.argmax(axis=1))
-    weights = np.zeros((first.size, X.shape[1]), np.float32)
-    if model.has_gradient:
-        weights = contributions(model, X[first], usual, direction[first])
-    else:
-        surest = np.argsort(-log_odds[first], kind="stable")[: budget.spend(first.size)]
-        weights[surest] = occlusions(model, X[first[surest]], usual, direction[first[surest]])
-    order, weight = strongest(weights, N_REASONS)
-    reasons.feature[rows], reasons.weight[rows] = order[inverse], weight[inverse]
+    first, inverse = distinct_rows(X, rows, direction.argmax(axis=1))
+    explain, chosen = contributions, np.arange(first.size)
+    if not model.has_gradient:
+        explain, chosen = occlusions, np.argsort(-log_odds[first], kind="stable")
+        chosen = chosen[: budget.spend(first.size)]
+    weights = explain(model, X[rows[first[chosen]]], usual, direction[first[chosen]])
+    distinct = no_reasons(first.size)
+    distinct.feature[chosen], distinct.weight[chosen] = strongest(weights, N_REASONS)
+    reasons.feature[rows], reasons.weight[rows] = distinct.feature[inverse], distinct.weight[inverse]
     reasons.given[rows] = reasons.weight[rows] > 0
 
 
@@ -226,14 +226,14 @@ def largest_columns(values: np.ndarray, count: int) -> np.ndarray:
     return order
 
 
-def distinct_rows(X: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First row of each distinct (features, extra) and, per row, which of these it equals.
+def distinct_rows(X: np.ndarray, rows: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of some rows (m,) the place of the first of each distinct (features, extra) and, per row, which of these it equals.
 
     Floods are thousands of equal flows: explaining one of them explains all. Rows are compared by a 64-bit
     hash.
     """
-    bits = np.ascontiguousarray(X).view(np.uint64)
     odd = np.random.default_rng(0).integers(1, 2**63, X.shape[1], dtype=np.uint64) | np.uint64(1)
-    folded = (bits ^ (bits >> np.uint64(29))) @ odd + extra.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    folded = extra.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    fold_rows(np.ascontiguousarray(X).view(np.uint64), rows, odd, folded)
     _, first, inverse = np.unique(folded, return_index=True, return_inverse=True)
     return first, inverse

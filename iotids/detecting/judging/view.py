@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 TCP = 6
 FEWEST = 20  # flows that a share is taken of
@@ -35,7 +36,7 @@ class ViewCounter:
             return
         column = lambda name: flows.column(name).to_numpy()  # noqa: E731
         self._flows += flows.num_rows
-        self._no_mac += int(np.isin(flows.column("src_mac").to_pylist(), ("", NO_MAC)).sum())
+        self._no_mac += pc.sum(pc.is_in(flows.column("src_mac"), pa.array(["", NO_MAC]))).as_py()
         data = (column("protocol") == TCP) & (column("fwd_bytes") + column("bwd_bytes") > 0)
         alone = data & ((column("bwd_packets") == 0) | (column("fwd_packets") == 0))
         self._with_data += int(data.sum())

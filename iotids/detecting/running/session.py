@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -126,7 +127,8 @@ class Session:
         self.view.add(flows)
         self.fitness.add(decisions.log_odds, decisions.familiarity)
         self.withheld += int(decisions.withheld.sum())
-        self.drift.add(X[decisions.finite & ((decisions.code != ATTACK) | (aside is not None))])
+        ordinary = decisions.finite & ((decisions.code != ATTACK) | (aside is not None))
+        self.drift.add(X, np.flatnonzero(ordinary))
         if aside is not None:
             aside(X, decisions, verdicts, flows)
         return verdicts

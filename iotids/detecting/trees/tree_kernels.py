@@ -32,13 +32,14 @@ def add_leaves(features, n, d, trees, room, sums):  # type: ignore[no-untyped-de
             start, stop = trees.starts[tree], trees.starts[tree + 1]
             words, thresholds = trees.words[start:stop], trees.thresholds[start:stop]
             for group in range(NOTHING, rows, LANES):
-                for i in range(group, group + LANES):
-                    at[i] = 0
+                node, begin = at[group : group + LANES], row[group : group + LANES]
+                for i in range(LANES):
+                    node[i] = 0
                 for _ in range(trees.levels[tree]):
-                    for i in range(group, group + LANES):
-                        word = np.uint64(words[at[i]])
-                        goes_right = not features[row[i] + (word & LOW)] <= thresholds[at[i]]
-                        at[i] = (word >> HIGH) + np.uint64(goes_right)
+                    for i in range(LANES):
+                        word = np.uint64(words[node[i]])
+                        goes_right = not features[begin[i] + (word & LOW)] <= thresholds[node[i]]
+                        node[i] = (word >> HIGH) + np.uint64(goes_right)
             for i in range(NOTHING, rows):
                 to, leaf = (np.uint64(first) + i) * width, (np.uint64(start) + at[i]) * width
                 for part in range(NOTHING, width, np.uint64(8)):

@@ -1,8 +1,7 @@
-"""Kernels of the distance to training: what is left per flow once its nearest prototype is known, in one pass
-over the features. `clipped_distances` and `three_strangest` are called by these names in novelty.py and reasons.py, which do
-not load the compiler.
+"""Kernels over rows of features, one pass each: how far a flow is from its nearest typical one and in what, a hash of its
+features, and the bin of every feature. novelty.py, reasons.py and drift.py call them by their names and do not load the compiler.
 
-Their slow twins are in tests/detecting/test_novelty.py.
+Their slow twins are in tests/detecting/test_novelty.py, test_verdicts.py and test_drift.py.
 """
 
 from __future__ import annotations
@@ -57,3 +56,32 @@ def three_strangest(scaled, prototypes, number, rows, feature, weight):  # type:
         feature[i, 0], feature[i, 1], feature[i, 2] = a, b, c
         for k in range(3):
             weight[i, k] = scaled[i, feature[i, k]] - prototypes[nearest, feature[i, k]]
+
+
+@entry
+def fold_rows(bits, rows, odd, folded):  # type: ignore[no-untyped-def]
+    """folded[i] += a hash of row rows[i] of bits (n, d) uint64; odd (d,) uint64 numbers, folded (m,) uint64."""
+    for i in range(rows.shape[0]):
+        total = folded[i]
+        for j in range(odd.shape[0]):
+            word = bits[rows[i], j]
+            total += (word ^ (word >> np.uint64(29))) * odd[j]
+        folded[i] = total
+
+
+@entry
+def count_in_bins(X, rows, edges, first, counts):  # type: ignore[no-untyped-def]
+    """Count the bin of every feature of some rows (m,) of X (n, d): how many edges lie below it (all for NaN).
+
+    The edges of feature j are edges[first[j] : first[j + 1] - 1], ascending, its counts counts[first[j] : first[j + 1]].
+    """
+    for row in rows:
+        for j in range(X.shape[1]):
+            low, high = first[j], first[j + 1] - 1
+            while low < high:
+                middle = (low + high) >> 1
+                if edges[middle] >= X[row, j]:
+                    high = middle
+                else:
+                    low = middle + 1
+            counts[low] += 1
