@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from iotids.detecting.acting.records import incident_id
 from iotids.detecting.incidents import book as book_module
 from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.incidents.catalogue import meaning_of
@@ -194,14 +195,66 @@ def test_a_hundred_thousand_forged_senders_leave_memory_small(tmp_path):
     assert "about" in headline(flood)
 
 
-def test_a_sweep_of_one_port_names_the_number_of_hosts(tmp_path):
-    records = [
-        Record(START_US + i * 10_000, frame(SCANNER, f"10.0.1.{i}", 6, tcp(40_000 + i, 23, flags=SYN)))
-        for i in range(1, 213)
+def sweep_records(scanner, *, hosts):
+    """A SYN to one port of each host."""
+    return [
+        Record(START_US + i * 10_000, frame(scanner, f"10.0.1.{i}", 6, tcp(40_000 + i, 23, flags=SYN)))
+        for i in range(1, hosts + 1)
     ]
-    (sweep,) = noted(judged(capture(tmp_path, records))).top("attack", 9)
+
+
+def test_a_sweep_of_one_port_names_the_number_of_hosts(tmp_path):
+    (sweep,) = noted(judged(capture(tmp_path, sweep_records(SCANNER, hosts=212)))).top("attack", 9)
     assert headline(sweep) == f"{SCANNER} scans 212 hosts on port 23"
     assert sweep.victim == ""
+
+
+def one_classed(tmp_path, *labels):
+    """A flood of one host on another whose flows are called several classes, `(label, flows)` in turn."""
+    table = judged(capture(tmp_path, flood_records(flows=sum(n for _, n in labels), seed=3)))
+    place, called = table.schema.get_field_index("class"), [label for label, n in labels for _ in range(n)]
+    column = pa.array(called).dictionary_encode().cast(table.schema.field(place).type)
+    return table.set_column(place, table.schema.field(place), column)
+
+
+@pytest.mark.parametrize("at_once", [None, 1, 7])
+def test_what_one_host_does_to_another_is_one_incident_named_by_most_of_its_flows(tmp_path, at_once):
+    table = one_classed(tmp_path, ("MITM", 8), ("DOS", 171), ("BOTNET", 24))
+    (found,) = noted(table, at_once=at_once).top("attack", 9)
+    plain = incident_to_plain(found)
+    assert (plain["class"], plain["severity"], plain["flows"]) == ("DOS", "high", 203)
+    assert list(plain["classes"].items()) == [("DOS", 171), ("BOTNET", 24), ("MITM", 8)]
+    assert reason(found).endswith("; by class: 171 DOS, 24 BOTNET, 8 MITM")
+
+
+def test_of_classes_with_as_many_flows_the_more_severe_names_the_incident(tmp_path):
+    (found,) = noted(one_classed(tmp_path, ("SCANNING", 5), ("BOTNET", 5))).top("attack", 9)
+    assert found.label == "BOTNET"
+
+
+def test_an_incident_keeps_its_id_when_its_class_and_its_first_packet_change(tmp_path):
+    ids, table = [], one_classed(tmp_path, ("DOS", 30), ("BOTNET", 8))
+    book = IncidentBook(*[lambda i: ids.append((i.label, i.first_us, incident_id(i)))] * 2)
+    noted(table.take(list(reversed(range(38)))), at_once=1, book=book).end()
+    (began, ended) = ids
+    assert (began[0], ended[0]) == ("BOTNET", "DOS")
+    assert began[1] > ended[1]
+    assert began[2] == ended[2]
+
+
+@pytest.mark.parametrize("at_once", [None, 1])
+def test_what_a_host_does_to_several_stays_apart_by_class(tmp_path, at_once):
+    sweep = judged(capture(tmp_path, sweep_records(ANYONE, hosts=40), "sweep.pcap"))
+    flood = judged(capture(tmp_path, flood_records(flows=30, seed=3), "flood.pcap"), "DOS")
+    found = noted(sweep, flood, at_once=at_once).top("attack", 9)
+    assert sorted((i.label, i.flows) for i in found) == [("DOS", 30), ("SCANNING", 40)]
+
+
+def test_the_index_of_pairs_empties_with_its_incidents(tmp_path):
+    book = noted(one_classed(tmp_path, ("BOTNET", 8), ("DOS", 30)))
+    assert len(book._of_pair) == 1
+    book.end()
+    assert not book._of_pair
 
 
 def test_silence_ends_an_incident_also_within_one_batch(tmp_path):

@@ -76,9 +76,9 @@ def ecs_record(incident: Incident) -> dict[str, Any]:
         "iotids": {
             name: plain[name]
             for name in (
-                "number", "verdict", "class", "confidence", "headline", "victims", "ports", "sources", "flows",
-                "answers", "attempts", "refused", "unanswered", "payload_bytes", "capture", "first_packet",
-                "last_packet", "wireshark",
+                "number", "verdict", "class", "classes", "confidence", "headline", "victims", "ports", "sources",
+                "flows", "answers", "attempts", "refused", "unanswered", "payload_bytes", "capture",
+                "first_packet", "last_packet", "wireshark",
             )
         },
     }
@@ -168,7 +168,7 @@ def oriented_flow(incident: Incident) -> dict[str, Any]:
 def incident_id(incident: Incident) -> str:
     """32 hexadecimal digits, the same for the record of the beginning and that of the end, and in every run."""
     i = incident
-    named = f"{i.number}|{i.verdict}|{i.label}|{i.actor}|{i.first_capture}|{i.first_us}"
+    named = f"{i.number}|{i.verdict}|{i.actor}|{i.opened_us}"
     return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 

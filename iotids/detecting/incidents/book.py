@@ -50,6 +50,7 @@ class IncidentBook:
         self._closed: list[tuple[float, int, Incident]] = []
         self._by_actor: dict[str, set[Key]] = {}
         self._on_victim: dict[tuple[str, str, str], set[Key]] = {}
+        self._of_pair: dict[tuple[str, str, str], Key] = {}  # the incident of one actor on one victim alone
         self._said: set[int] = set()
         self._over: list[Incident] = []  # closed, and not yet reported
         self._began, self._ended, self._keep_members, self._count = began, ended, keep_members, 0
@@ -106,30 +107,41 @@ class IncidentBook:
         incident = self.open.get(key)
         if incident is not None and _is_apart(incident, part.first_us, part.last_us):
             self._close(key)
-            incident = None
+            key, incident = self._key_of(part), None
         if incident is None:
             self._count += 1
             incident = self.open[key] = part
             incident.number = self._count
             if part.actor:
                 self._by_actor.setdefault(part.actor, set()).add(key)
+                if part.victim:
+                    self._of_pair[_pair(part)] = key
         else:
+            pair = _pair(incident)
             incident.add(part)
+            if not incident.victim:
+                self._of_pair.pop(pair, None)
         return self._merge_sources(key, incident) if incident.actor and incident.victim else incident
 
     def _key_of(self, part: Incident) -> Key:
-        """Where a group belongs: its own key, or the actor's largest incident when it is answers only."""
+        """Where a group belongs: the actor's incident of its class, else that on the same victim alone; answers without
+        either to the actor's largest.
+        """
         if not part.actor:
             return part.verdict, part.label, "", part.victim
         own = (part.verdict, part.label, part.actor, "")
-        if part.answers < part.flows or own in self.open:
+        if own in self.open:
+            return own
+        if part.victim and (of_both := self._of_pair.get(_pair(part))):
+            return of_both
+        if part.answers < part.flows:
             return own
         others = self._by_actor.get(part.actor, ())
         return max(others, key=lambda key: (self.open[key].flows, key), default=own)
 
     def _merge_sources(self, key: Key, incident: Incident) -> Incident:
         """Make one incident of those on the same victim, once they are many."""
-        place = (incident.verdict, incident.label, incident.victim)
+        place = (incident.verdict, key[1], incident.victim)
         keys = self._on_victim.setdefault(place, set())
         keys.add(key)
         if len(keys) < MANY_SOURCES:
@@ -139,10 +151,10 @@ class IncidentBook:
         }
         if len(keys) < MANY_SOURCES:
             return incident
-        shared = (incident.verdict, incident.label, "", incident.victim)
+        shared = (incident.verdict, key[1], "", incident.victim)
         if shared not in self.open:
             self._count += 1
-            self.open[shared] = Incident(self._count, incident.verdict, incident.label, "")
+            self.open[shared] = Incident(self._count, incident.verdict, key[1], "")
         whole = self.open[shared]
         for k in sorted(keys):
             part = self._forget(k)
@@ -178,12 +190,14 @@ class IncidentBook:
     def _forget(self, key: Key) -> Incident:
         """Take an incident out of the open ones and the indexes."""
         incident = self.open.pop(key)
+        if self._of_pair.get(_pair(incident)) == key:
+            del self._of_pair[_pair(incident)]
         if incident.actor and (keys := self._by_actor.get(incident.actor)):
             keys.discard(key)
             if not keys:
                 del self._by_actor[incident.actor]
         if incident.victim:
-            place = (incident.verdict, incident.label, incident.victim)
+            place = (incident.verdict, key[1], incident.victim)
             if keys := self._on_victim.get(place):
                 keys.discard(key)
                 if not keys:
@@ -229,6 +243,11 @@ class IncidentBook:
 def is_notable(incident: Incident) -> bool:
     """Whether an incident is an attack that stands out, and no single alarm."""
     return incident.verdict == "attack" and incident.score >= SMALLEST_SCORE
+
+
+def _pair(incident: Incident) -> tuple[str, str, str]:
+    """Who does what to whom, whatever the class."""
+    return incident.verdict, incident.actor, incident.victim
 
 
 def _is_apart(incident: Incident, low_us: int, high_us: int) -> bool:

@@ -43,10 +43,17 @@ def reason(incident: Incident) -> str:
     if i.answers:
         parts.append(f"{i.answers:,} of the victim's answers counted with them")
     text = ", ".join(parts)
+    if len(i.classes) > 1:
+        text += f"; by class: {', '.join(f'{flows:,} {label}' for label, flows in ranked_classes(i).items())}"
     minutes, spread = max(1.0, i.seconds / 60), max(len(i.ports), len(i.victims))
     if i.usual is not None and spread / minutes > max(i.usual, MANY_TARGETS):
         text += f"; usual here: at most {i.usual:,} targets a minute"
     return text
+
+
+def ranked_classes(incident: Incident) -> dict[str, int]:
+    """Flows of each class, the most frequent first."""
+    return dict(sorted(incident.classes.items(), key=lambda item: (-item[1], item[0])))
 
 
 def span_text(seconds: float) -> str:

@@ -30,13 +30,14 @@ class Incident:
     Attributes
     ----------
     actor, victim : address; the actor is empty when there are many sources, the victim when there are several.
-    verdict, label : attack or unknown, and the class.
+    verdict, label : attack or unknown, and the class of most flows (of as many: the more severe). classes : flows of
+        each class.
     flows : judged flows, answers included. answers : flows that the victim began, by the meter.
     attempts : TCP flows with a SYN of the actor. refused : of these, reset without data. silent : flows to
         the victim without an answer. tcp, udp : flows of the protocol.
     packets, payload_bytes, probability_sum : sums over the flows, the last of the attack probability.
     first_us, last_us : first packet's time, last packet's time. first_packet, last_packet : their numbers,
-        in first_capture and last_capture.
+        in first_capture and last_capture. opened_us : the first packet's time as it was when the incident was opened.
     victims, ports, sources : distinct hosts attacked, ports attacked, and hosts that attack.
     strongest : score of the flow that stands out most; example : its columns; why : finds its reasons, where the
         table has none.
@@ -73,7 +74,14 @@ class Incident:
     why: Why | None = None
     members: dict[str, list[Any]] = field(default_factory=dict)
     usual: int | None = None
+    classes: dict[str, int] = field(default_factory=dict)
+    opened_us: int = 0
     is_open: bool = True
+
+    def __post_init__(self) -> None:
+        """At first all flows are of one class."""
+        self.classes = self.classes or {self.label: self.flows}
+        self.opened_us = self.opened_us or self.first_us
 
     @property
     def severity(self) -> int:
@@ -110,6 +118,7 @@ class Incident:
 
     def add(self, other: Incident) -> None:
         """Add what another one of the same attack holds."""
+        self.opened_us = self.opened_us or other.opened_us
         if self.flows == 0 or other.first_us < self.first_us:
             self.first_us, self.first_capture = other.first_us, other.first_capture
             self.first_packet = other.first_packet
@@ -119,6 +128,11 @@ class Incident:
                 other.last_capture,
                 other.last_packet,
             )
+        for label, n in other.classes.items():
+            self.classes[label] = self.classes.get(label, 0) + n
+        self.label = max(
+            self.classes, key=lambda label: (self.classes[label], meaning_of(label).severity, label)
+        )
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("victims", "ports", "sources"):

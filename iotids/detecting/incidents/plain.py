@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iotids.detecting.incidents.catalogue import SEVERITIES, meaning_of
-from iotids.detecting.incidents.in_words import actor_text, headline, reason
+from iotids.detecting.incidents.in_words import actor_text, headline, ranked_classes, reason
 from iotids.detecting.incidents.incident import Incident
 
 
@@ -22,6 +22,7 @@ def incident_to_plain(incident: Incident) -> dict[str, Any]:
         "open": i.is_open,
         "verdict": i.verdict,
         "class": i.label,
+        "classes": ranked_classes(i),
         "severity": SEVERITIES[i.severity],
         "confidence": round(i.confidence, 4),
         "score": round(i.score, 2),
