@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 
 # One thread computes for a device. More share the small products of a batch, and wait for each other longer than they
@@ -21,7 +22,8 @@ def prepare_tensorflow() -> None:
     os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")  # each device has threads of its own
     gc.disable()  # nothing of half a million new objects is garbage; looking takes half a second
     try:
-        import tensorflow as tf
+        with left_out("matplotlib", "sklearn"):  # Keras would take them along, a quarter of the time
+            import tensorflow as tf
     finally:
         gc.enable()
     gc.freeze()
@@ -31,6 +33,18 @@ def prepare_tensorflow() -> None:
         tf.config.set_logical_device_configuration(
             processor, [tf.config.LogicalDeviceConfiguration()] * cores
         )
+
+
+@contextmanager
+def left_out(*libraries: str) -> Iterator[None]:
+    """Libraries cannot be imported in the block unless they were before: who can do without them does."""
+    absent = [name for name in libraries if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: it is not found
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def places(n_threads: int) -> list[Callable[[], AbstractContextManager]]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import NamedTuple, TypeAlias
+from threading import Lock
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -44,12 +45,35 @@ class Loops(NamedTuple):
 @lru_cache(maxsize=16)
 def compiled_loops(shape: NetworkShape) -> Loops:
     """Loops for one shape; XLA compiles them at the first call for each number of folds, in a second or two."""
-    return Loops(
-        *(
-            tf.function(partial(loop, shape), jit_compile=True)
-            for loop in (training_loop, evaluation_loop, class_probabilities)
-        )
+    loops = (training_loop, evaluation_loop, class_probabilities)
+    return Loops(*(traced_once(partial(loop, shape)) for loop in loops))
+
+
+def traced_once(loop: Callable) -> Callable:
+    """A loop that TensorFlow writes down as a graph once for arguments of the same shapes, and XLA compiles for every
+    device that it is called on; `tf.function` alone writes it down once for each device, in Python, where threads wait
+    for each other.
+    """
+    function, lock, graphs = (
+        tf.function(loop, autograph=False, jit_compile=True),
+        Lock(),
+        dict[tuple, Callable](),
     )
+
+    def call(*arguments: Any) -> Any:
+        shapes = tuple(
+            value.shape for value in arguments[1:]
+        )  # those of the state follow from the loop and the folds
+        with lock:
+            if shapes not in graphs:
+                given = tf.nest.map_structure(
+                    lambda value: tf.TensorSpec(value.shape, value.dtype), arguments
+                )
+                with tf.device(None):
+                    graphs[shapes] = function.get_concrete_function(*given)
+        return graphs[shapes](*arguments)
+
+    return call
 
 
 class StackedNetworks:
