@@ -13,6 +13,7 @@ from iotids.flowmeter.ledger import Ledger
 from iotids.flowmeter.names import readable_name, text_of_name
 from iotids.flowmeter.output.origin import meter_origin
 from iotids.flowmeter.output.rows import RowBuilder, check_columns, schema_of
+from iotids.flowmeter.pipeline.compiling_ahead import compile_ahead
 from iotids.flowmeter.pipeline.decoder import Decoded, Decoder
 from iotids.flowmeter.pipeline.sweeping import Certain, Sweeper
 from iotids.flowmeter.pipeline.table import OUTPUT_FLOWS, FlowTable, Over
@@ -117,6 +118,7 @@ class Meter:
         self.decoder = Decoder(self.rules)
         self.sweeper = Sweeper(self.table, prompt=prompt)
         self._fault: CaptureFault | None = None
+        compile_ahead(profile)
 
     def batches(self, progress: Callable[[int], object] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows as flows finish, then those that are left; the ledger is complete after the last.

@@ -17,6 +17,7 @@ import pytest
 from iotids.flowmeter.kernels import compiling, entries, layout
 from iotids.flowmeter.kernels.machine_code import MachineCode
 from iotids.flowmeter.pipeline.table import FlowTable
+from iotids.flowmeter.pipeline.worker_threads import usable_cores
 from iotids.flowmeter.profiles import profile_named, rules_of
 from tests.bench.capture import write_capture
 
@@ -131,6 +132,28 @@ print(*(name for name in ("numba", "pandas", "pyarrow.compute", "tqdm", "scipy")
             [sys.executable, "-c", command], cwd=ROOM.parents[1], capture_output=True, text=True, check=True
         )
     assert done.stdout.split() == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(usable_cores() < 2, reason="nothing is compiled beside the meter on one core")
+def test_what_other_processes_compile_beside_the_meter_is_what_it_needs(tmp_path: Path) -> None:
+    write_capture(tmp_path / "a.pcap", flows=20)
+    command = f"""
+from iotids.flowmeter.flows import flows_from_capture
+from iotids.flowmeter.kernels.entries import *
+assert flows_from_capture({str(tmp_path / "a.pcap")!r}).num_rows
+print([(kernel.compiled, kernel.loaded) for kernel in (decode_frames, meter_packets, fill_rows, sort_words_of, emit_flows)])
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        cwd=ROOM.parents[1],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[(1, 0), (0, 1), (0, 1), (0, 1), (0, 1)]"
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,18 @@ import json
 import os
 import struct
 import threading
+import time
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iotids.flowmeter.kernels import trampolines
 from iotids.flowmeter.kernels.words import flatten, fractions, kinds_as_text
+
+if TYPE_CHECKING:
+    import subprocess
 
 ROOM = Path(__file__).resolve().parent
 COLUMNS = ROOM.parent / "columns"
@@ -50,7 +54,11 @@ class MachineCode:
     ----------
     compiled, loaded : int
         For how many combinations of types the code was compiled here, or found on disk.
+    under_way : Popen or None
+        A process that compiles the kernel, and writes its code to disk.
     """
+
+    under_way: subprocess.Popen[bytes] | None = None
 
     def __init__(self, module: str, name: str, function: Callable[..., Any] | None = None) -> None:
         self.module, self.name, self._function = module, name, function
@@ -73,7 +81,7 @@ class MachineCode:
         with LOADING:
             if kinds not in self._natives:
                 paths = self._paths(kinds)
-                content = next(filter(None, map(_read_whole, paths)), None)
+                content = self._from_disk(paths)
                 if content is None:
                     content = self._compile(kinds, arguments)
                     _write_whole(paths[0], content)
@@ -82,6 +90,21 @@ class MachineCode:
                     self.loaded += 1
                 self._natives[kinds] = _link(content)
         return self._natives[kinds]
+
+    def is_on_disk(self) -> bool:
+        """Whether there is machine code of this version, for arguments of whatever types."""
+        return any(
+            any(path.parent.glob(f"{path.name.rpartition('-')[0]}-*.code")) for path in self._paths(())
+        )
+
+    def _from_disk(self, paths: list[Path]) -> bytes | None:
+        """Content of the first file there is; waits for one while a process compiles the kernel."""
+        while True:
+            ended = self.under_way is None or self.under_way.poll() is not None
+            content = next(filter(None, map(_read_whole, paths)), None)
+            if content is not None or ended:
+                return content
+            time.sleep(0.05)
 
     def _compile(self, kinds: tuple[Any, ...], arguments: tuple[Any, ...]) -> bytes:
         """Machine code as it stands in its file: that of the kernel, behind it the trampoline to it."""
