@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from iotids.detecting.running.verdict_files import VerdictFile
 from iotids.detecting.summary.not_judged import count_not_judged
 from iotids.detecting.summary.table_groups import few_rows
 from iotids.detecting.summary.tally import Tally
+from iotids.flowmeter.pipeline.worker_threads import Background, usable_cores
 
 ROWS_AT_ONCE = 32_768  # flows that are counted and written together
 GROWTH = 4  # how many times as many each time, up to there
@@ -104,7 +105,7 @@ class Session:
             Also gets (features, decisions, verdicts, flows) of every batch; calibration listens here.
         """
         zero = self.judge.new_zero_point()
-        for flows in gathered(capture.batches(), at_once):
+        for flows in _meanwhile(gathered(capture.batches(), at_once), wanted=at_once > 1):
             blocks = (
                 flows.slice(start, ROWS_PER_BLOCK) for start in range(0, flows.num_rows, ROWS_PER_BLOCK)
             )
@@ -140,6 +141,11 @@ class Session:
         return [
             partial(self.judge.reasons_of, own.copy(), label) for own, label in zip(X, labels, strict=True)
         ]
+
+
+def _meanwhile(tables: Iterator[pa.Table], *, wanted: bool) -> Iterable[pa.Table]:
+    """The same tables; where there is a second core the next is made while one is judged. Live verdicts would come later."""
+    return Background(tables, depth=1) if wanted and usable_cores() > 1 else tables
 
 
 def _renumbered(verdicts: pa.Table, packets_before: int) -> pa.Table:
