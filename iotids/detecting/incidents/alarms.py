@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from iotids.detecting.incidents.direction import TCP, UDP, reversed_rows, votes_for_initiator
 from iotids.detecting.incidents.distinct import Distinct, hash_numbers, hash_texts
@@ -59,8 +58,8 @@ def alarms_of(
     verdict: np.ndarray,
     *,
     victims_of: Callable[[str], np.ndarray],
-    actors: Iterable[str],
-    shared: Collection[tuple[str, str]],
+    is_actor: Callable[[str], bool],
+    has_many_sources: Callable[[str, str], bool],
 ) -> Alarms:
     """Read and orient the alarms and unknown flows of a verdict table.
 
@@ -69,10 +68,10 @@ def alarms_of(
     verdict : (n,) index in VERDICTS
     victims_of : callable
         Hashes of the victims that a host has in incidents that are open.
-    actors : iterable of str
-        Hosts that are the actor of one.
-    shared : collection of (str, str)
-        Victim and label of those with many sources.
+    is_actor : callable
+        Whether a host is the actor of one.
+    has_many_sources : callable
+        Whether (victim, label) is one with many sources.
     """
     rows = np.flatnonzero(verdict)
     part = table.select(
@@ -89,15 +88,14 @@ def alarms_of(
     )
     answer = reversed_rows(src, dst, votes)
     hashes = hash_texts(hosts)
-    attackers = pc.is_in(hosts, pa.array([*actors], pa.string())).to_numpy(zero_copy_only=False)
-    answer |= _answers_known(src, dst, names, hashes, victims_of, attackers)
+    answer |= _answers_known(src, dst, names, hashes, victims_of, is_actor)
     actor, victim = np.where(answer, dst, src), np.where(answer, src, dst)
     label = _label_of_the_attack(actor, victim, label, answer, len(words))
     unknown = verdict[rows] == UNKNOWN
     score = np.where(unknown, *(part.column(name).to_numpy() for name in ("novelty", "attack_log_odds")))
     probability = part.column("attack_probability").to_numpy()
     start_us = part.column("start").cast(pa.int64()).to_numpy()
-    many = _from_many_sources(actor, victim, label, names, words.to_pylist(), shared)
+    many = _from_many_sources(actor, victim, label, names, words.to_pylist(), has_many_sources)
     return Alarms(
         table.column("capture")[0].as_py(),
         names,
@@ -225,12 +223,11 @@ def _answers_known(
     names: list[str],
     hashes: np.ndarray,
     victims_of: Callable[[str], np.ndarray],
-    attackers: np.ndarray,
+    is_actor: Callable[[str], bool],
 ) -> np.ndarray:
-    """(n,) bool: flows from a victim to its attacker, by the incidents that are open; `attackers` are their actors, bool of
-    each host.
-    """
-    maybe = np.flatnonzero(attackers[dst])
+    """(n,) bool: flows from a victim to its attacker, by the incidents that are open."""
+    attackers = np.array([is_actor(name) for name in names], bool)
+    maybe = np.flatnonzero(attackers[dst]) if attackers.size else np.zeros(0, np.int64)
     answer = np.zeros(src.size, bool)
     if maybe.size:
         place = hash_numbers(np.arange(len(names)))  # one word for an attacker and a victim
@@ -259,7 +256,7 @@ def _from_many_sources(
     label: np.ndarray,
     names: list[str],
     words: list[str],
-    shared: Collection[tuple[str, str]],
+    has_many_sources: Callable[[str, str], bool],
 ) -> np.ndarray:
     """(n,) bool: alarms of hosts that attack one victim only, where at least 20 do so."""
     act, who = np.unique(actor * len(words) + label, return_inverse=True)
@@ -270,8 +267,6 @@ def _from_many_sources(
     target = high * len(words) + act % len(words)
     hit, on = np.unique(target, return_inverse=True)
     sources = np.bincount(on, single)
-    place = {name: i for i, name in enumerate(names)} if shared else {}
-    known = [place[v] * len(words) + words.index(w) for v, w in shared if v in place and w in words]
-    open_ = np.isin(hit, known)
+    open_ = np.array([has_many_sources(names[t // len(words)], words[t % len(words)]) for t in hit.tolist()])
     many: np.ndarray = (single & ((sources >= MANY_SOURCES) | open_)[on])[who]
     return many

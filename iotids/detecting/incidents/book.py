@@ -69,8 +69,8 @@ class IncidentBook:
             table,
             verdict,
             victims_of=self._victims_of,
-            actors=self._by_actor,
-            shared={(key[3], key[1]) for key in self.open if key[0] == "attack" and not key[2]},
+            is_actor=self._by_actor.__contains__,
+            has_many_sources=lambda victim, label: ("attack", label, "", victim) in self.open,
         )
         touched = {
             id(incident): incident
