@@ -20,6 +20,7 @@ import yaml
 from iotids.detecting.running.command_line import parse_arguments
 from iotids.detecting.running.stop import Stop
 from iotids.plumbing.light_start import arrow_without_pandas
+from iotids.plumbing.output_names import refuse_clashes
 from iotids.plumbing.progress import progress_bar
 from iotids.tracking.registry import NoSuchModelError, fetch
 
@@ -42,6 +43,7 @@ def configured() -> list[str]:
 
 def run(arguments: argparse.Namespace, stop: Stop) -> int:
     """Do what the command line asks for; gives the exit code."""
+    refuse_clashes([*arguments.captures, arguments.operating_point], outputs_of(arguments))
     from iotids.detecting.package.find_package import BOX, find_package
 
     package = find_package(
@@ -96,6 +98,8 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
             sources = folder.pieces(settings, max_bytes=arguments.max_bytes)
         if arguments.interface is not None:
             whom = whom_to_become(arguments.user)
+            import numpy.random  # noqa: F401  (read before rights go: others may not read Python's folder)
+
             sources = [Interface(arguments.interface, settings, stop, whom)]
             give_up_root(whom)
         live = not arguments.captures or "-" in arguments.captures
@@ -108,6 +112,13 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
             tuple(arguments.captures),
         )
         return judge_captures(package, sources, wanted, stop, shown, faults)
+
+
+def outputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Files and folders that the command writes, by option."""
+    out = arguments.out or ("own-network.json" if arguments.calibrate else "verdicts.parquet")
+    named = {name: getattr(arguments, name) for name in ("report", "ecs", "eve", "incidents", "slice")}
+    return {"-o": out} | {f"--{name}": path for name, path in named.items()}
 
 
 def _show(bar: Any, tally: Tally) -> None:

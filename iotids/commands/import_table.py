@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from iotids.flowmeter.names import text_of_name
+from iotids.plumbing.output_names import refuse_clashes
 from iotids.truth.imports.cic_tables import How, Imported, import_table
 from iotids.truth.labelling.notices import one_line, show_notices
 from iotids.truth.labelling.truth_files import table_labels
@@ -128,6 +129,7 @@ def main() -> None:
         help="what stands before decimals (default: found out per file)",
     )
     args = parser.parse_args()
+    refuse_clashes([*args.tables, args.labels], {"--out": args.out})
     try:
         given = read_labels(args.labels.read_text("utf-8-sig"), str(args.labels)) if args.labels else {}
         if args.release:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from iotids.commands.meter import add_meter_options, existing_captures, options_of
 from iotids.plumbing.light_start import load_numba_without_scipy
+from iotids.plumbing.output_names import refuse_clashes
 from iotids.truth.given import Given, truth_of_log, truth_of_rules
 from iotids.writing.tables import read_table, write_json, write_table
 
@@ -124,6 +125,12 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, default=Path("labelled.parquet"), metavar="PARQUET")
     add_meter_options(parser)
     arguments = parser.parse_args()
+    out = arguments.out
+    apart_out, summary_out = out.with_suffix(".apart.parquet"), out.with_suffix(".json")
+    refuse_clashes(
+        [*arguments.captures, arguments.rules, arguments.zeek, arguments.flows],
+        {"-o": out, "-o, flows kept apart:": apart_out, "-o, summary:": summary_out},
+    )
     load_numba_without_scipy()
     from iotids.flowmeter.packets import packet_batches
     from iotids.truth.labelling.notices import show_notices
@@ -145,12 +152,12 @@ def main() -> None:
         source=arguments.source,
         unlabelled=arguments.unlabelled,
     )
-    write_table(labelled, arguments.out)
-    write_table(apart, arguments.out.with_suffix(".apart.parquet"))
-    write_json(summary, arguments.out.with_suffix(".json"))
+    write_table(labelled, out)
+    write_table(apart, apart_out)
+    write_json(summary, summary_out)
     show_notices(summary["notices"])
     counts = ", ".join(f"{n:,} {name}" for name, n in count_labels(labelled))
-    print(f"{arguments.out}: {counts or 'no flow'}; {apart.num_rows:,} kept apart", file=sys.stderr)
+    print(f"{out}: {counts or 'no flow'}; {apart.num_rows:,} kept apart", file=sys.stderr)
 
 
 def count_labels(labelled: pa.Table) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iotids.flowmeter.profiles import PROFILES
+from iotids.plumbing.output_names import refuse_clashes
 from iotids.plumbing.parallel import parallel_map
 from iotids.plumbing.progress import progress_bar
 from iotids.writing.tables import replacing, write_json
@@ -76,7 +77,7 @@ def _packets_counted() -> Iterator[Callable[[int], object] | None]:
 
 
 def meter_and_report(
-    captures: list[NamedCapture], out: Path, ledger: Path | None, options: Options, *, for_keeping: bool
+    captures: list[NamedCapture], out: Path, ledger: Path, options: Options, *, for_keeping: bool
 ) -> int:
     """Meter, write the flow table and the ledger, print the summary; gives the exit code.
 
@@ -93,7 +94,7 @@ def meter_and_report(
 
     sums = totals(ledgers)
     content = {"origin": options.origin, "captures": [one.as_dict() for one in ledgers], "totals": sums}
-    write_json(content, ledger or out.with_suffix(".ledger.json"))
+    write_json(content, ledger)
     print(*in_words(ledgers, out, seconds=time.perf_counter() - start), sep="\n", file=sys.stderr)
     return 0 if sums["complete"] or options.keep_going else 1
 
@@ -200,10 +201,12 @@ def main() -> int:
     )
     add_meter_options(parser)
     arguments = parser.parse_args()
+    ledger = arguments.ledger or arguments.out.with_suffix(".ledger.json")
+    refuse_clashes(arguments.captures, {"-o": arguments.out, "--ledger": ledger})
     return meter_and_report(
         existing_captures(arguments.captures),
         arguments.out,
-        arguments.ledger,
+        ledger,
         options_of(arguments),
         for_keeping=arguments.for_keeping,
     )

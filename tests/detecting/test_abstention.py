@@ -175,7 +175,7 @@ def test_detect_says_in_line_csv_summary_and_page_how_many_flows_it_abstained_fr
             )
     assert summary["abstained"] == len(abstained)
     assert f"({len(abstained)} abstained from)" in said
-    assert f"{len(abstained)} flows were abstained from" in page.read_text()
+    assert f"Flows abstained from: {len(abstained)}:" in page.read_text()
     assert summary["model"]["abstention"]["coverage"] == 0.9
     assert "another network is not" in report_page(summary)
 

@@ -250,6 +250,14 @@ def test_what_a_host_does_to_several_stays_apart_by_class(tmp_path, at_once):
     assert sorted((i.label, i.flows) for i in found) == [("DOS", 30), ("SCANNING", 40)]
 
 
+def test_what_goes_on_against_a_second_host_stays_in_the_incident_that_most_flows_have_named(tmp_path):
+    table = one_classed(tmp_path, ("BOTNET", 3), ("DOS", 40))
+    dst = pa.array([*table.column("dst_ip").to_pylist()[:-10], *["10.9.9.9"] * 10])
+    moved = table.set_column(table.schema.get_field_index("dst_ip"), "dst_ip", dst)
+    (found,) = noted(moved, at_once=1).top("attack", 9)
+    assert (found.label, found.flows, len(found.victims)) == ("DOS", 43, 2)
+
+
 def test_the_index_of_pairs_empties_with_its_incidents(tmp_path):
     book = noted(one_classed(tmp_path, ("BOTNET", 8), ("DOS", 30)))
     assert len(book._of_pair) == 1

@@ -124,8 +124,8 @@ class IncidentBook:
         return self._merge_sources(key, incident) if incident.actor and incident.victim else incident
 
     def _key_of(self, part: Incident) -> Key:
-        """Where a group belongs: the actor's incident of its class, else that on the same victim alone; answers without
-        either to the actor's largest.
+        """Where a group belongs: the actor's incident of its class, else that on the same victim alone, else the largest that
+        most flows have given its class; answers without any of these to the actor's largest.
         """
         if not part.actor:
             return part.verdict, part.label, "", part.victim
@@ -134,9 +134,11 @@ class IncidentBook:
             return own
         if part.victim and (of_both := self._of_pair.get(_pair(part))):
             return of_both
-        if part.answers < part.flows:
+        others = self._by_actor.get(part.actor, set())
+        named = {key for key in others if key[0] == part.verdict and self.open[key].label == part.label}
+        if part.answers < part.flows and not named:
             return own
-        others = self._by_actor.get(part.actor, ())
+        others = named or others
         return max(others, key=lambda key: (self.open[key].flows, key), default=own)
 
     def _merge_sources(self, key: Key, incident: Incident) -> Incident:
