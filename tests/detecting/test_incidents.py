@@ -12,6 +12,7 @@ from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.incidents.catalogue import meaning_of
 from iotids.detecting.incidents.distinct import KEPT, Distinct, hash_numbers
 from iotids.detecting.incidents.in_words import headline, reason, span_text
+from iotids.detecting.incidents.incident import Incident
 from iotids.detecting.incidents.plain import incident_to_plain
 from iotids.detecting.judging.reasons import Reasons, drop_artefacts
 from iotids.detecting.judging.verdict_table import flow_columns, verdict_schema
@@ -256,6 +257,17 @@ def test_what_goes_on_against_a_second_host_stays_in_the_incident_that_most_flow
     moved = table.set_column(table.schema.get_field_index("dst_ip"), "dst_ip", dst)
     (found,) = noted(moved, at_once=1).top("attack", 9)
     assert (found.label, found.flows, len(found.victims)) == ("DOS", 43, 2)
+
+
+def test_what_goes_on_in_another_incident_after_a_silence_does_not_replace_it():
+    book, later = IncidentBook(), 7200 * SECOND
+    for label, victim, flows, at in (
+        ("DOS", "", 30, 0),
+        ("BOTNET", VICTIM, 20, later),
+        ("DOS", VICTIM, 5, later + SECOND),
+    ):
+        book._take(Incident(0, "attack", label, ANYONE, victim, flows=flows, first_us=at, last_us=at))
+    assert sorted(i.flows for i in book.all()) == [25, 30]
 
 
 def test_the_index_of_pairs_empties_with_its_incidents(tmp_path):

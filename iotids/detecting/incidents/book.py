@@ -104,10 +104,9 @@ class IncidentBook:
     def _take(self, part: Incident) -> Incident:
         """Add a group of alarms to the incident that it belongs to; gives that."""
         key = self._key_of(part)
-        incident = self.open.get(key)
-        if incident is not None and _is_apart(incident, part.first_us, part.last_us):
+        while (incident := self.open.get(key)) and _is_apart(incident, part.first_us, part.last_us):
             self._close(key)
-            key, incident = self._key_of(part), None
+            key = self._key_of(part)  # perhaps that of another open one
         if incident is None:
             self._count += 1
             incident = self.open[key] = part

@@ -20,9 +20,8 @@ BINS = 20
 SMALLEST_SHARE = 1e-4  # keeps the logarithm of an empty bin finite, as is usual for PSI
 ROWS_PER_BATCH = 256  # of a block of flows every k-th is looked at: after ten blocks a share is known to 1 %
 NOTABLE, STRONG = 0.1, 0.25  # customary readings of PSI: below 0.1 alike, above 0.25 moved
-FEWEST = round(
-    BINS / NOTABLE
-)  # flows; of fewer, chance alone makes PSI notable: it is near bins / flows where nothing moved
+# flows; of fewer, chance alone makes PSI notable: it is near bins / flows where nothing moved
+FEWEST = round(BINS / NOTABLE)
 
 
 @dataclass(frozen=True)
