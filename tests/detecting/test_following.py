@@ -277,6 +277,32 @@ def test_a_file_that_is_overwritten_while_it_is_read_is_a_fault_and_the_next_one
     assert "overwritten while it was read" in follower.faults[0]
 
 
+def test_packets_that_came_and_went_after_a_mere_header_was_read_are_said(tmp_path, monkeypatch):
+    looks, asleep = threading.Event(), threading.Event()
+
+    def sleep(
+        folder, seconds
+    ):  # at the end of the header; wakes when the file has been filled, emptied and filled
+        asleep.set()
+        assert looks.wait(30)
+
+    monkeypatch.setattr(FollowedFolder, "wait", sleep)
+    path = tmp_path / "x.pcap"
+    file = path.open("wb", buffering=0)
+    file.write(pcap_bytes([]))
+    with Follower(tmp_path) as follower:
+        assert asleep.wait(30)
+        file.write(pcap_bytes(records(100))[HEADER:])
+        file.close()
+        with path.open("wb", buffering=0) as again:
+            again.write(pcap_bytes(records(100, first=200)))
+            looks.set()
+            time.sleep(0.5)
+    assert judged(follower) == ports(100, first=200)
+    assert len(follower.faults) == 1
+    assert "overwritten while it was read" in follower.faults[0]
+
+
 def test_files_that_were_overwritten_unread_are_counted(tmp_path):
     faults = []
     folder = FollowedFolder(tmp_path, stopped=lambda: True, notice=faults.append, lose=faults.append)
@@ -322,11 +348,24 @@ def test_the_header_of_a_pcapng_is_its_section_and_interfaces():
 def test_a_file_that_shrinks_and_grows_again_is_not_taken_for_the_same(tmp_path):
     path = tmp_path / "x.pcap"
     path.write_bytes(b"A" * 300)
-    file = GrowingFile(path, Known(), lambda: True)
+    file = GrowingFile(path, Known(), lambda: True, lambda: False)
     assert file.read(1000) == b"A" * 300
     path.write_bytes(b"B" * 1000)
     assert file.read(1000) == b""
     assert file.overwritten
+
+
+def test_of_a_file_without_packets_a_new_writer_makes_another(tmp_path):
+    path = tmp_path / "x.pcap"
+    for start in (pcap_bytes([]), ng_section() + ng_interface()):
+        path.write_bytes(start)
+        reopened = [False]
+        file = GrowingFile(path, Known(), lambda: True, lambda state=reopened: state[0])
+        assert file.read(1000) == start
+        reopened[0] = True  # filled, closed and emptied while nobody looked
+        path.write_bytes(start + b"another one's packets")
+        assert file.read(1000) == b""
+        assert file.overwritten
 
 
 def test_the_watch_hears_of_writers_and_counts_how_often_they_close_a_file(tmp_path):

@@ -131,5 +131,4 @@ def test_nothing_is_unseen_without_a_word_where_tcpdump_empties_the_file_it_has_
     assert set(ports) <= {FIRST_PORT + PORT + i for i in range(N_PACKETS)}
     assert len(ports) == len(set(ports)), "a packet was judged twice"
     assert len(ports) > N_PACKETS // 2
-    assert code == 1
-    assert "overwritten while it was read; what was written to it last may be unseen" in said
+    assert "may be unseen" in said or (code, len(ports)) == (0, N_PACKETS), (code, len(ports), said)

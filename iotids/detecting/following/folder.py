@@ -102,6 +102,10 @@ class FollowedFolder:
         self._watch.hear()
         return self._watch.is_closed(path.name)
 
+    def closings(self, path: Path) -> int:
+        """How often writers have closed a file since the folder is followed, as far as that is heard."""
+        return self._watch.closings(path.name)
+
     def others_wait(self, path: Path) -> bool:
         """Whether another file has bytes to read; looked at most five times a second."""
         if time.monotonic() - self._looked_at > LOOK_S:

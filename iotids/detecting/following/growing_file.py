@@ -45,6 +45,8 @@ class GrowingFile:
         Where to begin; what was read before is not read again, but for the header.
     may_end : callable
         Is asked when nothing is left to read: whether that is the end. May wait.
+    reopened : callable
+        Whether the file was closed since it was begun, and is written again.
 
     Raises
     ------
@@ -52,9 +54,11 @@ class GrowingFile:
         It cannot be opened.
     """
 
-    def __init__(self, path: Path, known: Known, may_end: Callable[[], bool]) -> None:
+    def __init__(
+        self, path: Path, known: Known, may_end: Callable[[], bool], reopened: Callable[[], bool]
+    ) -> None:
         self._number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._may_end = may_end
+        self._may_end, self._reopened = may_end, reopened
         self.first, self.at = known.first, known.read_bytes
         self.header = header_of(os.pread(self._number, 1 << 16, 0)) if known.read_bytes else b""
         self._left_of_header = self.header
@@ -109,7 +113,12 @@ class GrowingFile:
         self.at += len(data)
 
     def _is_the_same(self) -> bool:
-        """Whether the file still begins as it did and still has what was read of it."""
+        """Whether the file still begins as it did and still has what was read of it.
+
+        Headers of captures are alike: of a file without packets so far only its writers tell whether it is another.
+        """
+        if self.first and len(header_of(self.first)) == len(self.first) and self._reopened():
+            return False
         return self.size >= self.at and os.pread(self._number, len(self.first), 0) == self.first
 
 

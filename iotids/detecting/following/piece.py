@@ -20,6 +20,9 @@ class Surroundings(Protocol):
     def is_closed(self, path: Path) -> bool | None:
         """Whether the last writer has closed a file; None when that is not known."""
 
+    def closings(self, path: Path) -> int:
+        """How often writers have closed a file, as far as that is known."""
+
     def others_wait(self, path: Path) -> bool:
         """Whether another file of the folder has bytes to read."""
 
@@ -71,7 +74,8 @@ class Piece:
             The file cannot be opened.
         """
         self._begin()
-        self._file = GrowingFile(self._file_path, self._known, self._may_end)
+        self._closings = self._folder.closings(self._file_path)
+        self._file = GrowingFile(self._file_path, self._known, self._may_end, self._is_reopened)
         self._meter = LiveMeter(
             **self._settings,
             arrival=self._file,
@@ -123,6 +127,11 @@ class Piece:
             return True
         self._folder.wait(LOOK_S)
         return False
+
+    def _is_reopened(self) -> bool:
+        """Whether the file was closed since this piece began, and is written again."""
+        closed = self._folder.is_closed(self._file_path)
+        return closed is False and self._folder.closings(self._file_path) > self._closings
 
     def _is_finished(self, quiet_s: float) -> bool:
         """Whether nobody will write to the file; where nobody says so, after some seconds, or after two looks
