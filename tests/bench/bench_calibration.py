@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from iotids.detecting.calibrating.learn_habits import Done, Ends, done_once, fit_habits
-from iotids.detecting.incidents.book import SMALLEST_SCORE
 from iotids.detecting.incidents.evaluation import Recorded, score_sites
+from iotids.detecting.incidents.incident import SMALLEST_SCORE
 from iotids.detecting.measuring.zero_point import moved_shares
 from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS, Habits, acts_of, numbers
 from iotids.writing.markdown import markdown_table

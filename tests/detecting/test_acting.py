@@ -4,6 +4,8 @@ holds an incident's packets and no others.
 
 import csv
 import json
+import re
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,7 @@ import pytest
 
 from iotids.detecting.acting.acting import Acting, Asked
 from iotids.detecting.acting.community_id import community_id
-from iotids.detecting.acting.records import RECORDS, csv_row, safe_text
+from iotids.detecting.acting.records import CSV_COLUMNS, RECORDS, csv_row, safe_text
 from iotids.detecting.incidents.plain import incident_to_plain
 from tests.detecting.lab import METER, START_US, benign_records, flood_records, frame, scan_records
 from tests.detecting.test_incidents import SCANNER, SECOND, VICTIM, capture, judged, late_answers, noted
@@ -181,12 +183,10 @@ def test_single_alarms_are_in_no_record(tmp_path):
     book.end()
     acting.close()
     (head,) = csv.reader((tmp_path / "i.csv").open())
-    assert head[:3] == ["state", "number", "verdict"]
+    assert head[:3] == ["state", "number", "id"]
 
 
 def test_detect_writes_records_and_slices(trained, tmp_path, monkeypatch, capsys):
-    import sys
-
     from iotids.commands import detect
 
     write_pcap(tmp_path / "flood.pcap", flood_records(flows=300, seed=5))
@@ -203,9 +203,43 @@ def test_detect_writes_records_and_slices(trained, tmp_path, monkeypatch, capsys
     assert len(packets_in(tmp_path / "s.pcap")) == int(ecs["network"]["packets"])
 
 
-def test_slices_of_live_traffic_are_refused(tmp_path, monkeypatch, capsys):
-    import sys
+def test_an_incident_has_one_number_and_one_id_in_every_output_of_a_run(
+    trained, tmp_path, monkeypatch, capsys
+):
+    from iotids.commands import detect
 
+    write_pcap(tmp_path / "flood.pcap", flood_records(flows=300, seed=5))
+    write_pcap(tmp_path / "scan.pcap", scan_records(flows=100, seed=7))
+    words = ["--ecs", "e.json", "--eve", "v.json", "--incidents", "i.csv", "--report", "page.html"]
+    monkeypatch.chdir(tmp_path)
+    command = ["iotids detect", "flood.pcap", "scan.pcap", "--model", str(trained.folder), "-o", "v.csv"]
+    monkeypatch.setattr(sys, "argv", [*command, *words])
+    assert detect.main() == 0
+    said = re.findall(r"^incident (\d+) \[", capsys.readouterr().err, re.MULTILINE)
+    lines = {name: map(json.loads, (tmp_path / name).read_text().splitlines()) for name in words[1:4:2]}
+    alerts = [record["alert"]["metadata"] for record in lines["v.json"]]
+    summary = json.loads((tmp_path / "v.csv.summary.json").read_text())["attacks"]
+    found = {
+        "ecs": {(str(r["iotids"]["number"]), r["event"]["id"]) for r in lines["e.json"]},
+        "eve": {(a["incident_number"][0], a["incident_id"][0]) for a in alerts},
+        "csv": {(row["number"], row["id"]) for row in csv.DictReader((tmp_path / "i.csv").open())},
+        "page": set(re.findall(r"<b id='(\w+)'>(\d+)</b>", (tmp_path / "page.html").read_text())),
+    }
+    found["page"] = {(number, id_) for id_, number in found["page"]}
+    wanted = {(str(i["number"]), i["id"]) for i in summary}
+    assert len(wanted) == 2
+    assert found == dict.fromkeys(found, wanted)
+    assert sorted(said) == sorted(number for number, _ in wanted)
+
+
+def test_a_csv_row_counts_the_classes_and_names_the_captures(scan):
+    scan.classes, scan.captures = {"SCANNING": 300, "DOS": 30}, ["a.pcap", "b.pcap"]
+    row = dict(zip(CSV_COLUMNS, csv_row(scan), strict=True))
+    assert row["classes"] == "SCANNING 300; DOS 30"
+    assert row["captures"] == "a.pcap; b.pcap"
+
+
+def test_slices_of_live_traffic_are_refused(tmp_path, monkeypatch, capsys):
     from iotids.commands import detect
 
     monkeypatch.setattr(sys, "argv", ["iotids detect", "-", "--slice", "s.pcap"])

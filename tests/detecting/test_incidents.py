@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from iotids.detecting.acting.records import incident_id
+from iotids.counted import counted
 from iotids.detecting.incidents import book as book_module
 from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.incidents.catalogue import meaning_of
@@ -139,7 +139,7 @@ def test_late_answers_of_the_victim_are_part_of_the_scan(tmp_path, at_once):
     records = scan_records(flows=300, seed=1) + late_answers(30)
     (scan,) = noted(judged(capture(tmp_path, records)), at_once=at_once).top("attack", 9)
     assert (scan.actor, scan.victim, scan.flows, scan.answers) == (SCANNER, VICTIM, 330, 30)
-    assert "30 of the victim's answers" in reason(scan)
+    assert "30 answers of the victim" in reason(scan)
 
 
 def test_a_victims_answers_that_are_called_another_class_do_not_make_an_incident_of_their_own(tmp_path):
@@ -235,7 +235,7 @@ def test_of_classes_with_as_many_flows_the_more_severe_names_the_incident(tmp_pa
 
 def test_an_incident_keeps_its_id_when_its_class_and_its_first_packet_change(tmp_path):
     ids, table = [], one_classed(tmp_path, ("DOS", 30), ("BOTNET", 8))
-    book = IncidentBook(*[lambda i: ids.append((i.label, i.first_us, incident_id(i)))] * 2)
+    book = IncidentBook(*[lambda i: ids.append((i.label, i.first_us, i.id))] * 2)
     noted(table.take(list(reversed(range(38)))), at_once=1, book=book).end()
     (began, ended) = ids
     assert (began[0], ended[0]) == ("BOTNET", "DOS")
@@ -323,7 +323,7 @@ def test_what_is_usual_here_comes_from_the_flows_that_are_called_benign(tmp_path
     records = scan_records(flows=900, seed=1, start_us=START_US)
     noted(judged(capture(tmp_path, records)), book=book)
     book.end()
-    assert f"usual here: at most {book.ordinary.targets_a_minute} targets a minute" in reason(
+    assert f"usual here: at most {counted(book.ordinary.targets_a_minute, 'target')} a minute" in reason(
         book.top("attack", 1)[0]
     )
 

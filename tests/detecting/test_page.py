@@ -2,6 +2,7 @@
 traffic.
 """
 
+import dataclasses
 import json
 import re
 
@@ -16,6 +17,7 @@ from iotids.detecting.judging.fitness import FitnessCounter
 from iotids.detecting.judging.verdict_words import BENIGN
 from iotids.detecting.judging.verdicts import Judge, package_point
 from iotids.detecting.package.inference import Model
+from iotids.detecting.running.outcome import say_incidents
 from iotids.detecting.running.session import Session
 from iotids.detecting.summary.page import report_page
 from iotids.detecting.summary.page_table import percent
@@ -195,6 +197,55 @@ def test_a_timeline_of_any_length_keeps_its_bins_and_loses_no_flow():
     bars = tally.timeline.bars()
     assert len(bars) <= TIMELINE_BINS
     assert sum(counts.get("benign", 0) for _, counts in bars) == 1500
+
+
+def page_and_words(captures, trained, capsys):
+    """The page of some captures without its style, and what the command says of their incidents."""
+    session = Session(Judge(trained, Model(trained), package_point(trained)), None)
+    for path in captures:
+        session.take(Meter(str(path), "clean", with_digest=False))
+    say_incidents(session.tally.incidents)
+    point, fitness = origin_of(None, trained), FitnessCounter().result()
+    plain = summarise(
+        session.tally, [], trained, ledgers=[], status={"complete": True}, point=point, fitness=fitness
+    )
+    return report_page(plain).partition("</style>")[2], capsys.readouterr().err
+
+
+def test_page_and_terminal_count_the_same_incidents_and_name_the_weak_ones(trained, tmp_path, capsys):
+    weak = [
+        dataclasses.replace(r, data=r.data[:26] + bytes((10, 1, 1, i)) + r.data[30:])
+        for i in range(30)
+        for r in flood_records(flows=1, seed=i, start_us=START_US + i * 700_000_000)
+    ]
+    flood = write_pcap(tmp_path / "flood.pcap", flood_records(flows=300, seed=5))
+    page, said = page_and_words([flood, write_pcap(tmp_path / "weak.pcap", weak)], trained, capsys)
+    words = "1 incident and 30 weak ones (score below 10)"
+    assert words in said.splitlines()
+    assert f"<b class='attack'>{words}</b>" in page
+    assert "The 25 highest of 31" in page
+    assert page.count(", weak</span>") == 24
+
+
+def test_an_incident_over_several_captures_names_them(trained, tmp_path, capsys):
+    paths = [
+        write_pcap(
+            tmp_path / f"c{i}.pcap",
+            flood_records(flows=100, seed=5, start_us=START_US + i * 60_000_000),
+        )
+        for i in range(5)
+    ]
+    page, _ = page_and_words(paths[:2], trained, capsys)
+    assert "2 captures: c0.pcap, c1.pcap; from packet 1 of c0.pcap to packet " in page
+    page, _ = page_and_words(paths, trained, capsys)
+    assert "5 captures: c0.pcap, c1.pcap, c2.pcap and 2 more; from packet 1 of c0.pcap to packet " in page
+
+
+def test_of_an_incident_at_most_a_hundred_captures_are_named():
+    whole = an_incident(first_capture="c0")
+    for i in range(150):
+        whole.add(an_incident(first_capture=f"c{i}", first_us=i, last_us=i))
+    assert whole.captures == [f"c{i}" for i in range(100)]
 
 
 def an_incident(**changes):

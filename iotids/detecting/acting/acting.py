@@ -9,7 +9,7 @@ from typing import Any
 
 from iotids.detecting.acting.incident_file import IncidentFile
 from iotids.detecting.acting.slicing import SliceError, captures_by_name, suffix_of, write_slice
-from iotids.detecting.incidents.book import IncidentBook, is_notable
+from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.incidents.incident import Incident
 
 ONE_FILE = (".pcap", ".pcapng", ".cap")  # endings of --slice that name a file; all else is a folder
@@ -70,7 +70,7 @@ class Acting:
         if self._slices is None:
             return []
         one = self._slices.suffix in ONE_FILE
-        chosen = [i for i in book.top("attack", 1 if one else MOST_SLICES) if is_notable(i)]
+        chosen = [i for i in book.top("attack", 1 if one else MOST_SLICES) if i.is_notable]
         faults = []
         try:
             paths = captures_by_name(captures)

@@ -18,10 +18,10 @@ EVE_TRANSPORT = {58: "IPv6-ICMP"}  # as Suricata writes it; the others in capita
 TRANSPORT = {6: "tcp", 17: "udp", 1: "icmp", 58: "ipv6-icmp", 132: "sctp"}
 # fmt: off
 CSV_COLUMNS = (
-    "state", "number", "verdict", "class", "severity", "score", "confidence", "headline", "reason", "techniques",
+    "state", "number", "id", "verdict", "class", "classes", "severity", "score", "confidence", "headline", "reason", "techniques",
     "actor", "victim", "port", "victims", "ports", "sources", "flows", "answers", "attempts", "refused",
-    "unanswered", "packets", "payload_bytes", "first", "last", "capture", "first_packet", "last_packet",
-    "community_id", "wireshark",
+    "unanswered", "packets", "payload_bytes", "first", "last", "capture", "captures", "first_packet",
+    "last_packet", "community_id", "wireshark",
 )
 # fmt: on
 
@@ -47,7 +47,7 @@ def ecs_record(incident: Incident) -> dict[str, Any]:
         "ecs": {"version": ECS_VERSION},
         "message": f"{headline(i)}: {reason(i)}",
         "event": {
-            "id": incident_id(i),
+            "id": i.id,
             "kind": "alert",
             "category": ["intrusion_detection", "network"],
             "type": ["info"],
@@ -78,7 +78,7 @@ def ecs_record(incident: Incident) -> dict[str, Any]:
             for name in (
                 "number", "verdict", "class", "classes", "confidence", "headline", "victims", "ports", "sources",
                 "flows", "answers", "attempts", "refused", "unanswered", "payload_bytes", "capture",
-                "first_packet", "last_packet", "wireshark",
+                "captures", "first_packet", "last_packet", "wireshark",
             )
         },
     }
@@ -91,7 +91,7 @@ def eve_record(incident: Incident) -> dict[str, Any]:
     i, flow, meaning = incident, oriented_flow(incident), meaning_of(incident.label)
     record = {
         "timestamp": _iso(i.first_us).replace("Z", "+0000"),
-        "flow_id": int(incident_id(i)[:13], 16),
+        "flow_id": int(i.id[:13], 16),
         "event_type": "alert",
         "src_ip": flow["src_ip"],
         "src_port": flow["src_port"] or None,
@@ -112,12 +112,15 @@ def eve_record(incident: Incident) -> dict[str, Any]:
             "category": meaning.techniques[0].name if meaning.techniques else "Attack",
             "severity": max(1, 4 - i.severity),
             "metadata": {
+                "incident_id": [i.id],
+                "incident_number": [str(i.number)],
                 "mitre_technique_id": [t.number for t in meaning.techniques],
                 "mitre_technique_name": [t.name for t in meaning.techniques],
                 "mitre_tactic_name": list(dict.fromkeys(t.tactic for t in meaning.techniques)),
                 "confidence": [f"{i.confidence:.4f}"],
                 "reason": [reason(i)],
                 "state": ["began" if i.is_open else "ended"],
+                "captures": i.captures,
             },
         },
         "flow": {
@@ -134,7 +137,6 @@ def json_record(incident: Incident) -> dict[str, Any]:
     state = "began" if incident.is_open else "ended"
     return {
         "state": state,
-        "id": incident_id(incident),
         **plain,
         "community_id": _community_id(plain["flow"]),
     }
@@ -144,6 +146,8 @@ def csv_row(incident: Incident) -> list[str]:
     """Texts of CSV_COLUMNS; none of them is a formula to a spreadsheet."""
     record = json_record(incident)
     record["techniques"] = " ".join(record["techniques"])
+    record["classes"] = "; ".join(f"{label} {flows}" for label, flows in record["classes"].items())
+    record["captures"] = "; ".join(record["captures"])
     return [_cell(record[name]) for name in CSV_COLUMNS]
 
 
@@ -163,13 +167,6 @@ def oriented_flow(incident: Incident) -> dict[str, Any]:
         for name in ("ip", "port", "mac"):
             flow[f"src_{name}"], flow[f"dst_{name}"] = flow[f"dst_{name}"], flow[f"src_{name}"]
     return flow
-
-
-def incident_id(incident: Incident) -> str:
-    """32 hexadecimal digits, the same for the record of the beginning and that of the end, and in every run."""
-    i = incident
-    named = f"{i.number}|{i.verdict}|{i.actor}|{i.opened_us}"
-    return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
 def safe_text(text: str) -> str:

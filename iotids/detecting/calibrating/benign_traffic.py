@@ -17,7 +17,7 @@ from iotids.detecting.calibrating.learn_habits import (
     fit_habits,
     ordinary_when_left_out,
 )
-from iotids.detecting.incidents.book import IncidentBook, is_notable
+from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.incidents.incident import Incident
 from iotids.detecting.judging.verdict_words import ATTACK
 from iotids.detecting.judging.verdicts import Decisions, OperatingPoint
@@ -130,10 +130,10 @@ class BenignTraffic:
         for (table, arrays), start in zip(self._alarms, self._starts, strict=False):
             rows = np.flatnonzero(called[start : start + table.num_rows])
             if arrays[-1][0] != before:
-                found += [i for i in book.all() if is_notable(i)]
+                found += [i for i in book.all() if i.is_notable]
                 book, before = IncidentBook(), arrays[-1][0]
             book.add(table.take(pa.array(rows)), np.full(rows.size, ATTACK))
-        found += [i for i in book.all() if is_notable(i)]
+        found += [i for i in book.all() if i.is_notable]
         return sorted(found, key=lambda i: (-i.score, -i.flows, i.first_us))
 
 

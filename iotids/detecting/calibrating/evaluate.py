@@ -22,8 +22,8 @@ from iotids.detecting.calibrating.benign_flows import BenignFlows
 from iotids.detecting.calibrating.calibration import calibrate
 from iotids.detecting.calibrating.site_file import point_of
 from iotids.detecting.calibrating.weighing import RANKING_COLUMNS, VERDICT_COLUMNS, ranking_rows, verdict_rows
-from iotids.detecting.incidents.book import SMALLEST_SCORE
 from iotids.detecting.incidents.evaluation import COLUMNS, recordings_of, score_for_false_rate, site_rows
+from iotids.detecting.incidents.incident import SMALLEST_SCORE
 from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
 from iotids.detecting.judging.verdicts import Judge, matrix_of, package_point
 from iotids.detecting.package.inference import Model

@@ -16,7 +16,6 @@ from iotids.detecting.summary.table_groups import few_rows
 
 MAX_OPEN = 4_000  # beyond, the half that stands out least is closed
 MAX_CLOSED = 2_000  # of the closed ones, those that stand out most are kept
-SMALLEST_SCORE = 10.0  # an attack incident of a lower score is a single alarm: counted and listed last
 # fmt: off
 SHOWN = (
     "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "src_mac", "dst_mac", "attack_probability", "novelty",
@@ -96,6 +95,10 @@ class IncidentBook:
         """Incidents of a verdict, open and closed, the highest score first."""
         mine = [i for i in self.all() if i.verdict == verdict]
         return heapq.nsmallest(count, mine, key=lambda i: (-i.score, -i.flows, i.first_us, i.actor))
+
+    def attacks(self) -> list[Incident]:
+        """Every attack that is kept, in no order."""
+        return [i for i in self.all() if i.verdict == "attack"]
 
     def all(self) -> list[Incident]:
         """Every incident that is kept, in no order."""
@@ -224,7 +227,7 @@ class IncidentBook:
 
     def _say(self, incident: Incident) -> None:
         """Report an attack once it stands out."""
-        if incident.is_open and incident.number not in self._said and is_notable(incident):
+        if incident.is_open and incident.number not in self._said and incident.is_notable:
             self._said.add(incident.number)
             incident.usual = self.ordinary.targets_a_minute
             self._began(incident)
@@ -233,17 +236,12 @@ class IncidentBook:
         """Report the attacks that are over."""
         over, self._over = self._over, []
         for incident in over:
-            if incident.number not in self._said and is_notable(incident):
+            if incident.number not in self._said and incident.is_notable:
                 self._began(incident)
                 self._said.add(incident.number)
             if incident.number in self._said:
                 self._said.discard(incident.number)
                 self._ended(incident)
-
-
-def is_notable(incident: Incident) -> bool:
-    """Whether an incident is an attack that stands out, and no single alarm."""
-    return incident.verdict == "attack" and incident.score >= SMALLEST_SCORE
 
 
 def _pair(incident: Incident) -> tuple[str, str, str]:

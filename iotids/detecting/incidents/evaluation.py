@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from iotids.detecting.incidents.alarms import QUIET_US
-from iotids.detecting.incidents.book import SMALLEST_SCORE, IncidentBook
-from iotids.detecting.incidents.incident import Incident
+from iotids.detecting.incidents.book import IncidentBook
+from iotids.detecting.incidents.incident import SMALLEST_SCORE, Incident
 from iotids.detecting.judging.verdict_words import ATTACK
 
 ROWS_AT_ONCE = 32  # flows that are judged together, as live traffic would be

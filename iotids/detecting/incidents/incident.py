@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import log10
@@ -13,6 +14,8 @@ from iotids.detecting.incidents.distinct import Distinct
 PRIOR_FLOWS = 2.0  # an incident of few flows is as sure as if two more had been undecided
 PACKETS_PER_FLOW = 50.0  # so many packets of one flow are as much evidence as one more flow
 FULL_EVIDENCE = 4.0  # decades of flows from which on more of them add nothing
+SMALLEST_SCORE = 10.0  # an attack incident of a lower score is a single alarm: counted and listed last
+MOST_CAPTURES = 100  # whose names are kept
 # fmt: off
 COUNTS = (
     "flows", "answers", "attempts", "refused", "silent", "tcp", "udp", "packets", "payload_bytes", "probability_sum",
@@ -38,6 +41,7 @@ class Incident:
     packets, payload_bytes, probability_sum : sums over the flows, the last of the attack probability.
     first_us, last_us : first packet's time, last packet's time. first_packet, last_packet : their numbers,
         in first_capture and last_capture. opened_us : the first packet's time as it was when the incident was opened.
+    captures : names of those that hold its flows, 100 at most, in the order in which they came.
     victims, ports, sources : distinct hosts attacked, ports attacked, and hosts that attack.
     strongest : score of the flow that stands out most; example : its columns; why : finds its reasons, where the
         table has none.
@@ -65,6 +69,7 @@ class Incident:
     last_capture: str = ""
     first_packet: int = 0
     last_packet: int = 0
+    captures: list[str] = field(default_factory=list)
     victims: Distinct = field(default_factory=Distinct)
     ports: Distinct = field(default_factory=Distinct)
     sources: Distinct = field(default_factory=Distinct)
@@ -79,9 +84,21 @@ class Incident:
     is_open: bool = True
 
     def __post_init__(self) -> None:
-        """At first all flows are of one class."""
+        """At first all flows are of one class, and of one capture."""
+        self.captures = self.captures or [self.first_capture] * bool(self.first_capture)
         self.classes = self.classes or {self.label: self.flows}
         self.opened_us = self.opened_us or self.first_us
+
+    @property
+    def id(self) -> str:
+        """32 hexadecimal digits, the same in every output, for its beginning and its end, and in every run."""
+        named = f"{self.number}|{self.verdict}|{self.actor}|{self.opened_us}"
+        return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+    @property
+    def is_notable(self) -> bool:
+        """Whether it is an attack that stands out, and no single alarm."""
+        return self.verdict == "attack" and self.score >= SMALLEST_SCORE
 
     @property
     def severity(self) -> int:
@@ -128,6 +145,8 @@ class Incident:
                 other.last_capture,
                 other.last_packet,
             )
+        new = [name for name in other.captures if name not in self.captures]
+        self.captures += new[: MOST_CAPTURES - len(self.captures)]
         for label, n in other.classes.items():
             self.classes[label] = self.classes.get(label, 0) + n
         self.label = max(

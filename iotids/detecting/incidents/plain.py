@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from iotids.counted import counted
 from iotids.detecting.incidents.catalogue import SEVERITIES, meaning_of
 from iotids.detecting.incidents.in_words import actor_text, headline, ranked_classes, reason
 from iotids.detecting.incidents.incident import Incident
@@ -19,6 +20,7 @@ def incident_to_plain(incident: Incident) -> dict[str, Any]:
     i, example, meaning = incident, incident.example, meaning_of(incident.label)
     return {
         "number": i.number,
+        "id": i.id,
         "open": i.is_open,
         "verdict": i.verdict,
         "class": i.label,
@@ -26,13 +28,14 @@ def incident_to_plain(incident: Incident) -> dict[str, Any]:
         "severity": SEVERITIES[i.severity],
         "confidence": round(i.confidence, 4),
         "score": round(i.score, 2),
+        "weak": i.verdict == "attack" and not i.is_notable,
         "headline": headline(i),
         "reason": reason(i),
         "techniques": [t.number for t in meaning.techniques],
         "actor": i.actor,
         "victim": i.victim,
         "src": actor_text(i),
-        "dst": i.victim or f"{len(i.victims):,} hosts",
+        "dst": i.victim or counted(len(i.victims), "host"),
         "port": None if i.only_port < 0 else i.only_port,
         "victims": len(i.victims),
         "ports": len(i.ports),
@@ -52,6 +55,7 @@ def incident_to_plain(incident: Incident) -> dict[str, Any]:
         "seconds": i.seconds,
         "capture": i.first_capture,
         "last_capture": i.last_capture,
+        "captures": i.captures,
         "first_packet": i.first_packet,
         "last_packet": i.last_packet,
         "wireshark": wireshark_filter(i),

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from iotids.detecting.incidents.book import SMALLEST_SCORE, IncidentBook
+from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.incidents.catalogue import SEVERITIES
-from iotids.detecting.incidents.in_words import headline, reason
+from iotids.detecting.incidents.in_words import count_in_words, headline, reason
 from iotids.detecting.incidents.incident import Incident
 from iotids.detecting.incidents.plain import utc_text
 from iotids.detecting.judging.fitness import FIT, TOO_FEW
@@ -93,16 +93,13 @@ def finish(
 
 
 def say_incidents(book: IncidentBook) -> None:
-    """The incidents that stand out most, one line each, and how many more there are."""
-    attacks = [i for i in book.all() if i.verdict == "attack"]
-    notable = sum(i.score >= SMALLEST_SCORE for i in attacks)
+    """The incidents that stand out most, one line each, and how many there are in all."""
+    attacks = book.attacks()
+    notable = sum(i.is_notable for i in attacks)
     for incident in book.top("attack", min(notable, SAID)):
         print(incident_line(incident), file=sys.stderr)
-    more = [f"{notable - SAID:,} more incidents"] if notable > SAID else []
-    if len(attacks) > notable:
-        more.append(f"{len(attacks) - notable:,} weak ones (score below {SMALLEST_SCORE:g})")
-    if more:
-        print(f"and {', '.join(more)}", file=sys.stderr)
+    highest = f"; the {SAID} highest are above" if notable > SAID else ""
+    print(f"{count_in_words(attacks, left_out=book.left_out)}{highest}", file=sys.stderr)
 
 
 def incident_line(incident: Incident) -> str:

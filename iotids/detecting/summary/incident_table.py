@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from iotids.counted import counted
+from iotids.detecting.incidents.in_words import names_in_words
+from iotids.detecting.incidents.incident import MOST_CAPTURES
 from iotids.detecting.summary.page_table import figure, percent
 from iotids.detecting.summary.timeline_svg import timeline_svg
 from iotids.writing.html import Html, table
 
-COLUMNS = ["severity", "what", "counted", "flows", "confidence", "when and where"]
+COLUMNS = ["incident", "what", "counted", "flows", "confidence", "when and where"]
 
 
 def incidents_by_recording(summary: Mapping[str, Any]) -> str:
@@ -23,11 +26,18 @@ def incidents_by_recording(summary: Mapping[str, Any]) -> str:
         mine = [i for i in incidents if recording["first_us"] <= i["first_us"] <= recording["last_us"]]
         parts += [
             f"<h3>{escape(recording['first'][:16])} to {escape(recording['last'][:16])}</h3>",
-            f"<p class='soft'>{_captures(recording)}; {recording['flows']:,} flows{_rate(recording)}</p>",
+            f"<p class='soft'>{_captures(recording)}; {counted(recording['flows'], 'flow')}{_rate(recording)}</p>",
             timeline_svg(recording["timeline"]),
-            incident_table(mine, "No flow was called an attack."),
+            incident_table(mine, _none_here(recording)),
         ]
     return "".join(parts)
+
+
+def _none_here(recording: Mapping[str, Any]) -> str:
+    """What stands in place of a recording's table; its alarms may be of incidents that the page does not list."""
+    n = recording["attacks"]
+    where = "in incidents with lower scores than those listed, or that began in another recording"
+    return f"{counted(n, 'flow')} called attacks, {where}." if n else "No flow was called an attack."
 
 
 def incident_table(incidents: Sequence[Mapping[str, Any]], nothing: str) -> str:
@@ -36,7 +46,7 @@ def incident_table(incidents: Sequence[Mapping[str, Any]], nothing: str) -> str:
         return f"<p class='soft'>{nothing}</p>"
     rows = [
         [
-            Html(f"<b>{escape(i['severity'])}</b><br><span class='soft'>score {i['score']:.0f}</span>"),
+            _named(i),
             _what(i),
             _counted(i),
             i["flows"],
@@ -46,6 +56,15 @@ def incident_table(incidents: Sequence[Mapping[str, Any]], nothing: str) -> str:
         for i in incidents
     ]
     return table(COLUMNS, rows, "tttnnt")
+
+
+def _named(incident: Mapping[str, Any]) -> Html:
+    """Its number in this run, severity and score; what a link into the page jumps to is its id."""
+    weak = ", weak" if incident["weak"] else ""
+    return Html(
+        f"<b id='{incident['id']}'>{incident['number']:,}</b> {escape(incident['severity'])}"
+        f"<br><span class='soft'>score {incident['score']:.0f}{weak}</span>"
+    )
 
 
 def _what(incident: Mapping[str, Any]) -> Html:
@@ -78,19 +97,29 @@ def _flow_reasons(incident: Mapping[str, Any]) -> str:
 
 
 def _place(incident: Mapping[str, Any]) -> Html:
-    """From when to when, in which capture, and a display filter."""
-    packets = f"{incident['first_packet']:,}–{incident['last_packet']:,}"
+    """From when to when, in which captures, a display filter, and the id that its records have."""
+    first, last = incident["first"][:19], incident["last"][:19]
     return Html(
-        f"{escape(incident['first'][:19])} to {escape(incident['last'][11:19])}<br>"
-        f"<span class='soft'>{escape(incident['capture'])}, packets {packets}</span>"
-        f"<details><summary>Wireshark</summary><code>{escape(incident['wireshark'])}</code></details>"
+        f"{escape(first)} to {escape(last[11:] if last[:10] == first[:10] else last)}<br>"
+        f"<span class='soft'>{escape(_packets(incident))}</span>"
+        f"<details><summary>Wireshark, id</summary><code>{escape(incident['wireshark'])}</code>"
+        f"<br>id <code>{incident['id']}</code></details>"
     )
+
+
+def _packets(incident: Mapping[str, Any]) -> str:
+    """From which packet to which, in which captures."""
+    captures, first, last = incident["captures"], incident["first_packet"], incident["last_packet"]
+    if len(captures) < 2:
+        return f"{incident['capture']}, packets {first:,}–{last:,}"
+    ends = f"from packet {first:,} of {incident['capture']} to packet {last:,} of {incident['last_capture']}"
+    many = ("at least " if len(captures) == MOST_CAPTURES else "") + counted(len(captures), "capture")
+    return f"{many}: {names_in_words(captures, len(captures))}; {ends}"
 
 
 def _captures(recording: Mapping[str, Any]) -> str:
     """The first names of a recording's captures."""
-    shown, n = ", ".join(recording["captures"][:3]), recording["n_captures"]
-    return escape(shown) + (f" and {n - 3} more" if n > 3 else "")
+    return escape(names_in_words(recording["captures"], recording["n_captures"]))
 
 
 def _rate(recording: Mapping[str, Any]) -> str:

@@ -13,7 +13,6 @@ from iotids.detecting.judging.fitness import DOUBTFUL, UNFIT
 from iotids.detecting.package.model_card import abstention_html, model_card_html
 from iotids.detecting.summary.incident_table import incident_table, incidents_by_recording
 from iotids.detecting.summary.page_table import figure, percent, ranked
-from iotids.detecting.summary.summary import N_INCIDENTS
 from iotids.detecting.summary.timeline_svg import timeline_svg
 from iotids.writing import html
 from iotids.writing.html import table
@@ -32,7 +31,7 @@ def report_page(summary: Mapping[str, Any]) -> str:
         _lead(summary),
         _cards(summary),
         _warnings(summary),
-        _section("Incidents", incidents_by_recording(summary)),
+        _section("Incidents", _listed(summary) + incidents_by_recording(summary)),
         *([_section("When", timeline_svg(summary["timeline"]))] if len(summary["recordings"]) < 2 else []),
         _section("What could not be judged, and why", _not_judged(summary)),
         _section(
@@ -70,7 +69,7 @@ def _lead(summary: Mapping[str, Any]) -> str:
     if attack:
         first = summary["attacks"][0]
         found = (
-            f"<b class='attack'>{_incident_count(summary)}</b>, the highest: {escape(first['headline'])} "
+            f"<b class='attack'>{escape(summary['incidents_in_words'])}</b>, the highest: {escape(first['headline'])} "
             f"({attack:,} of {flows:,} judged flows look like attacks)"
         )
     rest = (
@@ -87,10 +86,12 @@ def _lead(summary: Mapping[str, Any]) -> str:
     return f"<p class='lead'>{found}{rest}</p>{gap}{when}"
 
 
-def _incident_count(summary: Mapping[str, Any]) -> str:
-    """How many incidents there are."""
-    n = len(summary["attacks"])
-    return f"{n}{' or more' if n == N_INCIDENTS else ''} incident{'s' if n != 1 else ''}"
+def _listed(summary: Mapping[str, Any]) -> str:
+    """How many of the incidents stand on the page, where not all do."""
+    n, shown = summary["incidents"], len(summary["attacks"])
+    if n == shown:
+        return ""
+    return f"<p class='soft'>The {shown} highest of {n:,}; --incidents, --ecs and --eve write all that are not weak.</p>"
 
 
 def _cards(summary: Mapping[str, Any]) -> str:

@@ -64,6 +64,7 @@ class Recording:
             "captures": self.captures,
             "n_captures": self.n_captures,
             "flows": self.flows,
+            "attacks": self.attacks,
             "hours": days * 24,
             "alarms_per_day": self.attacks / days if self.span_us >= HOUR_US else None,
             "timeline": {"bin_s": self.timeline.bin_us / 1e6, "bars": bars},

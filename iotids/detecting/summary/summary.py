@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from iotids.detecting.incidents.in_words import count_in_words
 from iotids.detecting.incidents.plain import incident_to_plain, utc_text
 from iotids.detecting.judging.drift import FeatureDrift, drift_to_plain
 from iotids.detecting.judging.fitness import Fitness
@@ -49,6 +50,7 @@ def summarise(
         Alarms on what is ordinary here.
     """
     left = count_not_judged(ledgers)
+    book, attacks = tally.incidents, tally.incidents.attacks()
     bars = [{"start": utc_text(us), **counts} for us, counts in tally.timeline.bars()]
     return {
         "status": dict(status),
@@ -67,11 +69,14 @@ def summarise(
         "last": utc_text(tally.last_us),
         "days": tally.days,
         "recordings": [recording.to_plain() for recording in tally.recordings.all],
-        "usual_targets_a_minute": tally.incidents.ordinary.targets_a_minute,
-        "incidents_left_out": tally.incidents.left_out,
+        "usual_targets_a_minute": book.ordinary.targets_a_minute,
+        "incidents": len(attacks),
+        "weak_incidents": sum(not i.is_notable for i in attacks),
+        "incidents_in_words": count_in_words(attacks, left_out=book.left_out),
+        "incidents_left_out": book.left_out,
         "timeline": {"bin_s": tally.timeline.bin_us / 1e6, "bars": bars},
-        "attacks": [incident_to_plain(i) for i in tally.incidents.top("attack", N_INCIDENTS)],
-        "unknown": [incident_to_plain(i) for i in tally.incidents.top("unknown", N_INCIDENTS)],
+        "attacks": [incident_to_plain(i) for i in book.top("attack", N_INCIDENTS)],
+        "unknown": [incident_to_plain(i) for i in book.top("unknown", N_INCIDENTS)],
         "hosts": [{"host": name, **counts} for name, counts in tally.top_hosts(N_HOSTS)],
         "talkers": [{"host": name, **counts} for name, counts in tally.top_talkers(10)],
         "captures": [dict(ledger) for ledger in ledgers],
