@@ -336,11 +336,11 @@ def test_a_damaged_pcapng_block_is_an_error_with_its_place(command, tmp_path):
     assert "bad.pcapng" in said
 
 
-def test_a_missing_capture_is_an_error_and_the_others_are_judged(command, captures, tmp_path):
-    code, said = command("none.pcap", captures["benign"], "-o", "v.jsonl")
-    assert code == 1
-    assert "none.pcap: cannot be read" in said
-    assert (tmp_path / "v.incomplete.jsonl").read_text().count("\n") == 150
+def test_a_missing_capture_is_refused_before_the_others_are_judged(command, captures, tmp_path):
+    code, said = command(captures["benign"], "none.pcap", "-o", "v.jsonl")
+    assert code == 2
+    assert said == "error: none.pcap: no such file; give captures, or - for standard input\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_model_for_another_profile_is_refused(command, captures, tmp_path):
@@ -466,7 +466,7 @@ runpy.run_module("iotids.commands.detect", run_name="__main__")"""
 def test_a_reader_of_standard_output_that_goes_away_ends_it_with_an_error(package, captures, tmp_path):
     process = in_a_process(
         captures["attack"],
-        captures["attack"],
+        captures["benign"],
         "-o",
         "-",
         "--model",

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iotids.plumbing.output_names import check_paths
 from iotids.writing.table_origin import differences, origin_of_file
 
 if TYPE_CHECKING:
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
     from iotids.auditing.row_facts import ReadColumn
     from iotids.auditing.scorecard.tables import Labelled
 
+WRITTEN = (
+    "scorecard.json",
+    "scorecard.schema.json",
+    "scorecard.html",
+    "scorecard.md",
+    "CITATION.cff",
+    "audit.json",
+    "audit.md",
+    "audit.html",
+)
 MADE_BY = "labelled tables come from `iotids label`, `iotids import` or the stage integrate"
 
 
@@ -104,8 +115,8 @@ def main() -> None:
         type=Path,
         default=Path("audit"),
         metavar="FOLDER",
-        help="for scorecard.html, .md, .json and, where the table has this project's columns, audit.html "
-        "(default: %(default)s)",
+        help="for scorecard.html, .md, .json and, where the table has this project's columns, audit.html; what is there "
+        "is overwritten (default: %(default)s)",
     )
     parser.add_argument("--label", metavar="COLUMN", help="column of labels (default: found by its name)")
     parser.add_argument("--reference", type=Path, metavar="TABLE", help="a second table to compare with")
@@ -121,6 +132,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.sample_rows < 2:
         raise ValueError(f"--sample-rows is {arguments.sample_rows}; a fit needs 2 rows at least")
+    files = {f"-o, {name}:": arguments.out / name for name in WRITTEN}
+    inputs = {MADE_BY: [arguments.table], "--reference wants a second labelled table": [arguments.reference]}
+    check_paths(inputs, {"-o": arguments.out} | files, folders=["-o"])
     from iotids.auditing.scorecard.tables import read_labelled
 
     table = read_labelled(arguments.table, label=arguments.label)  # refused before anything is written

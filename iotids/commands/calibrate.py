@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from iotids.commands import detect
+from iotids.flowmeter.profiles import PROFILES
 
 
 def main() -> int:
@@ -16,13 +17,19 @@ def main() -> int:
     )
     parser.add_argument(
         "--max-alarms-per-day",
+        type=float,
         metavar="N",
         help="also set the threshold, for so many false alarms (flows) a day; default: the model's own, and habits only",
     )
     parser.add_argument("--model", help="package, as for `iotids detect`")
-    parser.add_argument("--profile", help="refuse a model that was trained on flows of another profile")
     parser.add_argument(
-        "-o", "--out", metavar="JSON", help="operating point, for `iotids detect --operating-point`"
+        "--profile", choices=PROFILES, help="refuse a model that was trained on flows of another profile"
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        metavar="JSON",
+        help="operating point, for `iotids detect --operating-point`; what is there is overwritten (default: own-network.json)",
     )
     given = vars(parser.parse_args())
     captures = given.pop("captures")

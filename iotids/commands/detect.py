@@ -19,13 +19,16 @@ import yaml
 
 from iotids.detecting.running.command_line import parse_arguments
 from iotids.detecting.running.stop import Stop
+from iotids.plumbing.errors import DISK_ERRORS, in_words
 from iotids.plumbing.light_start import arrow_without_pandas
-from iotids.plumbing.output_names import refuse_clashes
+from iotids.plumbing.output_names import CAPTURES, check_ending, check_paths, naming, refuse_repeated
 from iotids.plumbing.progress import progress_bar
 from iotids.tracking.registry import NoSuchModelError, fetch
 
 if TYPE_CHECKING:
     from iotids.detecting.summary.tally import Tally
+
+VERDICTS, POINT = "verdicts.parquet", "own-network.json"  # where -o does not say otherwise
 
 
 def configured() -> list[str]:
@@ -43,7 +46,7 @@ def configured() -> list[str]:
 
 def run(arguments: argparse.Namespace, stop: Stop) -> int:
     """Do what the command line asks for; gives the exit code."""
-    refuse_clashes([*arguments.captures, arguments.operating_point], outputs_of(arguments))
+    check_files(arguments)
     from iotids.detecting.package.find_package import BOX, find_package
 
     package = find_package(
@@ -60,7 +63,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     from iotids.detecting.acting.acting import Asked
     from iotids.detecting.calibrating.calibration_run import calibrate_on
     from iotids.detecting.following.folder import FollowedFolder
-    from iotids.detecting.running.interface import Interface, give_up_root, whom_to_become
+    from iotids.detecting.running.interface import Interface, check_interface, give_up_root, whom_to_become
     from iotids.detecting.running.runs import Wanted, judge_captures
     from iotids.detecting.running.sources import NamedFile, StandardInput, open_capture
     from iotids.flowmeter.columns.groups import CONTEXT
@@ -80,14 +83,16 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     with arrow_without_pandas(), progress_bar(unit="flows", description="detect") as bar:
         shown = lambda tally: _show(bar, tally)  # noqa: E731
         if arguments.calibrate:
-            return calibrate_on(
-                package,
-                arguments.captures,
-                lambda path: open_capture(path, settings, stop),
-                max_alarms_per_day=arguments.max_alarms_per_day,
-                out=Path(arguments.out or "own-network.json"),
-                show=shown,
-            )
+            out = Path(arguments.out or POINT)
+            with naming(out):
+                return calibrate_on(
+                    package,
+                    arguments.captures,
+                    lambda path: open_capture(path, settings, stop),
+                    max_alarms_per_day=arguments.max_alarms_per_day,
+                    out=out,
+                    show=shown,
+                )
         sources: Iterable[Any] = (
             StandardInput(settings, stop) if path == "-" else NamedFile(path, settings, stop)
             for path in arguments.captures
@@ -97,6 +102,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
             folder = FollowedFolder(arguments.follow, stopped=stop.asked, notice=note, lose=lose)
             sources = folder.pieces(settings, max_bytes=arguments.max_bytes)
         if arguments.interface is not None:
+            check_interface(arguments.interface)
             whom = whom_to_become(arguments.user)
             import numpy.random  # noqa: F401  (read before rights go: others may not read Python's folder)
 
@@ -104,7 +110,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
             give_up_root(whom)
         live = not arguments.captures or "-" in arguments.captures
         wanted = Wanted(
-            arguments.out or "verdicts.parquet",
+            arguments.out or VERDICTS,
             arguments.report,
             arguments.operating_point,
             live,
@@ -114,11 +120,30 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
         return judge_captures(package, sources, wanted, stop, shown, faults)
 
 
+def check_files(arguments: argparse.Namespace) -> None:
+    """Refuse files that cannot be read or written, before a model is opened; raises as `check_paths` and `check_ending`."""
+    from iotids.detecting.acting.acting import ONE_FILE
+
+    point = "--operating-point wants a file that `iotids calibrate` made"
+    inputs = {CAPTURES: arguments.captures, point: [arguments.operating_point]}
+    is_folder = arguments.slice is not None and arguments.slice.suffix not in ONE_FILE
+    folders, ordinary = ["--slice"] if is_folder else [], ["--ecs", "--eve", "--incidents"]
+    check_paths(inputs, outputs_of(arguments), folders=folders, ordinary=ordinary)
+    if not arguments.calibrate:
+        check_ending("-o", arguments.out, (".parquet", ".csv", ".jsonl"))
+    check_ending("--incidents", arguments.incidents, (".csv", ".json", ".jsonl"))
+    refuse_repeated(arguments.captures)
+
+
 def outputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """Files and folders that the command writes, by option."""
-    out = arguments.out or ("own-network.json" if arguments.calibrate else "verdicts.parquet")
+    out = Path(arguments.out or (POINT if arguments.calibrate else VERDICTS))
     named = {name: getattr(arguments, name) for name in ("report", "ecs", "eve", "incidents", "slice")}
-    return {"-o": out} | {f"--{name}": path for name, path in named.items()}
+    outputs = {"-o": out} | {f"--{name}": path for name, path in named.items()}
+    if arguments.calibrate or str(out) == "-":
+        return outputs
+    unfinished = out.with_name(f"{out.stem}.incomplete{out.suffix}")
+    return outputs | {"-o, summary:": f"{out}.summary.json", "-o, until it is complete:": unfinished}
 
 
 def _show(bar: Any, tally: Tally) -> None:
@@ -130,15 +155,15 @@ def _show(bar: Any, tally: Tally) -> None:
 
 
 def main() -> int:
-    """Run the command; a refusal is one line and exit code 2."""
+    """Run the command; a refusal is one line and exit code 2, a full disk one and 1."""
     # read when numpy is loaded: threads that wait for small products take a third of the processor time
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments, stop = parse_arguments(__doc__), Stop()
     try:
         return run(arguments, stop)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        print(f"error: {in_words(error)}", file=sys.stderr)
+        return 1 if getattr(error, "errno", None) in DISK_ERRORS else 2
 
 
 if __name__ == "__main__":

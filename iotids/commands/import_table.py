@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from iotids.flowmeter.names import text_of_name
-from iotids.plumbing.output_names import refuse_clashes
+from iotids.plumbing.output_names import check_ending, check_paths, refuse_repeated
 from iotids.truth.imports.cic_tables import How, Imported, import_table
 from iotids.truth.labelling.notices import one_line, show_notices
 from iotids.truth.labelling.truth_files import table_labels
@@ -84,7 +84,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="+", type=Path, metavar="CSV")
     parser.add_argument("--source", required=True, help="name of the network, for the column `source`")
-    parser.add_argument("--out", required=True, type=Path, metavar="PARQUET")
+    parser.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        type=Path,
+        metavar="PARQUET",
+        help="flow table; what is there is overwritten",
+    )
     parser.add_argument(
         "--release",
         choices=list(RELEASES),
@@ -129,7 +136,12 @@ def main() -> None:
         help="what stands before decimals (default: found out per file)",
     )
     args = parser.parse_args()
-    refuse_clashes([*args.tables, args.labels], {"--out": args.out})
+    beside = {".unknown.parquet": "columns", ".broken.csv": "lines", ".json": "notices"}
+    outputs = {f"-o, {what}:": args.out.with_suffix(ending) for ending, what in beside.items()}
+    inputs = {"give CSV files of flows": args.tables, "--labels wants YAML": [args.labels]}
+    check_paths(inputs, {"-o": args.out} | outputs)
+    check_ending("-o", args.out, [".parquet"])
+    refuse_repeated(args.tables)
     try:
         given = read_labels(args.labels.read_text("utf-8-sig"), str(args.labels)) if args.labels else {}
         if args.release:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from iotids.commands.meter import add_meter_options, existing_captures, options_of
 from iotids.plumbing.light_start import load_numba_without_scipy
-from iotids.plumbing.output_names import refuse_clashes
+from iotids.plumbing.output_names import CAPTURES, check_ending, check_paths
 from iotids.truth.given import Given, truth_of_log, truth_of_rules
 from iotids.writing.tables import read_table, write_json, write_table
 
@@ -122,15 +122,28 @@ def main() -> None:
         default="error",
         help="flows that no rule and no default decides: an error, or kept apart (default: %(default)s)",
     )
-    parser.add_argument("-o", "--out", type=Path, default=Path("labelled.parquet"), metavar="PARQUET")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("labelled.parquet"),
+        metavar="PARQUET",
+        help="flows with their class; what is there is overwritten (default: %(default)s)",
+    )
     add_meter_options(parser)
     arguments = parser.parse_args()
     out = arguments.out
     apart_out, summary_out = out.with_suffix(".apart.parquet"), out.with_suffix(".json")
-    refuse_clashes(
-        [*arguments.captures, arguments.rules, arguments.zeek, arguments.flows],
+    check_paths(
+        {
+            CAPTURES: arguments.captures,
+            "--rules wants .yaml or .csv (docs/your-own-data.md)": [arguments.rules],
+            "--zeek wants a conn.log.labeled": [arguments.zeek],
+            "--flows wants a table that `iotids meter` made": [arguments.flows],
+        },
         {"-o": out, "-o, flows kept apart:": apart_out, "-o, summary:": summary_out},
     )
+    check_ending("-o", out, [".parquet"])
     load_numba_without_scipy()
     from iotids.flowmeter.packets import packet_batches
     from iotids.truth.labelling.notices import show_notices

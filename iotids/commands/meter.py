@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iotids.flowmeter.profiles import PROFILES
-from iotids.plumbing.output_names import refuse_clashes
+from iotids.flowmeter.sizes import number_of_bytes
+from iotids.plumbing.output_names import (
+    CAPTURES,
+    BadPathError,
+    check_ending,
+    check_paths,
+    naming,
+    refuse_repeated,
+)
 from iotids.plumbing.parallel import parallel_map
 from iotids.plumbing.progress import progress_bar
 from iotids.writing.tables import replacing, write_json
@@ -23,28 +31,18 @@ if TYPE_CHECKING:
 
 
 def existing_captures(paths: list[str]) -> list[NamedCapture]:
-    """Name the captures of a command line; refuse what cannot be one before anything is written.
+    """Name the captures of a command line, each of them once; `check_paths` has seen them.
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError
-        No such file, or a folder; the message says what to give.
+    BadPathError
+        One file twice, or standard input among files; the message says what to give.
     """
     from iotids.flowmeter.captures import named_captures
-    from iotids.flowmeter.names import readable_name
 
+    refuse_repeated(paths)
     if paths.count("-") and len(paths) > 1:
-        raise ValueError("standard input goes alone: give - or files")
-    for path in paths:
-        if path != "-" and Path(path).is_dir():
-            shown = readable_name(path)
-            raise IsADirectoryError(
-                f"{shown} is a folder; name the captures in it, for example {shown}/*.pcap"
-            )
-        if path != "-" and not Path(path).exists():
-            raise FileNotFoundError(
-                f"{readable_name(path)}: no such file; give captures, or - for standard input"
-            )
+        raise BadPathError("standard input goes alone: give - or files")
     return named_captures(paths)
 
 
@@ -94,7 +92,8 @@ def meter_and_report(
 
     sums = totals(ledgers)
     content = {"origin": options.origin, "captures": [one.as_dict() for one in ledgers], "totals": sums}
-    write_json(content, ledger)
+    with naming(ledger):
+        write_json(content, ledger)
     print(*in_words(ledgers, out, seconds=time.perf_counter() - start), sep="\n", file=sys.stderr)
     return 0 if sums["complete"] or options.keep_going else 1
 
@@ -134,19 +133,6 @@ def add_meter_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def number_of_bytes(text: str) -> int:
-    """A number of bytes as a person writes it: 5000000000, 5e9."""
-    try:
-        size = float(text)
-    except ValueError:
-        size = -1.0
-    if not 0 <= size < 1 << 62:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of bytes; give one such as 5e9, or 0 for any amount"
-        )
-    return int(size)
-
-
 def optional_columns(text: str) -> tuple[str, ...]:
     """Groups of columns, with commas between them."""
     from iotids.flowmeter.output.rows import check_columns
@@ -184,7 +170,7 @@ def main() -> int:
         "--out",
         type=Path,
         default=Path("flows.parquet"),
-        help="flow table, .parquet, .arrow or .csv (default: %(default)s)",
+        help="flow table, .parquet, .arrow or .csv; one that is there is overwritten (default: %(default)s)",
     )
     parser.add_argument("--ledger", type=Path, help="packet ledger as JSON (default: next to the flow table)")
     parser.add_argument(
@@ -202,7 +188,12 @@ def main() -> int:
     add_meter_options(parser)
     arguments = parser.parse_args()
     ledger = arguments.ledger or arguments.out.with_suffix(".ledger.json")
-    refuse_clashes(arguments.captures, {"-o": arguments.out, "--ledger": ledger})
+    check_paths({CAPTURES: arguments.captures}, {"-o": arguments.out, "--ledger": ledger})
+    from iotids.flowmeter.output.flow_files import SUFFIXES
+
+    check_ending("-o", arguments.out, SUFFIXES)
+    if arguments.columns:
+        check_ending("-o, with --columns,", arguments.out, [one for one in SUFFIXES if one != ".csv"])
     return meter_and_report(
         existing_captures(arguments.captures),
         arguments.out,

@@ -1,5 +1,5 @@
-"""End a program cleanly: a user's mistake is one line and exit code 1, a signal leaves no temporary file; only
-faults of our own show a traceback.
+"""End a program cleanly: a user's mistake is one line and exit code 1 (2 for one on the command line), a signal leaves no
+temporary file; only faults of our own show a traceback.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,13 +18,16 @@ from iotids.plumbing.stderr_filter import without_banner
 from iotids.tracking.attempts import watched
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+PART = re.compile(
+    r"(?<=/)\.([^/]+)\.\d+\.part$|^\.([^/]+)\.\d+\.part$"
+)  # what writing.tables.replacing writes to
 FULL_DISK = ": the disk is full. Nothing half-written was left; make room (`du -sh .dvc/cache`, `dvc gc --workspace`) and run the same command again"
 MORE_MEMORY = "fewer flows (integrate.keep), a smaller network.width or batch_size need less"
 
 
 def run_plainly(main: Callable[[], int | None], *, filter_stderr: bool = True) -> None:
-    """Run the `main` of a stage or command and end the process: code 0, its own code, or 1 with `error: …` on
-    standard error; 128 + number after a signal.
+    """Run the `main` of a stage or command and end the process: code 0, its own code, or 1 (an error's `exit_code`, where it
+    has one) with `error: …` on standard error; 128 + number after a signal.
 
     Bad input is raised as ValueError, KeyError, OSError or FloatingPointError (diverging loss), with a
     message that says what came, what was wanted, where, and what to do; MemoryError says that it ran out of
@@ -60,9 +64,21 @@ def _run_to_the_end(main: Callable[[], int | None], *, filter_stderr: bool) -> N
             raise
         sys.exit(f"error: {advice}")
     except (ValueError, OSError, FloatingPointError) as error:
-        sys.exit(f"error: {error}{FULL_DISK if getattr(error, 'errno', None) in DISK_ERRORS else ''}")
+        print(f"error: {in_words(error)}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 1))
     except MemoryError as error:
         sys.exit(f"error: not enough memory ({error}): {MORE_MEMORY}")
+
+
+def in_words(error: Exception) -> str:
+    """What an error says; one of the system with the name that the user gave, not the temporary one, and what to do about a
+    full disk.
+    """
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    name = PART.sub(r"\1\2", str(error.filename)) if error.filename is not None else ""
+    text = ": ".join(filter(None, [name, error.strerror or os.strerror(error.errno)]))
+    return text + (FULL_DISK if error.errno in DISK_ERRORS else "")
 
 
 def _call(main: Callable[[], int | None]) -> int:

@@ -29,6 +29,7 @@ SERVED_PARTS = (  # below iotids/
     "flowmeter/kernels",
     "flowmeter/profiles.py",
     "flowmeter/__init__.py",
+    "counted.py",
     "version.py",
     "writing",
     "__init__.py",
@@ -104,6 +105,11 @@ def fetch(reference: str, target: Path) -> Path:
     NoSuchModelError
         Nothing, or more than one, fits.
     """
+    local = store_uri().removeprefix("sqlite:///")
+    if local != store_uri() and not Path(local).exists():  # opening it would make one
+        raise NoSuchModelError(
+            f"--model {reference}: no detector in the registry {store_uri()}, which is not there"
+        )
     with open_store() as (client, _):
         name, _, alias = reference.removeprefix("models:/").rpartition("@")
         found = [

@@ -133,7 +133,7 @@ def test_an_interface_that_is_not_there_is_refused_in_one_line(trained, tmp_path
     words = ("--interface", "nowhere0", "--model", str(trained.folder), *AS_SOMEBODY)
     done = detect(*words, cwd=tmp_path, namespace=NAMESPACE)
     assert done.returncode == 2
-    assert "error: nowhere0: cannot be captured on" in done.stderr
+    assert "error: --interface nowhere0: there is no such interface; there are lo, any" in done.stderr
     assert "Traceback" not in done.stderr
 
 

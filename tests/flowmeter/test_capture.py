@@ -468,7 +468,7 @@ def test_tool_names_what_cannot_be_opened(tmp_path: Path) -> None:
         (tmp_path / "folder.pcap", b"is a folder"),
     ):
         done = run_tool(path, "-o", tmp_path / "f.csv")
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert words in done.stderr
         assert b"Traceback" not in done.stderr
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from iotids.plumbing.errors import EXTRAS, run_plainly
+from iotids.plumbing.errors import EXTRAS, in_words, run_plainly
+from iotids.plumbing.output_names import BadPathError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,12 +19,37 @@ ROOT = Path(__file__).resolve().parents[2]
         FileNotFoundError("a.pcap: not there"),
     ],
 )
-def test_bad_input_ends_with_its_message(error):
+def test_bad_input_ends_with_its_message(error, capsys):
+    code, said = ended_with(error, capsys)
+    assert (code, said) in ((1, f"error: {error.args[0]}\n"), (f"error: {error.args[0]}", ""))
+
+
+def ended_with(error, capsys):
+    """Exit code and standard error of a program that raises."""
+
     def main():
         raise error
 
-    with pytest.raises(SystemExit, match=f"^error: {error.args[0]}$"):
+    with pytest.raises(SystemExit) as ended:
         run_plainly(main)
+    return ended.value.code, capsys.readouterr().err
+
+
+def test_a_mistake_on_the_command_line_has_the_exit_code_of_one(capsys):
+    assert ended_with(BadPathError("x.pcap: no such file"), capsys) == (2, "error: x.pcap: no such file\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (FileNotFoundError(2, "No such file", "/proc/.x.csv.123.part"), "/proc/x.csv: No such file"),
+        (FileNotFoundError(2, "No such file", ".x.csv.123.part"), "x.csv: No such file"),
+        (OSError(28, "No space left", "/dev/full"), "/dev/full: No space left: the disk is full"),
+        (OSError(28, "No space left"), "No space left: the disk is full"),
+    ],
+)
+def test_an_error_of_the_system_names_the_file_that_the_user_named(error, wanted):
+    assert in_words(error).startswith(wanted)
 
 
 def test_a_fault_of_the_program_keeps_its_traceback():

@@ -53,10 +53,13 @@ def find_package(
     )
     if "/" in named:
         raise PackageError(f"{named}: no such folder; packages below {FINAL}/: {there}")
+    place = Path(tempfile.mkdtemp(prefix="detector-"))
     try:
-        return open_package(fetch(named, Path(tempfile.mkdtemp(prefix="detector-"))), profile=profile)
+        return open_package(fetch(named, place), profile=profile)
     except ModuleNotFoundError as error:
+        place.rmdir()
         extra = f"an alias in MLflow's registry needs {error.name}: pip install 'iotids[experiment]'"
         raise PackageError(f"{named}: no such folder; packages below {FINAL}/: {there}; {extra}") from error
     except unknown as error:
+        place.rmdir()  # nothing was copied
         raise PackageError(f"{error}. Packages below {FINAL}/: {there}") from error

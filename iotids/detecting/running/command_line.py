@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from iotids.flowmeter.profiles import PROFILES
+from iotids.flowmeter.sizes import number_of_bytes
+
 MAX_BYTES = 20_000_000_000  # of a followed file: others than the user may write there
 
 
@@ -27,7 +30,7 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
     parser.add_argument(
         "-o",
         "--out",
-        help="verdicts as .parquet, .csv, .jsonl, or - for JSON lines on standard output (default: verdicts.parquet)",
+        help="verdicts as .parquet, .csv, .jsonl, or - for JSON lines on standard output; files that are there are overwritten (default: verdicts.parquet)",
     )
     parser.add_argument("--report", type=Path, metavar="PAGE", help="also write one self-contained HTML page")
     acting = parser.add_argument_group("incidents")
@@ -57,10 +60,10 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--max-bytes",
-        type=int,
+        type=number_of_bytes,
         default=MAX_BYTES,
         metavar="N",
-        help=f"with --follow: how much a compressed capture may expand to (default: {MAX_BYTES:,}; 0: any amount)",
+        help=f"with --follow: how much a compressed capture may expand to, as 5e9 (default: {MAX_BYTES:.0e}; 0: any amount)",
     )
     parser.add_argument(
         "--operating-point",
@@ -68,7 +71,9 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         metavar="JSON",
         help="use an operating point that `iotids calibrate` made",
     )
-    parser.add_argument("--profile", help="refuse a model that was trained on flows of another profile")
+    parser.add_argument(
+        "--profile", choices=PROFILES, help="refuse a model that was trained on flows of another profile"
+    )
     parser.add_argument(
         "--calibrate",
         action="store_true",
@@ -80,8 +85,11 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         help=argparse.SUPPRESS,
     )
     arguments = parser.parse_args()
-    if sum([bool(arguments.captures), arguments.follow is not None, arguments.interface is not None]) != 1:
-        parser.error("give captures, or - for standard input, or --follow FOLDER, or --interface NAME")
+    given = [*arguments.captures[:1]]
+    given += [f"--{name}" for name in ("follow", "interface") if getattr(arguments, name) is not None]
+    if len(given) != 1:
+        why = f"{' and '.join(given)} do not go together: " if given else ""
+        parser.error(f"{why}give captures, or - for standard input, or --follow FOLDER, or --interface NAME")
     if arguments.calibrate and not arguments.captures:
         parser.error("--calibrate reads benign captures, or - for standard input")
     if arguments.max_alarms_per_day is not None and not arguments.max_alarms_per_day >= 0:

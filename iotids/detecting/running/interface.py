@@ -11,6 +11,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping
 from typing import Any
@@ -127,6 +128,22 @@ class ArrivingFromChild:
                     self._child.send_signal(signal.SIGINT)
             if select.select([self._number], [], [], LOOK_S)[0]:
                 return
+
+
+def check_interface(name: str) -> None:
+    """Refuse an interface that is not there; those that tcpdump makes itself (`any`, `nflog`, numbers) are.
+
+    Raises
+    ------
+    ValueError
+        The message names those that there are.
+    """
+    there = [known for _, known in socket.if_nameindex()]
+    program = shutil.which("tcpdump")
+    listed = subprocess.run([program, "-D"], capture_output=True, text=True).stdout if program else ""
+    made = re.findall(r"^(\d+)\.(\S+)", listed, re.MULTILINE)
+    if program and name not in {*there, "any", *(word for words in made for word in words)}:
+        raise ValueError(f"--interface {name}: there is no such interface; there are {', '.join(there)}, any")
 
 
 def capture_command(name: str, whom: tuple[int, int] = (-1, -1)) -> list[str]:

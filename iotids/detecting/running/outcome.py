@@ -72,7 +72,7 @@ def finish(
             write_text(text, path)
         except OSError as error:
             status["complete"] = False
-            unwritten(error)
+            unwritten(error, path)
     if (
         session.file is not None and written != "-" and status["complete"]
     ):  # of an earlier run that was broken off
@@ -124,9 +124,9 @@ def _in_one_line(session: Session, status: Mapping[str, Any]) -> str:
     return f"{counts}; {count_not_judged(session.ledgers).in_words()}; {speed}{state}"
 
 
-def unwritten(error: OSError) -> str:
-    """Say that something could not be written, and why; gives the sentence."""
-    fault = f"{error.filename}: cannot be written ({error.strerror}); what is there is whole, the rest is lost: make room and run again"
+def unwritten(error: OSError, path: Path | None = None) -> str:
+    """Say that something could not be written to `path` (default: as the error says), and why; gives the sentence."""
+    fault = f"{path or error.filename}: cannot be written ({error.strerror}); what is there is whole, the rest is lost: make room and run again"
     print(f"error: {fault}", file=sys.stderr)
     return fault
 
