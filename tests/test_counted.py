@@ -3,6 +3,7 @@
 import pytest
 
 from iotids.counted import counted
+from iotids.flowmeter.ledger import Ledger, in_words
 
 
 @pytest.mark.parametrize(
@@ -19,3 +20,10 @@ from iotids.counted import counted
 )
 def test_a_noun_follows_its_count(n, noun, wanted):
     assert counted(n, noun) == wanted
+
+
+def test_one_capture_of_one_packet_is_said_in_the_singular():
+    ledger = Ledger("a.pcap", "clean", packets=1, counts={"metered": 1}, flows=1)
+    first, last = in_words([ledger], "f.csv", seconds=1.0)
+    assert first == "a.pcap: 1 packet, 1 metered into 1 flow"
+    assert last.startswith("f.csv: 1 flow of 1 packet from 1 capture in 1.0 s")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iotids.counted import counted
 from iotids.plumbing.output_names import check_paths
 from iotids.writing.table_origin import differences, origin_of_file
 
@@ -102,7 +103,7 @@ def write_account(table: Path, out: Path, *, benign: str, sample_rows: int, seed
         paper=PAPER,
     )
     write_pages(findings, table.name, out)
-    print(f"{out / 'audit.html'}: {findings.numbers['rows']:,} flows audited", file=sys.stderr)
+    print(f"{out / 'audit.html'}: {counted(findings.numbers['rows'], 'flow')} audited", file=sys.stderr)
 
 
 def main() -> None:
@@ -184,7 +185,9 @@ def write_scorecard(
         print(f"warning: {sentence}", file=sys.stderr)
     card = audit_table(table, path, sample_rows=rows, seed=seed, reference=other, report=_report)
     write_card(card, __version__, out)
-    print(f"{out / 'scorecard.html'}: {card.rows:,} rows, {card.verdict}", file=sys.stderr)
+    for doubt in card.doubts:
+        print(f"warning: {doubt}", file=sys.stderr)
+    print(f"{out / 'scorecard.html'}: {counted(card.rows, 'row')}, {card.verdict}", file=sys.stderr)
 
 
 def metered_differently(table: Path, reference: Path | None) -> list[str]:

@@ -63,13 +63,17 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     from iotids.detecting.acting.acting import Asked
     from iotids.detecting.calibrating.calibration_run import calibrate_on
     from iotids.detecting.following.folder import FollowedFolder
+    from iotids.detecting.judging.novelty import clipped_distances
     from iotids.detecting.running.interface import Interface, check_interface, give_up_root, whom_to_become
     from iotids.detecting.running.runs import Wanted, judge_captures
     from iotids.detecting.running.sources import NamedFile, StandardInput, open_capture
     from iotids.flowmeter.columns.groups import CONTEXT
+    from iotids.flowmeter.pipeline.compiling_ahead import compiling_in_words
 
     # Arrow's own allocator gives pages back and takes them again: a fifth of the time
     pa.set_memory_pool(pa.system_memory_pool())
+    if sentence := compiling_in_words(clipped_distances):
+        print(f"note: {sentence}", file=sys.stderr, flush=True)
     settings, faults = package.meter_settings, []
     if arguments.calibrate or arguments.operating_point is not None:
         settings = settings | {"columns": (CONTEXT,)}  # habits are about what end points did before

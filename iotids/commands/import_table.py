@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 
+from iotids.counted import counted
 from iotids.flowmeter.names import text_of_name
 from iotids.plumbing.output_names import check_ending, check_paths, refuse_repeated
 from iotids.truth.imports.cic_tables import How, Imported, import_table
@@ -165,6 +166,6 @@ def main() -> None:
     )
     show_notices([vars(notice) for notice in imported.notices], least="info")
     print(
-        f"{args.out}: {imported.flows.num_rows:,} flows, {imported.broken.num_rows:,} lines kept apart",
+        f"{args.out}: {counted(imported.flows.num_rows, 'flow')}, {counted(imported.broken.num_rows, 'line')} kept apart",
         file=sys.stderr,
     )

@@ -146,6 +146,7 @@ def main() -> None:
     check_ending("-o", out, [".parquet"])
     load_numba_without_scipy()
     from iotids.flowmeter.packets import packet_batches
+    from iotids.flowmeter.pipeline.compiling_ahead import compiling_in_words
     from iotids.truth.labelling.notices import show_notices
 
     captures, options = existing_captures(arguments.captures), options_of(arguments)
@@ -156,6 +157,8 @@ def main() -> None:
         )
     else:
         given = truth_of_rules(arguments.rules, arguments.source)
+    if sentence := compiling_in_words():
+        print(f"note: {sentence}", file=sys.stderr, flush=True)
     flows = table_metered_so(arguments.flows, options) if arguments.flows else flows_of(captures, options)
     labelled, apart, summary = label_flows(
         captures,

@@ -86,7 +86,11 @@ def meter_and_report(
     OSError
         A file cannot be read or written.
     """
+    from iotids.flowmeter.pipeline.compiling_ahead import compiling_in_words
+
     start = time.perf_counter()
+    if sentence := compiling_in_words():
+        print(f"note: {sentence}", file=sys.stderr, flush=True)
     ledgers = meter(captures, out, options, for_keeping=for_keeping)
     from iotids.flowmeter.ledger import in_words, totals
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from iotids.counted import counted
 from iotids.tracking.experiments import publish_experiments
 from iotids.tracking.publishing import publish_scores, what_to_do, why
 from iotids.tracking.registry import main as register_packages
@@ -43,11 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
     counts = [_published(partial(_count_new, folder), str(folder)) for folder in scores]
     if scores:
         runs = sum(1 for folder in scores for _ in (folder / "runs").glob("*.json"))
-        print(f"{runs} scored models, {sum(counts)} new runs in {store_uri()}")
+        print(f"{counted(runs, 'scored model')}, {counted(sum(counts), 'new run')} in {store_uri()}")
     code = register_packages([str(folder) for folder in packages]) if packages else 0
     if given.experiments:
         number = _published(publish_experiments, "--experiments")
-        print(f"{number} experiments of DVC that were not read before")
+        print(f"{counted(number, 'experiment')} of DVC not read before")
     return code
 
 

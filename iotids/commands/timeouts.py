@@ -21,6 +21,7 @@ import numpy as np
 import yaml
 
 from iotids.auditing.timeout_table import MeanAndStd, Metered, timeout_table
+from iotids.counted import counted
 from iotids.learning.baselines.registry import BASELINES
 from iotids.learning.contract import FoldResult, RunContext, TrainingData, find_kind
 from iotids.learning.runs.inputs import read_inputs
@@ -136,7 +137,7 @@ def main() -> None:
             metered.append(
                 Metered(seconds, flows, score_tree(dataset, splits, tuple(names), data, args.seed))
             )
-        print(f"{seconds:g} s: {sum(flows.values()):,} flows", file=sys.stderr)
+        print(f"{seconds:g} s: {counted(sum(flows.values()), 'flow')}", file=sys.stderr)
     write_json([asdict(row) for row in metered], args.out / "timeouts.json")
     table = timeout_table(metered, data.classes)
     write_text(table, args.out / "timeouts.md")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from iotids.counted import counted
 from iotids.flowmeter.names import readable_name
 
 # in the order of the status codes in kernels/layout.py, a test compares them
@@ -122,9 +123,9 @@ class Ledger:
 
     def in_words(self) -> str:
         """One line for a person."""
-        line = f"{readable_name(self.capture)}: {self.packets:,} packets, {self.counts.get('metered', 0):,} metered into {self.flows:,} flows"
+        line = f"{readable_name(self.capture)}: {counted(self.packets, 'packet')}, {self.counts.get('metered', 0):,} metered into {counted(self.flows, 'flow')}"
         if self.flows_not_written:
-            line += f" ({self.flows_not_written:,} flows of one packet not written)"
+            line += f" ({counted(self.flows_not_written, 'flow')} of one packet not written)"
         for name, n in self.set_aside.items():
             line += f", {n:,} {name.replace('_', ' ')}"
         if self.aggregated:
@@ -158,5 +159,6 @@ def in_words(ledgers: list[Ledger], out: object, *, seconds: float) -> list[str]
     sums = totals(ledgers)
     lines = [ledger.in_words() for ledger in ledgers if len(ledgers) <= 20 or not ledger.complete]
     rate = sums["packets"] / max(seconds, 1e-9)
-    amount = f"{sums['flows']:,} flows of {sums['packets']:,} packets from {len(ledgers)} captures"
+    packets, captures = counted(sums["packets"], "packet"), counted(len(ledgers), "capture")
+    amount = f"{counted(sums['flows'], 'flow')} of {packets} from {captures}"
     return [*lines, f"{out}: {amount} in {seconds:.1f} s ({rate:,.0f} packets/s)"]

@@ -11,7 +11,8 @@ import pytest
 
 from iotids.auditing.scorecard import columns, order, rows, sites
 from iotids.auditing.scorecard.audit import audit_table
-from iotids.auditing.scorecard.card import SCHEMA, card_document, write_card
+from iotids.auditing.scorecard.card import SCHEMA, card_document, card_html, card_markdown, write_card
+from iotids.auditing.scorecard.doubts import doubts_of
 from iotids.auditing.scorecard.exporters import check_exporter
 from iotids.auditing.scorecard.finding import CLEAR, NOTED, RED, RULE, Finding, Worth
 from iotids.auditing.scorecard.refits import split_by_groups, worth_of
@@ -268,6 +269,32 @@ def test_a_finding_is_red_only_if_its_whole_interval_matters():
     assert Finding("c", True, "", {}, (worth,)).status == RED
     assert Finding("c", True, "", {}, (replace(worth, low=0.5),)).status == NOTED
     assert Finding("c", False, "", {}, (worth,)).status == CLEAR
+
+
+def test_a_small_table_without_a_red_finding_is_doubtful_and_not_clean(tmp_path):
+    features, label = honest_columns(289)
+    features = {name: values for name, values in features.items() if name != "Src IP"}
+    path = write_csv(tmp_path / "t.csv", features, label)
+    card = audit_table(read_labelled(path), path, sample_rows=1000, seed=7)
+    (few,) = card.doubts
+    assert few.startswith("289 rows are too few to see what a finding is worth")
+    assert card.verdict == "doubtful: no finding can be shown to matter, but 1 doubt"
+    for text in (card_html(card, "1"), card_markdown(card, "1"), *card_document(card, "1")["doubts"]):
+        assert few in text
+    assert card_html(card, "1").index("too few") < card_html(card, "1").index("A forest scores")
+
+
+def test_doubts_come_from_wide_intervals_and_from_clues_that_no_effect_shows():
+    narrow, wide = Worth("drop", 90, 90, 0, -1, 1, 5), Worth("drop", 90, 90, 0, -8, 8, 5)
+    clue = Finding("time as a feature", True, "", {"balanced_accuracy": 0.984}, (narrow,))
+    assert doubts_of([clue], 289)[0].startswith(
+        "time as a feature: it alone has a balanced accuracy of 0.984"
+    )
+    assert doubts_of([replace(clue, worth=(replace(narrow, low=2, high=3),))], 289) == ()  # red: said already
+    assert doubts_of([replace(clue, suspicious=False)], 289) == ()
+    assert "± 8 points" in doubts_of([replace(clue, suspicious=False, worth=(wide,))], 289)[0]
+    of_two_tables = replace(clue, check="synthetic against real")
+    assert doubts_of([of_two_tables], 289) == ()
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def test_what_is_installed_beyond_the_base_is_not_even_imported(trained, folder)
 
 
 def test_a_registry_without_mlflow_is_answered_with_what_to_install(folder):
+    (folder / "mlflow.db").touch()
     done = run(BLOCKED, "attack.pcap", "-o", "v.csv", "--model", "current", cwd=folder)
     assert done.returncode == 2
     assert "pip install 'iotids[experiment]'" in done.stderr

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from iotids.detecting.calibrating.benign_flows import KEPT_FLOWS, BenignFlows
-from iotids.detecting.calibrating.calibration import calibrate, left_out_groups
-from iotids.detecting.calibrating.site_file import point_of, read_point, write_point
+from iotids.detecting.calibrating.calibration import _doubts, calibrate, left_out_groups
+from iotids.detecting.calibrating.site_file import describe_point, point_of, read_point, write_point
 from iotids.detecting.judging.recall import recall_at_threshold
 from iotids.detecting.judging.verdict_words import ATTACK, UNKNOWN
 from iotids.detecting.judging.verdicts import Judge, matrix_of, package_point
@@ -174,3 +174,41 @@ def test_every_recording_is_left_out_once_and_a_single_one_in_pieces_of_time():
     assert np.all(np.diff(group) >= 0)
     assert np.bincount(group).tolist() == [20] * 5
     assert days.sum() == pytest.approx(2.0)
+
+
+def said_of(days):
+    """What is printed of a calibration on so many days of traffic with one alarm."""
+    rates = {"alarms_per_day": 1 / days, "false_alarm_share": 0.5, "unknown_share": 0.25}
+    recall = {"BENIGN": 0.243, "DOS": 0.9}
+    point = dict.fromkeys(("before", "after", "left_out"), rates) | dict.fromkeys(
+        ("recall", "recall_before"), recall
+    )
+    point |= {"benign_flows": 2, "recordings": 1, "days": days, "attack_probability": 0.5, "log_odds": 0.0}
+    point |= {
+        "habits": {"habits": ["h"], "devices": ["d"]},
+        "incidents_per_day": {"before": 2 / days, "left_out": 0.0},
+    }
+    return describe_point(point, "BENIGN")
+
+
+def test_of_less_than_an_hour_no_rate_a_day_is_said():
+    said = said_of(10 / 86_400)
+    assert "2 benign flows of 10 s in 1 recording; less than an hour, so no rates a day" in said
+    assert "a day (" not in said and "alarms a day" not in said and "incidents a day" not in said
+    assert "false incidents: 2 before, 0 with what the other recordings teach" in said
+    said = said_of(1 / 24)
+    assert "before: 50.000% of flows called attacks, 24 alarms a day" in said
+    assert "false incidents a day: 48 before, 0 with" in said
+
+
+def test_benign_flows_that_are_called_attacks_are_no_flows_that_are_found():
+    found, false = said_of(1.0).splitlines()[-2:]
+    assert found == "found of the labelled out-of-fold flows: DOS 90.0% (before 90.0%)"
+    assert false == "false alarms on those of class BENIGN 24.3% (before 24.3%)"
+
+
+def test_a_doubt_about_seconds_of_traffic_has_no_rate_a_day():
+    (doubt,) = _doubts(0.0, 10 / 86_400, 2.0, {"too_many": False})
+    assert doubt == (
+        "10 s of traffic cannot show a rate of 2 alarms a day (it allows 0); the threshold was not lowered; 1.5 days would do"
+    )

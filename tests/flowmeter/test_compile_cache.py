@@ -16,6 +16,7 @@ import pytest
 
 from iotids.flowmeter.kernels import compiling, entries, layout
 from iotids.flowmeter.kernels.machine_code import MachineCode
+from iotids.flowmeter.pipeline.compiling_ahead import compiling_in_words
 from iotids.flowmeter.pipeline.table import FlowTable
 from iotids.flowmeter.pipeline.worker_threads import usable_cores
 from iotids.flowmeter.profiles import profile_named, rules_of
@@ -206,3 +207,21 @@ def test_kernels_see_a_table_s_memory_where_it_lies_now() -> None:
     table.counters[layout.FINISHED] = 1
     table.flush()
     assert table.view.over is table.over
+
+
+@pytest.mark.slow  # compiles the flow meter
+def test_a_run_that_compiles_says_so_before_it_begins_and_the_next_one_does_not(tmp_path: Path) -> None:
+    write_capture(tmp_path / "a.pcap", flows=3)
+    command = [sys.executable, "-m", "iotids", "meter", "a.pcap", "-o", "f.csv"]
+    variables = {**os.environ, "PYTHONPATH": str(ROOM.parents[1]), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    said = [
+        subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True).stderr
+        for _ in range(2)
+    ]
+    assert said[0].startswith("note: compiling for this processor, once")
+    assert "compiling" not in said[1]
+
+
+def test_what_runs_without_the_compiler_has_nothing_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    assert compiling_in_words() == ""

@@ -115,7 +115,7 @@ def test_a_stage_that_an_experiment_did_not_reach_is_not_taken_for_its_own(swept
     run(swept, "git", "commit", "-q", "-m", "results")
     run(swept, "dvc", "exp", "run", "--temp", "-n", "half", "-S", "network.width=32", "network@dl4")
     said = run(swept, sys.executable, "-m", "iotids", "publish", "--experiments", "out")
-    assert "1 experiments of DVC" in said
+    assert "1 experiment of DVC" in said
     assert runs_of(swept, "half") == []
     client, _ = store(swept)
     assert "half" not in client.get_registered_model("detector-binary-dl4").aliases

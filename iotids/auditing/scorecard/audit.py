@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iotids.auditing.scorecard import columns, order, rows, sites
+from iotids.auditing.scorecard.doubts import doubts_of
 from iotids.auditing.scorecard.exporters import check_exporter
 from iotids.auditing.scorecard.finding import RED, Finding
 from iotids.auditing.scorecard.releases import check_release
 from iotids.auditing.scorecard.sample import Sample, draw
 from iotids.auditing.scorecard.tables import Labelled
+from iotids.counted import counted
 
 CHECKS: tuple[Callable[[Sample], Finding], ...] = (
     rows.check_classes,
@@ -56,6 +58,7 @@ class Card:
     Attributes
     ----------
     sha256 : of the table's file
+    doubts : why no red finding is no clean bill
     macro_f : mean and standard deviation of a forest's macro F over random splits, in points
     """
 
@@ -67,16 +70,15 @@ class Card:
     macro_f: tuple[float, float]
     findings: tuple[Finding, ...]
     seconds: float
+    doubts: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """What the findings amount to: how many matter."""
+        """What the findings amount to: how many matter, or why that cannot be said."""
         red = sum(one.status == RED for one in self.findings)
-        return (
-            "no finding matters"
-            if not red
-            else f"{red} finding{'s' * (red > 1)} that matter{'s' * (red == 1)}"
-        )
+        if not red and self.doubts:
+            return f"doubtful: no finding can be shown to matter, but {counted(len(self.doubts), 'doubt')}"
+        return f"{counted(red, 'finding')} that matter{'s' * (red == 1)}" if red else "no finding matters"
 
 
 def audit_table(
@@ -113,6 +115,7 @@ def audit_table(
         macro_f=(sum(seeds["scores"]) / len(seeds["scores"]), seeds["sd"]),
         findings=tuple(findings),
         seconds=time.monotonic() - start,
+        doubts=doubts_of(findings, len(sample.rows)),
     )
 
 

@@ -16,6 +16,7 @@ from iotids.auditing.scorecard.finding import (
     RULE,
     Finding,
 )
+from iotids.counted import counted
 from iotids.writing import html
 from iotids.writing.html import text_with_code
 from iotids.writing.markdown import markdown_table
@@ -51,6 +52,7 @@ SCHEMA: dict[str, Any] = {
         "material_points": {"type": "number"},
         "rule": {"const": RULE},
         "verdict": {"type": "string"},
+        "doubts": {"type": "array", "items": {"type": "string"}},
         "tool": {"type": "string"},
         "findings": {
             "type": "array",
@@ -85,6 +87,7 @@ def card_document(card: Card, version: str) -> dict[str, Any]:
         "material_points": MATERIAL_POINTS,
         "rule": RULE,
         "verdict": card.verdict,
+        "doubts": list(card.doubts),
         "seconds": round(card.seconds, 1),
         "findings": [
             {
@@ -122,7 +125,7 @@ def _worths(finding: Finding) -> str:
 
 def _lead(card: Card) -> str:
     return (
-        f"{card.rows:,} rows, {len(card.classes)} classes; {card.verdict}. A forest scores a macro F of {card.macro_f[0]:.1f} ± "
+        f"{counted(card.rows, 'row')}, {counted(len(card.classes), 'class')}; {card.verdict}. A forest scores a macro F of {card.macro_f[0]:.1f} ± "
         f"{card.macro_f[1]:.1f} points under random splits of {card.sampled:,} rows. Points are macro F before minus after an "
         f"intervention, with a 95 % interval. {RULE[0].upper()}{RULE[1:]}"
     )
@@ -132,7 +135,8 @@ def card_markdown(card: Card, version: str) -> str:
     """The card as Markdown."""
     rows = [[one.status, one.check, one.said, _worths(one) or "–"] for one in _lines(card)]
     table = markdown_table(["", "check", "finding", "worth, points of macro F"], rows, kinds="tttt")
-    return f"# Scorecard of {card.name}\n\n{_lead(card)}\n\n{table}\nTable: sha256 `{card.sha256}`. Made by iotids {version}.\n"
+    doubts = "".join(f"> **Doubt.** {doubt}.\n\n" for doubt in card.doubts)
+    return f"# Scorecard of {card.name}\n\n{_lead(card)}\n\n{doubts}{table}\nTable: sha256 `{card.sha256}`. Made by iotids {version}.\n"
 
 
 def card_html(card: Card, version: str) -> str:
@@ -151,8 +155,9 @@ def card_html(card: Card, version: str) -> str:
         ]
         for one in _lines(card)
     ]
+    doubts = "".join(f"<div class='warn'>{escape(doubt)}.</div>" for doubt in card.doubts)
     body = (
-        f'<h1>Scorecard of {escape(card.name)}</h1><p class="lead">{escape(_lead(card))}</p><div class="cards">{cards}</div>'
+        f'<h1>Scorecard of {escape(card.name)}</h1>{doubts}<p class="lead">{escape(_lead(card))}</p><div class="cards">{cards}</div>'
         + html.table(["", "check", "finding", "worth, points of macro F"], rows, "tttt")
         + f'<p class="soft">sha256 <code>{card.sha256}</code>. Made by iotids {escape(version)} in {card.seconds:.0f} s.</p>'
     )
@@ -161,6 +166,7 @@ def card_html(card: Card, version: str) -> str:
 
 def citation(card: Card, version: str) -> str:
     """What to cite for this card, in the Citation File Format; add the DOI of the archive that you put it into."""
+    rows = counted(card.rows, "row")
     return (
         "cff-version: 1.2.0\n"
         "message: Cite this scorecard with the DOI of the archive that holds it.\n"
@@ -168,7 +174,7 @@ def citation(card: Card, version: str) -> str:
         f'title: "Scorecard of {card.name.replace(chr(34), "")} (sha256 {card.sha256[:16]})"\n'
         "authors:\n  - name: iotids\n"
         f'version: "{SCHEMA_VERSION}"\n'
-        f'abstract: "{card.rows} rows; {card.verdict}. Made by iotids {version}."\n'
+        f'abstract: "{rows}; {card.verdict}. Made by iotids {version}."\n'
         "identifiers:\n"
         f'  - type: other\n    value: "sha256:{card.sha256}"\n    description: digest of the audited table\n'
     )

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from iotids.counted import counted
 from iotids.detecting.calibrating.benign_flows import BenignFlows
+from iotids.detecting.incidents.in_words import span_text
 from iotids.detecting.judging.novelty import Novelty, nearest
 from iotids.detecting.judging.operating_point import probability_of, threshold_for_alarms
 from iotids.detecting.judging.recall import recall_at_threshold
@@ -24,6 +26,7 @@ from iotids.detecting.judging.verdicts import OperatingPoint, package_point
 from iotids.detecting.ordinary.familiar_flows import OwnFlows, learn_own_flows, own_flows_to_plain
 from iotids.detecting.ordinary.habits import UNUSUAL_LOG_ODDS
 from iotids.detecting.package.package import Package
+from iotids.detecting.summary.page_table import SHORTEST_DAYS, figure
 
 FORMAT = 3
 LEFT_OUT_GROUPS = 5
@@ -96,7 +99,7 @@ def calibrate(
     days = float(np.sum(flows.days))
     if len(X) < 2 or days <= 0:
         raise ValueError(
-            f"{len(X)} benign flows over {days * 24:.2f} hours: too few to set an operating point; record some hours of ordinary traffic"
+            f"{counted(len(X), 'benign flow')} over {span_text(days * 86_400)}: too few to set an operating point; record some hours of ordinary traffic"
         )
     own = package_point(package)
     scaled = own.novelty.scale(X)
@@ -219,7 +222,7 @@ def _doubts(
     attack_share: float, days: float, max_alarms_per_day: float | None, left_out: dict[str, Any]
 ) -> list[str]:
     """What speaks against trusting the result."""
-    doubts = []
+    doubts, is_long = [], days >= SHORTEST_DAYS
     if attack_share > SUSPICIOUS_SHARE:
         doubts.append(
             f"before calibration the model called {attack_share:.1%} of these flows attacks: either it does not know this network, or the "
@@ -228,15 +231,18 @@ def _doubts(
     if max_alarms_per_day is None:
         return doubts
     if left_out["too_many"]:
+        raised = f"{figure(left_out['alarms_per_day'])} alarms a day" if is_long else "more alarms than that"
         doubts.append(
-            f"recordings that were left out raise {left_out['alarms_per_day']:.1f} alarms a day, {max_alarms_per_day:g} are wanted: the "
+            f"at most {figure(max_alarms_per_day)} alarms a day are wanted, recordings that were left out raise {raised}: the "
             "recordings differ from each other, so the next one will too; add captures of the devices and hours that are missing"
         )
     if days * max_alarms_per_day < EVIDENCE:
         allowed = int(np.floor(max_alarms_per_day * days))
+        bound = figure((allowed + EVIDENCE) / days)
         doubts.append(
-            f"{days * 24:.1f} hours of traffic cannot show a rate of {max_alarms_per_day:g} alarms a day (it allows {allowed}); "
-            f"with 95 % confidence the rate is below {(allowed + EVIDENCE) / days:.1f} a day; the threshold was not lowered"
+            f"{span_text(days * 86_400)} of traffic cannot show a rate of {max_alarms_per_day:g} alarms a day (it allows {allowed}); "
+            + (f"with 95 % confidence the rate is below {bound} a day; " if is_long else "")
+            + "the threshold was not lowered"
             + (f"; {EVIDENCE / max_alarms_per_day:.1f} days would do" if max_alarms_per_day else "")
         )
     return doubts

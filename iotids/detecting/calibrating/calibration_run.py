@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from iotids.counted import counted
 from iotids.detecting.calibrating.benign_traffic import BenignTraffic, Learnt, judging_point
 from iotids.detecting.calibrating.calibration import calibrate
 from iotids.detecting.calibrating.site_file import describe_point, write_point
@@ -62,9 +63,9 @@ def calibrate_on(
     write_point(point, out)
     moved = [d for d in drift if d.reading == "moved"]
     most = ", ".join(f"{d.feature} (PSI {d.psi:.1f})" for d in moved[:5])
-    print(f"{out}: {describe_point(point)}", file=sys.stderr)
+    print(f"{out}: {describe_point(point, str(package.manifest['benign']))}", file=sys.stderr)
     print(
-        f"{len(moved)} of {len(package.features)} features have moved from benign training traffic{': most ' + most if moved else ''}",
+        f"{len(moved)} of {counted(len(package.features), 'feature')} moved from benign training traffic{': most ' + most if moved else ''}",
         file=sys.stderr,
     )
     for doubt in point["doubts"]:
@@ -111,7 +112,7 @@ def doubts_about(learnt: Learnt, alarms_left_out: int) -> list[str]:
         )
     if alarms_left_out:
         doubts.append(
-            f"{alarms_left_out:,} further flows that look like attacks were not looked at: is this benign traffic?"
+            f"{counted(alarms_left_out, 'further flow')} that would be called attacks were not looked at: is this benign traffic?"
         )
     if learnt.new_share > NEW_SHARE:
         doubts.append(

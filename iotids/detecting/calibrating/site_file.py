@@ -9,13 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from iotids.counted import counted
 from iotids.detecting.calibrating.calibration import FORMAT
+from iotids.detecting.incidents.in_words import span_text
 from iotids.detecting.judging.verdicts import OperatingPoint, package_point
 from iotids.detecting.ordinary.familiar_flows import own_flows_from_plain
 from iotids.detecting.ordinary.habits import habits_from_plain
 from iotids.detecting.package.package import Package, PackageError
+from iotids.detecting.summary.page_table import SHORTEST_DAYS, figure
 from iotids.writing.tables import write_text
 
+DAY_S = 86_400
 HOW_TO_MAKE = "make one with `iotids calibrate`"
 
 
@@ -71,13 +75,11 @@ def origin_of(point: dict[str, Any] | None, package: Package) -> dict[str, Any]:
             "origin": text,
             "doubts": [],
         }
-    basis = f"{point['benign_flows']:,} benign flows of {point['days']:.2f} days of this network"
+    basis = f"{counted(point['benign_flows'], 'benign flow')} in {span_text(point['days'] * DAY_S)} of this network"
     wanted = point["max_alarms_per_day"]
     text = f"set on {basis}" + ("" if wanted is None else f" for at most {wanted:g} alarms a day")
     if point["habits"] is not None:
-        text += (
-            f"; alarms on what {len(point['habits']['devices']):,} devices ordinarily do here are withheld"
-        )
+        text += f"; alarms on what {counted(len(point['habits']['devices']), 'device')} ordinarily did here are withheld"
     return {
         "log_odds": point["log_odds"],
         "attack_probability": point["attack_probability"],
@@ -86,33 +88,43 @@ def origin_of(point: dict[str, Any] | None, package: Package) -> dict[str, Any]:
     }
 
 
-def describe_point(point: dict[str, Any]) -> str:
-    """The result of a calibration in words."""
+def describe_point(point: dict[str, Any], benign: str) -> str:
+    """The result of a calibration in words; `benign` is the class whose flows are no attacks."""
     rates = (("before", "before"), ("after", "after"), ("left_out", "after, recordings left out in turn"))
+    basis, is_long = span_text(point["days"] * DAY_S), point["days"] >= SHORTEST_DAYS
     lines = [
-        f"{point['benign_flows']:,} benign flows of {point['days'] * 24:.1f} hours in {point['recordings']} recordings",
+        f"{counted(point['benign_flows'], 'benign flow')} of {basis} in {counted(point['recordings'], 'recording')}"
+        + ("" if is_long else "; less than an hour, so no rates a day"),
         f"attack from probability {point['attack_probability']:.6f} on (log-odds {point['log_odds']:.2f})",
         *(
-            f"{when}: {point[key]['alarms_per_day']:.1f} alarms a day ({point[key]['false_alarm_share']:.3%} of flows), "
-            f"{point[key]['unknown_share']:.2%} unknown"
+            f"{when}: {point[key]['false_alarm_share']:.3%} of flows called attacks"
+            + (f", {figure(point[key]['alarms_per_day'])} alarms a day" if is_long else "")
+            + f", {point[key]['unknown_share']:.2%} unknown"
             for key, when in rates
         ),
-        *_incident_lines(point),
+        *_incident_lines(point, is_long=is_long),
         "found of the labelled out-of-fold flows: "
-        + ", ".join(
-            f"{name} {point['recall'][name]:.1%} (before {point['recall_before'][name]:.1%})"
-            for name in point["recall"]
-        ),
+        + ", ".join(_share_called(point, name) for name in point["recall"] if name != benign),
+        f"false alarms on those of class {_share_called(point, benign)}",
     ]
     return "\n".join(lines)
 
 
-def _incident_lines(point: dict[str, Any]) -> list[str]:
-    """Incidents a day, where habits were learnt."""
+def _share_called(point: dict[str, Any], name: str) -> str:
+    """Share of a class' labelled flows that are called attacks."""
+    return f"{name} {point['recall'][name]:.1%} (before {point['recall_before'][name]:.1%})"
+
+
+def _incident_lines(point: dict[str, Any], *, is_long: bool) -> list[str]:
+    """Incidents, where habits were learnt; a day, where there is enough traffic for a rate."""
     if point["habits"] is None:
         return []
     habits, rates = point["habits"], point["incidents_per_day"]
+    before, after = (
+        figure(rates[name]) if is_long else round(rates[name] * point["days"])
+        for name in ("before", "left_out")
+    )
     return [
-        f"{len(habits['habits']):,} habits of {len(habits['devices']):,} devices",
-        f"false incidents a day: {rates['before']:.1f} before, {rates['left_out']:.1f} with what the other recordings teach",
+        f"{counted(len(habits['habits']), 'habit')} of {counted(len(habits['devices']), 'device')}",
+        f"false incidents{' a day' if is_long else ''}: {before} before, {after} with what the other recordings teach",
     ]

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from iotids.counted import counted
+
 FIT, DOUBTFUL, UNFIT, TOO_FEW = "fit", "doubtful", "unfit", "too few flows"
 UNDECIDED_LOG_ODDS = 1 / 3  # a calibrated probability of attack between 0.42 and 0.58
 UNFAMILIAR = 0.6  # of the distance from which on a flow is called unknown
@@ -39,7 +41,8 @@ class Fitness:
     def in_words(self) -> str:
         """One sentence with the reason."""
         if self.verdict == TOO_FEW:
-            return f"{self.flows:,} flows are too few to say whether this model is fit for this network"
+            few = f"{counted(self.flows, 'flow')} {'is' if self.flows == 1 else 'are'}"
+            return f"{few} too few to say whether this model is fit for this network"
         return (
             f"this model is {self.verdict} for this network: {self.undecided_share:.1%} of {self.flows:,} flows are undecided, "
             f"{self.unfamiliar_share:.1%} far from all training flows"

@@ -63,7 +63,7 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         type=number_of_bytes,
         default=MAX_BYTES,
         metavar="N",
-        help=f"with --follow: how much a compressed capture may expand to, as 5e9 (default: {MAX_BYTES:.0e}; 0: any amount)",
+        help=f"with --follow: how much a compressed capture may expand to, as 5e9 (default: {MAX_BYTES / 1e9:g}e9; 0: any amount)",
     )
     parser.add_argument(
         "--operating-point",

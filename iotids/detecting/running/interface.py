@@ -16,6 +16,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+from iotids.counted import counted
 from iotids.detecting.running.stop import Stop
 from iotids.flowmeter.live import LiveMeter
 from iotids.flowmeter.reading.standard_input import LOOK_S
@@ -72,7 +73,7 @@ class Interface:
             )
         dropped = [int(n) for line in said for n in re.findall(r"^(\d+) packets? dropped", line)]
         if sum(dropped):
-            return f"{sum(dropped):,} packets were dropped before they could be read: the machine is too slow for {self.path}"
+            return f"{counted(sum(dropped), 'packet')} dropped before they could be read: the machine is too slow for {self.path}"
         return ""
 
     def _wait_until_it_listens(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from iotids.counted import counted
 from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.incidents.catalogue import SEVERITIES
 from iotids.detecting.incidents.in_words import count_in_words, headline, reason
@@ -82,7 +83,7 @@ def finish(
     say_incidents(session.tally.incidents)
     if session.withheld:
         print(
-            f"note: {session.withheld:,} alarms withheld on what their devices ordinarily do here",
+            f"note: {counted(session.withheld, 'alarm')} withheld on what their devices ordinarily do here",
             file=sys.stderr,
         )
     print(
@@ -119,7 +120,7 @@ def _in_one_line(session: Session, status: Mapping[str, Any]) -> str:
     if session.tally.abstained:
         counts += f" ({session.tally.abstained:,} abstained from)"
     rate = status["packets"] / max(status["seconds"], 1e-9)
-    speed = f"{status['packets']:,} packets in {status['seconds']:.1f} s ({rate:,.0f} packets/s)"
+    speed = f"{counted(status['packets'], 'packet')} in {status['seconds']:.1f} s ({rate:,.0f} packets/s)"
     state = "" if status["complete"] else ", INCOMPLETE"
     return f"{counts}; {count_not_judged(session.ledgers).in_words()}; {speed}{state}"
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotids.counted import counted
 from iotids.detecting.incidents.book import IncidentBook
 from iotids.detecting.incidents.incident import Why
 from iotids.detecting.judging.drift import DriftCounter
@@ -182,7 +183,7 @@ def unjudged(ledger: dict[str, Any]) -> str:
         why = f"the model's profile {ledger['profile']} reads Ethernet only"
         return f"its frames are {', '.join(strange)}, but {why}; use a model of the profile clean"
     if ledger["set_aside"].get("unsupported_link", 0) == packets:
-        return f"frames of {', '.join(links)} are not decoded: none of {packets:,} packets could be judged"
+        return f"frames of {', '.join(links)} are not decoded: none of {counted(packets, 'packet')} could be judged"
     if ledger["flows"] == 0:
         advice = (
             "" if ledger["profile"] not in WITHOUT_SINGLE_PACKETS else "; use a model of the profile clean"

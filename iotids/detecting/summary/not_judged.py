@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from iotids.counted import counted
+
 SHOWN_REASONS = 4
 
 
@@ -37,9 +39,11 @@ class NotJudged:
             return "every packet is in a judged flow"
         shown = list(self.reasons.items())[:SHOWN_REASONS]
         rest = self.packets - sum(n for _, n in shown)
-        why = ", ".join(f"{n:,} {reason}" for reason, n in shown) + (f", {rest:,} others" if rest else "")
-        flows = f"{self.flows:,} of {self.of_flows:,} flows ({_percent(self.flow_share)}) and "
-        packets = f"{self.packets:,} of {self.of_packets:,} packets ({_percent(self.packet_share)})"
+        why = ", ".join(f"{n:,} {reason}" for reason, n in shown) + (
+            f", {counted(rest, 'other')}" if rest else ""
+        )
+        flows = f"{self.flows:,} of {counted(self.of_flows, 'flow')} ({_percent(self.flow_share)}) and "
+        packets = f"{self.packets:,} of {counted(self.of_packets, 'packet')} ({_percent(self.packet_share)})"
         return f"not judged: {flows if self.flows else ''}{packets}: {why}"
 
 

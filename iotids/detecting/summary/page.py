@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from iotids.counted import counted
 from iotids.detecting.judging.drift import FEWEST
 from iotids.detecting.judging.fitness import DOUBTFUL, UNFIT
 from iotids.detecting.package.model_card import abstention_html, model_card_html
 from iotids.detecting.summary.incident_table import incident_table, incidents_by_recording
-from iotids.detecting.summary.page_table import figure, percent, ranked
+from iotids.detecting.summary.page_table import SHORTEST_DAYS, figure, percent, ranked
 from iotids.detecting.summary.timeline_svg import timeline_svg
 from iotids.writing import html
 from iotids.writing.html import table
 
-HOUR = 1 / 24  # days: a rate a day is not shown for less traffic
 NOTABLE_SHARE = 0.05  # of packets or flows without a verdict: a warning, not a remark
 
 
@@ -65,15 +65,15 @@ def _lead(summary: Mapping[str, Any]) -> str:
     if flows == 0:
         return f"<p class='lead'>The captures hold no flow that can be judged; {left}.</p>"
     attack, unknown = verdicts.get("attack", 0), verdicts.get("unknown", 0)
-    found = f"None of {flows:,} judged flows looks like an attack"
+    found = f"None of {counted(flows, 'judged flow')} looks like an attack"
     if attack:
         first = summary["attacks"][0]
         found = (
             f"<b class='attack'>{escape(summary['incidents_in_words'])}</b>, the highest: {escape(first['headline'])} "
-            f"({attack:,} of {flows:,} judged flows look like attacks)"
+            f"({attack:,} of {counted(flows, 'judged flow')} called attacks)"
         )
     rest = (
-        f"; {unknown:,} are undecided, unlike anything the model was trained on, or cannot be judged."
+        f"; {unknown:,} unknown: undecided, unlike anything the model was trained on, or impossible to judge."
         if unknown
         else "."
     )
@@ -102,7 +102,7 @@ def _cards(summary: Mapping[str, Any]) -> str:
         f"<span class='soft'>{percent(verdicts.get(v, 0) / flows)}</span></div>"
         for v in ("attack", "unknown", "benign")
     ]
-    if summary["days"] >= HOUR:
+    if summary["days"] >= SHORTEST_DAYS:
         cards.append(
             f"<div class='card'><b>{figure(verdicts.get('attack', 0) / summary['days'])}</b>alarms a day, at this rate</div>"
         )
@@ -146,7 +146,7 @@ def _not_judged(summary: Mapping[str, Any]) -> str:
     left = summary["not_judged"]
     rows = [[reason, n, percent(n / max(left["of_packets"], 1))] for reason, n in ranked(left["reasons"])]
     return "".join(parts) + (
-        table([f"of {left['of_packets']:,} packets, not judged", "packets", "share"], rows, "tnn")
+        table([f"of {counted(left['of_packets'], 'packet')}, not judged", "packets", "share"], rows, "tnn")
         if rows
         else ""
     )
@@ -176,8 +176,8 @@ def _drift(drift: Sequence[Mapping[str, Any]]) -> str:
         return f"<p class='soft'>Flows that are not called attacks: {n:,}. To say that a feature moved takes {FEWEST}.</p>"
     rows = [[d["feature"], f"{d['psi']:.2f}", f"{d['ks']:.2f}", d["reading"]] for d in drift]
     columns, moved = ["feature", "PSI", "KS", "reading"], sum(d["reading"] == "moved" for d in drift)
-    note = f"<p>{moved} of {len(drift)} features moved (PSI of at least 0.25), measured on {n:,} flows that are not called attacks.</p>"
-    rest = f"<details><summary>the other {len(rows) - 12} features</summary>{table(columns, rows[12:], 'tnnt')}</details>"
+    note = f"<p>{moved} of {len(drift)} features moved (PSI of at least 0.25), measured on {counted(n, 'flow')} not called attacks.</p>"
+    rest = f"<details><summary>the other {counted(len(rows) - 12, 'feature')}</summary>{table(columns, rows[12:], 'tnnt')}</details>"
     return note + table(columns, rows[:12], "tnnt") + (rest if len(rows) > 12 else "")
 
 

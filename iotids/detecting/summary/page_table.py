@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+SHORTEST_DAYS = 1 / 24  # of traffic for a rate a day
+
 
 def ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     """Largest first."""

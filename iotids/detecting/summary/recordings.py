@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from iotids.detecting.incidents.plain import utc_text
+from iotids.detecting.summary.page_table import SHORTEST_DAYS
 from iotids.detecting.summary.timeline import Timeline
 
 APART_US = 86_400_000_000  # captures further apart than a day are of different recordings
 MAX_RECORDINGS = 50  # beyond, further ones are counted with the last
 NAMES_KEPT = 20
-HOUR_US = 3_600e6  # a rate a day is not shown for less traffic
+DAY_US = 24 * 3_600e6
 
 
 class Recording:
@@ -55,7 +56,7 @@ class Recording:
     def to_plain(self) -> dict[str, Any]:
         """For JSON; `alarms_per_day` is null for less than an hour of traffic."""
         bars = [{"start": utc_text(us), **counts} for us, counts in self.timeline.bars()]
-        days = self.span_us / (24 * HOUR_US)
+        days = self.span_us / DAY_US
         return {
             "first": utc_text(self.first_us),
             "last": utc_text(self.last_us),
@@ -66,7 +67,7 @@ class Recording:
             "flows": self.flows,
             "attacks": self.attacks,
             "hours": days * 24,
-            "alarms_per_day": self.attacks / days if self.span_us >= HOUR_US else None,
+            "alarms_per_day": self.attacks / days if days >= SHORTEST_DAYS else None,
             "timeline": {"bin_s": self.timeline.bin_us / 1e6, "bars": bars},
         }
 
@@ -89,4 +90,4 @@ class Recordings:
     @property
     def days(self) -> float:
         """Length of all captures together, in days; not the years between two of them."""
-        return sum(recording.span_us for recording in self.all) / (24 * HOUR_US)
+        return sum(recording.span_us for recording in self.all) / DAY_US

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iotids.flowmeter.kernels import layout
-from iotids.flowmeter.kernels.entries import emit_flows, fill_rows, meter_packets, sort_words_of
+from iotids.flowmeter.kernels.entries import (
+    decode_frames,
+    emit_flows,
+    fill_rows,
+    meter_packets,
+    sort_words_of,
+)
 from iotids.flowmeter.kernels.machine_code import is_compiling
 from iotids.flowmeter.output.rows import RowBuilder
 from iotids.flowmeter.pipeline.table import FlowTable
@@ -30,6 +36,19 @@ PARTS: dict[str, tuple[Any, ...]] = {
     "rows": (fill_rows, sort_words_of, emit_flows),
 }
 ROOT = Path(__file__).resolve().parents[3]
+
+
+def compiling_in_words(*others: Any) -> str:
+    """What to say before a run that has to compile, as the first one of a checkout has; empty where there is machine code.
+
+    Parameters
+    ----------
+    others : further kernels that the run calls, whatever the capture
+    """
+    needed: list[Any] = [decode_frames, *(kernel for part in PARTS.values() for kernel in part), *others]
+    if not is_compiling() or all(kernel.is_on_disk() for kernel in needed):
+        return ""
+    return "compiling for this processor, once: up to half a minute"
 
 
 @functools.cache
