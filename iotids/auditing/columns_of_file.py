@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from iotids.counted import counted
+
 CSV_CELLS = pa_csv.ConvertOptions(strings_can_be_null=True, null_values=["", "NaN", "nan", "-", "?"])
 
 
@@ -29,7 +31,7 @@ def open_columns(path: Path) -> tuple[list[str], Callable[[str], pa.ChunkedArray
     with _reading(path):
         given, n_rows, read = (_of_parquet if path.suffix == ".parquet" else _of_csv)(path)
     if n_rows < 2:
-        raise ValueError(f"{path}: {n_rows} rows; there is nothing to audit")
+        raise ValueError(f"{path}: {counted(n_rows, 'row')}; there is nothing to audit")
     names = different([name.strip() for name in given])
     numbers = {name: i for i, name in enumerate(names)}
 

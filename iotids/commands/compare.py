@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iotids.commands.compare_sources import read_run
+from iotids.plumbing.output_names import check_paths
 from iotids.reporting.comparing.document import csv_document, html_document, markdown_document
 from iotids.reporting.comparing.size_picture import size_figure
 from iotids.reporting.figures.plots import save_png
@@ -47,8 +48,15 @@ def main() -> None:
         help="which scores (default: %(default)s); MLflow has those of score/folds.csv, too",
     )
     parser.add_argument("--format", choices=FORMATS, help="default: by the ending of the file, else markdown")
-    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="what is there is overwritten (default: standard output)",
+    )
     arguments = parser.parse_args()
+    check_paths({}, {"-o": arguments.out})
     ending = arguments.out.suffix if arguments.out else ".md"
     form = arguments.format or ENDINGS.get(ending)
     if form is None:

@@ -10,6 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
+from iotids.plumbing.output_names import check_paths
 from iotids.plumbing.params import read_data
 from iotids.reporting.figures.plots import save_png
 from iotids.reporting.recipe_page import pages, read_tried, recipe_figure
@@ -25,7 +26,9 @@ def main() -> None:
     parser.add_argument("--split", default="stratified", help="whose training folds (default: %(default)s)")
     parser.add_argument("--picture", type=Path, help="PNG of the first run")
     arguments = parser.parse_args()
-    documents = [json.loads((run / "folds.json").read_text(encoding="utf-8")) for run in arguments.runs]
+    files = [run / "folds.json" for run in arguments.runs]
+    check_paths({"recipe wants folders of runs of kind recipe": files}, {"--picture": arguments.picture})
+    documents = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     found = [(one["task"], read_tried(one, arguments.split)) for one in documents]
     print(pages(found, read_data().name, arguments.split))
     if arguments.picture:

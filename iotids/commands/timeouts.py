@@ -27,6 +27,7 @@ from iotids.learning.contract import FoldResult, RunContext, TrainingData, find_
 from iotids.learning.runs.inputs import read_inputs
 from iotids.learning.runs.unfinished import Unfinished
 from iotids.learning.scores.scores import mean_and_std, score_fold
+from iotids.plumbing.output_names import check_paths
 from iotids.plumbing.params import Data, read_data
 from iotids.truth.integrating.integration import count_flows
 from iotids.truth.integrating.table2 import add_up
@@ -125,6 +126,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=7, help="of the tree (default: %(default)s)")
     args = parser.parse_args()
+    check_paths({}, {"--out": args.out}, folders=["--out"])
     data, metered = read_data(), []
     names = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["split"]["kinds"]
     for seconds in args.seconds:

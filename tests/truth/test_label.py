@@ -191,7 +191,7 @@ def test_connection_log_is_found_beside_the_capture_and_families_are_chosen(
 
 def test_flow_that_the_log_does_not_hold_is_unlabelled(tmp_path: Path) -> None:
     write(tmp_path, {"CTU-IoT-Malware-Capture-34-1/conn.log.labeled": ZEEK})
-    with pytest.raises(ValueError, match="1 flows unlabelled"):
+    with pytest.raises(ValueError, match="1 flow unlabelled"):
         label(tmp_path, {"kind": "zeek"}, two_flows("CTU-IoT-Malware-Capture-34-1/x.pcap"))
 
 

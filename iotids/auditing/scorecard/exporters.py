@@ -9,6 +9,7 @@ import numpy as np
 from iotids.auditing.scorecard.finding import Finding
 from iotids.auditing.scorecard.roles import normalised
 from iotids.auditing.scorecard.tables import Labelled
+from iotids.counted import counted
 
 
 class Exporter(NamedTuple):
@@ -183,7 +184,9 @@ def _quirks(table: Labelled) -> dict[str, str]:
         found["absolute idle time"] = f"{', '.join(late)} hold points in time in place of spans"
     equal = _equal_pairs(table)
     if equal:
-        found["equal columns"] = f"{len(equal)} columns repeat another ({equal[0][1]} = {equal[0][0]})"
+        found["equal columns"] = (
+            f"{counted(len(equal), 'column')} equal to another ({equal[0][1]} = {equal[0][0]})"
+        )
     return found
 
 

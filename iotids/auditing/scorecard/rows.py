@@ -8,6 +8,7 @@ from iotids.auditing.duplicates import count_duplicates
 from iotids.auditing.scorecard.finding import Finding, Worth, not_applicable
 from iotids.auditing.scorecard.refits import Rows, fit_predict, gained, macro_f, random_split
 from iotids.auditing.scorecard.sample import Sample
+from iotids.counted import counted
 
 COPIES, CONFLICTS, RARE_ROWS, NEAREST, CONSTANT = 0.01, 0.001, 100, 1e-6, 0.99
 NEIGHBOURS_PER_CLASS, INDEX_ROWS = 500, 20_000
@@ -193,7 +194,7 @@ def check_classes(sample: Sample) -> Finding:
     return Finding(
         "class distribution",
         bool(rare) or largest > 0.95,
-        f"{len(counts)} classes; the largest has {100 * largest:.2f} % of the rows, the smallest {counts.min():,} rows"
+        f"{counted(len(counts), 'class')}; the largest has {100 * largest:.2f} % of the rows, the smallest {counted(int(counts.min()), 'row')}"
         + (f"; fewer than {RARE_ROWS}: {', '.join(rare)}." if rare else "."),
         dict(zip(sample.table.classes, counts.tolist(), strict=True)),
         _balanced_training(sample),

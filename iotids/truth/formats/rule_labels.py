@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from iotids.counted import counted
 from iotids.truth.filters.matching import match_packets
 from iotids.truth.formats.contract import Packets
 from iotids.truth.formats.rules import Rule
@@ -207,7 +208,7 @@ def _idle_rules(
                     "rule_labels_nothing",
                     "warning",
                     inside,
-                    f"{capture}: rule `{rule.name}` matches packets of {unwritten:,} flows that are not in the table, and labels "
+                    f"{capture}: rule `{rule.name}` matches packets of {counted(unwritten, 'flow')} not in the table, and labels "
                     "none: the profiles `paper` and `original` write no flow of one packet, `-S meter.profile=clean` does",
                 )
             )
@@ -233,7 +234,7 @@ def _left_to_default(
                 "rule_left_flows_to_default",
                 "warning",
                 int((n_packets > 0).sum()),
-                f"{capture}: rule `{rule.name}` matches {int(n_packets.sum()):,} packets of flows that {rest}, because other "
+                f"{capture}: rule `{rule.name}` matches {counted(int(n_packets.sum()), 'packet')} of flows that {rest}, because other "
                 "packets of these flows, such as answers, do not match; `match: any` would label them",
             )
         )

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotids.counted import counted
 from iotids.truth.formats.zeek_log import FOR_EVER_US, Connections
 from iotids.truth.labelling.flow_labels import UNLABELLED, CaptureLabels, Verdict
 from iotids.truth.labelling.notices import Notice
@@ -329,11 +330,11 @@ def _check_same_capture(capture: str, flows: pa.Table, rows: pa.Table, meeting: 
     offset_s = (int(rows.column("first_us").to_numpy().min()) - int(starts.min())) / 1e6
     if (meeting.gap_us >= 0).any():
         raise ValueError(
-            f"{capture}: endpoints of its {flows.num_rows:,} flows are in the connection log, but never at the same time; the log "
+            f"{capture}: endpoints of its {counted(flows.num_rows, 'flow')} are in the connection log, but never at the same time; the log "
             f"starts {offset_s:+,.0f} s after the flows: clocks or time zones differ, or it is the log of another recording"
         )
     raise ValueError(
-        f"{capture}: none of its {flows.num_rows:,} flows has endpoints of the connection log ({rows.num_rows:,} rows, starting "
+        f"{capture}: none of its {counted(flows.num_rows, 'flow')} has endpoints of the connection log ({counted(rows.num_rows, 'row')}, starting "
         f"{offset_s:+,.0f} s after the flows): it is the log of another capture"
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from iotids.counted import counted
 from iotids.truth.labelling.flow_labels import UNLABELLED, Part
 from iotids.truth.labelling.notices import Notice
 
@@ -48,10 +49,10 @@ def check_labels(parts: Sequence[Part], *, classes: Sequence[str], unlabelled: s
     worst = ", ".join(
         f"{capture} ({n:,})" for capture, n in sorted(holes.items(), key=lambda item: -item[1])[:3]
     )
-    message = f"the ground truth says nothing about flows of {len(holes)} captures: {worst}"
+    message = f"the ground truth says nothing about flows of {counted(len(holes), 'capture')}: {worst}"
     if unlabelled == "error":
         raise ValueError(
-            f"{sum(holes.values()):,} flows unlabelled: {message}. Correct the ground truth, or keep them apart with "
+            f"{counted(sum(holes.values()), 'flow')} unlabelled: {message}. Correct the ground truth, or keep them apart with "
             "`-S label.unlabelled=apart` (`iotids label --unlabelled apart`)"
         )
     return [Notice("unlabelled", "warning", sum(holes.values()), message)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from iotids.counted import counted
 from iotids.flowmeter.names import text_of_name
 from iotids.truth.labelling.capture_names import (
     is_capture,
@@ -69,6 +70,6 @@ def check_captures(
     message = f"{source}: the ground truth names {', '.join(missing[:5])}{' …' if missing[5:] else ''}, not found {where}"
     if policy == "error":
         raise FileNotFoundError(
-            f"{message} ({len(missing)} captures). Get them, or go on without by `-S label.missing_captures=warn`"
+            f"{message} ({counted(len(missing), 'capture')}). Get them, or go on without by `-S label.missing_captures=warn`"
         )
     return [Notice("missing_capture", "warning", len(missing), message)]
