@@ -109,6 +109,18 @@ BAD = [
     ("audit gone.csv", "error: gone.csv: no such file"),
     ("audit t.csv --reference gone.csv", "error: gone.csv: no such file"),
     ("import gone.csv --source x -o x.parquet", "error: gone.csv: no such file"),
+    ("evaluate gone", "error: gone: not a detector package"),
+    (
+        "unseen x --dataset gone.parquet",
+        "error: gone.parquet: no such file; it is written by an earlier stage",
+    ),
+    (
+        "recover --dataset gone.parquet",
+        "error: gone.parquet: no such file; it is written by an earlier stage",
+    ),
+    ("recipe gone", "error: gone/folds.json: no such file"),
+    ("compare a b -o /proc/x.md", "error: -o /proc/x.md"),
+    ("timeouts --out /proc/x", "error: --out /proc/x"),
     ("label c.pcap --rules gone.yaml", "error: gone.yaml: no such file; --rules wants"),
     ("detect c.pcap --operating-point gone.json", "error: gone.json: no such file; --operating-point wants"),
     ("detect c.pcap --ecs /dev/full", "error: --ecs /dev/full is a device or a pipe; give a file"),

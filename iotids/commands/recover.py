@@ -18,6 +18,7 @@ from iotids.learning.data.folds import folds_of_split
 from iotids.learning.data.training_data import read_training_data
 from iotids.learning.registry import KINDS
 from iotids.learning.transfer.recovery import MASKS, Recovered, compare_recovery
+from iotids.plumbing.output_names import check_paths
 from iotids.plumbing.params import read_data
 from iotids.writing.markdown import markdown_table
 from iotids.writing.tables import read_table
@@ -55,6 +56,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
     check_at_least(arguments, rows=1, epochs=1, width=1, seed=0)
+    stage = "it is written by an earlier stage: run `dvc repro` (or `make`)"
+    check_paths({stage: [arguments.dataset, arguments.split]}, {})
     kind, data = find_kind(arguments.classifier, KINDS), read_data()
     read = partial(read_table, arguments.dataset)
     flows = read_training_data(read, kind, "multiclass", data.classes, data.benign)

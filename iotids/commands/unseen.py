@@ -15,10 +15,12 @@ import pyarrow as pa
 
 from iotids.detecting.measuring.zero_point import NEEDED, ORDERED_BY, moved_shares
 from iotids.learning.transfer.unseen_scores import UnseenScores, macro_f_elsewhere, score_unseen
+from iotids.plumbing.output_names import check_paths
 from iotids.plumbing.params import read_data
 from iotids.writing.tables import read_table
 
 SPLIT = "environment"
+STAGE = "it is written by an earlier stage: run `dvc repro` (or `make`)"
 HEAD = "| run | benign right | attacks found | balanced | AUC within site | macro F of classes that other sites have |\n|---|---:|---:|---:|---:|---:|"
 
 
@@ -95,6 +97,7 @@ def main() -> None:
     parser.add_argument("--zero-point", type=float, help="as final.zero_point_share (default: none)")
     parser.add_argument("--sites", nargs="+", default=[], help="only these count (default: all)")
     arguments = parser.parse_args()
+    check_paths({STAGE: [arguments.dataset]}, {})
     more = () if arguments.zero_point is None else (*ORDERED_BY, *NEEDED)
     truth = read_table(arguments.dataset, list(dict.fromkeys(["source", "label", *more])))
     benign = read_data().benign

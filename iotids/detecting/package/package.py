@@ -53,6 +53,8 @@ REMEDY = "make it again with `dvc repro final`, or name another one with --model
 class PackageError(ValueError):
     """A package that must not be used; the message says why."""
 
+    exit_code = 2  # of a command that is given it
+
 
 @dataclass(frozen=True)
 class Package:
