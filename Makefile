@@ -12,8 +12,11 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 JOBS ?= $(CORES)
 # stages that have to run and need nothing of each other run side by side, JOBS `dvc repro` at once, each with its share of the cores:
-# after the splits the long ones first, one by one, then the other baselines by threes, so that no core waits long for the last; after the scores report and detectors
+# flows of the first source, which compiles the meter on every core, then its labels and the other sources, one by one; after the splits the long ones first,
+# one by one, then the other baselines by threes, so that no core waits long for the last; after the scores report and detectors
 STALE = dvc status --json | python -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")'
+FLOWS = grep -E '^(check$$|meter@|label@)' | sort -t@ -k2,2 -k1,1r | awk -F@ '{printf "%s%s", NR == 1 ? "" : $$1 == "meter" && !n || $$2 == source ? " " : "\n", $$0; source = $$1 == "meter" && n++ ? $$2 : ""} END {print ""}'
+FIRST_ALONE = { read -r first; echo "$$first" | xargs -r dvc repro --single-item && $(SIDE_BY_SIDE); }
 MODELS = awk '/^(audit$$|network@|baseline@.*(hoeffding|forest|boosting))/ {print; next} /^baseline@/ {short = short (n++ % 3 ? " " : n > 1 ? "\n" : "") $$0} END {print short}'
 ENDS = awk '/^(report$$|final@)/'
 AT_ONCE := $(shell echo $$(($(JOBS) < 12 ? $(JOBS) : 12)))
@@ -31,6 +34,7 @@ all: data                       ## the paper's experiment: data, flows, models, 
 stages:                         ## those that have to run: flows and splits, models side by side, scores, then report and detectors side by side
 	python -m iotids check
 	@python -m iotids.plumbing.torn_lock
+	$(STALE) | $(FLOWS) | $(FIRST_ALONE)
 	dvc repro split
 	$(STALE) | $(MODELS) | $(SIDE_BY_SIDE)
 	dvc repro score

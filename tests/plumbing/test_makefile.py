@@ -33,7 +33,16 @@ def groups(variable: str, names: str) -> list[str]:
 def test_every_stage_gets_its_share_of_the_cores(cores: int, jobs: int, share: int) -> None:
     """Some twelve run at once at most, so more jobs than that do not make a share smaller."""
     said = make("stages", f"CORES={cores}", f"JOBS={jobs}")
-    assert re.findall(r"LOKY_MAX_CPU_COUNT=(\d+) xargs -r -P (\d+)", said) == [(str(share), str(jobs))] * 2
+    assert re.findall(r"LOKY_MAX_CPU_COUNT=(\d+) xargs -r -P (\d+)", said) == [(str(share), str(jobs))] * 3
+
+
+def test_one_source_is_metered_first_then_the_others_with_their_labels() -> None:
+    """The first one compiles the flow meter, for which a second process would do the same work again."""
+    every = "check\nmeter@a\nmeter@b\nmeter@c\nlabel@a\nlabel@b\nlabel@c\nintegrate\n"
+    assert groups("FLOWS", every) == ["check meter@a", "label@a", "meter@b label@b", "meter@c label@c"]
+    assert groups("FLOWS", "label@a\nlabel@b\nsplit\n") == ["label@a", "label@b"]
+    assert groups("FLOWS", "check\nsplit\n") == ["check"]
+    assert groups("FLOWS", "split\n") == []
 
 
 def test_models_run_the_long_ones_first_and_alone_then_the_others_in_groups() -> None:
