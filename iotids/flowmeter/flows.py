@@ -50,8 +50,7 @@ class Meter:
         a third, and leaves them to the caller; 0 is 2 for a capture of some size where there is more than one
         core. The result is the same.
     prompt : bool
-        Hand rows out with the block in which their flows end, and look for silent flows every five seconds of
-        packet time.
+        Let a flow that is over be so with its block, and look for silent flows every second of packet time.
     timeouts
         See profiles.rules_of.
     columns : iterable of str
@@ -158,9 +157,13 @@ class Meter:
                 continue
             for lot in lots:
                 yield from self.builder.add(*lot)
-            if self.prompt:
+            if not lots and self._is_due():  # behind a block
                 yield from self.builder.rest()
         yield from self.builder.rest()
+
+    def _is_due(self) -> bool:
+        """Whether rows that are ready go out now, before there is a batch of them (LiveMeter)."""
+        return False
 
     def _metered(
         self, decoded: Iterable[Decoded], progress: Callable[[int], object] | None

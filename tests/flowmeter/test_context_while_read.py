@@ -93,3 +93,6 @@ class Slowly:
 
     def readinto(self, target):
         return self._file.readinto(target[:2_000])
+
+    def has_more(self):
+        return False

@@ -92,6 +92,10 @@ class GrowingFile:
         target[: len(data)] = data
         return len(data)
 
+    def has_more(self) -> bool:
+        """Whether a read would give something at once."""
+        return self.size > self.at
+
     @property
     def size(self) -> int:
         """Bytes of the file now."""

@@ -43,7 +43,11 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         metavar="PLACE",
         help="packets of the highest one as PLACE.pcap, of all into folder PLACE",
     )
-    parser.add_argument("--interface", metavar="NAME", help="capture there by tcpdump, until a signal comes")
+    parser.add_argument(
+        "--interface",
+        metavar="NAME",
+        help="capture there by tcpdump, until a signal comes; in profile clean flows are judged after a silence of 120 s, closed connections too",
+    )
     parser.add_argument(
         "--user", metavar="NAME", help="with --interface as root: whom to become (default: who called sudo)"
     )

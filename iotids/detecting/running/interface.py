@@ -120,6 +120,10 @@ class ArrivingFromChild:
         self._wait()
         return os.readv(self._number, [target])
 
+    def has_more(self) -> bool:
+        """Whether a read would give something at once."""
+        return bool(select.select([self._number], [], [], 0)[0])
+
     def _wait(self) -> None:
         """Wait for bytes or the end; pass a stop on to the child, once."""
         while True:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from iotids.flowmeter.pipeline.table import FlowTable, Over
 from iotids.flowmeter.reading import blocks
 
-SWEEP_US = 5_000_000  # when prompt: how often to look for silent flows, in packet time
+SWEEP_US = 1_000_000  # when prompt: more at once than a second's are judged while the kernel's buffer fills
 FLOWS_IN_MEMORY = 50_000  # 38 MB; more, and those past their timeout are spilled to disk
 NO_TIME_YET = 1 << 62
 
@@ -20,7 +20,7 @@ class Certain(NamedTuple):
 
 
 class Sweeper:
-    """Looks through the table every 65,536 packets, or, when prompt, every five seconds of packet time.
+    """Looks through the table every 65,536 packets, or, when prompt, every second of packet time.
 
     Attributes
     ----------

@@ -24,6 +24,10 @@ class Arriving:
         """Fill the target with what is there; 0 at the end."""
         return os.readv(self._number, [target]) if self._wait() else 0
 
+    def has_more(self) -> bool:
+        """Whether a read would give something at once."""
+        return bool(select.select([self._number], [], [], 0)[0])
+
     def _wait(self) -> bool:
         """Wait for bytes or the end of input; False when asked to stop before."""
         while not select.select([self._number], [], [], LOOK_S)[0]:
