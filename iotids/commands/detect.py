@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
     from iotids.detecting.calibrating.calibration_run import calibrate_on
     from iotids.detecting.following.folder import FollowedFolder
     from iotids.detecting.judging.novelty import clipped_distances
+    from iotids.detecting.running.compiling_first import compile_first
     from iotids.detecting.running.interface import Interface, check_interface, give_up_root, whom_to_become
     from iotids.detecting.running.runs import Wanted, judge_captures
     from iotids.detecting.running.sources import NamedFile, StandardInput, open_capture
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
 
     # Arrow's own allocator gives pages back and takes them again: a fifth of the time
     pa.set_memory_pool(pa.system_memory_pool())
-    if sentence := compiling_in_words(clipped_distances):
+    if arguments.interface is None and (sentence := compiling_in_words(clipped_distances)):
         print(f"note: {sentence}", file=sys.stderr, flush=True)
     settings, faults = package.meter_settings, []
     if arguments.calibrate or arguments.operating_point is not None:
@@ -110,6 +111,7 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
             whom = whom_to_become(arguments.user)
             import numpy.random  # noqa: F401  (read before rights go: others may not read Python's folder)
 
+            compile_first(package.folder, whom)
             sources = [Interface(arguments.interface, settings, stop, whom)]
             give_up_root(whom)
         live = not arguments.captures or "-" in arguments.captures

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from iotids.detecting.package.find_package import BOX
 from iotids.detecting.running import interface
+from iotids.detecting.running.compiling_first import compile_first, scan
 from iotids.detecting.running.interface import capture_command, whom_to_become
 from tests.detecting.lab import WITHOUT_ANOTHER_ACCOUNT, scan_records
 from tests.detecting.test_following_tcpdump import NAMESPACE
@@ -135,6 +137,45 @@ def test_an_interface_that_is_not_there_is_refused_in_one_line(trained, tmp_path
     assert done.returncode == 2
     assert "error: --interface nowhere0: there is no such interface; there are lo, any" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_scan_that_is_judged_first_is_a_capture_of_a_flow_for_each_port(trained, tmp_path):
+    (tmp_path / "first.pcap").write_bytes(scan(5))
+    done = detect("first.pcap", "-o", "v.jsonl", "--model", str(trained.folder), cwd=tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
+    assert sorted(line["dst_port"] for line in lines) == [1, 2, 3, 4, 5], done.stderr
+
+
+def test_where_all_is_compiled_nothing_is_said_and_nothing_is_left(trained, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    compile_first(trained.folder)  # on a first run of the tests
+    capfd.readouterr()
+    compile_first(trained.folder)
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_live_packets_find_everything_compiled(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "code"))
+    compile_first(BOX)
+    assert "compiling for this processor" in capfd.readouterr().err
+    compiled = set((tmp_path / "code").rglob("*.code"))
+    assert compiled
+    write_pcap(tmp_path / "scan.pcap", scan_records(flows=N_PORTS, seed=3))
+    with (tmp_path / "scan.pcap").open("rb") as packets:
+        words = ["detect", "-", "-o", "v.jsonl", "--model", str(BOX)]
+        subprocess.run(
+            [sys.executable, "-m", "iotids", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=packets,
+            capture_output=True,
+            timeout=300,
+            check=False,
+        )
+    assert len((tmp_path / "v.jsonl").read_text().splitlines()) >= N_PORTS
+    assert set((tmp_path / "code").rglob("*.code")) == compiled
 
 
 def watch_a_scan(folder, *command):
