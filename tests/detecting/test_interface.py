@@ -16,7 +16,7 @@ from iotids.detecting.package.find_package import BOX
 from iotids.detecting.running import interface
 from iotids.detecting.running.compiling_first import compile_first, scan
 from iotids.detecting.running.interface import capture_command, whom_to_become
-from tests.detecting.lab import WITHOUT_ANOTHER_ACCOUNT, scan_records
+from tests.detecting.lab import METER, WITHOUT_ANOTHER_ACCOUNT, make_package, scan_records
 from tests.detecting.test_following_tcpdump import NAMESPACE
 from tests.packets import write_pcap
 
@@ -33,7 +33,7 @@ while at < len(content):
     length = int.from_bytes(content[at + 8 : at + 12], "little")
     wire.send(content[at + 16 : at + 16 + length])
     at += 16 + length
-    time.sleep(0.001)
+    time.sleep(3 if len(content) // 2 <= at < len(content) // 2 + 16 + length else 0.001)  # the first half has been silent for long
 """
 WATCH_READY = f"""
 ip link set lo up
@@ -42,7 +42,8 @@ watcher=$!
 until pgrep -P $watcher tcpdump > /dev/null; do kill -0 $watcher || exit 9; sleep 0.2; done
 sleep 1
 {sys.executable} -c "$REPLAY" scan.pcap
-for i in $(seq 300); do grep -q "^incident " said && break; sleep 0.2; done
+for i in $(seq 300); do grep "^incident " said > while_it_lasts && break; sleep 0.2; done
+sleep 1 # what the kernel has just got comes to tcpdump when its block is full or old enough
 for process in $watcher $(pgrep -P $watcher tcpdump); do grep ^Uid: /proc/$process/status >> who; done
 kill -INT $watcher
 wait $watcher
@@ -178,6 +179,12 @@ def test_live_packets_find_everything_compiled(tmp_path, monkeypatch, capfd):
     assert set((tmp_path / "code").rglob("*.code")) == compiled
 
 
+@pytest.fixture
+def prompt(tmp_path):
+    """A package whose flows end after a second of silence, not after two minutes."""
+    return make_package(tmp_path / "prompt", meter=METER | {"idle_timeout_s": 1.0})
+
+
 def watch_a_scan(folder, *command):
     """Run a command that watches `lo` while a scan goes by, and stop it; verdicts and states of incidents are written."""
     write_pcap(folder / "scan.pcap", scan_records(flows=N_PORTS, seed=1))
@@ -187,6 +194,7 @@ def watch_a_scan(folder, *command):
         script, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr + (folder / "said").read_text()
+    assert "10.0.0.77 scans 10.0.0.200" in (folder / "while_it_lasts").read_text()
     flows = [json.loads(line) for line in (folder / "v.jsonl").read_text().splitlines()]
     assert sorted(flow["dst_port"] for flow in flows) == list(range(1, 1 + N_PORTS))
     assert sum(flow["packets"] for flow in flows) == 2 * N_PORTS
@@ -198,8 +206,8 @@ def watch_a_scan(folder, *command):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not NAMESPACE, reason="no tcpdump here, or no right to capture in a network namespace")
-def test_a_scan_on_an_interface_is_reported_while_it_lasts_and_a_stop_writes_everything(trained, tmp_path):
-    words = ("--interface", "lo", "--model", str(trained.folder))
+def test_a_scan_on_an_interface_is_reported_while_it_lasts_and_a_stop_writes_everything(prompt, tmp_path):
+    words = ("--interface", "lo", "--model", str(prompt.folder))
     watch_a_scan(tmp_path, sys.executable, "-c", WITHOUT_ANOTHER_ACCOUNT, *words)
 
 
@@ -221,13 +229,13 @@ def nobody_can_run_iotids():
 @pytest.mark.skipif(
     os.geteuid() != 0 or NAMESPACE != ["unshare", "-n"], reason="only root has another account to become"
 )
-def test_called_by_root_a_scan_is_judged_as_nobody(trained):
+def test_called_by_root_a_scan_is_judged_as_nobody(prompt):
     if not nobody_can_run_iotids():
         pytest.skip("the account nobody may not read this interpreter")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o777)
-        shutil.copytree(trained.folder, folder / "package")
+        shutil.copytree(prompt.folder, folder / "package")
         words = ("--interface", "lo", "--model", "package", "--user", "nobody")
         watch_a_scan(folder, sys.executable, "-m", "iotids", "detect", *words)
         number = str(interface.pwd.getpwnam("nobody").pw_uid)
