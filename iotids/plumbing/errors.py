@@ -64,8 +64,11 @@ def _run_to_the_end(main: Callable[[], int | None], *, filter_stderr: bool) -> N
             raise
         sys.exit(f"error: {advice}")
     except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {in_words(error)}", file=sys.stderr)
-        sys.exit(getattr(error, "exit_code", 1))
+        message = f"error: {in_words(error)}"
+        if (code := getattr(error, "exit_code", 1)) == 1:
+            sys.exit(message)  # the message is also that of the run in MLflow
+        print(message, file=sys.stderr)
+        sys.exit(code)
     except MemoryError as error:
         sys.exit(f"error: not enough memory ({error}): {MORE_MEMORY}")
 

@@ -42,7 +42,7 @@ def test_metering_draws_nothing_into_a_file(metering):
     command, folder = metering
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert "\r" not in done.stderr + done.stdout
-    assert "flows of" in done.stderr
+    assert "1 flow of 500 packets" in done.stderr
 
 
 def test_pieces_done_side_by_side_are_counted_on_a_terminal(tmp_path):
