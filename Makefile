@@ -15,7 +15,7 @@ JOBS ?= $(CORES)
 # flows of the first source, which compiles the meter on every core, then its labels and the other sources, one by one; after the splits the long ones first,
 # one by one, then the other baselines by threes, so that no core waits long for the last; after the scores report and detectors
 STALE = dvc status --json | python -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")'
-FLOWS = grep -E '^(check$$|meter@|label@)' | sort -t@ -k2,2 -k1,1r | awk -F@ '{printf "%s%s", NR == 1 ? "" : $$1 == "meter" && !n || $$2 == source ? " " : "\n", $$0; source = $$1 == "meter" && n++ ? $$2 : ""} END {print ""}'
+FLOWS = grep -E '^(check$$|meter@|label@)' | sort -t@ -k2,2 -k1,1r | awk -F@ '{first = NR == 1 || check && $$1 == "meter"; check = $$1 == "check"; printf "%s%s", NR == 1 ? "" : first || $$2 == source ? " " : "\n", $$0; source = $$1 == "meter" && !first ? $$2 : ""} END {print ""}'
 FIRST_ALONE = { read -r first; echo "$$first" | xargs -r dvc repro --single-item && $(SIDE_BY_SIDE); }
 MODELS = awk '/^(audit$$|network@|baseline@.*(hoeffding|forest|boosting))/ {print; next} /^baseline@/ {short = short (n++ % 3 ? " " : n > 1 ? "\n" : "") $$0} END {print short}'
 ENDS = awk '/^(report$$|final@)/'

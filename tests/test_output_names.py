@@ -5,6 +5,7 @@ every command alike.
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,12 @@ BAD = [
     ),
     ("detect c.pcap -o v.txt", "error: -o v.txt: the name must end in .parquet, .csv or .jsonl"),
     ("meter c.pcap -o v.txt", "error: -o v.txt: the name must end in .parquet, .arrow or .csv"),
+    ("meter c.pcap -o -", "error: -o -: the name must end in .parquet, .arrow or .csv"),
+    ("meter c.pcap -o .", "error: -o . is a folder; give the name of a file"),
+    ("detect c.pcap -o .", "error: -o . is a folder; give the name of a file"),
+    ("label c.pcap --rules r.yaml -o .", "error: -o . is a folder; give the name of a file"),
+    ("import t.csv --source x -o .", "error: -o . is a folder; give the name of a file"),
+    ("detect slices/incident-2.pcap --slice slices", "error: --slice slices: incident-2.pcap in it is read"),
     ("meter c.pcap -o v.csv --columns context", "v.csv: the name must end in .parquet or .arrow"),
     ("label c.pcap --rules r.yaml -o v.csv", "error: -o v.csv: the name must end in .parquet"),
     ("detect c.pcap -o v.csv --report v.csv.summary.json", "both name v.csv.summary.json"),
@@ -151,8 +158,9 @@ def folder(tmp_path_factory):
     write_pcap(folder / "b.pcap", benign_records(flows=600, seed=5, span_us=DAY_US))
     (folder / "r.yaml").write_text("default: BENIGN\nrules: []\n")
     (folder / "t.csv").write_text("a,label\n1,BENIGN\n")
-    for name in ("folder", "c2.pcap"):
+    for name in ("folder", "c2.pcap", "slices"):
         (folder / name).mkdir()
+    write_pcap(folder / "slices" / "incident-2.pcap", [record])
     return folder
 
 
@@ -217,6 +225,43 @@ def test_a_file_under_a_hard_link_is_the_same_file(tmp_path):
         refuse_repeated([tmp_path / "a.pcap", tmp_path / "b.pcap"])
 
 
-def test_standard_input_and_no_file_at_all_have_no_ending_to_check():
-    for path in (None, "-"):
-        check_ending("-o", path, [".csv"])
+def test_no_file_at_all_has_no_ending_to_check():
+    check_ending("-o", None, [".csv"])
+
+
+def test_a_pipe_of_the_shell_is_written_to(folder):
+    run = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m iotids meter c.pcap -o f.csv --ledger /dev/stdout | cat"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert '"packets": 1' in run.stdout, run.stderr
+
+
+def test_a_name_that_leads_to_standard_output_in_a_file_is_not_replaced(tmp_path):
+    with (tmp_path / "out").open("w") as file, pytest.raises(BadPathError, match="out here; give that name"):
+        check_paths({}, {"--ledger": f"/dev/fd/{file.fileno()}"})
+
+
+def test_a_file_that_may_be_written_needs_no_right_to_its_folder_and_a_link_only_one_to_its_own(
+    tmp_path, monkeypatch
+):
+    closed, own = tmp_path / "closed", tmp_path / "own"
+    for one in (closed, own):
+        one.mkdir()
+    for name in ("eve.json", "page.html"):
+        (closed / name).write_text("")
+    (own / "link.html").symlink_to(closed / "page.html")
+    made = tempfile.TemporaryFile
+
+    def refused(dir):  # as for one who is not root
+        if Path(dir) == closed:
+            raise PermissionError(13, "Permission denied")
+        return made(dir=dir)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    check_paths({}, {"--eve": closed / "eve.json", "--report": own / "link.html"}, ordinary=["--eve"])
+    with pytest.raises(BadPathError, match="Permission denied"):
+        check_paths({}, {"--report": closed / "page.html"})

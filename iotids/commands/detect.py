@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +22,14 @@ from iotids.detecting.running.command_line import parse_arguments
 from iotids.detecting.running.stop import Stop
 from iotids.plumbing.errors import DISK_ERRORS, in_words
 from iotids.plumbing.light_start import arrow_without_pandas
-from iotids.plumbing.output_names import CAPTURES, check_ending, check_paths, naming, refuse_repeated
+from iotids.plumbing.output_names import (
+    CAPTURES,
+    BadPathError,
+    check_ending,
+    check_paths,
+    naming,
+    refuse_repeated,
+)
 from iotids.plumbing.progress import progress_bar
 from iotids.tracking.registry import NoSuchModelError, fetch
 
@@ -135,10 +143,23 @@ def check_files(arguments: argparse.Namespace) -> None:
     is_folder = arguments.slice is not None and arguments.slice.suffix not in ONE_FILE
     folders, ordinary = ["--slice"] if is_folder else [], ["--ecs", "--eve", "--incidents"]
     check_paths(inputs, outputs_of(arguments), folders=folders, ordinary=ordinary)
-    if not arguments.calibrate:
+    if not arguments.calibrate and arguments.out != "-":
         check_ending("-o", arguments.out, (".parquet", ".csv", ".jsonl"))
-    check_ending("--incidents", arguments.incidents, (".csv", ".json", ".jsonl"))
+    if arguments.incidents != "-":
+        check_ending("--incidents", arguments.incidents, (".csv", ".json", ".jsonl"))
     refuse_repeated(arguments.captures)
+    if is_folder:
+        refuse_slices_over_captures(arguments.slice, arguments.captures)
+
+
+def refuse_slices_over_captures(folder: Path, captures: Iterable[str]) -> None:
+    """Refuse a folder of slices that holds a slice of an earlier run which is read now; raises BadPathError."""
+    for capture in map(os.path.realpath, captures):
+        above, name = os.path.split(capture)
+        if re.fullmatch(r"incident-\d+\.pcap(ng)?", name) and above == os.path.realpath(folder):
+            raise BadPathError(
+                f"--slice {folder}: {name} in it is read, and could be overwritten; give another folder"
+            )
 
 
 def outputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -146,7 +167,7 @@ def outputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
     out = Path(arguments.out or (POINT if arguments.calibrate else VERDICTS))
     named = {name: getattr(arguments, name) for name in ("report", "ecs", "eve", "incidents", "slice")}
     outputs = {"-o": out} | {f"--{name}": path for name, path in named.items()}
-    if arguments.calibrate or str(out) == "-":
+    if arguments.calibrate or str(out) == "-" or not out.name:
         return outputs
     unfinished = out.with_name(f"{out.stem}.incomplete{out.suffix}")
     return outputs | {"-o, summary:": f"{out}.summary.json", "-o, until it is complete:": unfinished}

@@ -18,7 +18,7 @@ import pyarrow.csv as pc_csv
 
 from iotids.counted import counted
 from iotids.flowmeter.names import text_of_name
-from iotids.plumbing.output_names import check_ending, check_paths, refuse_repeated
+from iotids.plumbing.output_names import beside, check_ending, check_paths, refuse_repeated
 from iotids.truth.imports.cic_tables import How, Imported, import_table
 from iotids.truth.labelling.notices import one_line, show_notices
 from iotids.truth.labelling.truth_files import table_labels
@@ -137,8 +137,8 @@ def main() -> None:
         help="what stands before decimals (default: found out per file)",
     )
     args = parser.parse_args()
-    beside = {".unknown.parquet": "columns", ".broken.csv": "lines", ".json": "notices"}
-    outputs = {f"-o, {what}:": args.out.with_suffix(ending) for ending, what in beside.items()}
+    endings = {".unknown.parquet": "columns", ".broken.csv": "lines", ".json": "notices"}
+    outputs = {f"-o, {what}:": beside(args.out, ending) for ending, what in endings.items()}
     inputs = {"give CSV files of flows": args.tables, "--labels wants YAML": [args.labels]}
     check_paths(inputs, {"-o": args.out} | outputs)
     check_ending("-o", args.out, [".parquet"])

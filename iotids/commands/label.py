@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from iotids.commands.meter import add_meter_options, existing_captures, options_of
 from iotids.plumbing.light_start import load_numba_without_scipy
-from iotids.plumbing.output_names import CAPTURES, check_ending, check_paths
+from iotids.plumbing.output_names import CAPTURES, beside, check_ending, check_paths
 from iotids.truth.given import Given, truth_of_log, truth_of_rules
 from iotids.writing.tables import read_table, write_json, write_table
 
@@ -133,7 +133,7 @@ def main() -> None:
     add_meter_options(parser)
     arguments = parser.parse_args()
     out = arguments.out
-    apart_out, summary_out = out.with_suffix(".apart.parquet"), out.with_suffix(".json")
+    apart_out, summary_out = beside(out, ".apart.parquet"), beside(out, ".json")
     check_paths(
         {
             CAPTURES: arguments.captures,

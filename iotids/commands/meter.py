@@ -16,6 +16,7 @@ from iotids.flowmeter.sizes import number_of_bytes
 from iotids.plumbing.output_names import (
     CAPTURES,
     BadPathError,
+    beside,
     check_ending,
     check_paths,
     naming,
@@ -191,7 +192,7 @@ def main() -> int:
     )
     add_meter_options(parser)
     arguments = parser.parse_args()
-    ledger = arguments.ledger or arguments.out.with_suffix(".ledger.json")
+    ledger = arguments.ledger or beside(arguments.out, ".ledger.json")
     check_paths({CAPTURES: arguments.captures}, {"-o": arguments.out, "--ledger": ledger})
     from iotids.flowmeter.output.flow_files import SUFFIXES
 

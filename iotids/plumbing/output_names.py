@@ -76,7 +76,7 @@ def refuse_repeated(paths: Iterable[str | Path]) -> None:
 
 
 def check_ending(option: str, path: str | Path | None, endings: Iterable[str]) -> None:
-    """Refuse a name that does not say as what to write it; None and "-" are no file.
+    """Refuse a name that does not say as what to write it; None is no file.
 
     Raises
     ------
@@ -84,9 +84,14 @@ def check_ending(option: str, path: str | Path | None, endings: Iterable[str]) -
         Another ending, or none.
     """
     *most, last = endings
-    if path is not None and str(path) != "-" and Path(path).suffix not in (*most, last):
+    if path is not None and Path(path).suffix not in (*most, last):
         wanted = f"{', '.join(most)} or {last}" if most else last
         raise BadPathError(f"{option} {readable_name(str(path))}: the name must end in {wanted}")
+
+
+def beside(out: Path, ending: str) -> Path:
+    """What is written next to an output; of one without a name (`.`), which `check_paths` refuses, itself."""
+    return out.with_suffix(ending) if out.name else out
 
 
 @contextmanager
@@ -133,6 +138,8 @@ def _check_input(path: str | Path | None, advice: str) -> None:
     """Refuse what is not there, a folder, or a file that may not be read."""
     if path is None or str(path) == "-":
         return
+    if not str(path):
+        raise BadPathError(f"a name is empty; {advice}")
     shown = readable_name(str(path))
     try:
         mode = Path(path).stat().st_mode
@@ -148,20 +155,18 @@ def _check_input(path: str | Path | None, advice: str) -> None:
 
 
 def _check_output(option: str, path: str | Path, *, as_folder: bool, ordinary: bool) -> None:
-    """Refuse a place where no file, or no folder of files, can be made; leaves nothing there."""
-    named, place = f"{option} {readable_name(str(path))}", Path(_place(path))
+    """Refuse a place where no file, or no folder of files, can be made; leaves nothing there.
+
+    An ordinary file is written where it lies, through a link, too; another takes the place of the file or link there.
+    """
+    named, place = f"{option} {readable_name(str(path))}", Path(path)
     try:
-        is_there = place.exists()
-        if is_there and place.is_dir() != as_folder:
-            what = "file; give a folder" if as_folder else "folder; give the name of a file"
-            raise BadPathError(f"{named} is a {what}")
-        if is_there and not os.access(place, os.W_OK):
-            raise BadPathError(f"{named}: it is there and may not be written; give another name")
-        if is_there and not as_folder and not place.is_file():
-            if ordinary:
-                raise BadPathError(f"{named} is a device or a pipe; give a file, or - for standard output")
-            return
-        nearest = next(one for one in ((place,) if as_folder else ()) + tuple(place.parents) if one.exists())
+        if place.exists():
+            _check_what_is_there(named, place, as_folder=as_folder, ordinary=ordinary)
+            if not as_folder and (ordinary or not place.is_file()):
+                return
+        made = Path(_place(place)) if as_folder or ordinary else Path(_place(place.parent), place.name)
+        nearest = next(one for one in (*((made,) if as_folder else ()), *made.parents) if one.exists())
         if not nearest.is_dir():
             raise BadPathError(f"{named}: {readable_name(str(nearest))} is a file and no folder")
         with tempfile.TemporaryFile(dir=nearest):
@@ -170,6 +175,20 @@ def _check_output(option: str, path: str | Path, *, as_folder: bool, ordinary: b
         raise BadPathError(
             f"{named}: no file can be made there ({error.strerror}); give another place"
         ) from None
+
+
+def _check_what_is_there(named: str, place: Path, *, as_folder: bool, ordinary: bool) -> None:
+    """Refuse what cannot be written or replaced; `/dev/stdout` of a shell that writes it to a file is no name to replace."""
+    if place.is_dir() != as_folder:
+        what = "file; give a folder" if as_folder else "folder; give the name of a file"
+        raise BadPathError(f"{named} is a {what}")
+    if not os.access(place, os.W_OK):
+        raise BadPathError(f"{named}: it is there and may not be written; give another name")
+    if ordinary and not place.is_file():
+        raise BadPathError(f"{named} is a device or a pipe; give a file, or - for standard output")
+    above = _place(place.parent)
+    if place.is_file() and not ordinary and (above == "/dev" or above.startswith("/proc/")):
+        raise BadPathError(f"{named} is {readable_name(_place(place))} here; give that name")
 
 
 def _is_file(path: str | Path | None) -> bool:

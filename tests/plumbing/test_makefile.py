@@ -41,6 +41,14 @@ def test_one_source_is_metered_first_then_the_others_with_their_labels() -> None
     every = "check\nmeter@a\nmeter@b\nmeter@c\nlabel@a\nlabel@b\nlabel@c\nintegrate\n"
     assert groups("FLOWS", every) == ["check meter@a", "label@a", "meter@b label@b", "meter@c label@c"]
     assert groups("FLOWS", "label@a\nlabel@b\nsplit\n") == ["label@a", "label@b"]
+    mixed = "check\nlabel@a\nlabel@b\nmeter@c\nlabel@c\n"  # what c's labels need is made before them, not beside them
+    assert groups("FLOWS", mixed) == ["check", "label@a", "label@b", "meter@c label@c"]
+    assert groups("FLOWS", mixed.removeprefix("check\n")) == ["label@a", "label@b", "meter@c label@c"]
+    assert groups("FLOWS", "meter@c\nlabel@c\nmeter@d\nlabel@d\n") == [
+        "meter@c",
+        "label@c",
+        "meter@d label@d",
+    ]
     assert groups("FLOWS", "check\nsplit\n") == ["check"]
     assert groups("FLOWS", "split\n") == []
 
