@@ -117,7 +117,9 @@ def run(arguments: argparse.Namespace, stop: Stop) -> int:
         if arguments.interface is not None:
             check_interface(arguments.interface)
             whom = whom_to_become(arguments.user)
-            import numpy.random  # noqa: F401  (read before rights go: others may not read Python's folder)
+            # read before rights go: others may not read Python's folder
+            import llvmlite.binding  # noqa: F401
+            import numpy.random  # noqa: F401
 
             compile_first(package.folder, whom)
             sources = [Interface(arguments.interface, settings, stop, whom)]

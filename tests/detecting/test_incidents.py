@@ -16,6 +16,7 @@ from iotids.detecting.incidents.incident import Incident
 from iotids.detecting.incidents.plain import incident_to_plain
 from iotids.detecting.judging.reasons import Reasons, drop_artefacts
 from iotids.detecting.judging.verdict_table import flow_columns, verdict_schema
+from iotids.detecting.running.outcome import say_incidents
 from iotids.flowmeter.flows import flows_from_capture
 from tests.detecting.lab import START_US, benign_records, flood_records, frame, scan_records
 from tests.packets import ACK, RST, SYN, Record, tcp, udp, write_pcap
@@ -314,6 +315,20 @@ def test_of_more_incidents_than_are_kept_those_that_stand_out_least_go(tmp_path,
     assert len(book.all()) <= 50 + 25
     assert book.top("attack", 1)[0].actor == SCANNER
     assert book.left_out + len(book.all()) == 201
+    assert book.attacks_left_out == book.left_out > 0
+
+
+def test_unknown_incidents_that_are_not_kept_leave_the_number_of_attacks_known(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(book_module, "MAX_CLOSED", 10)
+    singles = [
+        Record(START_US + i * 1000, frame(f"10.1.{i}.1", f"10.2.{i}.1", 17, udp(5000, 1900, b"x")))
+        for i in range(50)
+    ]
+    book = noted(judged(capture(tmp_path, singles), verdict="unknown"))
+    book.end()
+    assert book.left_out == 40
+    say_incidents(book)
+    assert capsys.readouterr().err == "0 incidents\n"
 
 
 def test_what_is_usual_here_comes_from_the_flows_that_are_called_benign(tmp_path):

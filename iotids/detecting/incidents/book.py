@@ -45,7 +45,7 @@ class IncidentBook:
     ) -> None:
         self.ordinary = Ordinary()
         self.open: dict[Key, Incident] = {}
-        self.left_out = 0  # closed incidents that are not kept
+        self.left_out = self.attacks_left_out = 0  # closed incidents that are not kept, and attacks of them
         self._closed: list[tuple[float, int, Incident]] = []
         self._by_actor: dict[str, set[Key]] = {}
         self._on_victim: dict[tuple[str, str, str], set[Key]] = {}
@@ -188,8 +188,9 @@ class IncidentBook:
         if len(self._closed) < MAX_CLOSED:
             heapq.heappush(self._closed, entry)
         else:
-            heapq.heappushpop(self._closed, entry)
+            _, _, lowest = heapq.heappushpop(self._closed, entry)
             self.left_out += 1
+            self.attacks_left_out += lowest.verdict == "attack"
 
     def _forget(self, key: Key) -> Incident:
         """Take an incident out of the open ones and the indexes."""

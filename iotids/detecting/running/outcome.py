@@ -100,7 +100,7 @@ def say_incidents(book: IncidentBook) -> None:
     for incident in book.top("attack", min(notable, SAID)):
         print(incident_line(incident), file=sys.stderr)
     highest = f"; the {SAID} highest are above" if notable > SAID else ""
-    print(f"{count_in_words(attacks, left_out=book.left_out)}{highest}", file=sys.stderr)
+    print(f"{count_in_words(attacks, left_out=book.attacks_left_out)}{highest}", file=sys.stderr)
 
 
 def incident_line(incident: Incident) -> str:

@@ -72,7 +72,7 @@ def summarise(
         "usual_targets_a_minute": book.ordinary.targets_a_minute,
         "incidents": len(attacks),
         "weak_incidents": sum(not i.is_notable for i in attacks),
-        "incidents_in_words": count_in_words(attacks, left_out=book.left_out),
+        "incidents_in_words": count_in_words(attacks, left_out=book.attacks_left_out),
         "incidents_left_out": book.left_out,
         "timeline": {"bin_s": tally.timeline.bin_us / 1e6, "bars": bars},
         "attacks": [incident_to_plain(i) for i in book.top("attack", N_INCIDENTS)],
