@@ -215,6 +215,7 @@ def watch_a_scan(folder, *command):
     flows = [json.loads(line) for line in (folder / "v.jsonl").read_text().splitlines()]
     assert sorted(flow["dst_port"] for flow in flows) == list(range(1, 1 + N_PORTS))
     assert sum(flow["packets"] for flow in flows) == 2 * N_PORTS
+    assert {flow["capture"] for flow in flows} == {"lo"}
     states = [json.loads(line)["event"]["action"] for line in (folder / "e.json").read_text().splitlines()]
     assert states[0] == "incident-began"
     assert states[-1] == "incident-ended"

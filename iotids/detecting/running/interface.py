@@ -62,7 +62,9 @@ class Interface:
     def open(self) -> LiveMeter:
         """The flow meter of what arrives."""
         arrival = ArrivingFromChild(self._child, self._stop)
-        return LiveMeter(**self._settings, stopped=self._stop.asked, arrival=arrival, path=self.path)
+        return LiveMeter(
+            **self._settings, stopped=self._stop.asked, arrival=arrival, path=self.path, name=self.path
+        )
 
     def close(self, ledger: Mapping[str, Any]) -> str:
         """What was wrong: packets that the kernel dropped, or an end that nobody asked for."""
