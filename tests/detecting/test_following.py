@@ -368,6 +368,21 @@ def test_of_a_file_without_packets_a_new_writer_makes_another(tmp_path):
         assert file.overwritten
 
 
+def test_a_file_with_packets_is_the_same_for_a_writer_that_adds_to_it_however_long_its_header(tmp_path):
+    path = tmp_path / "x.pcapng"
+    for start in (
+        pcap_bytes([]),
+        ng_section() + ng_interface() * 20,
+    ):  # more than the first bytes that are kept
+        path.write_bytes(start + ng_packet(b"x" * 40, 1))
+        file = GrowingFile(path, Known(), lambda: True, lambda: True)
+        file.read(len(start) + 10)
+        with path.open("ab") as more:
+            more.write(b"more")
+        assert file.read(1000).endswith(b"more")
+        assert not file.overwritten
+
+
 def test_the_watch_hears_of_writers_and_counts_how_often_they_close_a_file(tmp_path):
     watch = FolderWatch(tmp_path)
     if watch._number is None:

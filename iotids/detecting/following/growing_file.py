@@ -121,7 +121,7 @@ class GrowingFile:
 
         Headers of captures are alike: of a file without packets so far only its writers tell whether it is another.
         """
-        if self.first and len(header_of(self.first)) == len(self.first) and self._reopened():
+        if 0 < self.at == len(header_of(self.first)) and self._reopened():
             return False
         return self.size >= self.at and os.pread(self._number, len(self.first), 0) == self.first
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import struct
@@ -28,35 +29,33 @@ def compile_first(package: Path, whom: tuple[int, int] = (-1, -1)) -> None:
     ----------
     whom : user and group number, as `interface.whom_to_become` gives them
     """
-    if not is_compiling() or not sys.executable:
+    home = _home_of(whom[0])
+    if not is_compiling() or not sys.executable or not Path(home).is_dir():
         return
-    words = [sys.executable, "-m", "iotids", "detect", "-", "-o", "-", "--model", str(package.resolve())]
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
-    user, group = whom
-    home = _home_of(user)
-    if not Path(home).is_dir():
-        return
-    rights: dict[str, Any] = {"user": user, "group": group, "extra_groups": []} if user >= 0 else {}
-    try:
-        child = subprocess.Popen(
-            words,
-            cwd="/",
-            env={**os.environ, "HOME": home, "PYTHONPATH": path},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            **rights,
-        )
-    except OSError:
-        return
-    with child:
+    with contextlib.suppress(OSError), _detector(package, whom, home) as child:
         assert child.stdin is not None
         assert child.stderr is not None
-        child.stdin.write(scan())
-        child.stdin.close()
+        with child.stdin:
+            child.stdin.write(scan())
         for line in child.stderr:
             if WORD.encode() in line:
                 print(line.decode(errors="replace"), end="", file=sys.stderr, flush=True)
+
+
+def _detector(package: Path, whom: tuple[int, int], home: str) -> subprocess.Popen[bytes]:
+    """`iotids detect` on its standard input, as `whom`; verdicts go nowhere."""
+    user, group = whom
+    rights: dict[str, Any] = {"user": user, "group": group, "extra_groups": []} if user >= 0 else {}
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+    return subprocess.Popen(
+        [sys.executable, "-m", "iotids", "detect", "-", "-o", "-", "--model", str(package.resolve())],
+        cwd="/",
+        env={**os.environ, "HOME": home, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        **rights,
+    )
 
 
 def scan(ports: int = 256) -> bytes:
