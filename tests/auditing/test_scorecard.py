@@ -12,7 +12,7 @@ import pytest
 from iotids.auditing.scorecard import columns, order, rows, sites
 from iotids.auditing.scorecard.audit import audit_table
 from iotids.auditing.scorecard.card import SCHEMA, card_document, card_html, card_markdown, write_card
-from iotids.auditing.scorecard.doubts import doubts_of
+from iotids.auditing.scorecard.doubts import CLUES, doubts_of
 from iotids.auditing.scorecard.exporters import check_exporter
 from iotids.auditing.scorecard.finding import CLEAR, NOTED, RED, RULE, Finding, Worth
 from iotids.auditing.scorecard.refits import split_by_groups, worth_of
@@ -276,6 +276,7 @@ def test_a_small_table_without_a_red_finding_is_doubtful_and_not_clean(tmp_path)
     features = {name: values for name, values in features.items() if name != "Src IP"}
     path = write_csv(tmp_path / "t.csv", features, label)
     card = audit_table(read_labelled(path), path, sample_rows=1000, seed=7)
+    assert set(CLUES) <= {finding.check for finding in card.findings}
     (few,) = card.doubts
     assert few.startswith("289 rows are too few to see what a finding is worth")
     assert card.verdict == "doubtful: no finding can be shown to matter, but 1 doubt"
